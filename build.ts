@@ -1,0 +1,38 @@
+// Builds dist/fcgivisor and runs it once. `--target bun-linux-x64-musl` cross-builds (not run then);
+// `--quiet` says nothing unless something fails.
+import { parseArgs } from "node:util";
+import pkg from "./package.json" with { type: "json" };
+
+const { values } = parseArgs({
+  options: { target: { type: "string" }, outfile: { type: "string" }, quiet: { type: "boolean" } },
+});
+const outfile = values.outfile ?? "dist/fcgivisor";
+
+const result = await Bun.build({
+  entrypoints: ["src/main.ts"],
+  // A daemon started by root must not read code or settings from where it stands.
+  compile: {
+    outfile,
+    autoloadDotenv: false,
+    autoloadBunfig: false,
+    ...(values.target ? { target: values.target as Bun.Build.CompileTarget } : {}),
+  },
+  format: "esm",
+  bytecode: true,
+  minify: true,
+  sourcemap: "linked",
+  define: { "process.env.FCGIVISOR_VERSION": JSON.stringify(pkg.version) },
+  throw: false,
+});
+for (const log of result.logs) console.error(String(log));
+if (!result.success) process.exit(1);
+
+if (!values.target) {
+  const run = Bun.spawnSync([outfile, "--version"]);
+  const said = run.stdout.toString().trim();
+  if (run.exitCode !== 0 || said !== `fcgivisor ${pkg.version}`) {
+    console.error(`${outfile} --version said "${said}", exit ${run.exitCode}: ${run.stderr}`);
+    process.exit(1);
+  }
+  if (!values.quiet) console.log(`built ${outfile}: ${said}`);
+}

@@ -1,0 +1,119 @@
+// What a config means once it is read, whatever it was written in. Everything above config sees
+// only this: frozen, complete, every path absolute, every duration in milliseconds.
+
+import type { Address } from "../sys/address.ts";
+
+export type ConfigFormat = "toml" | "legacy-xml" | "command-line";
+export type LogLevel = "debug" | "notice" | "warn" | "error" | "alert";
+export type Scaling = "static" | "dynamic" | "ondemand";
+
+export interface Config {
+  readonly source: Source;
+  readonly supervisor: SupervisorConfig;
+  readonly admin: AdminConfig;
+  readonly log: LogConfig;
+  /** In the order of the file; names are unique. */
+  readonly pools: readonly PoolConfig[];
+}
+
+export interface Source {
+  readonly format: ConfigFormat;
+  /** Absolute path of the main file; null for `run --listen … -- COMMAND`. */
+  readonly file: string | null;
+  /** Every file that was read, the main one first. */
+  readonly files: readonly string[];
+  readonly prefix: string;
+}
+
+export interface SupervisorConfig {
+  readonly pidFile: string | null;
+  readonly stateDir: string;
+  /** Lets workers run as root. */
+  readonly allowRoot: boolean;
+  /** Legacy `daemonize`; null where the format has no such word. `run` and `start` decide anyway. */
+  readonly daemonize: boolean | null;
+  /** So many workers dead by SIGSEGV or SIGBUS within the interval reload everything; 0 = off. */
+  readonly emergencyRestartThreshold: number;
+  readonly emergencyRestartIntervalMs: number;
+}
+
+export interface AdminConfig {
+  readonly socket: string;
+  readonly owner: string | null;
+  readonly group: string | null;
+  readonly mode: number;
+}
+
+export interface LogConfig {
+  /** Absolute path, or null for stderr. */
+  readonly file: string | null;
+  readonly level: LogLevel;
+  readonly format: "text" | "json";
+}
+
+export interface ListenConfig {
+  readonly address: Address;
+  /** As given to listen(2); -1 = as much as the kernel allows. */
+  readonly backlog: number;
+  /** Unix sockets only. */
+  readonly owner: string | null;
+  readonly group: string | null;
+  readonly mode: number | null;
+}
+
+export interface HealthConfig {
+  /** Absolute path, sent as SCRIPT_FILENAME. */
+  readonly script: string;
+  /** Text that the body must contain; null = status alone decides. */
+  readonly expect: string | null;
+  readonly status: number;
+  readonly timeoutMs: number;
+}
+
+export interface PoolConfig {
+  readonly name: string;
+  readonly listen: ListenConfig;
+  /** Program and arguments; the program as written, looked up in PATH when it has no slash. */
+  readonly command: readonly string[];
+  /** Name of a runtime, or null: guessed from the command. */
+  readonly runtime: string | null;
+  readonly user: string | null;
+  readonly group: string | null;
+  readonly scaling: Scaling;
+  readonly workers: number;
+  readonly startWorkers: number | null;
+  readonly minSpare: number | null;
+  readonly maxSpare: number | null;
+  readonly idleTimeoutMs: number;
+  /** Workers a spawned process provides; null = what the runtime does best. */
+  readonly groupSize: number | null;
+  /** 0 = endless. */
+  readonly maxRequests: number;
+  readonly maxRequestsJitter: number;
+  readonly startTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+  /** 0 = off. */
+  readonly requestTimeoutMs: number;
+  /** "SIGTERM"; null = the runtime's polite signal. */
+  readonly stopSignal: string | null;
+  readonly chdir: string | null;
+  readonly chroot: string | null;
+  readonly umask: number | null;
+  readonly nice: number | null;
+  readonly rlimitFiles: number | null;
+  readonly rlimitCore: number | "unlimited" | null;
+  readonly clearEnv: boolean;
+  /** As written; `$NAME` as a whole value is looked up in the supervisor's environment at spawn. */
+  readonly env: ReadonlyMap<string, string>;
+  /** Addresses or CIDR blocks; empty = everybody. TCP only. */
+  readonly allowedClients: readonly string[];
+  readonly logOutput: boolean;
+  readonly php: {
+    /** File or directory for `-c`; null = PHP's own place. */
+    readonly ini: string | null;
+    readonly defines: ReadonlyMap<string, string>;
+  };
+  readonly health: HealthConfig | null;
+  /** Where the pool stands in its file, for messages. */
+  readonly place: { readonly file: string; readonly line: number } | null;
+}

@@ -1,0 +1,152 @@
+// Everything that happens, as data. News travels up as Events through the `emit` passed down; the
+// only place that turns one into a sentence is log/narrate.ts.
+
+import type { FaultJson } from "./fault.ts";
+
+/** How a process ended. `code` and `signal` as wait(2) tells them. */
+export type ProcessEnd =
+  | { readonly how: "exited"; readonly code: number }
+  | { readonly how: "signaled"; readonly signal: string; readonly core: boolean }
+  | { readonly how: "vanished" };
+
+/** Why a worker's end was expected, or that it was not. */
+export type EndReason =
+  "recycled" | "drained" | "stopped" | "start-failed" | "crashed" | "replaced";
+
+export type Event =
+  | {
+      readonly type: "supervisor-starting";
+      readonly version: string;
+      readonly pid: number;
+      /** The config file; null = command line. */
+      readonly config: string | null;
+    }
+  | {
+      readonly type: "supervisor-ready";
+      readonly pools: number;
+      readonly workers: number;
+      readonly ms: number;
+    }
+  | { readonly type: "supervisor-stopping"; readonly word: "stop" | "quit"; readonly by: string }
+  | { readonly type: "supervisor-stopped"; readonly ms: number }
+  | { readonly type: "config-warning"; readonly fault: FaultJson }
+  | { readonly type: "listening"; readonly pools: readonly string[]; readonly address: string }
+  | { readonly type: "listener-changed"; readonly address: string; readonly what: string }
+  | { readonly type: "listener-closed"; readonly address: string }
+  | {
+      /** A process was spawned; it provides `workers` workers. */
+      readonly type: "group-started";
+      readonly pool: string;
+      readonly pid: number;
+      readonly generation: number;
+      readonly workers: number;
+    }
+  | {
+      readonly type: "group-ready";
+      readonly pool: string;
+      readonly pid: number;
+      readonly ms: number;
+    }
+  | {
+      readonly type: "group-ended";
+      readonly pool: string;
+      readonly pid: number;
+      readonly end: ProcessEnd;
+      readonly reason: EndReason;
+      readonly uptimeMs: number;
+    }
+  | {
+      /** A worker inside a group ended; the group's own leader refills. */
+      readonly type: "member-ended";
+      readonly pool: string;
+      readonly pid: number;
+      readonly leader: number;
+      readonly end: ProcessEnd;
+    }
+  | {
+      readonly type: "orphans-left";
+      readonly pool: string;
+      readonly leader: number;
+      readonly pids: readonly number[];
+    }
+  | {
+      readonly type: "backing-off";
+      readonly pool: string;
+      readonly failures: number;
+      readonly delayMs: number;
+      readonly why: string;
+    }
+  | { readonly type: "pool-recovered"; readonly pool: string; readonly failures: number }
+  | {
+      readonly type: "generation-ready";
+      readonly pool: string;
+      readonly generation: number;
+      readonly workers: number;
+      readonly ms: number;
+    }
+  | {
+      readonly type: "generation-failed";
+      readonly pool: string;
+      readonly generation: number;
+      readonly fault: FaultJson;
+    }
+  | {
+      readonly type: "drain-started";
+      readonly pool: string;
+      readonly generation: number;
+      readonly workers: number;
+    }
+  | {
+      /** A worker did not leave in time and gets a harder signal. */
+      readonly type: "drain-escalated";
+      readonly pool: string;
+      readonly pid: number;
+      readonly signal: string;
+      readonly afterMs: number;
+    }
+  | {
+      readonly type: "drain-finished";
+      readonly pool: string;
+      readonly generation: number;
+      readonly ms: number;
+    }
+  | {
+      readonly type: "request-timeout";
+      readonly pool: string;
+      readonly pid: number;
+      readonly ageMs: number;
+      readonly limitMs: number;
+    }
+  | {
+      readonly type: "operation-started";
+      readonly word: string;
+      readonly by: string;
+      readonly detail: string;
+    }
+  | {
+      readonly type: "operation-done";
+      readonly word: string;
+      readonly ms: number;
+      readonly detail: string;
+    }
+  | {
+      readonly type: "operation-failed";
+      readonly word: string;
+      readonly ms: number;
+      readonly fault: FaultJson;
+    }
+  | { readonly type: "signal-ignored"; readonly signal: string; readonly use: string }
+  | { readonly type: "signal-received"; readonly signal: string }
+  | { readonly type: "log-reopened"; readonly file: string }
+  | { readonly type: "log-lost"; readonly lines: number; readonly why: string }
+  | { readonly type: "trouble"; readonly fault: FaultJson };
+
+export type Emit = (event: Event) => void;
+
+/** A line a worker wrote, whole, without its newline. */
+export interface OutputLine {
+  readonly pool: string;
+  /** The process that wrote it. */
+  readonly pid: number;
+  readonly text: string;
+}

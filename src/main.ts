@@ -1,0 +1,1 @@
+console.log("fcgivisor " + process.env.FCGIVISOR_VERSION);

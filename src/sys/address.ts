@@ -1,0 +1,132 @@
+// What a listening address is, how it is written, and how the kernel wants it. It stands in sys,
+// below both config and socket, because the config names addresses and the sockets open them.
+
+export type Address =
+  | { readonly kind: "inet"; readonly host: string; readonly port: number }
+  | { readonly kind: "inet6"; readonly host: string; readonly port: number }
+  | { readonly kind: "unix"; readonly path: string };
+
+/** Longest path a Unix socket can have, in bytes (sun_path less the closing NUL; unix(7)). */
+export const UNIX_PATH_MAX = 107;
+
+/** The address as people write it, and as listeners are told apart by. */
+export function addressText(address: Address): string {
+  switch (address.kind) {
+    case "inet":
+      return `${address.host}:${address.port}`;
+    case "inet6":
+      return `[${address.host}]:${address.port}`;
+    case "unix":
+      return address.path;
+  }
+}
+
+export function sameAddress(a: Address, b: Address): boolean {
+  return a.kind === b.kind && addressText(a) === addressText(b);
+}
+
+const DIGITS = /^[0-9]+$/;
+
+export type ParsedAddress =
+  { readonly ok: Address } | { readonly problem: string; readonly hint: string };
+
+/**
+ * Reads `9000` (all IPv4 addresses), `127.0.0.1:9000`, `[::1]:9000`, `*:9000`, or the path of a
+ * Unix socket (`unix:` before it is allowed). A relative path goes through `resolvePath`.
+ */
+export function parseAddress(text: string, resolvePath: (path: string) => string): ParsedAddress {
+  if (text === "") return problem("the address is empty");
+  if (DIGITS.test(text)) return inet("0.0.0.0", text);
+  if (text.startsWith("unix:")) return unix(resolvePath(text.slice(5)));
+  const bracketed = /^\[([^\]]*)\]:(.*)$/.exec(text);
+  if (bracketed) return inet6(bracketed[1]!, bracketed[2]!);
+  if (text.includes("/")) return unix(resolvePath(text));
+  const colon = text.lastIndexOf(":");
+  if (colon < 0) return unix(resolvePath(text));
+  const host = text.slice(0, colon);
+  if (host.includes(":"))
+    return problem(
+      `"${text}" is an IPv6 address without brackets`,
+      `write it as "[${host}]:${text.slice(colon + 1)}"`,
+    );
+  return inet(host === "*" ? "0.0.0.0" : host, text.slice(colon + 1));
+}
+
+function problem(
+  what: string,
+  hint = 'examples: "127.0.0.1:9000", "9000", "[::1]:9000", "/run/www.sock"',
+): ParsedAddress {
+  return { problem: what, hint };
+}
+
+function portOf(text: string): number | null {
+  const port = Number(text);
+  return DIGITS.test(text) && port >= 1 && port <= 65535 ? port : null;
+}
+
+function inet(host: string, portText: string): ParsedAddress {
+  const port = portOf(portText);
+  if (port === null)
+    return problem(`"${portText}" is not a port`, "a port is a number from 1 to 65535");
+  if (host === "localhost") return { ok: { kind: "inet", host: "127.0.0.1", port } };
+  if (ipv4Bytes(host) === null)
+    return problem(
+      `"${host}" is not an IPv4 address`,
+      'write an IP address ("127.0.0.1"), or only a port for all of them',
+    );
+  return { ok: { kind: "inet", host, port } };
+}
+
+function inet6(host: string, portText: string): ParsedAddress {
+  const port = portOf(portText);
+  if (port === null)
+    return problem(`"${portText}" is not a port`, "a port is a number from 1 to 65535");
+  const bytes = ipv6Bytes(host);
+  if (bytes === null) return problem(`"${host}" is not an IPv6 address`, 'example: "[::1]:9000"');
+  return { ok: { kind: "inet6", host, port } };
+}
+
+function unix(path: string): ParsedAddress {
+  const length = Buffer.byteLength(path);
+  if (length > UNIX_PATH_MAX) {
+    return problem(
+      `the socket path ${path} is ${length} bytes long; the limit is ${UNIX_PATH_MAX}`,
+      "choose a shorter path, for example below /run",
+    );
+  }
+  return { ok: { kind: "unix", path } };
+}
+
+/** The four bytes of a dotted quad, or null when it is none. */
+export function ipv4Bytes(text: string): Uint8Array | null {
+  const parts = text.split(".");
+  if (parts.length !== 4) return null;
+  const bytes = parts.map((part) => (/^[0-9]{1,3}$/.test(part) ? Number(part) : 256));
+  return bytes.every((byte) => byte <= 255) ? Uint8Array.from(bytes) : null;
+}
+
+/** The sixteen bytes of an IPv6 address (an embedded dotted quad included), or null. */
+export function ipv6Bytes(text: string): Uint8Array | null {
+  const halves = text.split("::");
+  if (halves.length > 2) return null;
+  const head = words(halves[0]!);
+  const tail = halves.length === 2 ? words(halves[1]!) : [];
+  if (head === null || tail === null) return null;
+  const missing = 8 - head.length - tail.length;
+  if (halves.length === 2 ? missing < 1 : missing !== 0) return null;
+  const all = [...head, ...new Array<number>(missing).fill(0), ...tail];
+  return Uint8Array.from(all.flatMap((word) => [word >> 8, word & 0xff]));
+}
+
+function words(text: string): number[] | null {
+  if (text === "") return [];
+  const out: number[] = [];
+  const parts = text.split(":");
+  for (const [i, part] of parts.entries()) {
+    const quad = i === parts.length - 1 ? ipv4Bytes(part) : null;
+    if (quad) out.push((quad[0]! << 8) | quad[1]!, (quad[2]! << 8) | quad[3]!);
+    else if (/^[0-9a-fA-F]{1,4}$/.test(part)) out.push(Number.parseInt(part, 16));
+    else return null;
+  }
+  return out;
+}

@@ -1,0 +1,38 @@
+// The only door to time. Deadlines use the monotonic clock, so that a changed wall clock neither
+// shortens nor stretches them.
+
+/** Milliseconds on the monotonic clock. */
+export function now(): number {
+  return performance.now();
+}
+
+/** The wall clock, for what people read. */
+export function wallClock(): Date {
+  return new Date();
+}
+
+/** Resolves after `ms` milliseconds, or at once when `signal` aborts. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const timer = setTimeout(done, ms);
+    function done() {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    }
+    signal?.addEventListener("abort", done, { once: true });
+  });
+}
+
+/** Calls `callback` after `ms` milliseconds; the returned function cancels it. */
+export function after(ms: number, callback: () => void): () => void {
+  const timer = setTimeout(callback, ms);
+  return () => clearTimeout(timer);
+}
+
+/** Calls `callback` every `ms` milliseconds; the returned function ends it. */
+export function every(ms: number, callback: () => void): () => void {
+  const timer = setInterval(callback, ms);
+  return () => clearInterval(timer);
+}
