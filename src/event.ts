@@ -6,7 +6,7 @@ import type { FaultJson } from "./fault.ts";
 /** How a process ended. `code` and `signal` as wait(2) tells them. */
 export type ProcessEnd =
   | { readonly how: "exited"; readonly code: number }
-  | { readonly how: "signaled"; readonly signal: string; readonly core: boolean }
+  | { readonly how: "signaled"; readonly signal: string }
   | { readonly how: "vanished" };
 
 /** Why a worker's end was expected, or that it was not. */

@@ -36,3 +36,8 @@ export function every(ms: number, callback: () => void): () => void {
   const timer = setInterval(callback, ms);
   return () => clearInterval(timer);
 }
+
+/** Blocks the whole process for `ms` milliseconds; only for the last moments of one. */
+export function block(ms: number): void {
+  Bun.sleepSync(ms);
+}

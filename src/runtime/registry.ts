@@ -1,0 +1,27 @@
+// The kinds there are, the most special first, and which of them a pool's program is.
+
+import { basename } from "node:path";
+import type { PoolConfig } from "../config/model.ts";
+import { fcgiwrap } from "./fcgiwrap.ts";
+import { generic } from "./generic.ts";
+import { libfcgi } from "./libfcgi.ts";
+import { phpCgi } from "./php-cgi.ts";
+import type { Runtime } from "./runtime.ts";
+
+export const RUNTIMES: readonly Runtime[] = [phpCgi, fcgiwrap, libfcgi, generic];
+
+/** The pool's kind: as the config names it, else guessed from the program; undefined for an unknown name. */
+export function runtimeOf(pool: PoolConfig): Runtime | undefined {
+  if (pool.runtime !== null) return RUNTIMES.find(({ name }) => name === pool.runtime);
+  const program = basename(pool.command[0] ?? "");
+  return RUNTIMES.find((runtime) => runtime.matches(program));
+}
+
+/** Sizes of the groups that make up the pool's workers, the last one taking the rest. */
+export function groupSizes(pool: PoolConfig, runtime: Runtime): number[] {
+  const wanted = runtime.forks ? (pool.groupSize ?? runtime.groupSize(pool)) : 1;
+  const size = Math.max(1, Math.min(wanted, pool.workers));
+  const sizes: number[] = [];
+  for (let left = pool.workers; left > 0; left -= size) sizes.push(Math.min(size, left));
+  return sizes;
+}

@@ -1,0 +1,43 @@
+// What a kind of FastCGI program is to us: how it is started, how it forks, and how it is asked to
+// leave. One file a kind; the rest of the code knows only this interface.
+
+import type { PoolConfig } from "../config/model.ts";
+import type { Fault } from "../fault.ts";
+import type { Captured } from "../sys/process.ts";
+
+export interface Runtime {
+  readonly name: string;
+  /** Whether a program of this name (without its folder) is of this kind. */
+  readonly matches: (program: string) => boolean;
+  /** Whether one process can provide several workers by forking them itself. */
+  readonly forks: boolean;
+  /** Workers a spawned process provides when the pool's config does not say. */
+  readonly groupSize: (pool: PoolConfig) => number;
+  /** The arguments behind the program. */
+  readonly args: (pool: PoolConfig) => string[];
+  /** Variables the program needs; they win over the pool's own. */
+  readonly env: (
+    pool: PoolConfig,
+    group: { readonly size: number; readonly maxRequests: number },
+  ) => Record<string, string>;
+  /** Variables of the pool's own environment that would upset the program. */
+  readonly forbiddenEnv: readonly string[];
+  readonly stopSignal: NodeJS.Signals;
+  /** What the stop signal does to a worker that has a request in hand. */
+  readonly stopSignalWhileBusy: "finishes-request" | "ends-request";
+  /** Whether the program exits by itself after `max_requests`. */
+  readonly recyclesItself: boolean;
+  /**
+   * Asks the program itself what would go wrong; `run` starts it with these arguments as the pool's
+   * workers would be, but without the socket.
+   */
+  readonly preflight?: (
+    pool: PoolConfig,
+    run: (args: string[]) => Promise<Captured>,
+  ) => Promise<Preflight>;
+}
+
+export interface Preflight {
+  readonly errors: readonly Fault[];
+  readonly warnings: readonly Fault[];
+}

@@ -1,0 +1,148 @@
+// A Listener owns one bound socket (and the file of a Unix one), apart from any worker. It lives
+// across reloads; what may change under it (backlog, owner, mode, allowed clients) is applied in
+// place, because a socket that is closed and opened again refuses somebody in between.
+
+import { chmodSync, chownSync, fstatSync, lstatSync, unlinkSync } from "node:fs";
+import type { PoolConfig } from "../config/model.ts";
+import { Fault } from "../fault.ts";
+import { type Address, addressText } from "../sys/address.ts";
+import { maxBacklog } from "../sys/procfs.ts";
+import { attachFilter, closeSocket, listenOn, tcpQueue, unixQueue } from "../sys/socket.ts";
+import { findGroup, findUser } from "../sys/users.ts";
+import { type Block, filterProgram, parseBlock } from "./filter.ts";
+import { openSocket } from "./open.ts";
+
+/** What a pool's config says of its socket. */
+export type ListenSpec = Pick<PoolConfig, "listen" | "allowedClients">;
+
+/** What php-fpm uses where listen.mode says nothing. */
+const DEFAULT_MODE = 0o660;
+
+export interface QueueDepth {
+  /** Connections that wait for a worker. */
+  readonly length: number;
+  /** How many may wait. */
+  readonly limit: number;
+}
+
+export class Listener {
+  readonly address: Address;
+  readonly fd: number;
+  readonly inode: number;
+  private readonly file: { readonly dev: number; readonly ino: number } | null;
+  private spec: ListenSpec;
+
+  private constructor(spec: ListenSpec, fd: number) {
+    this.spec = spec;
+    this.address = spec.listen.address;
+    this.fd = fd;
+    this.inode = fstatSync(fd).ino;
+    this.file = this.address.kind === "unix" ? lstatSync(this.address.path) : null;
+  }
+
+  /** Opens the socket, sets it up, and only then listens. Throws a Fault; then nothing is left open. */
+  static open(spec: ListenSpec): Listener {
+    const listener = new Listener(spec, openSocket(spec.listen.address));
+    try {
+      listener.setFile(spec);
+      listener.setFilter(spec);
+      listenOn(listener.fd, backlogOf(spec));
+      return listener;
+    } catch (error) {
+      listener.close();
+      throw error;
+    }
+  }
+
+  get name(): string {
+    return addressText(this.address);
+  }
+
+  /** Applies what differs from the spec in force; returns a word for each change. */
+  change(next: ListenSpec): string[] {
+    const [was, is] = [this.spec, next];
+    const changes: string[] = [];
+    if (backlogOf(was) !== backlogOf(is)) {
+      listenOn(this.fd, backlogOf(is));
+      changes.push(`backlog ${backlogOf(is)}`);
+    }
+    if (fileText(was) !== fileText(is)) {
+      this.setFile(is);
+      changes.push(fileText(is));
+    }
+    if (was.allowedClients.join() !== is.allowedClients.join()) {
+      this.setFilter(is);
+      changes.push(`allowed clients ${is.allowedClients.join(", ") || "all"}`);
+    }
+    this.spec = next;
+    return changes;
+  }
+
+  queue(): QueueDepth | null {
+    return this.address.kind === "unix" ? unixQueue(this.inode) : tcpQueue(this.fd);
+  }
+
+  /** Closes the socket and removes its file, if that is still the one made here. */
+  close(): void {
+    closeSocket(this.fd);
+    if (this.address.kind !== "unix" || this.file === null) return;
+    const now = lstatSync(this.address.path, { throwIfNoEntry: false });
+    if (now?.ino === this.file.ino && now.dev === this.file.dev) unlinkSync(this.address.path);
+  }
+
+  private setFile({ listen }: ListenSpec): void {
+    if (listen.address.kind !== "unix") return;
+    const path = listen.address.path;
+    const owner =
+      listen.owner === null
+        ? null
+        : (findUser(listen.owner) ?? missing("user", listen.owner, path));
+    const group =
+      listen.group === null
+        ? null
+        : (findGroup(listen.group) ?? missing("group", listen.group, path));
+    try {
+      // As in php-fpm, an owner alone brings its primary group along.
+      if (owner !== null || group !== null) {
+        chownSync(path, owner?.uid ?? process.getuid!(), group ?? owner!.gid);
+      }
+      chmodSync(path, listen.mode ?? DEFAULT_MODE);
+    } catch (error) {
+      throw new Fault("cannot set owner and mode of the listening socket", {
+        where: path,
+        hint: "only root may give a socket to another user: run as root, or leave out owner and group",
+        cause: error,
+      });
+    }
+  }
+
+  private setFilter({ listen, allowedClients }: ListenSpec): void {
+    if (listen.address.kind === "unix") return;
+    if (allowedClients.length === 0) return attachFilter(this.fd, null);
+    const blocks = allowedClients.map((text) => parseBlock(text) ?? badBlock(text, this.name));
+    attachFilter(this.fd, filterProgram(blocks));
+  }
+}
+
+function backlogOf({ listen }: ListenSpec): number {
+  return listen.backlog < 0 ? maxBacklog() : listen.backlog;
+}
+
+function fileText({ listen }: ListenSpec): string {
+  const mode = (listen.mode ?? DEFAULT_MODE).toString(8).padStart(4, "0");
+  return `owner ${listen.owner ?? "-"}, group ${listen.group ?? "-"}, mode ${mode}`;
+}
+
+function missing(kind: string, name: string, where: string): never {
+  throw new Fault(`there is no ${kind} "${name}" to give the listening socket to`, {
+    where,
+    hint: `create it, or change listen.${kind === "user" ? "owner" : "group"}`,
+  });
+}
+
+function badBlock(text: string, where: string): Block {
+  throw new Fault(`"${text}" is neither an IP address nor a CIDR block`, {
+    where,
+    hint: 'example: allowed_clients = ["127.0.0.1", "10.0.0.0/8", "::1"]',
+  });
+}

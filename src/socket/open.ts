@@ -1,0 +1,119 @@
+// Opening a listening socket, told as a story: a Unix path is cleared of a stale socket file (found
+// by connecting, never by guessing), the socket is bound, and a taken address names its holder.
+
+import { lstatSync, unlinkSync } from "node:fs";
+import { dirname } from "node:path";
+import { Fault } from "../fault.ts";
+import { type Address, addressText, ipv4Bytes, ipv6Bytes } from "../sys/address.ts";
+import { SysError } from "../sys/libc.ts";
+import { holderOf, listeningInodes, unixInodes } from "../sys/procfs.ts";
+import { bindSocket, probeUnix } from "../sys/socket.ts";
+
+/** Binds the address and returns the descriptor, not yet listening. Throws a Fault saying why not. */
+export function openSocket(address: Address): number {
+  if (address.kind === "unix") clearPath(address.path);
+  try {
+    return bindSocket(address);
+  } catch (error) {
+    if (!(error instanceof SysError)) throw error;
+    throw bindFault(address, error);
+  }
+}
+
+function clearPath(path: string): void {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (!stat.isSocket()) {
+    throw new Fault("the path of the listening socket is taken by something that is not a socket", {
+      where: path,
+      hint: "move that file away, or choose another path for `listen`",
+    });
+  }
+  if (probeUnix(path) === "accepts") throw takenFault({ kind: "unix", path });
+  unlinkSync(path);
+}
+
+function bindFault(address: Address, error: SysError): Fault {
+  const where = addressText(address);
+  switch (error.code) {
+    case "EADDRINUSE":
+      return takenFault(address);
+    case "EADDRNOTAVAIL":
+      return new Fault("this machine has no such address", {
+        where,
+        hint: "`ip addr` lists the addresses there are",
+        cause: error,
+      });
+    case "EACCES":
+    case "EPERM":
+      return new Fault("no permission to open the listening socket", {
+        where,
+        hint:
+          address.kind === "unix"
+            ? `make ${dirname(address.path)} writable for the supervisor, or choose another path`
+            : "ports below 1024 need root or CAP_NET_BIND_SERVICE",
+        cause: error,
+      });
+    case "ENOENT":
+    case "ENOTDIR":
+      return new Fault("the directory of the listening socket does not exist", {
+        where,
+        hint: `create ${address.kind === "unix" ? dirname(address.path) : where}`,
+        cause: error,
+      });
+    default:
+      return new Fault("cannot open the listening socket", { where, cause: error });
+  }
+}
+
+function takenFault(address: Address): Fault {
+  const holder = holderOf(new Set(inodesOn(address)));
+  return new Fault(
+    holder === null
+      ? "the address is already in use, by a process this user cannot see"
+      : `the address is already in use by process ${holder.pid} (${holder.command})`,
+    {
+      where: addressText(address),
+      hint:
+        holder === null
+          ? "run as root to be told which process holds it, or choose another address"
+          : "stop that process, or choose another address for `listen`",
+    },
+  );
+}
+
+/** Inodes of sockets that can stand in this address's way: the same port on the same or on all addresses. */
+function inodesOn(address: Address): string[] {
+  switch (address.kind) {
+    case "unix":
+      return unixInodes(address.path);
+    case "inet": {
+      const own = hexOf(ipv4Bytes(address.host)!);
+      const any = "00000000";
+      return listeningInodes(samePort(address.port, [own, any], own === any), "tcp");
+    }
+    case "inet6": {
+      const own = hexOf(ipv6Bytes(address.host)!);
+      const any = "0".repeat(32);
+      return listeningInodes(samePort(address.port, [own, any], own === any), "tcp6");
+    }
+  }
+}
+
+function samePort(port: number, hosts: readonly string[], all: boolean) {
+  const hex = port.toString(16).toUpperCase().padStart(4, "0");
+  return (local: string): boolean => {
+    const [host, localPort] = local.split(":");
+    return localPort === hex && (all || hosts.includes(host!));
+  };
+}
+
+/** An address as /proc/net/tcp writes it: 32 bit words in the byte order of the machine (little-endian). */
+function hexOf(bytes: Uint8Array): string {
+  let text = "";
+  for (let word = 0; word < bytes.length; word += 4) {
+    for (let i = 3; i >= 0; i--)
+      text += bytes[word + i]!.toString(16).toUpperCase().padStart(2, "0");
+  }
+  return text;
+}

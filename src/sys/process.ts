@@ -1,0 +1,139 @@
+// Starting, signalling and reaping processes: the only door to Bun.spawn, kill(2) and waitpid(2).
+// Children spawned here are reaped by Bun; orphans that come to us as their subreaper are reaped by
+// pid, never by waitpid(-1), which would steal the exit of a child that Bun waits for.
+
+import { constants } from "node:os";
+import type { ProcessEnd } from "../event.ts";
+import { checked, libc, ptr } from "./libc.ts";
+import { type ProcessId, processesWhere, processStat } from "./procfs.ts";
+
+export type Signal = NodeJS.Signals;
+
+export interface SpawnSpec {
+  /** Program (absolute) and arguments. */
+  readonly argv: readonly string[];
+  /** The whole environment. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Descriptor that becomes the child's standard input; null = /dev/null. */
+  readonly stdin: number | null;
+  /** Descriptor that becomes its standard output and error; null = /dev/null. */
+  readonly output: number | null;
+}
+
+const ownChildren = new Set<number>();
+
+/**
+ * Starts a process in a session of its own (so that a terminal's Ctrl-C does not reach it, and its
+ * group can be signalled as one). `onEnd` is called once, when it has been reaped.
+ * Throws what the system says when the program cannot be started.
+ */
+export function spawn(spec: SpawnSpec, onEnd: (end: ProcessEnd) => void): ProcessId {
+  const child = Bun.spawn([...spec.argv], {
+    env: { ...spec.env },
+    ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
+    stdio: [spec.stdin ?? "ignore", spec.output ?? "ignore", spec.output ?? "ignore"],
+    detached: true,
+    onExit(ended, code, signal) {
+      ownChildren.delete(ended.pid);
+      onEnd(
+        signal !== null
+          ? { how: "signaled", signal: signalName(signal) }
+          : { how: "exited", code: code ?? 0 },
+      );
+    },
+  });
+  ownChildren.add(child.pid);
+  return { pid: child.pid, startTime: processStat(child.pid)?.startTime ?? 0 };
+}
+
+function signalName(signal: number | string): string {
+  if (typeof signal === "string") return signal;
+  const found = Object.entries(constants.signals).find(([, number]) => number === signal);
+  return found?.[0] ?? `signal ${signal}`;
+}
+
+/** What a program printed and how it ended; both streams together, cut at 64 KiB. */
+export interface Captured {
+  readonly output: string;
+  readonly code: number | null;
+  readonly timedOut: boolean;
+}
+
+/** Runs a program to its end with a closed stdin, for at most `timeoutMs` milliseconds. */
+export async function capture(
+  spec: Omit<SpawnSpec, "stdin" | "output">,
+  timeoutMs: number,
+): Promise<Captured> {
+  const child = Bun.spawn([...spec.argv], {
+    env: { ...spec.env },
+    ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+    timeout: timeoutMs,
+    killSignal: "SIGKILL",
+  });
+  ownChildren.add(child.pid);
+  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  const code = await child.exited;
+  ownChildren.delete(child.pid);
+  return {
+    output: `${err}${out}`.slice(0, 65536),
+    code: child.signalCode === null ? code : null,
+    timedOut: child.signalCode === "SIGKILL",
+  };
+}
+
+/** Sends a signal to a process; false when there is none of that pid. */
+export function signal(pid: number, name: Signal): boolean {
+  return libc.kill(pid, constants.signals[name]) === 0;
+}
+
+/** Sends a signal to a whole process group; false when nobody is left in it. */
+export function signalGroup(pgid: number, name: Signal): boolean {
+  return libc.kill(-pgid, constants.signals[name]) === 0;
+}
+
+/** Whether there is a process (a zombie counts) of this pid. */
+export function exists(pid: number): boolean {
+  return processStat(pid) !== null;
+}
+
+const WNOHANG = 1;
+
+/** Reaps an adopted child if it has ended; null while it lives, "vanished" when it is not ours. */
+export function reap(pid: number): ProcessEnd | null {
+  const status = new Int32Array(1);
+  const result = libc.waitpid(pid, ptr(status), WNOHANG);
+  if (result === 0) return null;
+  if (result < 0) return exists(pid) ? null : { how: "vanished" };
+  return endOf(status[0]!);
+}
+
+/** wait(2) status: the low seven bits are the signal, the next byte the exit code. */
+function endOf(status: number): ProcessEnd {
+  const number = status & 0x7f;
+  if (number === 0) return { how: "exited", code: (status >> 8) & 0xff };
+  return { how: "signaled", signal: signalName(number) };
+}
+
+/** Reaps every dead child that is nobody's: orphans that a worker left, adopted by this process. */
+export function reapStrangers(known: ReadonlySet<number>): number {
+  const dead = processesWhere((stat) => stat.parent === process.pid && stat.state === "Z");
+  const strangers = dead.filter(({ pid }) => !ownChildren.has(pid) && !known.has(pid));
+  for (const { pid } of strangers) reap(pid);
+  return strangers.length;
+}
+
+const PR_SET_CHILD_SUBREAPER = 36;
+
+/** Makes orphaned descendants children of this process (prctl(2)). */
+export function becomeSubreaper(): void {
+  checked("prctl", libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
+}
+
+/** Calls back whenever a child changed state. The returned function ends it. */
+export function onChildChange(callback: () => void): () => void {
+  process.on("SIGCHLD", callback);
+  return () => process.off("SIGCHLD", callback);
+}

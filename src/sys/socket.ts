@@ -1,0 +1,187 @@
+// Listening sockets as the kernel has them: made blocking and close-on-exec, because a worker that
+// finds O_NONBLOCK on fd 0 leaves at once, and the flag is shared by all who hold the socket.
+
+import { type Address, ipv4Bytes, ipv6Bytes } from "./address.ts";
+import { checked, errno, libc, ptr, SysError } from "./libc.ts";
+
+const AF = { unix: 1, inet: 2, inet6: 10 } as const;
+const SOCK_STREAM = 1;
+const SOCK_CLOEXEC = 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const SO_ATTACH_FILTER = 26;
+const SO_DETACH_FILTER = 27;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+
+/** The address as struct sockaddr_in, sockaddr_in6 or sockaddr_un. */
+function sockaddr(address: Address): Uint8Array {
+  switch (address.kind) {
+    case "unix": {
+      const path = Buffer.from(address.path);
+      const bytes = new Uint8Array(2 + path.length + 1);
+      bytes[0] = AF.unix;
+      bytes.set(path, 2);
+      return bytes;
+    }
+    case "inet": {
+      const bytes = new Uint8Array(16);
+      bytes[0] = AF.inet;
+      new DataView(bytes.buffer).setUint16(2, address.port);
+      bytes.set(ipv4Bytes(address.host)!, 4);
+      return bytes;
+    }
+    case "inet6": {
+      const bytes = new Uint8Array(28);
+      bytes[0] = AF.inet6;
+      new DataView(bytes.buffer).setUint16(2, address.port);
+      bytes.set(ipv6Bytes(address.host)!, 8);
+      return bytes;
+    }
+  }
+}
+
+function socketFor(address: Address, flags: number): number {
+  return checked("socket", libc.socket(AF[address.kind], SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
+}
+
+function setOption(fd: number, level: number, option: number, value: number): void {
+  const data = new Int32Array([value]);
+  checked("setsockopt", libc.setsockopt(fd, level, option, ptr(data), 4));
+}
+
+/** Binds a new blocking socket to the address. Throws a SysError, EADDRINUSE among them. */
+export function bindSocket(address: Address): number {
+  const fd = socketFor(address, 0);
+  try {
+    if (address.kind !== "unix") setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    if (address.kind === "inet6") setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    const bytes = sockaddr(address);
+    checked("bind", libc.bind(fd, ptr(bytes), bytes.length));
+    return fd;
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+}
+
+/** Starts listening, or changes the backlog of a socket that listens already. */
+export function listenOn(fd: number, backlog: number): void {
+  checked("listen", libc.listen(fd, backlog));
+}
+
+export function closeSocket(fd: number): void {
+  libc.close(fd);
+}
+
+export type Answer = "accepts" | "refuses" | "missing" | "not-a-socket";
+
+/** Whether somebody listens on a Unix socket's path; asks without waiting and without a request. */
+export function probeUnix(path: string): Answer {
+  const address: Address = { kind: "unix", path };
+  const fd = socketFor(address, SOCK_NONBLOCK);
+  try {
+    const bytes = sockaddr(address);
+    if (libc.connect(fd, ptr(bytes), bytes.length) === 0) return "accepts";
+    const code = new SysError("connect", errno()).code;
+    if (code === "ENOENT" || code === "ENOTDIR") return "missing";
+    // EAGAIN: its queue is full, so somebody listens. EACCES: somebody's, we may not ask.
+    return code === "ECONNREFUSED" ? "refuses" : "accepts";
+  } finally {
+    libc.close(fd);
+  }
+}
+
+/** One instruction of classic BPF (linux/filter.h). */
+export interface BpfInstruction {
+  readonly code: number;
+  readonly jt: number;
+  readonly jf: number;
+  readonly k: number;
+}
+
+/** Puts a filter on a socket (connections it rejects are dropped unanswered); null takes it off. */
+export function attachFilter(fd: number, program: readonly BpfInstruction[] | null): void {
+  if (program === null) {
+    // ENOENT: there was none.
+    libc.setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, ptr(new Int32Array(1)), 4);
+    return;
+  }
+  const code = new DataView(new ArrayBuffer(program.length * 8));
+  for (const [i, instruction] of program.entries()) {
+    code.setUint16(i * 8, instruction.code, true);
+    code.setUint8(i * 8 + 2, instruction.jt);
+    code.setUint8(i * 8 + 3, instruction.jf);
+    code.setUint32(i * 8 + 4, instruction.k >>> 0, true);
+  }
+  const bytes = new Uint8Array(code.buffer);
+  // struct sock_fprog: 16 bit length, padding, pointer.
+  const fprog = new DataView(new ArrayBuffer(16));
+  fprog.setUint16(0, program.length, true);
+  fprog.setBigUint64(8, BigInt(ptr(bytes)), true);
+  const holder = new Uint8Array(fprog.buffer);
+  checked("setsockopt", libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, ptr(holder), 16));
+}
+
+const IPPROTO_TCP = 6;
+const TCP_INFO = 11;
+
+/** Connections waiting on a listening TCP socket, and the most that may (tcp_info's unacked and sacked). */
+export function tcpQueue(fd: number): { length: number; limit: number } {
+  const info = new DataView(new ArrayBuffer(256));
+  const size = new Uint32Array([256]);
+  checked("getsockopt", libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, ptr(info), ptr(size)));
+  return { length: info.getUint32(24, true), limit: info.getUint32(28, true) };
+}
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const NETLINK_SOCK_DIAG = 4;
+const SOCK_DIAG_BY_FAMILY = 20;
+const NLM_F_REQUEST = 1;
+const UDIAG_SHOW_RQLEN = 0x10;
+const UNIX_DIAG_RQLEN = 4;
+const TCPF_ALL = 0xffffffff;
+
+/** The same for a listening Unix socket, by its inode, from netlink's sock_diag(7); null when the kernel cannot say. */
+export function unixQueue(inode: number): { length: number; limit: number } | null {
+  const fd = libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+  if (fd < 0) return null;
+  try {
+    // nlmsghdr (16 bytes), then unix_diag_req: family, protocol, pad, states, inode, show, cookie.
+    const request = new DataView(new ArrayBuffer(40));
+    request.setUint32(0, 40, true);
+    request.setUint16(4, SOCK_DIAG_BY_FAMILY, true);
+    request.setUint16(6, NLM_F_REQUEST, true);
+    request.setUint8(16, AF.unix);
+    request.setUint32(20, TCPF_ALL, true);
+    request.setUint32(24, inode, true);
+    request.setUint32(28, UDIAG_SHOW_RQLEN, true);
+    request.setUint32(32, 0xffffffff, true);
+    request.setUint32(36, 0xffffffff, true);
+    if (Number(libc.send(fd, ptr(request), 40, 0)) !== 40) return null;
+    const answer = new DataView(new ArrayBuffer(512));
+    const length = Number(libc.recv(fd, ptr(answer), 512, 0));
+    if (length < 32 || answer.getUint16(4, true) !== SOCK_DIAG_BY_FAMILY) return null;
+    return readQueueAttribute(answer, length);
+  } finally {
+    libc.close(fd);
+  }
+}
+
+/** Looks for UNIX_DIAG_RQLEN among the attributes behind nlmsghdr and unix_diag_msg (16 bytes each). */
+function readQueueAttribute(
+  answer: DataView,
+  length: number,
+): { length: number; limit: number } | null {
+  for (let at = 32; at + 12 <= length;) {
+    const size = answer.getUint16(at, true);
+    if (answer.getUint16(at + 2, true) === UNIX_DIAG_RQLEN) {
+      return { length: answer.getUint32(at + 4, true), limit: answer.getUint32(at + 8, true) };
+    }
+    if (size < 4) return null;
+    at += (size + 3) & ~3;
+  }
+  return null;
+}
