@@ -1,0 +1,59 @@
+// The programs that the tests put around fcgivisor, and where Debian keeps them. A test says which it
+// needs; what is missing is installed by run-all when it may, and else named in the skipped title.
+
+import { existsSync } from "node:fs";
+
+/** What to look for, and the Debian package that brings it. */
+const PARTS = {
+  "php-cgi": { package: "php-cgi", there: () => inPath("php-cgi") },
+  nginx: { package: "nginx-light", there: () => inPath("nginx") },
+  "perl-fcgi": {
+    package: "libfcgi-perl",
+    there: () => inPath("perl") && runs(["perl", "-MFCGI", "-e", "1"]),
+  },
+  fcgiwrap: { package: "fcgiwrap", there: () => inPath("fcgiwrap") },
+  libfcgi: { package: "libfcgi-dev", there: () => existsSync("/usr/include/fcgiapp.h") },
+  gcc: { package: "gcc", there: () => inPath("gcc") },
+  "libc-headers": { package: "libc6-dev", there: () => existsSync("/usr/include/stdio.h") },
+  curl: { package: "curl", there: () => inPath("curl") },
+  logrotate: { package: "logrotate", there: () => inPath("logrotate") },
+  mount: { package: "mount", there: () => inPath("mount") },
+  unshare: { package: "util-linux", there: () => inPath("unshare") },
+} as const;
+
+export type Part = keyof typeof PARTS;
+
+/** Debian's sbin folders are not on every user's PATH, and nginx, fcgiwrap and logrotate live there. */
+export const SEARCH_PATH = [
+  ...(process.env["PATH"] ?? "").split(":"),
+  "/usr/local/sbin",
+  "/usr/sbin",
+  "/sbin",
+  "/usr/bin",
+  "/bin",
+].join(":");
+
+/** Absolute path of a program, or null. */
+export function findProgram(name: string): string | null {
+  return Bun.which(name, { PATH: SEARCH_PATH });
+}
+
+export function missing(parts: readonly Part[]): Part[] {
+  return parts.filter((part) => !PARTS[part].there());
+}
+
+export function allParts(): Part[] {
+  return Object.keys(PARTS) as Part[];
+}
+
+export function packageOf(part: Part): string {
+  return PARTS[part].package;
+}
+
+function inPath(name: string): boolean {
+  return findProgram(name) !== null;
+}
+
+function runs(command: string[]): boolean {
+  return Bun.spawnSync(command, { stdout: "ignore", stderr: "ignore" }).exitCode === 0;
+}
