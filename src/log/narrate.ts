@@ -1,0 +1,146 @@
+// Turns an event into a sentence; nowhere else does the program say in words what happened. The
+// table has a row for every event, and a missing one is a type error. Levels: debug is what happens
+// all day, notice is what somebody did or a change of state, warn was mended by the supervisor
+// itself, error needs a person, alert is an emergency.
+
+import type { LogLevel } from "../config/model.ts";
+import type { EndReason, Event } from "../event.ts";
+import { Fault, faultLines, type FaultJson } from "../fault.ts";
+import { advice, count, duration, ended, list } from "./words.ts";
+
+export interface Narration {
+  readonly level: LogLevel;
+  /** One sentence; where it tells of a fault, the fault's further lines follow. */
+  readonly text: string;
+}
+
+type Kind = Event["type"];
+type EventOf<K extends Kind> = Extract<Event, { type: K }>;
+
+/** What happened, where, and for trouble what to do, with the level it is logged at. */
+export function narrate(event: Event): Narration {
+  const say = SENTENCES[event.type] as (event: Event) => Narration;
+  return say(event);
+}
+
+const debug = (text: string): Narration => ({ level: "debug", text });
+const notice = (text: string): Narration => ({ level: "notice", text });
+const warn = (text: string): Narration => ({ level: "warn", text });
+const error = (text: string): Narration => ({ level: "error", text });
+
+const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
+  "supervisor-starting": ({ version, pid, config }) =>
+    notice(
+      `fcgivisor ${version} is starting as process ${pid} with ${config === null ? "settings from the command line" : `the config ${config}`}`,
+    ),
+  "supervisor-ready": ({ pools, workers, ms }) =>
+    notice(
+      `fcgivisor is ready after ${duration(ms)} with ${count(pools, "pool")} and ${count(workers, "worker")}`,
+    ),
+  "supervisor-stopping": ({ word, by }) =>
+    notice(
+      word === "stop"
+        ? `fcgivisor is stopping at once, as asked by ${by}`
+        : `fcgivisor is quitting, as asked by ${by}; requests in hand finish`,
+    ),
+  "supervisor-stopped": ({ ms }) => notice(`fcgivisor has stopped, ${duration(ms)} after the word`),
+  "config-warning": ({ fault }) => warn(told("the config is usable, but look at this", fault)),
+
+  listening: ({ pools, address }) =>
+    notice(`listening on ${address} for ${pools.length === 1 ? "pool" : "pools"} ${list(pools)}`),
+  "listener-changed": ({ address, what }) => notice(`the socket ${address} was changed: ${what}`),
+  "listener-closed": ({ address }) => notice(`no longer listening on ${address}`),
+
+  "group-started": ({ pool, pid, generation, workers }) =>
+    debug(
+      `worker ${pid} of pool ${pool} was started for generation ${generation}${workers === 1 ? "" : `; it provides ${workers} workers`}`,
+    ),
+  "group-ready": ({ pool, pid, ms }) =>
+    debug(`worker ${pid} of pool ${pool} takes requests after ${duration(ms)}`),
+  "group-ended": groupEnded,
+  "member-ended": ({ pool, pid, leader, end }) => {
+    const text = `worker ${pid} of pool ${pool} ${ended(end)} and is being replaced by its leader ${leader}`;
+    return end.how === "signaled" ? warn(text + advice(end)) : debug(text);
+  },
+  "orphans-left": ({ pool, leader, pids }) =>
+    notice(
+      `leader ${leader} of pool ${pool} is gone; ${count(pids.length, "worker")} that it left (${list(pids)}) ${pids.length === 1 ? "finishes its request and leaves" : "finish their requests and leave"}`,
+    ),
+  "backing-off": ({ pool, failures, delayMs, why }) =>
+    warn(
+      `workers of pool ${pool} failed ${failures === 1 ? "once" : `${failures} times in a row`}: ${why}; the next try is in ${duration(delayMs)}`,
+    ),
+  "pool-recovered": ({ pool, failures }) =>
+    notice(`pool ${pool} is well again after ${count(failures, "failure")}`),
+
+  "generation-ready": ({ pool, generation, workers, ms }) =>
+    notice(
+      `generation ${generation} of pool ${pool} serves with ${count(workers, "worker")} after ${duration(ms)}`,
+    ),
+  "generation-failed": ({ pool, generation, fault }) =>
+    error(
+      told(
+        `generation ${generation} of pool ${pool} did not come up, and takes over nothing`,
+        fault,
+      ),
+    ),
+  "drain-started": ({ pool, generation, workers }) =>
+    notice(
+      `generation ${generation} of pool ${pool} is leaving: ${count(workers, "worker")} may finish the request in hand`,
+    ),
+  "drain-escalated": ({ pool, pid, signal, afterMs }) =>
+    warn(
+      `worker ${pid} of pool ${pool} has not left after ${duration(afterMs)} and is sent ${signal}; if its requests need longer, raise drain_timeout`,
+    ),
+  "drain-finished": ({ pool, generation, ms }) =>
+    notice(`generation ${generation} of pool ${pool} has left after ${duration(ms)}`),
+  "request-timeout": ({ pool, pid, ageMs, limitMs }) =>
+    warn(
+      `worker ${pid} of pool ${pool} is terminated: its request has taken ${duration(ageMs)}, and request_timeout is ${duration(limitMs)}`,
+    ),
+
+  "operation-started": ({ word, by, detail }) =>
+    notice(withDetail(`${word} has begun, as asked by ${by}`, detail)),
+  "operation-done": ({ word, ms, detail }) =>
+    notice(withDetail(`${word} is done after ${duration(ms)}`, detail)),
+  "operation-failed": ({ word, ms, fault }) =>
+    error(told(`${word} failed after ${duration(ms)}`, fault)),
+  "signal-ignored": ({ signal, use }) => notice(`${signal} changes nothing here; use ${use}`),
+  "signal-received": ({ signal }) => notice(`${signal} was received`),
+  "log-reopened": ({ file }) => notice(`the log file ${file} was reopened`),
+  "log-lost": ({ lines, why }) =>
+    error(
+      `${count(lines, "line")} ${lines === 1 ? "was" : "were"} lost while the log could not be written: ${why}`,
+    ),
+  trouble: ({ fault }) => error(faultLines(Fault.fromJSON(fault)).join("\n")),
+};
+
+const AFTER_END: {
+  readonly [R in EndReason]: { readonly say: typeof debug; readonly rest: string };
+} = {
+  recycled: {
+    say: debug,
+    rest: "and is being replaced, as usual after its share of requests",
+  },
+  drained: { say: debug, rest: "as it was asked to, its last request done" },
+  stopped: { say: debug, rest: "as it was told to" },
+  "start-failed": { say: error, rest: "before it took a request" },
+  crashed: { say: warn, rest: "and is being replaced" },
+  replaced: { say: notice, rest: "to make room for its replacement" },
+};
+
+function groupEnded({ pool, pid, end, reason, uptimeMs }: EventOf<"group-ended">): Narration {
+  const { say, rest } = AFTER_END[reason];
+  const hint = reason === "crashed" || reason === "start-failed" ? advice(end) : "";
+  return say(
+    `worker ${pid} of pool ${pool} ${ended(end)} after ${duration(uptimeMs)} ${rest}${hint}`,
+  );
+}
+
+function withDetail(text: string, detail: string): string {
+  return detail === "" ? text : `${text}: ${detail}`;
+}
+
+function told(text: string, fault: FaultJson): string {
+  return `${text}: ${faultLines(Fault.fromJSON(fault)).join("\n")}`;
+}
