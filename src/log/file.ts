@@ -1,0 +1,96 @@
+// The log file. It is opened for appending, so that a rotation that truncates it leaves no hole, and
+// each line is one write. A rotation opens the new file before it lets go of the old one; a line is
+// in the one or the other, never in neither.
+
+import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import { Fault } from "../fault.ts";
+import { createLineWriter, type Put } from "./line-writer.ts";
+import type { AnnounceLost, LogTarget } from "./target.ts";
+
+// The runtime adds O_CLOEXEC to every open. O_NONBLOCK matters only for what is no plain file: a
+// pipe without a reader would make open(2) itself wait.
+const FLAGS = constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK | constants.O_NOCTTY;
+const MODE = 0o640;
+
+/** Opens the file, creating it (mode 0640 less the umask) but not its directory. Throws Faults. */
+export function openLogFile(path: string, announce: AnnounceLost): LogTarget {
+  let fd = openForLines(path);
+  const writer = createLineWriter(putTo(fd), announce);
+  return {
+    write: writer.write,
+    reopen() {
+      const old = fd;
+      fd = openForLines(path);
+      writer.redirect(putTo(fd));
+      closeSync(old);
+      return [path];
+    },
+    close() {
+      writer.close();
+      closeSync(fd);
+    },
+  };
+}
+
+function putTo(fd: number): Put {
+  return (bytes) => writeSync(fd, bytes);
+}
+
+function openForLines(path: string): number {
+  const fd = openAppending(path);
+  if (endsInsideLine(path, fd)) {
+    try {
+      writeSync(fd, "\n");
+    } catch {
+      // The disk is full still; the writer finds out by itself and says so.
+    }
+  }
+  return fd;
+}
+
+/** A supervisor that was killed while the disk was full can leave a line without its end. */
+function endsInsideLine(path: string, fd: number): boolean {
+  const { size } = fstatSync(fd);
+  if (!fstatSync(fd).isFile() || size === 0) return false;
+  try {
+    const reader = openSync(path, constants.O_RDONLY);
+    try {
+      const last = new Uint8Array(1);
+      return readSync(reader, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a;
+    } finally {
+      closeSync(reader);
+    }
+  } catch {
+    return false; // Writable but not readable: no reason not to log.
+  }
+}
+
+function openAppending(path: string): number {
+  try {
+    return openSync(path, FLAGS | constants.O_WRONLY, MODE);
+  } catch (error) {
+    throw openFault(path, error);
+  }
+}
+
+const HINTS: Readonly<Record<string, (path: string) => string>> = {
+  ENOENT: (path) => `create its directory: mkdir -p ${dirname(path)}`,
+  ENOTDIR: (path) =>
+    `a part of ${dirname(path)} is not a directory; set [log] file to another path`,
+  EISDIR: () => "that is a directory; name a file in it",
+  EACCES: (path) => `this user may not write there; change the rights of ${dirname(path)}`,
+  EROFS: () => "the file system is read-only; set [log] file to a path elsewhere",
+  ENXIO: () =>
+    'that is a socket, or a pipe that nobody reads; for stderr write [log] file = "stderr"',
+};
+
+function openFault(path: string, error: unknown): Fault {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const message =
+    code === "ENOENT"
+      ? `the log file cannot be opened: the directory ${dirname(path)} does not exist`
+      : "the log file cannot be opened";
+  const hint = HINTS[code]?.(path) ?? "set [log] file to a path that can be written";
+  return new Fault(message, { where: path, hint, ...(code === "ENOENT" ? {} : { cause: error }) });
+}
