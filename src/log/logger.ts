@@ -1,0 +1,96 @@
+// The log: events become sentences and go through consola, which filters by level; what workers
+// write goes past consola, for it must come out as it is, line for line. Both end in one target, in
+// the order they came.
+
+import { createConsola, LogTypes, type ConsolaInstance } from "consola/core";
+import type { LogConfig, LogLevel } from "../config/model.ts";
+import type { Emit, Event, OutputLine } from "../event.ts";
+import { wallClock } from "../sys/clock.ts";
+import { openLogFile } from "./file.ts";
+import { narrate, type Narration } from "./narrate.ts";
+import { recordFormat, type RecordFormat } from "./record.ts";
+import { openStderr } from "./stderr.ts";
+import type { AnnounceLost, LogTarget } from "./target.ts";
+
+export interface Log {
+  /** Logs the event, if its level is logged. Never throws. */
+  readonly emit: Emit;
+  /**
+   * Logs a worker's line, whatever the level: that level says which news of the supervisor's own are
+   * wanted, and a worker's "PHP Fatal error" would vanish at level "error" if it were counted as
+   * mere notice. Who does not want these lines sets `log_output = false`. Never throws.
+   */
+  output(line: OutputLine): void;
+  /**
+   * Opens every log file anew and returns their paths. Throws a Fault when one cannot be opened, and
+   * then goes on with the old one. Telling of it (`log-reopened`) is left to the caller.
+   */
+  reopen(): readonly string[];
+  /** Writes what is still to be written and ends; nothing may be logged after it. */
+  close(): void;
+}
+
+/** Opens the log. Throws a Fault when its file cannot be opened. */
+export function openLog(config: LogConfig): Log {
+  const format = recordFormat(config.format);
+  const announce: AnnounceLost = (lines, why) =>
+    eventRecord(format, { type: "log-lost", lines, why });
+  const target = config.file === null ? openStderr(announce) : openLogFile(config.file, announce);
+  const logger = createLogger(config.level, format, target);
+  return {
+    emit(event) {
+      const narration = narrate(event);
+      logger[TYPES[narration.level]](narration, event);
+    },
+    output: (line) => target.write(format.output(wallClock(), line)),
+    reopen: target.reopen,
+    close: target.close,
+  };
+}
+
+function eventRecord(format: RecordFormat, event: Event): string {
+  return format.event(wallClock(), narrate(event), event);
+}
+
+/** Our levels by consola's names for them. */
+const TYPES = {
+  alert: "fatal",
+  error: "error",
+  warn: "warn",
+  notice: "info",
+  debug: "debug",
+} as const satisfies Record<LogLevel, keyof typeof LogTypes>;
+
+/** consola counts a fatal message and an error alike; alert and error are two levels. */
+const RANK: Readonly<Record<LogLevel, number>> = {
+  alert: 0,
+  error: 1,
+  warn: 2,
+  notice: 3,
+  debug: 4,
+};
+
+function createLogger(level: LogLevel, format: RecordFormat, target: LogTarget): ConsolaInstance {
+  return createConsola({
+    level: RANK[level],
+    types: {
+      ...LogTypes,
+      fatal: { level: RANK.alert },
+      error: { level: RANK.error },
+      warn: { level: RANK.warn },
+      info: { level: RANK.notice },
+      debug: { level: RANK.debug },
+    },
+    // consola drops a line that repeats the last one sooner than this; 0 would still do so after the
+    // wall clock was set back.
+    throttle: Number.NEGATIVE_INFINITY,
+    reporters: [
+      {
+        log({ args }) {
+          const [narration, event] = args as [Narration, Event];
+          target.write(format.event(wallClock(), narration, event));
+        },
+      },
+    ],
+  });
+}
