@@ -1,10 +1,12 @@
 // What a config means once it is read, whatever it was written in. Everything above config sees
 // only this: frozen, complete, every path absolute, every duration in milliseconds.
 
+import type { LogConfig, LogLevel } from "../log/settings.ts";
 import type { Address } from "../sys/address.ts";
 
+export type { LogConfig, LogLevel };
+
 export type ConfigFormat = "toml" | "legacy-xml" | "command-line";
-export type LogLevel = "debug" | "notice" | "warn" | "error" | "alert";
 export type Scaling = "static" | "dynamic" | "ondemand";
 
 export interface Config {
@@ -42,13 +44,6 @@ export interface AdminConfig {
   readonly owner: string | null;
   readonly group: string | null;
   readonly mode: number;
-}
-
-export interface LogConfig {
-  /** Absolute path, or null for stderr. */
-  readonly file: string | null;
-  readonly level: LogLevel;
-  readonly format: "text" | "json";
 }
 
 export interface ListenConfig {

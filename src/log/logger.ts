@@ -3,7 +3,7 @@
 // the order they came.
 
 import { createConsola, LogTypes, type ConsolaInstance } from "consola/core";
-import type { LogConfig, LogLevel } from "../config/model.ts";
+import type { LogConfig, LogLevel } from "./settings.ts";
 import type { Emit, Event, OutputLine } from "../event.ts";
 import { wallClock } from "../sys/clock.ts";
 import { openLogFile } from "./file.ts";

@@ -3,7 +3,7 @@
 // all day, notice is what somebody did or a change of state, warn was mended by the supervisor
 // itself, error needs a person, alert is an emergency.
 
-import type { LogLevel } from "../config/model.ts";
+import type { LogLevel } from "./settings.ts";
 import type { EndReason, Event } from "../event.ts";
 import { Fault, faultLines, type FaultJson } from "../fault.ts";
 import { advice, count, duration, ended, list } from "./words.ts";

@@ -1,7 +1,7 @@
 // How one record looks in the log: a line of text for people, or an object for machines. A record
 // ends with its newline and is written with one write, so that it is in the log whole or not at all.
 
-import type { LogConfig, LogLevel } from "../config/model.ts";
+import type { LogConfig, LogLevel } from "./settings.ts";
 import type { Event, OutputLine } from "../event.ts";
 import { escapeControls } from "./escape.ts";
 import type { Narration } from "./narrate.ts";
