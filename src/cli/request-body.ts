@@ -1,0 +1,35 @@
+// The body of `request --data`: text, `@FILE`, or `-` for standard input. CGI programs want the
+// length first, so what has none (a pipe) is read to its end unless a header tells it.
+
+import { fstatSync, statSync } from "node:fs";
+import { Fault } from "../fault.ts";
+
+export interface RequestBody {
+  readonly data: Uint8Array | ReadableStream<Uint8Array>;
+  readonly length: number;
+}
+
+/** `declared` is the Content-Length given by hand. Throws a Fault when the file cannot be read. */
+export async function requestBody(text: string, declared: number | null): Promise<RequestBody> {
+  if (text === "-") return fromStdin(declared);
+  if (text.startsWith("@")) return fromFile(text.slice(1));
+  const data = Buffer.from(text);
+  return { data, length: declared ?? data.length };
+}
+
+function fromFile(path: string): RequestBody {
+  try {
+    const { size } = statSync(path);
+    return { data: Bun.file(path).stream(), length: size };
+  } catch (cause) {
+    throw new Fault("cannot read the body", { where: path, cause });
+  }
+}
+
+async function fromStdin(declared: number | null): Promise<RequestBody> {
+  const stat = fstatSync(0);
+  const length = declared ?? (stat.isFile() ? stat.size : null);
+  if (length !== null) return { data: Bun.stdin.stream(), length };
+  const data = await Bun.stdin.bytes();
+  return { data, length: data.length };
+}
