@@ -1,0 +1,62 @@
+// Puts the values of the settings table into the shape of the model.
+
+import type { HealthConfig, PoolConfig } from "./model.ts";
+import type { Where } from "./problems.ts";
+import type { Values } from "./setting.ts";
+import type { POOL } from "./settings.ts";
+
+type PoolValues = Values<typeof POOL>;
+
+export function poolOf(name: string, where: Where, v: PoolValues): PoolConfig {
+  return {
+    name,
+    listen: {
+      address: v["listen.address"],
+      backlog: v["listen.backlog"],
+      owner: v["listen.owner"],
+      group: v["listen.group"],
+      mode: v["listen.mode"],
+    },
+    command: v.command,
+    runtime: v.runtime,
+    user: v.user,
+    group: v.group,
+    scaling: v.scaling,
+    workers: v.workers,
+    startWorkers: v.start_workers,
+    minSpare: v.min_spare,
+    maxSpare: v.max_spare,
+    idleTimeoutMs: v.idle_timeout,
+    groupSize: v.group_size,
+    maxRequests: v.max_requests,
+    maxRequestsJitter: v.max_requests_jitter,
+    startTimeoutMs: v.start_timeout,
+    drainTimeoutMs: v.drain_timeout,
+    requestTimeoutMs: v.request_timeout,
+    stopSignal: v.stop_signal,
+    chdir: v.chdir,
+    chroot: v.chroot,
+    umask: v.umask,
+    nice: v.nice,
+    rlimitFiles: v.rlimit_files,
+    rlimitCore: v.rlimit_core,
+    clearEnv: v.clear_env,
+    env: v.env,
+    allowedClients: v.allowed_clients,
+    logOutput: v.log_output,
+    php: { ini: v["php.ini"], defines: v["php.defines"] },
+    health: healthOf(v),
+    place: typeof where === "string" ? null : { file: where.file, line: where.line ?? 1 },
+  };
+}
+
+function healthOf(v: PoolValues): HealthConfig | null {
+  const script = v["health.script"];
+  if (script === null) return null;
+  return {
+    script,
+    expect: v["health.expect"],
+    status: v["health.status"],
+    timeoutMs: v["health.timeout"],
+  };
+}

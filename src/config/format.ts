@@ -1,0 +1,66 @@
+// Tells the format of a config from its content, and turns its bytes into text.
+
+import { Fault } from "../fault.ts";
+
+export type FileFormat = "toml" | "legacy-xml";
+
+/** The format of these bytes. Throws a Fault for what is no config of a known kind. */
+export function formatOf(file: string, bytes: Uint8Array): FileFormat {
+  if (looksUtf16(bytes)) return "legacy-xml";
+  if (bytes.includes(0)) {
+    throw new Fault("this is a binary file, not a config", {
+      where: { file },
+      hint: "name another file with -c FILE",
+    });
+  }
+  const text = Buffer.from(bytes)
+    .toString("latin1")
+    .replace(/^\xef\xbb\xbf/, "");
+  if (/^\s*</.test(text)) return "legacy-xml";
+  const line = iniLine(text);
+  if (line === null) return "toml";
+  throw new Fault("this is a php-fpm INI file, which fcgivisor does not read yet", {
+    where: { file, line: line.number, text: line.text },
+    hint: 'write the pool in TOML: [pools.www] with listen, command = ["php-cgi"], user and workers',
+  });
+}
+
+/** The text of a TOML file, which is UTF-8. */
+export function utf8Text(file: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new Fault("this line is not UTF-8", {
+      where: { file, line: firstBadLine(bytes) },
+      hint: "save the file as UTF-8",
+    });
+  }
+}
+
+function looksUtf16(bytes: Uint8Array): boolean {
+  const [a, b] = bytes;
+  return (a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff) || (a === 0x3c && b === 0);
+}
+
+function firstBadLine(bytes: Uint8Array): number {
+  const lines = Buffer.from(bytes).toString("utf8").split("\n");
+  const bad = lines.findIndex((line) => line.includes("\ufffd"));
+  return bad < 0 ? 1 : bad + 1;
+}
+
+// What php-fpm writes and TOML cannot: comments with `;`, `[global]`, values without quotes.
+const INI = [
+  /^\s*\[global\]/i,
+  /^\s*;/,
+  /^\s*pm\s*=\s*(static|dynamic|ondemand)\s*$/,
+  /^\s*listen\s*=\s*(\d+\.|\/|\[?:|[a-z])/,
+  /^\s*(php_(admin_)?(value|flag)|env)\[[^\]]+\]\s*=/,
+];
+const TOML_HEADER = /^\s*\[(pools|supervisor|admin|log)[.\]]/m;
+
+function iniLine(text: string): { number: number; text: string } | null {
+  if (TOML_HEADER.test(text)) return null;
+  const lines = text.split(/\r?\n/);
+  const at = lines.findIndex((line) => INI.some((pattern) => pattern.test(line)));
+  return at < 0 ? null : { number: at + 1, text: lines[at]! };
+}

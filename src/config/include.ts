@@ -1,0 +1,106 @@
+// Finds and reads the files that `include` names. They may hold pools only, so that the settings of
+// the supervisor stand in one file.
+
+import { Glob } from "bun";
+import { resolve } from "node:path";
+import { asFault } from "../fault.ts";
+import type { Entry, PoolDraft } from "./draft.ts";
+import { formatOf } from "./format.ts";
+import { originText, type Problems } from "./problems.ts";
+import { readSource } from "./source.ts";
+import { readToml, type TomlFile } from "./toml.ts";
+import { strings } from "./values.ts";
+
+export interface Included {
+  readonly files: readonly string[];
+  readonly pools: readonly PoolDraft[];
+}
+
+/** All pools of the main file and of what it includes, each name once. */
+export async function withIncluded(
+  mainFile: string,
+  main: TomlFile,
+  problems: Problems,
+): Promise<Included> {
+  const files = [mainFile];
+  const pools = [...main.pools];
+  for (const file of await includedFiles(main, problems)) {
+    if (files.includes(file)) continue;
+    files.push(file);
+    pools.push(...(await poolsIn(file, problems)));
+  }
+  return { files, pools: unique(pools, problems) };
+}
+
+async function includedFiles(main: TomlFile, problems: Problems): Promise<string[]> {
+  const entry = main.sections.supervisor.find(({ name }) => name === "include");
+  if (entry === undefined) return [];
+  const patterns = strings.parse(entry.raw, entry.base);
+  if (!("ok" in patterns)) return []; // said when the section is read
+  const found: string[] = [];
+  for (const pattern of patterns.ok) found.push(...(await matches(pattern, entry, problems)));
+  return found;
+}
+
+async function matches(pattern: string, entry: Entry, problems: Problems): Promise<string[]> {
+  const absolute = resolve(entry.base, pattern);
+  if (!/[*?[\]{}]/.test(absolute)) return [absolute];
+  const parts = absolute.split("/");
+  const fixed = parts.findIndex((part) => /[*?[\]{}]/.test(part));
+  const cwd = parts.slice(0, fixed).join("/") || "/";
+  const found: string[] = [];
+  try {
+    const glob = new Glob(parts.slice(fixed).join("/"));
+    for await (const name of glob.scan({ cwd, absolute: true, onlyFiles: true })) found.push(name);
+  } catch (error) {
+    if (!isMissing(error)) {
+      problems.error(`include "${pattern}": ${asFault(error).message}`, entry.where);
+    }
+  }
+  return found.toSorted();
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
+async function poolsIn(file: string, problems: Problems): Promise<readonly PoolDraft[]> {
+  try {
+    const bytes = await readSource(file);
+    if (formatOf(file, bytes) !== "toml") {
+      problems.error("an included file must be TOML", { file });
+      return [];
+    }
+    const read = readToml(file, bytes, problems);
+    for (const entry of Object.values(read.sections).flat()) onlyPools(entry, problems);
+    return read.pools;
+  } catch (error) {
+    const fault = asFault(error);
+    problems.error(fault.message, fault.where ?? { file }, fault.hint);
+    return [];
+  }
+}
+
+function onlyPools(entry: Entry, problems: Problems): void {
+  problems.error(
+    `"${entry.label}" cannot stand in an included file, which may hold [pools.*] only`,
+    entry.where,
+    "move it to the main config file",
+  );
+}
+
+function unique(pools: readonly PoolDraft[], problems: Problems): PoolDraft[] {
+  const kept = new Map<string, PoolDraft>();
+  for (const pool of pools) {
+    const first = kept.get(pool.name);
+    if (first === undefined) kept.set(pool.name, pool);
+    else {
+      problems.error(
+        `pool "${pool.name}" is defined twice: also in ${originText(first.where)}`,
+        pool.where,
+        "give one of them another name",
+      );
+    }
+  }
+  return [...kept.values()];
+}

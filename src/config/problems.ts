@@ -1,0 +1,56 @@
+// Collects everything that is wrong with a config, so that it is said at once and not one a run.
+
+import { Fault, type Place } from "../fault.ts";
+
+/** A place in a file, or a word for it ("--listen"). */
+export type Where = Place | string;
+
+export interface Problems {
+  readonly errors: readonly Fault[];
+  readonly warnings: readonly Fault[];
+  error(message: string, where: Where, hint?: string): void;
+  warn(message: string, where: Where, hint?: string): void;
+}
+
+export function collectProblems(): Problems {
+  const errors: Fault[] = [];
+  const warnings: Fault[] = [];
+  return {
+    errors,
+    warnings,
+    error: (message, where, hint) => void errors.push(problem(message, where, hint)),
+    warn: (message, where, hint) => void warnings.push(problem(message, where, hint)),
+  };
+}
+
+/** The one Fault that sums up all errors, each a part of it. */
+export function summary(errors: readonly Fault[], where: string): Fault {
+  const count = errors.length === 1 ? "1 problem" : `${errors.length} problems`;
+  return new Fault(`${count} in ${where}`, { parts: inOrder(errors) });
+}
+
+/** `FILE:LINE`, or the word for where it stands. */
+export function originText(where: Where): string {
+  if (typeof where === "string") return where;
+  return where.line === undefined ? where.file : `${where.file}:${where.line}`;
+}
+
+function problem(message: string, where: Where, hint: string | undefined): Fault {
+  return new Fault(message, { where, ...(hint === undefined ? {} : { hint }) });
+}
+
+// As the reader meets them in the file; what was found first in another file stays before it.
+function inOrder(faults: readonly Fault[]): Fault[] {
+  const files = [...new Set(faults.map(fileOf))];
+  return faults.toSorted(
+    (a, b) => files.indexOf(fileOf(a)) - files.indexOf(fileOf(b)) || lineOf(a) - lineOf(b),
+  );
+}
+
+function fileOf(fault: Fault): string {
+  return typeof fault.where === "object" ? fault.where.file : "";
+}
+
+function lineOf(fault: Fault): number {
+  return typeof fault.where === "object" ? (fault.where.line ?? 0) : 0;
+}

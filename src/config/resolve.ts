@@ -1,0 +1,103 @@
+// Turns a draft into the frozen Config: every row read, every default filled in, every rule checked.
+
+import { join } from "node:path";
+import { parseAddress } from "../sys/address.ts";
+import { poolOf } from "./assemble.ts";
+import type { Draft, Entry, PoolDraft } from "./draft.ts";
+import { freeze } from "./freeze.ts";
+import type { AdminConfig, Config, SupervisorConfig } from "./model.ts";
+import type { Problems, Where } from "./problems.ts";
+import { checkPools, type ReadPool } from "./rules.ts";
+import { readSection } from "./section.ts";
+import type { Rows } from "./setting.ts";
+import { ADMIN, LOG, POOL, SUPERVISOR } from "./settings.ts";
+
+export interface Surroundings {
+  readonly uid: number;
+  readonly stateDirDefault: string;
+}
+
+/** Whatever is wrong goes to `problems`; the config is only to be used when there are no errors. */
+export function resolveDraft(
+  draft: Draft,
+  surroundings: Surroundings,
+  problems: Problems,
+  origins: Map<string, string>,
+): Config {
+  const where: Where = draft.source.file === null ? "command line" : { file: draft.source.file };
+  const read = <S extends Rows>(rows: S, prefix: string, entries: readonly Entry[], at: Where) =>
+    readSection(rows, {
+      prefix,
+      where: at,
+      entries,
+      format: draft.source.format,
+      problems,
+      origins,
+    });
+  const s = read(SUPERVISOR, "supervisor", draft.supervisor, where).values;
+  const admin = read(ADMIN, "admin", draft.admin, where);
+  const log = read(LOG, "log", draft.log, where).values;
+  const stateDir = s.state_dir ?? surroundings.stateDirDefault;
+  const socket = admin.values.socket ?? join(stateDir, "admin.sock");
+  checkSocket(socket, admin.place("socket"), problems);
+  const pools = draft.pools.map((pool) => readPool(pool, read));
+  const supervisor = supervisorOf(s, stateDir, draft.daemonize);
+  if (pools.length === 0) noPools(draft, where, problems);
+  const { format } = draft.source;
+  checkPools(pools, { allowRoot: supervisor.allowRoot, uid: surroundings.uid, format }, problems);
+  return freeze({
+    source: draft.source,
+    supervisor,
+    admin: adminOf(admin.values, socket),
+    log: { file: log.file, level: log.level, format: log.format },
+    pools: pools.map((pool) => pool.config),
+  });
+}
+
+type Read = <S extends Rows>(
+  rows: S,
+  prefix: string,
+  entries: readonly Entry[],
+  at: Where,
+) => ReturnType<typeof readSection<S>>;
+
+function readPool(pool: PoolDraft, read: Read): ReadPool {
+  const section = read(POOL, `pools.${pool.name}`, pool.entries, pool.where);
+  return { ...section, config: poolOf(pool.name, pool.where, section.values) };
+}
+
+function supervisorOf(
+  s: ReturnType<typeof readSection<typeof SUPERVISOR>>["values"],
+  stateDir: string,
+  daemonize: boolean | null,
+): SupervisorConfig {
+  return {
+    pidFile: s.pid_file,
+    stateDir,
+    allowRoot: s.allow_root,
+    daemonize,
+    emergencyRestartThreshold: s.emergency_restart_threshold,
+    emergencyRestartIntervalMs: s.emergency_restart_interval,
+  };
+}
+
+function adminOf(
+  admin: ReturnType<typeof readSection<typeof ADMIN>>["values"],
+  socket: string,
+): AdminConfig {
+  return { socket, owner: admin.owner, group: admin.group, mode: admin.mode };
+}
+
+function checkSocket(socket: string, where: Where, problems: Problems): void {
+  const parsed = parseAddress(`unix:${socket}`, (path) => path);
+  if ("problem" in parsed) problems.error(`control socket: ${parsed.problem}`, where, parsed.hint);
+}
+
+function noPools(draft: Draft, where: Where, problems: Problems): void {
+  if (draft.source.format === "legacy-xml") return; // the reader knows better what is missing
+  problems.error(
+    "there is no pool in this config",
+    where,
+    'the least there can be: [pools.www] with listen = "127.0.0.1:9000" and command = ["php-cgi"]',
+  );
+}

@@ -1,0 +1,119 @@
+// Reads the entries of one section through its rows: parses, fills in defaults, notes where each
+// value came from, and names what is wrong.
+
+import type { Entry } from "./draft.ts";
+import type { ConfigFormat } from "./model.ts";
+import { nearest } from "./nearest.ts";
+import { originText, type Problems, type Where } from "./problems.ts";
+import { exampleText, REQUIRED, type Rows, type Setting, type Values } from "./setting.ts";
+
+export interface SectionInput {
+  /** Path of the section in messages and origins: "log", "pools.www". */
+  readonly prefix: string;
+  readonly where: Where;
+  readonly entries: readonly Entry[];
+  readonly format: ConfigFormat;
+  readonly problems: Problems;
+  readonly origins: Map<string, string>;
+}
+
+export interface SectionOutput<S extends Rows> {
+  /** Only to be trusted where `failed` has not the name. */
+  readonly values: Values<S>;
+  readonly failed: ReadonlySet<string>;
+  /** Where the setting is written; the section where it is not. */
+  place(name: string): Where;
+  given(name: string): boolean;
+}
+
+export function readSection<S extends Rows>(rows: S, input: SectionInput): SectionOutput<S> {
+  const failed = new Set<string>();
+  const values: Record<string, unknown> = {};
+  for (const [name, row] of Object.entries(rows)) {
+    const entries = input.entries.filter((entry) => entry.name === name);
+    values[name] = readSetting(input, name, row, entries, failed);
+  }
+  for (const entry of input.entries) if (!(entry.name in rows)) unknown(input, rows, entry);
+  const last = (name: string) => input.entries.findLast((e) => e.name === name && !e.replaced);
+  return {
+    values: values as Values<S>,
+    failed,
+    place: (name) => last(name)?.where ?? input.where,
+    given: (name) => last(name) !== undefined,
+  };
+}
+
+function readSetting(
+  input: SectionInput,
+  name: string,
+  row: Setting<never, unknown>,
+  entries: readonly Entry[],
+  failed: Set<string>,
+): unknown {
+  let value = defaultOf(row, input.format);
+  input.origins.set(`${input.prefix}.${name}`, "default");
+  for (const entry of entries) {
+    const parsed = row.type.parse(entry.raw, entry.base);
+    if ("ok" in parsed) {
+      if (entry.replaced) continue;
+      value = parsed.ok;
+      input.origins.set(`${input.prefix}.${name}`, originText(entry.where));
+    } else {
+      failed.add(name);
+      const shown = name.endsWith(".address") && entry.name !== entry.label ? "listen" : name;
+      const example = `for example: ${exampleText(row, shown, input.format)}`;
+      input.problems.error(
+        `${entry.label}: ${parsed.problem}`,
+        entry.where,
+        parsed.hint ?? example,
+      );
+    }
+  }
+  if (value === REQUIRED && !failed.has(name)) {
+    failed.add(name);
+    missing(input, name, row);
+  }
+  return value;
+}
+
+function defaultOf(row: Setting<never, unknown>, format: ConfigFormat): unknown {
+  return format === "legacy-xml" && row.legacyDefault !== undefined
+    ? row.legacyDefault
+    : row.default;
+}
+
+function missing(input: SectionInput, name: string, row: Setting<never, unknown>): void {
+  const shown = name === "listen.address" && input.format === "toml" ? "listen" : name;
+  const called = input.format === "legacy-xml" ? (row.legacy?.split("/").at(-1) ?? name) : shown;
+  input.problems.error(
+    `${input.prefix}: "${called}" is missing`,
+    input.where,
+    `for example: ${exampleText(row, shown, input.format)}`,
+  );
+}
+
+function unknown(input: SectionInput, rows: Rows, entry: Entry): void {
+  input.problems.error(
+    `unknown setting "${entry.label}"`,
+    entry.where,
+    unknownHint(rows, entry.name),
+  );
+}
+
+/** Which known setting was meant, by another program's name for it or by a slip of the pen. */
+export function unknownHint(rows: Rows, name: string): string {
+  const last = name.split(".").at(-1)!;
+  const other = Object.entries(rows).find(([, row]) =>
+    row.aliases?.some((alias) => alias === name || alias === last),
+  );
+  if (other) return `it is called "${other[0]}" here: ${exampleText(other[1], other[0], "toml")}`;
+  const known = Object.keys(rows);
+  const near =
+    nearest(name, known) ??
+    nearest(
+      name,
+      known.map((k) => k.split(".").at(-1)!),
+    );
+  if (near !== null) return `did you mean "${near}"?`;
+  return `known here: ${known.join(", ")}`;
+}

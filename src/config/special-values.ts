@@ -1,0 +1,114 @@
+// Values with a meaning outside the file: addresses, client lists, signals, environments.
+
+import { resolve } from "node:path";
+import { addressText, ipv4Bytes, ipv6Bytes, parseAddress, type Address } from "../sys/address.ts";
+import { plainString, quote, strings, unexpected, type Parsed, type ValueType } from "./values.ts";
+
+export const address: ValueType<Address> = {
+  expected: 'an address such as "127.0.0.1:9000" or "/run/www.sock"',
+  legacy: "address",
+  parse(raw, base) {
+    if (typeof raw === "number") {
+      return { ...unexpected(address.expected, raw), hint: `write it in quotes: "${raw}"` };
+    }
+    const plain = plainString(address.expected, raw);
+    if (!("ok" in plain)) return plain;
+    if (/^unix:$|\/$/.test(plain.ok)) {
+      return { problem: `${quote(plain.ok)} is not the path of a socket` };
+    }
+    return parseAddress(plain.ok, (path) => resolve(base, path));
+  },
+  print: (value) => quote(addressText(value)),
+};
+
+/** Addresses or CIDR blocks, of both families. */
+export const clients: ValueType<readonly string[]> = {
+  expected: "an array of IP addresses or blocks of them",
+  legacy: "list",
+  parse(raw, base) {
+    const list = strings.parse(raw, base);
+    if (!("ok" in list)) return list;
+    const wrong = list.ok.find((item) => !isClient(item));
+    if (wrong === undefined) return list;
+    return {
+      problem: `${quote(wrong)} is neither an IP address nor a block of them`,
+      hint: 'examples: "127.0.0.1", "10.0.0.0/8", "::1", "fd00::/8"',
+    };
+  },
+  print: (value) => strings.print(value),
+};
+
+function isClient(text: string): boolean {
+  const [host = "", bits, more] = text.split("/");
+  const most = ipv4Bytes(host) ? 32 : ipv6Bytes(host) ? 128 : -1;
+  if (most < 0 || more !== undefined) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most);
+}
+
+const SIGNALS = ["HUP", "INT", "QUIT", "USR1", "USR2", "TERM", "WINCH"];
+
+/** A signal that a program can answer to, so not KILL or STOP; `SIG` may be left out. */
+export const signal: ValueType<string> = {
+  expected: `one of ${SIGNALS.map((name) => `"SIG${name}"`).join(", ")}`,
+  legacy: "text",
+  parse(raw) {
+    const name = typeof raw === "string" ? raw.replace(/^SIG/, "") : "";
+    return SIGNALS.includes(name) ? { ok: `SIG${name}` } : unexpected(signal.expected, raw);
+  },
+  print: quote,
+};
+
+/** A table of strings; numbers and booleans are a frequent slip, and get a hint. */
+export function pairs(what: string, checkName: (name: string) => string | null) {
+  const expected = `a table of strings: ${what}`;
+  const type: ValueType<ReadonlyMap<string, string>> = {
+    expected,
+    legacy: "pairs",
+    parse(raw) {
+      if (typeof raw !== "object" || raw === null || Array.isArray(raw) || raw instanceof Date) {
+        return unexpected(expected, raw);
+      }
+      return pairsOf(Object.entries(raw), checkName);
+    },
+    print: (value) =>
+      value.size === 0
+        ? "{}"
+        : `{ ${[...value].map(([k, v]) => `${keyText(k)} = ${quote(v)}`).join(", ")} }`,
+  };
+  return type;
+}
+
+function pairsOf(
+  entries: readonly (readonly [string, unknown])[],
+  checkName: (name: string) => string | null,
+): Parsed<ReadonlyMap<string, string>> {
+  for (const [name, value] of entries) {
+    const wrong = checkName(name);
+    if (wrong !== null) return { problem: `${quote(name)} ${wrong}` };
+    if (typeof value !== "string") {
+      const simple = typeof value === "number" || typeof value === "boolean";
+      const problem = `${keyText(name)}: ${unexpected("a string", value).problem}`;
+      return simple ? { problem, hint: `write it in quotes: "${value}"` } : { problem };
+    }
+    if (value.includes("\0")) return { problem: `${keyText(name)} contains a NUL character` };
+  }
+  return { ok: new Map(entries as readonly (readonly [string, string])[]) };
+}
+
+/** A key as TOML: bare where it can be. */
+export function keyText(key: string): string {
+  return /^[A-Za-z0-9_-]+$/.test(key) ? key : quote(key);
+}
+
+export const environment = pairs("names and values", (name) =>
+  name === "" || /[=\0]/.test(name) ? "cannot be the name of an environment variable" : null,
+);
+
+export const defines = pairs("php.ini settings and their values", (name) =>
+  /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name) ? null : "cannot be the name of a php.ini setting",
+);
+
+/** The variable that a whole value `$NAME` stands for; null when the value is meant as written. */
+export function referencedName(value: string): string | null {
+  return /^\$[A-Za-z_][A-Za-z0-9_]*$/.test(value) ? value.slice(1) : null;
+}

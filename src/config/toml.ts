@@ -1,0 +1,123 @@
+// Reads one TOML file into entries. The only door to smol-toml.
+
+import { dirname } from "node:path";
+import { parse, TomlError } from "smol-toml";
+import { Fault, type Place } from "../fault.ts";
+import type { Entry, PoolDraft } from "./draft.ts";
+import { utf8Text } from "./format.ts";
+import { nearest } from "./nearest.ts";
+import type { Problems } from "./problems.ts";
+import { findPlaces, type FindPlace } from "./toml-places.ts";
+import { describe, quote } from "./values.ts";
+
+export type TomlSection = "supervisor" | "admin" | "log";
+
+export interface TomlFile {
+  readonly sections: Readonly<Record<TomlSection, readonly Entry[]>>;
+  readonly pools: readonly PoolDraft[];
+}
+
+interface Reading {
+  readonly find: FindPlace;
+  readonly base: string;
+  readonly problems: Problems;
+}
+
+type Table = Readonly<Record<string, unknown>>;
+
+const TABLES = ["supervisor", "admin", "log", "pools"];
+/** Settings of a pool that are tables of further settings. */
+const NESTED = ["listen", "php", "health"];
+
+/** Throws a Fault when the text is no TOML; what is wrong with its content goes to `problems`. */
+export function readToml(file: string, bytes: Uint8Array, problems: Problems): TomlFile {
+  const text = utf8Text(file, bytes).replace(/^\ufeff/, "");
+  const root = parsed(file, text);
+  const reading = { find: findPlaces(file, text), base: dirname(file), problems };
+  for (const name of Object.keys(root)) if (!TABLES.includes(name)) strayTable(reading, name);
+  const section = (name: TomlSection) =>
+    Object.entries(tableAt(reading, root, [name])).map(([key, raw]) =>
+      entry(reading, [name, key], key, raw),
+    );
+  return {
+    sections: { supervisor: section("supervisor"), admin: section("admin"), log: section("log") },
+    pools: poolsOf(reading, root),
+  };
+}
+
+function parsed(file: string, text: string): Table {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    throw syntaxFault(file, text, error);
+  }
+}
+
+function syntaxFault(file: string, text: string, error: TomlError): Fault {
+  const said = error.message.split("\n")[0]!.replace(/^Invalid TOML document: /, "");
+  const shown = text.split("\n")[error.line - 1]?.replace(/\r$/, "") ?? "";
+  const where: Place = { file, line: error.line, column: error.column, text: shown };
+  return new Fault(`not valid TOML: ${said}`, { where, hint: syntaxHint(said, shown) });
+}
+
+function syntaxHint(said: string, line: string): string {
+  if (/redefine|duplicate/i.test(said)) return "each table and each key can be written only once";
+  if (/=\s*0[0-7]+\s*(#|$)/.test(line)) return 'write an octal mode in quotes: mode = "0660"';
+  const bare = /^\s*([\w.-]+)\s*=\s*([^"'[{\s][^#]*?)\s*(#.*)?$/.exec(line);
+  if (bare) return `texts and durations stand in quotes: ${bare[1]} = ${quote(bare[2]!)}`;
+  return 'a setting is written as name = "text", name = 12, name = true or name = ["a", "b"]';
+}
+
+function strayTable(reading: Reading, name: string): void {
+  const near = nearest(name, TABLES);
+  const hint =
+    near === null
+      ? "a config has the tables [supervisor], [admin], [log] and [pools.NAME]"
+      : `did you mean "${near}"?`;
+  reading.problems.error(`unknown table or setting "${name}"`, reading.find([name]), hint);
+}
+
+function tableAt(reading: Reading, parent: Table, path: readonly string[]): Table {
+  const found = parent[path.at(-1)!];
+  if (found === undefined) return {};
+  if (isTable(found)) return found;
+  const label = path.join(".");
+  const hint = label === "pools" ? "for example: [pools.www]" : `for example: [${label}]`;
+  reading.problems.error(
+    `${label}: expected a table, but this is ${describe(found)}`,
+    reading.find(path),
+    hint,
+  );
+  return {};
+}
+
+function isTable(raw: unknown): raw is Table {
+  return typeof raw === "object" && raw !== null && !Array.isArray(raw) && !(raw instanceof Date);
+}
+
+function entry(reading: Reading, path: readonly string[], name: string, raw: unknown): Entry {
+  const where = reading.find(path);
+  return { name, label: path.join("."), raw, where, base: reading.base };
+}
+
+function poolsOf(reading: Reading, root: Table): PoolDraft[] {
+  const pools = tableAt(reading, root, ["pools"]);
+  return Object.keys(pools).map((name) => ({
+    name,
+    where: reading.find(["pools", name]),
+    entries: poolEntries(reading, name, tableAt(reading, pools, ["pools", name])),
+  }));
+}
+
+function poolEntries(reading: Reading, pool: string, table: Table): Entry[] {
+  return Object.entries(table).flatMap(([key, raw]) => {
+    const path = ["pools", pool, key];
+    if (!NESTED.includes(key)) return [entry(reading, path, key, raw)];
+    if (key === "listen" && !isTable(raw)) return [entry(reading, path, "listen.address", raw)];
+    const nested = tableAt(reading, { [key]: raw }, path);
+    return Object.entries(nested).map(([inner, value]) =>
+      entry(reading, [...path, inner], `${key}.${inner}`, value),
+    );
+  });
+}

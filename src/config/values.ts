@@ -1,0 +1,193 @@
+// What a value may look like, for every format at once: each type reads what TOML gives (a string, a
+// number …) and prints TOML. Legacy text is first turned into that by legacy-values.ts, so that a
+// duration or a mode is understood in one place only.
+
+import { isAbsolute, resolve } from "node:path";
+
+export type Parsed<T> = { readonly ok: T } | { readonly problem: string; readonly hint?: string };
+
+/** How legacy text is to be taken apart before `parse` sees it. */
+export type LegacyForm =
+  "text" | "integer" | "boolean" | "time" | "list" | "core" | "path" | "address" | "pairs";
+
+export interface ValueType<T> {
+  /** Completes "expected …". */
+  readonly expected: string;
+  readonly legacy: LegacyForm;
+  /** `base` is the folder that relative paths are relative to. */
+  parse(raw: unknown, base: string): Parsed<T>;
+  /** The value as TOML. */
+  print(value: T): string;
+}
+
+/** A string as TOML; JSON's escapes are a subset of TOML's. */
+export function quote(text: string): string {
+  return JSON.stringify(text).replaceAll("\x7f", "\\u007f");
+}
+
+/** "a string (\"abc\")", "an integer (12)": what stands there instead of what was expected. */
+export function describe(raw: unknown): string {
+  if (typeof raw === "string") return `a string (${quote(shorten(raw))})`;
+  if (typeof raw === "number")
+    return `${Number.isInteger(raw) ? "an integer" : "a number"} (${raw})`;
+  if (typeof raw === "bigint") return `an integer (${raw})`;
+  if (typeof raw === "boolean") return `a boolean (${raw})`;
+  if (Array.isArray(raw)) return raw.length === 0 ? "an empty array" : "an array";
+  if (raw instanceof Date) return "a date";
+  return "a table";
+}
+
+export function unexpected(expected: string, raw: unknown): { problem: string } {
+  return { problem: `expected ${expected}, but this is ${describe(raw)}` };
+}
+
+function shorten(text: string): string {
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+/** A string that is neither empty nor padded with blanks, which nobody means. */
+export function plainString(expected: string, raw: unknown): Parsed<string> {
+  if (typeof raw !== "string") return unexpected(expected, raw);
+  if (raw === "") return { problem: `expected ${expected}, but this is empty` };
+  if (raw !== raw.trim()) {
+    return {
+      problem: `${quote(shorten(raw))} begins or ends with blanks`,
+      hint: `write ${quote(raw.trim())}, without them`,
+    };
+  }
+  if (raw.includes("\0")) return { problem: "a NUL character cannot stand here" };
+  return { ok: raw };
+}
+
+/** Any text, the empty one included. */
+export const text: ValueType<string> = {
+  expected: "a string",
+  legacy: "text",
+  parse: (raw) =>
+    typeof raw !== "string"
+      ? unexpected("a string", raw)
+      : raw.includes("\0")
+        ? { problem: "a NUL character cannot stand here" }
+        : { ok: raw },
+  print: quote,
+};
+
+/** A name: of a user, a group, a runtime. */
+export function word(expected: string): ValueType<string> {
+  return {
+    expected,
+    legacy: "text",
+    parse: (raw) => plainString(expected, raw),
+    print: quote,
+  };
+}
+
+export function integer(least: number, most: number): ValueType<number> {
+  const expected =
+    most === Number.MAX_SAFE_INTEGER
+      ? `an integer of at least ${least}`
+      : `an integer from ${least} to ${most}`;
+  return {
+    expected,
+    legacy: "integer",
+    parse(raw) {
+      if (typeof raw !== "number" || !Number.isInteger(raw)) return unexpected(expected, raw);
+      return raw < least || raw > most
+        ? { problem: `expected ${expected}, but this is ${raw}` }
+        : { ok: raw };
+    },
+    print: String,
+  };
+}
+
+export const boolean: ValueType<boolean> = {
+  expected: "true or false",
+  legacy: "boolean",
+  parse: (raw) =>
+    typeof raw === "boolean" ? { ok: raw } : unexpected("true or false (without quotes)", raw),
+  print: String,
+};
+
+export function oneOf<const W extends string>(words: readonly W[]): ValueType<W> {
+  const expected = `one of ${words.map(quote).join(", ")}`;
+  return {
+    expected,
+    legacy: "text",
+    parse(raw) {
+      const found = words.find((candidate) => candidate === raw);
+      return found === undefined ? unexpected(expected, raw) : { ok: found };
+    },
+    print: quote,
+  };
+}
+
+/** Permission bits, in octal and in quotes: TOML has no number with a leading zero. */
+export const mode: ValueType<number> = {
+  expected: 'an octal mode in quotes, such as "0660"',
+  legacy: "text",
+  parse(raw) {
+    if (typeof raw === "number") {
+      const hint = `write it in quotes, so that it is read as octal: "${String(raw).padStart(4, "0")}"`;
+      return { ...unexpected(mode.expected, raw), hint };
+    }
+    if (typeof raw !== "string" || !/^0?[0-7]{1,3}$/.test(raw))
+      return unexpected(mode.expected, raw);
+    return { ok: Number.parseInt(raw, 8) };
+  },
+  print: (value) => `"${value.toString(8).padStart(4, "0")}"`,
+};
+
+/** A path, made absolute. */
+export const path: ValueType<string> = {
+  expected: "a path",
+  legacy: "path",
+  parse(raw, base) {
+    const plain = plainString("a path", raw);
+    return "ok" in plain ? { ok: resolve(base, plain.ok) } : plain;
+  },
+  print: quote,
+};
+
+/** A path, or the word "stderr", which is null in the model. */
+export const logFile: ValueType<string | null> = {
+  expected: 'a path or "stderr"',
+  legacy: "path",
+  parse: (raw, base) => (raw === "stderr" ? { ok: null } : path.parse(raw, base)),
+  print: (value) => quote(value ?? "stderr"),
+};
+
+/** Program and arguments. A program with a slash is a path, one without is looked up in PATH. */
+export const command: ValueType<readonly string[]> = {
+  expected: "an array of strings: the program and its arguments",
+  legacy: "text",
+  parse(raw, base) {
+    if (typeof raw === "string") {
+      const words = raw.trim().split(/\s+/).map(quote).join(", ");
+      return { ...unexpected(command.expected, raw), hint: `write command = [${words}]` };
+    }
+    const words = strings.parse(raw, base);
+    if (!("ok" in words)) return words;
+    const [program, ...rest] = words.ok;
+    if (program === undefined) return unexpected(command.expected, raw);
+    const plain = plainString("a program", program);
+    if (!("ok" in plain)) return plain;
+    const found =
+      plain.ok.includes("/") && !isAbsolute(plain.ok) ? resolve(base, plain.ok) : plain.ok;
+    return { ok: [found, ...rest] };
+  },
+  print: (value) => strings.print(value),
+};
+
+export const strings: ValueType<readonly string[]> = {
+  expected: "an array of strings",
+  legacy: "list",
+  parse(raw) {
+    if (!Array.isArray(raw)) return unexpected(strings.expected, raw);
+    const wrong = raw.findIndex((item) => typeof item !== "string" || item.includes("\0"));
+    if (wrong < 0) return { ok: raw as string[] };
+    return {
+      problem: `expected ${strings.expected}, but item ${wrong + 1} is ${describe(raw[wrong])}`,
+    };
+  },
+  print: (value) => `[${value.map(quote).join(", ")}]`,
+};
