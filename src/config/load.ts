@@ -2,15 +2,16 @@
 // outside the config's files is touched, so a broken config costs nobody anything.
 
 import { dirname, resolve } from "node:path";
-import { asFault, type Fault } from "../fault.ts";
+import { asFault } from "../fault.ts";
 import type { Environment } from "./default-places.ts";
 import type { Draft } from "./draft.ts";
 import { formatOf } from "./format.ts";
-import type { Config } from "./model.ts";
+import { finish, type Loaded } from "./finish.ts";
 import { collectProblems, summary, type Problems } from "./problems.ts";
-import { resolveDraft, type Surroundings } from "./resolve.ts";
 import { readSource } from "./source.ts";
 
+export { configFromCommandLine, type CommandLineOptions } from "./command-line.ts";
+export type { Loaded } from "./finish.ts";
 export { configPath, defaultStateDir } from "./default-places.ts";
 
 export interface LoadOptions {
@@ -18,15 +19,9 @@ export interface LoadOptions {
   /** What relative paths of a legacy file are relative to. */
   readonly prefix?: string;
   readonly env: Environment;
-  readonly uid: number;
+  /** Who is going to run it; null when nobody is (`convert`). */
+  readonly uid: number | null;
   readonly stateDirDefault: string;
-}
-
-export interface Loaded {
-  readonly config: Config;
-  readonly warnings: readonly Fault[];
-  /** "pools.www.workers" to "FILE:LINE", or "default". */
-  readonly origins: ReadonlyMap<string, string>;
 }
 
 /** Reads and checks a config. Throws one Fault whose parts are all that is wrong with it. */
@@ -37,19 +32,6 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
     throw summary([...problems.errors, asFault(error)], file);
   });
   return finish(draft, options, problems, file);
-}
-
-/** The last step for every format: resolve, then either all errors at once or the config. */
-export function finish(
-  draft: Draft,
-  surroundings: Surroundings,
-  problems: Problems,
-  where: string,
-): Loaded {
-  const origins = new Map<string, string>();
-  const config = resolveDraft(draft, surroundings, problems, origins);
-  if (problems.errors.length > 0) throw summary(problems.errors, where);
-  return { config, warnings: problems.warnings, origins };
 }
 
 async function draftOf(file: string, options: LoadOptions, problems: Problems): Promise<Draft> {

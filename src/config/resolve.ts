@@ -13,7 +13,7 @@ import type { Rows } from "./setting.ts";
 import { ADMIN, LOG, POOL, SUPERVISOR } from "./settings.ts";
 
 export interface Surroundings {
-  readonly uid: number;
+  readonly uid: number | null;
   readonly stateDirDefault: string;
 }
 

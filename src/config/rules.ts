@@ -15,7 +15,8 @@ export interface ReadPool {
 
 export interface RuleContext {
   readonly allowRoot: boolean;
-  readonly uid: number;
+  /** Null: nobody is going to run it. */
+  readonly uid: number | null;
   readonly format: ConfigFormat;
 }
 
@@ -56,7 +57,7 @@ function checkUser(pool: ReadPool, context: RuleContext, problems: Problems): vo
     const hint = USER_HINTS[format];
     problems.error(`pool ${name}: its workers would run as root`, pool.place("user"), hint);
   }
-  if (uid === 0) return;
+  if (uid === 0 || uid === null) return;
   for (const setting of ["user", "group"] as const) {
     if (pool.config[setting] === null) continue;
     const what = `pool ${name}: "${setting}" is ignored, because only root can change it`;

@@ -1,0 +1,93 @@
+// `fcgivisor check`: reads the config, says all that is wrong with it, and touches nothing.
+
+import { defineCommand } from "citty";
+import type { Loaded } from "../config/load.ts";
+import { asFault, type Fault, faultLines } from "../fault.ts";
+import { loadGivenConfig } from "./load-config.ts";
+import { COMMON } from "./runner.ts";
+
+const ARGS = {
+  config: COMMON.config,
+  prefix: COMMON.prefix,
+  dump: {
+    type: "boolean",
+    description: "print the config as it is resolved, each setting with its origin",
+  },
+  json: COMMON.json,
+  quiet: COMMON.quiet,
+} as const;
+
+interface Options {
+  readonly config?: string | undefined;
+  readonly prefix?: string | undefined;
+  readonly dump?: boolean | undefined;
+  readonly json?: boolean | undefined;
+  readonly quiet?: boolean | undefined;
+}
+
+export default defineCommand({
+  meta: {
+    name: "check",
+    description: "Reads the config and says all that is wrong with it. Touches nothing.",
+  },
+  args: ARGS,
+  async run({ args }) {
+    const options: Options = args;
+    return options.json === true ? checkAsJson(options) : check(options);
+  },
+});
+
+async function check(options: Options): Promise<number> {
+  const { loaded, warnings } = await checked(options);
+  if (options.quiet !== true) printWarnings(warnings);
+  if (options.dump === true) {
+    const { dumpConfig } = await import("../config/dump.ts");
+    process.stdout.write(dumpConfig(loaded));
+  } else if (options.quiet !== true) {
+    process.stdout.write(`${verdict(loaded)}\n`);
+  }
+  return 0;
+}
+
+async function checkAsJson(options: Options): Promise<number> {
+  try {
+    const { loaded, warnings } = await checked(options);
+    const { source, pools } = loaded.config;
+    printJson({
+      ok: true,
+      file: source.file,
+      format: source.format,
+      pools: pools.map((p) => p.name),
+      warnings,
+    });
+    return 0;
+  } catch (error) {
+    const fault = asFault(error);
+    printJson({ ok: false, fault });
+    return fault.exitCode;
+  }
+}
+
+async function checked(options: Options) {
+  const loaded = await loadGivenConfig(options, process.getuid?.() ?? 0);
+  // What the config alone cannot tell (users, programs, folders) is looked at here.
+  const { preflight } = await import("../supervisor/preflight.ts");
+  const found = await preflight(loaded.config);
+  return { loaded, warnings: [...loaded.warnings, ...found] };
+}
+
+function verdict({ config }: Loaded): string {
+  const count = config.pools.length === 1 ? "1 pool" : `${config.pools.length} pools`;
+  return `${config.source.file}: ok, ${count}`;
+}
+
+function printWarnings(warnings: readonly Fault[]): void {
+  for (const warning of warnings) {
+    const [first = "", ...rest] = faultLines(warning);
+    process.stderr.write(`${[`warning: ${first}`, ...rest].join("\n")}\n`);
+  }
+}
+
+function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}

@@ -1,0 +1,27 @@
+// The last step for every format: from a draft to a Config, or to all that is wrong with it.
+
+import type { Fault } from "../fault.ts";
+import type { Draft } from "./draft.ts";
+import type { Config } from "./model.ts";
+import { summary, type Problems } from "./problems.ts";
+import { resolveDraft, type Surroundings } from "./resolve.ts";
+
+export interface Loaded {
+  readonly config: Config;
+  readonly warnings: readonly Fault[];
+  /** "pools.www.workers" to "FILE:LINE", or "default". */
+  readonly origins: ReadonlyMap<string, string>;
+}
+
+/** Throws one Fault whose parts are all errors in `problems` and those found here. */
+export function finish(
+  draft: Draft,
+  surroundings: Surroundings,
+  problems: Problems,
+  where: string,
+): Loaded {
+  const origins = new Map<string, string>();
+  const config = resolveDraft(draft, surroundings, problems, origins);
+  if (problems.errors.length > 0) throw summary(problems.errors, where);
+  return { config, warnings: problems.warnings, origins };
+}

@@ -1,0 +1,59 @@
+// Writes a Config as TOML, made from the settings table; `dump` and `convert` choose what of it.
+
+import { valueText } from "./diff.ts";
+import type { Loaded } from "./finish.ts";
+import { REQUIRED, type Rows, type Setting } from "./setting.ts";
+import { ADMIN, LOG, POOL, SUPERVISOR } from "./settings.ts";
+import { keyText } from "./special-values.ts";
+
+/** A line for a setting, or null to leave it out. */
+export type LineOf = (setting: RenderedSetting) => string | null;
+
+export interface RenderedSetting {
+  readonly name: string;
+  /** As TOML; null = not set. */
+  readonly value: string | null;
+  /** The value that TOML has when nothing is said, as TOML. */
+  readonly byDefault: string | null;
+  /** "FILE:LINE" or "default". */
+  readonly origin: string;
+}
+
+export function renderConfig({ config, origins }: Loaded, lineOf: LineOf): string {
+  const section = <From>(prefix: string, rows: Rows, from: From): string[] => {
+    const lines = settingsOf(prefix, rows, from, origins)
+      .map(lineOf)
+      .filter((l) => l !== null);
+    return lines.length === 0 ? [] : ["", `[${prefix}]`, ...lines];
+  };
+  const pools = config.pools.flatMap((pool) => {
+    const lines = settingsOf(`pools.${pool.name}`, POOL, pool, origins).map(lineOf);
+    return ["", `[pools.${keyText(pool.name)}]`, ...lines.filter((line) => line !== null)];
+  });
+  return [
+    ...section("supervisor", SUPERVISOR, config.supervisor),
+    ...section("admin", ADMIN, config.admin),
+    ...section("log", LOG, config.log),
+    ...pools,
+  ].join("\n");
+}
+
+function settingsOf<From>(
+  prefix: string,
+  rows: Rows,
+  from: From,
+  origins: ReadonlyMap<string, string>,
+): RenderedSetting[] {
+  return Object.entries(rows as Readonly<Record<string, Setting<From, unknown>>>)
+    .filter(([name]) => name !== "include") // its pools are written out
+    .map(([name, row]) => ({
+      name,
+      value: valueText(row, from),
+      byDefault: defaultText(row),
+      origin: origins.get(`${prefix}.${name}`) ?? "default",
+    }));
+}
+
+function defaultText<From>(row: Setting<From, unknown>): string | null {
+  return row.default === REQUIRED || row.default === null ? null : row.type.print(row.default);
+}
