@@ -88,8 +88,14 @@ function connectionOf(pid: number): string | undefined | null {
   return first === undefined ? undefined : sockets.get(first);
 }
 
-/** Whether a stopped worker has a connection in hand; null when that cannot be seen. */
+/** Whether a worker, stopped or not, has a connection in hand; null when that cannot be seen. */
 export function holdsConnection(pid: number): boolean | null {
   const connection = connectionOf(pid);
   return connection === null ? null : connection !== undefined;
+}
+
+/** Whether one of its sockets was accepted from the listener of this address. */
+export function hasAccepted(pid: number, address: Address): boolean {
+  const accepted = new Set(acceptedInodes(address));
+  return [...(socketsOf(pid) ?? [])].some(([fd, inode]) => fd > 2 && accepted.has(inode));
 }

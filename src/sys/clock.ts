@@ -41,3 +41,8 @@ export function every(ms: number, callback: () => void): () => void {
 export function block(ms: number): void {
   Bun.sleepSync(ms);
 }
+
+/** Lets the event loop run once: signals, timers and sockets get their turn. */
+export function yieldToEvents(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

@@ -2,6 +2,7 @@
 // be gone the moment after, so a missing file is an answer (null), never an error.
 
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { now } from "./clock.ts";
 
 /** A pid alone may be used again by another process; with its start time it names one for ever. */
 export interface ProcessId {
@@ -150,4 +151,36 @@ export function holderOf(inodes: ReadonlySet<string>): { pid: number; command: s
 /** Longest listen(2) backlog the kernel allows. */
 export function maxBacklog(): number {
   return Number(readText("/proc/sys/net/core/somaxconn") ?? 128);
+}
+
+/** Children of a process, from the kernel's own list; null where it keeps none (CONFIG_PROC_CHILDREN). */
+export function childrenOf(pid: number): number[] | null {
+  const text = readText(`/proc/${pid}/task/${pid}/children`);
+  return text === null ? null : text.split(" ").filter(Boolean).map(Number);
+}
+
+interface ProcessTable {
+  readonly takenAt: number;
+  readonly costMs: number;
+  readonly byGroup: ReadonlyMap<number, readonly ProcessStat[]>;
+}
+
+let table: ProcessTable | null = null;
+
+/**
+ * All processes of one process group. The whole of /proc is read at most once in a few
+ * milliseconds, however many groups are looked at, and the dearer that is the rarer; `fresh` reads
+ * it now.
+ */
+export function processGroup(pgid: number, fresh = false): readonly ProcessStat[] {
+  const time = now();
+  if (fresh || table === null || time - table.takenAt > Math.max(2, 3 * table.costMs)) {
+    const byGroup = Map.groupBy(
+      processesWhere(() => true),
+      (stat) => stat.group,
+    );
+    const takenAt = now();
+    table = { takenAt, costMs: takenAt - time, byGroup };
+  }
+  return table.byGroup.get(pgid) ?? [];
 }

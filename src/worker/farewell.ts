@@ -1,0 +1,93 @@
+// Asking the workers of a draining group to leave, each when it is polite to do so (politeness.ts
+// decides). Runs until they are gone or the deadline has changed the group's state.
+
+import type { PoolConfig } from "../config/model.ts";
+import { activityOf, holdsConnection } from "../observe/activity.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { Address } from "../sys/address.ts";
+import { now, sleep } from "../sys/clock.ts";
+import { type Signal, signal } from "../sys/process.ts";
+import { processStat } from "../sys/procfs.ts";
+import type { Members } from "./members.ts";
+import { courtesyFor } from "./politeness.ts";
+
+export interface Farewell {
+  readonly pool: PoolConfig;
+  readonly runtime: Runtime;
+  readonly address: Address;
+  readonly members: Members;
+  /** Whether to go on asking. */
+  readonly goesOn: () => boolean;
+}
+
+interface Memory {
+  readonly firstConnection: string | null;
+  signalledAt: number | null;
+}
+
+const POLL_MS = 5;
+const POLL_MOST_MS = 50;
+/** A busy worker is left alone so long, even where the stop signal would let it finish. */
+const PATIENCE_MOST_MS = 5000;
+
+export async function askToLeave(farewell: Farewell): Promise<void> {
+  const startedAt = now();
+  const memory = new Map<number, Memory>();
+  for (let pause = POLL_MS; farewell.goesOn(); pause = Math.min(pause * 1.2, POLL_MOST_MS)) {
+    for (const { pid } of farewell.members.workers()) askWorker(farewell, pid, memory, startedAt);
+    await sleep(pause);
+  }
+}
+
+function askWorker(
+  farewell: Farewell,
+  pid: number,
+  memory: Map<number, Memory>,
+  startedAt: number,
+): void {
+  const { pool, runtime, address } = farewell;
+  const activity = activityOf(pid, address);
+  const known = memory.get(pid) ?? {
+    firstConnection: activity.doing === "busy" ? activity.connection : null,
+    signalledAt: null,
+  };
+  memory.set(pid, known);
+  const step = courtesyFor({
+    activity,
+    // Who sets stop_signal says that the program understands it.
+    whileBusy: pool.stopSignal === null ? runtime.stopSignalWhileBusy : "finishes-request",
+    firstConnection: known.firstConnection,
+    elapsedMs: now() - startedAt,
+    signalledMs: known.signalledAt === null ? null : now() - known.signalledAt,
+    patienceMs: Math.min(PATIENCE_MOST_MS, pool.drainTimeoutMs / 2),
+  });
+  if (step === "wait") return;
+  const name = (pool.stopSignal as Signal | null) ?? runtime.stopSignal;
+  const sent = step === "freeze-and-look" ? signalIfIdle(pid, name) : signal(pid, name);
+  if (step === "wake-and-signal") signal(pid, "SIGCONT");
+  if (sent) known.signalledAt = now();
+}
+
+/**
+ * Stops the worker, looks whether it has a connection, signals it only if not, and lets it go on.
+ * A connection cannot come in between: a stopped process accepts nothing.
+ */
+function signalIfIdle(pid: number, name: Signal): boolean {
+  signal(pid, "SIGSTOP");
+  const stopped = untilStopped(pid);
+  const free = stopped && holdsConnection(pid) === false;
+  if (free) signal(pid, name);
+  signal(pid, "SIGCONT");
+  return free;
+}
+
+/** A stop takes effect within microseconds when the process sleeps, within a scheduler tick when it runs. */
+function untilStopped(pid: number): boolean {
+  const LOOKS = 200;
+  for (let i = 0; i < LOOKS; i++) {
+    const state = processStat(pid)?.state;
+    if (state === undefined || state === "Z") return false;
+    if (state === "T" || state === "t") return true;
+  }
+  return false;
+}

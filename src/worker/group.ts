@@ -1,0 +1,285 @@
+// A Group owns one spawned process and the workers it provides: itself, or the children it forks.
+// It becomes ready, can be seen, and leaves (politely with a deadline, then harder); whether it
+// should be there at all is the pool's business.
+
+import type { PoolConfig } from "../config/model.ts";
+import type { Emit, EndReason, OutputLine, ProcessEnd } from "../event.ts";
+import { Fault } from "../fault.ts";
+import { createLineAssembler, createTail } from "../log/worker-output.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { Address } from "../sys/address.ts";
+import { after, now, sleep } from "../sys/clock.ts";
+import { type OutputChannel, openOutputChannel } from "../sys/output-channel.ts";
+import { reap, signal, signalGroup, spawn } from "../sys/process.ts";
+import type { ProcessId } from "../sys/procfs.ts";
+import { endReason } from "./exit.ts";
+import { askToLeave } from "./farewell.ts";
+import { type GroupShape, launchOf } from "./launch.ts";
+import { type GroupAction, type GroupEvent, type GroupState, transition } from "./lifecycle.ts";
+import { type Members, membersOf } from "./members.ts";
+import { createReadinessCheck } from "./readiness.ts";
+import { startFault } from "./start-fault.ts";
+
+/** What a group needs of the world around it. */
+export interface GroupContext {
+  readonly pool: PoolConfig;
+  readonly runtime: Runtime;
+  readonly generation: number;
+  /** Where its workers accept. */
+  readonly listener: { readonly fd: number; readonly address: Address };
+  readonly emit: Emit;
+  readonly output: (line: OutputLine) => void;
+  /** Its process ended although nobody asked it to; workers of it may still serve ("orphaned"). */
+  readonly onLost: (group: Group) => void;
+}
+
+/** How the spawned process ended, and what that meant. */
+export interface GroupEnd {
+  readonly end: ProcessEnd;
+  readonly reason: EndReason;
+}
+
+const READY_POLL_MS = 2;
+const END_POLL_MS = 5;
+/** Between TERM and KILL, as php-fpm has it. */
+const TERM_GRACE_MS = 1000;
+const MAX_LINE_BYTES = 65536;
+const TAIL_LINES = 5;
+
+export class Group {
+  readonly context: GroupContext;
+  readonly shape: GroupShape;
+  readonly leader: ProcessId;
+  readonly members: Members;
+  readonly startedAt = now();
+  /** Resolves when every worker has reached accept(2); rejects with a Fault when that fails. */
+  readonly ready: Promise<void>;
+  /** Resolves when no worker of the group is left. */
+  readonly gone: Promise<void>;
+
+  private current: GroupState = "starting";
+  private readyAt: number | null = null;
+  private drainSince: number | null = null;
+  private deadline: number | null = null;
+  private leaderEnd: GroupEnd | null = null;
+  private watchingEnd = false;
+  private cancelDeadline: () => void = () => {};
+  private readonly channel: OutputChannel;
+  private readonly tail = createTail(TAIL_LINES);
+  private readonly settle: { ready: () => void; failed: (fault: Fault) => void; gone: () => void };
+
+  /** Spawns the process. Throws a Fault when the system cannot start it. */
+  constructor(context: GroupContext, shape: GroupShape) {
+    this.context = context;
+    this.shape = shape;
+    const ready = Promise.withResolvers<void>();
+    const gone = Promise.withResolvers<void>();
+    this.ready = ready.promise;
+    // Who is interested awaits it; nobody has to.
+    this.ready.catch(() => {});
+    this.gone = gone.promise;
+    this.settle = { ready: ready.resolve, failed: ready.reject, gone: gone.resolve };
+    this.channel = this.openChannel();
+    this.leader = this.spawn();
+    this.members = membersOf(this.leader, this.forks, () => this.leaderEnd === null);
+    const { pool, generation, emit } = context;
+    const { pid } = this.leader;
+    emit({ type: "group-started", pool: pool.name, pid, generation, workers: shape.size });
+    void this.watchStart();
+  }
+
+  get state(): GroupState {
+    return this.current;
+  }
+  get uptimeMs(): number {
+    return now() - this.startedAt;
+  }
+  get wasReady(): boolean {
+    return this.readyAt !== null;
+  }
+  /** How the spawned process ended; null while it lives. */
+  get ended(): GroupEnd | null {
+    return this.leaderEnd;
+  }
+  /** How long it has been draining, and how long it still may; null when it is not. */
+  get draining(): { readonly ageMs: number; readonly leftMs: number } | null {
+    if (this.drainSince === null || this.current === "gone") return null;
+    const leftMs = this.deadline === null ? 0 : Math.max(0, this.deadline - now());
+    return { ageMs: now() - this.drainSince, leftMs };
+  }
+  /** The last lines its workers wrote. */
+  get lastWords(): string[] {
+    this.channel.drain();
+    return this.tail.lines();
+  }
+
+  /** Whether its process forks the workers, instead of being the worker. */
+  private get forks(): boolean {
+    return this.shape.size > 1;
+  }
+
+  /** Lets it finish what is in hand, within the pool's drain_timeout; then TERM, then KILL. */
+  drain(): Promise<void> {
+    this.dispatch("drain");
+    return this.gone;
+  }
+
+  /** TERM at once, KILL a second later. */
+  stop(): Promise<void> {
+    this.dispatch("stop");
+    return this.gone;
+  }
+
+  /** Ends what scripts may have left running in the background: it holds the listening socket. */
+  sweep(): void {
+    signalGroup(this.leader.pid, "SIGKILL");
+  }
+
+  // ---------------------------------------------------------------- starting
+
+  private openChannel(): OutputChannel {
+    const { pool, output } = this.context;
+    const lines = createLineAssembler({
+      maxLine: MAX_LINE_BYTES,
+      onLine: (pid, text) => {
+        this.tail.push(text);
+        if (pool.logOutput) output({ pool: pool.name, pid, text });
+      },
+    });
+    return openOutputChannel(
+      (pid, chunk) => lines.feed(pid, chunk),
+      () => lines.end(),
+    );
+  }
+
+  private spawn(): ProcessId {
+    const { pool, runtime, listener } = this.context;
+    const output = this.channel.workerEnd;
+    try {
+      const launch = launchOf(pool, runtime, this.shape);
+      const id = spawn({ ...launch, stdin: listener.fd, output }, (end) => this.onLeaderEnd(end));
+      this.channel.closeWorkerEnd();
+      return id;
+    } catch (error) {
+      this.channel.close();
+      if (error instanceof Fault) throw error;
+      const where = `pool ${pool.name}`;
+      throw new Fault(`cannot start ${pool.command[0]}`, { where, cause: error });
+    }
+  }
+
+  private async watchStart(): Promise<void> {
+    const { pool, listener } = this.context;
+    const hasReachedAccept = createReadinessCheck(listener.address, this.forks);
+    while (this.current === "starting") {
+      const workers = this.members.workers();
+      if (workers.length >= this.shape.size && workers.every(hasReachedAccept)) {
+        return this.dispatch("ready");
+      }
+      if (this.uptimeMs > pool.startTimeoutMs) return this.dispatch("start-timeout");
+      await sleep(READY_POLL_MS);
+    }
+  }
+
+  // ---------------------------------------------------------------- one door for changes of state
+
+  private dispatch(event: GroupEvent): void {
+    const row = transition(this.current, event);
+    if (row === null) return;
+    const before = this.current;
+    this.cancelDeadline();
+    this.deadline = null;
+    this.current = row[0];
+    if (event === "ready") this.onReady();
+    else if (before === "starting") this.settle.failed(startFault(event, this));
+    this.act(row[1]);
+  }
+
+  private act(action: GroupAction): void {
+    switch (action) {
+      case "nothing":
+        return;
+      case "ask-politely":
+        return this.askPolitely();
+      case "terminate":
+        return this.escalate("SIGTERM");
+      case "kill":
+        return this.escalate("SIGKILL");
+      case "finish":
+        this.channel.drain();
+        this.channel.close();
+        return this.settle.gone();
+    }
+  }
+
+  private onReady(): void {
+    this.readyAt = now();
+    const { pool, emit } = this.context;
+    emit({ type: "group-ready", pool: pool.name, pid: this.leader.pid, ms: this.uptimeMs });
+    this.settle.ready();
+  }
+
+  private setDeadline(ms: number): void {
+    this.deadline = now() + ms;
+    this.cancelDeadline = after(ms, () => this.dispatch("deadline"));
+  }
+
+  // ---------------------------------------------------------------- leaving
+
+  /** The leader goes first, or it would refill what leaves; it only waits, and KILL spares its workers. */
+  private askPolitely(): void {
+    const { pool, runtime, listener } = this.context;
+    this.setDeadline(pool.drainTimeoutMs);
+    this.drainSince = now();
+    if (this.forks && this.leaderEnd === null) signal(this.leader.pid, "SIGKILL");
+    const goesOn = () => this.current === "draining";
+    void askToLeave({ pool, runtime, address: listener.address, members: this.members, goesOn });
+    void this.watchEnd();
+  }
+
+  private escalate(name: "SIGTERM" | "SIGKILL"): void {
+    const { emit, pool } = this.context;
+    if (this.drainSince !== null) {
+      const afterMs = now() - this.drainSince;
+      for (const { pid } of this.members.workers()) {
+        emit({ type: "drain-escalated", pool: pool.name, pid, signal: name, afterMs });
+      }
+    }
+    this.setDeadline(TERM_GRACE_MS);
+    signalGroup(this.leader.pid, name);
+    // A stopped process takes no TERM before it goes on.
+    signalGroup(this.leader.pid, "SIGCONT");
+    void this.watchEnd();
+  }
+
+  private onLeaderEnd(end: ProcessEnd): void {
+    const { pool, runtime, emit } = this.context;
+    const state = this.current;
+    const recycles = runtime.recyclesItself && pool.maxRequests > 0;
+    const reason = endReason({ end, state, wasReady: this.wasReady, recycles });
+    this.leaderEnd = { end, reason };
+    this.channel.drain();
+    const { pid } = this.leader;
+    emit({ type: "group-ended", pool: pool.name, pid, end, reason, uptimeMs: this.uptimeMs });
+    const left = this.members.workers(true).map((worker) => worker.pid);
+    if (left.length > 0 && state === "serving") {
+      emit({ type: "orphans-left", pool: pool.name, leader: pid, pids: left });
+    }
+    this.dispatch(left.length > 0 ? "leader-ended" : "all-ended");
+    void this.watchEnd();
+    if (state === "starting" || state === "serving") this.context.onLost(this);
+  }
+
+  /** The end of a leader is told by its spawn; its orphans are ours to watch and to reap. */
+  private async watchEnd(): Promise<void> {
+    if (this.watchingEnd) return;
+    this.watchingEnd = true;
+    while (this.current !== "gone") {
+      if (this.leaderEnd !== null) {
+        for (const { pid } of this.members.zombies()) reap(pid);
+        if (this.members.workers().length === 0) this.dispatch("all-ended");
+      }
+      await sleep(END_POLL_MS);
+    }
+  }
+}

@@ -1,0 +1,77 @@
+// How a pool's program is started: its words, its environment, and whether it needs the shim, which
+// does what Bun.spawn cannot (user with all groups, chroot, umask, nice, limits). Pure but for the
+// lookup of users and programs.
+
+import type { PoolConfig } from "../config/model.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { SpawnSpec } from "../sys/process.ts";
+import { isOwnVariable, selfCommand } from "../sys/self.ts";
+import { identityOf, userVariables } from "./identity.ts";
+import { chrootOf, findProgram } from "./program.ts";
+import { needsShim, SHIM_VARIABLE, SHIM_WORD, type ShimTask } from "./shim-task.ts";
+
+export interface GroupShape {
+  /** Workers this process provides. */
+  readonly size: number;
+  /** 0 = endless. */
+  readonly maxRequests: number;
+}
+
+type Launch = Omit<SpawnSpec, "stdin" | "output">;
+
+/** What to spawn for one group. Throws Faults for a missing program, user or group. */
+export function launchOf(pool: PoolConfig, runtime: Runtime, shape: GroupShape): Launch {
+  const args = [...runtime.args(pool), ...pool.command.slice(1)];
+  const env = { ...workerEnvironment(pool, runtime), ...runtime.env(pool, shape) };
+  return throughShim(pool, [findProgram(pool), ...args], env);
+}
+
+/** The same program with other arguments, for asking it something beforehand. */
+export function launchForQuestion(
+  pool: PoolConfig,
+  runtime: Runtime,
+  args: readonly string[],
+): Launch {
+  return throughShim(
+    pool,
+    [findProgram(pool), ...runtime.args(pool), ...args],
+    workerEnvironment(pool, runtime),
+  );
+}
+
+/**
+ * php-fpm's rules: the pool's own variables, then USER and HOME unless the pool sets them; a value
+ * that is `$NAME` as a whole is looked up in the supervisor's environment (unset: empty).
+ */
+function workerEnvironment(pool: PoolConfig, runtime: Runtime): Record<string, string> {
+  const inherited = pool.clearEnv
+    ? []
+    : Object.entries(process.env).filter(
+        ([name, value]) => value !== undefined && !isOwnVariable(name),
+      );
+  const own = [...pool.env].map(([name, value]) => [
+    name,
+    value.startsWith("$") ? (process.env[value.slice(1)] ?? "") : value,
+  ]);
+  const env = { ...userVariables(pool), ...Object.fromEntries([...inherited, ...own]) };
+  for (const name of runtime.forbiddenEnv) delete env[name];
+  return env;
+}
+
+function throughShim(pool: PoolConfig, argv: string[], env: Record<string, string>): Launch {
+  const task: ShimTask = {
+    argv,
+    env,
+    identity: identityOf(pool),
+    chroot: chrootOf(pool),
+    chdir: pool.chdir,
+    umask: pool.umask,
+    nice: pool.nice,
+    rlimitFiles: pool.rlimitFiles,
+    rlimitCore: pool.rlimitCore,
+  };
+  if (!needsShim(task)) {
+    return { argv, env, ...(task.chdir === null ? {} : { cwd: task.chdir }) };
+  }
+  return { argv: [...selfCommand(), SHIM_WORD], env: { [SHIM_VARIABLE]: JSON.stringify(task) } };
+}

@@ -1,0 +1,80 @@
+// The life of a group as a table: what it is, what happens to it, what it becomes and what is done
+// to it then. A deadline is an event like any other. A pair that is not in the table changes nothing.
+
+export type GroupState =
+  /** Spawned; not all of its workers have reached accept(2) yet. */
+  | "starting"
+  | "serving"
+  /** Its leader is gone, its workers go on serving until the replacement is there. */
+  | "orphaned"
+  /** Asked to finish what is in hand and leave. */
+  | "draining"
+  /** Got TERM, whatever it does. */
+  | "terminating"
+  /** Got KILL. */
+  | "killing"
+  | "gone";
+
+export type GroupEvent =
+  | "ready"
+  /** Did not become ready within start_timeout. */
+  | "start-timeout"
+  /** The spawned process ended, workers of it are left. */
+  | "leader-ended"
+  /** Nothing of it is left. */
+  | "all-ended"
+  | "drain"
+  | "stop"
+  /** The time for the present state is over. */
+  | "deadline";
+
+export type GroupAction = "nothing" | "ask-politely" | "terminate" | "kill" | "finish";
+
+type Row = readonly [next: GroupState, action: GroupAction];
+
+const FINISH: Row = ["gone", "finish"];
+const TERMINATE: Row = ["terminating", "terminate"];
+const KILL: Row = ["killing", "kill"];
+
+export const LIFECYCLE: Readonly<Record<GroupState, Partial<Record<GroupEvent, Row>>>> = {
+  starting: {
+    ready: ["serving", "nothing"],
+    "start-timeout": TERMINATE,
+    // A leader that dies while it starts leaves nothing worth keeping.
+    "leader-ended": TERMINATE,
+    "all-ended": FINISH,
+    drain: ["draining", "ask-politely"],
+    stop: TERMINATE,
+  },
+  serving: {
+    "leader-ended": ["orphaned", "nothing"],
+    "all-ended": FINISH,
+    drain: ["draining", "ask-politely"],
+    stop: TERMINATE,
+  },
+  orphaned: {
+    "all-ended": FINISH,
+    drain: ["draining", "ask-politely"],
+    stop: TERMINATE,
+  },
+  draining: {
+    "all-ended": FINISH,
+    stop: TERMINATE,
+    deadline: TERMINATE,
+  },
+  terminating: {
+    "all-ended": FINISH,
+    deadline: KILL,
+  },
+  killing: {
+    "all-ended": FINISH,
+    // A process in an uninterruptible sleep dies when it wakes; KILL again does no harm.
+    deadline: KILL,
+  },
+  gone: {},
+};
+
+/** The next state and what to do, or null when the event changes nothing. */
+export function transition(state: GroupState, event: GroupEvent): Row | null {
+  return LIFECYCLE[state][event] ?? null;
+}

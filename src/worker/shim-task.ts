@@ -1,0 +1,30 @@
+// What the shim is told, and when one is needed at all: it costs 4 ms a process, Bun.spawn 0.7 ms.
+
+import type { Identity } from "./identity.ts";
+
+/** The hidden command word, and the variable that carries the task. */
+export const SHIM_WORD = "worker-shim";
+export const SHIM_VARIABLE = "FCGIVISOR_SHIM";
+
+export interface ShimTask {
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly identity: Identity | null;
+  readonly chroot: string | null;
+  readonly chdir: string | null;
+  readonly umask: number | null;
+  readonly nice: number | null;
+  readonly rlimitFiles: number | null;
+  readonly rlimitCore: number | "unlimited" | null;
+}
+
+export function needsShim(task: ShimTask): boolean {
+  return (
+    task.identity !== null ||
+    task.chroot !== null ||
+    task.umask !== null ||
+    task.nice !== null ||
+    task.rlimitFiles !== null ||
+    task.rlimitCore !== null
+  );
+}
