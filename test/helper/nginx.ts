@@ -14,6 +14,8 @@ export interface NginxOptions {
   readonly root: string;
   /** Further lines for the location. */
   readonly lines?: readonly string[];
+  /** Idle connections to the pool that are kept open. */
+  readonly keepalive?: number;
 }
 
 export interface Nginx {
@@ -60,6 +62,7 @@ export async function nginx(scene: Scene, options: NginxOptions): Promise<Nginx>
 function configText(prefix: string, port: number, options: NginxOptions): string {
   const { to } = options;
   const target = "path" in to ? `unix:${to.path}` : `${bracketed(to.host)}:${to.port}`;
+  const keepalive = options.keepalive === undefined ? "" : `keepalive ${options.keepalive};`;
   const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (kind) => `  ${kind}_temp_path ${prefix}/${kind};`,
   );
@@ -73,7 +76,7 @@ events { worker_connections 1024; }
 http {
 ${temp.join("\n")}
   access_log off;
-  upstream pool { server ${target} max_fails=0; }
+  upstream pool { server ${target} max_fails=0; ${keepalive} }
   server {
     listen 127.0.0.1:${port};
     root ${options.root};

@@ -1,0 +1,83 @@
+// Without a config file: `run --listen … -- COMMAND`, and the demo.
+
+import { expect } from "bun:test";
+import { existsSync } from "node:fs";
+import { bodyOf, tcpSpot, workersReach } from "../helper/pool.ts";
+import { leadersAt, listenersAt } from "../helper/processes.ts";
+import { BINARY } from "../helper/program.ts";
+import { AM_ROOT, behaviour, type Scene } from "../helper/scene.ts";
+import { eventually, within } from "../helper/wait.ts";
+
+const USER = AM_ROOT ? ["--user", "www-data"] : [];
+
+async function runs(scene: Scene, words: readonly string[], socket: string, env = {}) {
+  const child = scene.spawn([BINARY, "run", ...words], { env });
+  await eventually(() => existsSync(socket), { what: `${socket}: ${child.stderr()}` });
+  return child;
+}
+
+behaviour(
+  "run --listen ADDRESS --workers N -- php-cgi supervises at once",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const script = scene.fixture("php/hello.php");
+    const socket = scene.path("ctl.sock");
+    const words = ["--listen", spot.listen, "--workers", "4", "--socket", socket, ...USER];
+    const child = await runs(scene, [...words, "--", "php-cgi"], socket);
+    const before = await workersReach(spot, 4);
+    expect(leadersAt(spot.where).length).toBe(1);
+    expect(await bodyOf(spot, { script })).toBe("hello world");
+
+    const status = await scene.fcgivisor(["status", "--socket", socket]);
+    expect(status).toMatchObject({ code: 0 });
+    expect(status.stdout).toContain(spot.listen);
+    expect(await scene.fcgivisor(["reload", "--socket", socket])).toMatchObject({ code: 0 });
+    const after = await workersReach(spot, 4);
+    expect(after.some((pid) => before.includes(pid))).toBe(false);
+    expect(await scene.fcgivisor(["quit", "--socket", socket])).toMatchObject({ code: 0 });
+    expect(await within(5_000, "the end of run", child.exited)).toBe(0);
+    expect(listenersAt(spot.where)).toEqual([]);
+    expect(existsSync(socket)).toBe(false);
+  },
+);
+
+behaviour("the program's own options stay its own", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const socket = scene.path("ctl.sock");
+  const program = scene.fixture("fcgi/bare.pl");
+  const words = ["--listen", spot.listen, "--workers", "1", "--socket", socket, ...USER];
+  await runs(scene, [...words, "--", program, "--workers", "-c", "x"], socket);
+  const [pid] = await workersReach(spot, 1);
+  const shown = await Bun.file(`/proc/${pid}/cmdline`).text();
+  expect(shown).toContain(`${program}\0--workers\0-c\0x\0`);
+});
+
+behaviour(
+  "run without a program, or with a bad address, says what is missing",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const bare = await scene.fcgivisor(["run", "--listen", spot.listen]);
+    expect(bare.code).toBe(2);
+    const bad = await scene.fcgivisor(["run", "--listen", "nowhere:x", ...USER, "--", "php-cgi"]);
+    expect(bad.code).not.toBe(0);
+    expect(bad.stderr).toContain("nowhere:x");
+  },
+);
+
+for (const [title, words, needs] of [
+  ["the embedded responder", ["--embedded"], []],
+  ["php-cgi", [], ["php-cgi"]],
+] as const) {
+  behaviour(
+    `the demo with ${title} exits 0 in under 30 s`,
+    { needs, timeout: 40_000 },
+    async (scene) => {
+      const outcome = await scene.fcgivisor(["demo", ...words], { timeout: 35_000 });
+      expect(outcome).toMatchObject({ code: 0 });
+      expect(outcome.ms).toBeLessThan(30_000);
+      expect(outcome.stdout).toMatch(/\b0 (were )?lost|lost:? +0\b|nothing was lost/i);
+    },
+  );
+}

@@ -1,0 +1,412 @@
+// The control words, their exit codes and messages, and the same over plain HTTP on the admin socket.
+
+import { expect } from "bun:test";
+import { existsSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { fcgi } from "../helper/fcgi.ts";
+import { load } from "../helper/load.ts";
+import { barePool, bodyOf, inHand, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
+import { alive, listenersAt } from "../helper/processes.ts";
+import { BINARY, textOf } from "../helper/program.ts";
+import { behaviour } from "../helper/scene.ts";
+import { eventually, within } from "../helper/wait.ts";
+
+behaviour("start returns when every pool accepts; stop leaves nothing", {}, async (scene) => {
+  const one = await tcpSpot(scene);
+  const two = unixSpot(scene);
+  const supervisor = await scene.start({
+    pools: { one: barePool(scene, one), two: barePool(scene, two) },
+  });
+  expect(await bodyOf(one, { timeout: 1_000 })).toContain("hello");
+  expect(await bodyOf(two, { timeout: 1_000 })).toContain("hello");
+  expect(textOf(scene.path("run/fcgivisor.pid")).trim()).toBe(String(supervisor.pid));
+  expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
+  expect(alive(supervisor.pid)).toBe(false);
+  expect(existsSync(supervisor.socket)).toBe(false);
+  expect(existsSync(scene.path("run/fcgivisor.pid"))).toBe(false);
+});
+
+behaviour(
+  "the daemon has no terminal, no parent's folder, no stray descriptors",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+    const stat = textOf(`/proc/${supervisor.pid}/stat`);
+    const [, , , session, tty] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    expect(session).toBe(String(supervisor.pid));
+    expect(tty).toBe("0");
+  },
+);
+
+behaviour("a second start says it is running, exits 0, and changes nothing", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const before = await workersReach(spot, 2);
+  const again = await supervisor.control("start");
+  expect(again.code).toBe(0);
+  expect(again.stdout + again.stderr).toMatch(/running/);
+  expect(again.stdout + again.stderr).toContain(String(supervisor.pid));
+  expect(await workersReach(spot, 2)).toEqual(before);
+  expect(alive(supervisor.pid)).toBe(true);
+});
+
+for (const word of ["stop", "quit", "restart", "reload", "logrotate", "status"]) {
+  behaviour(
+    `${word} exits 3 when nothing runs, and names the socket it looked for`,
+    {},
+    async (scene) => {
+      const spot = await tcpSpot(scene);
+      const config = scene.config({ pools: { www: barePool(scene, spot) } });
+      const outcome = await scene.fcgivisor([word, "-c", config]);
+      expect(outcome.code).toBe(3);
+      expect(outcome.stderr).toContain(scene.path("run/admin.sock"));
+      const direct = await scene.fcgivisor([word, "--socket", scene.path("other.sock")]);
+      expect(direct.code).toBe(3);
+      expect(direct.stderr).toContain(scene.path("other.sock"));
+    },
+  );
+}
+
+behaviour("a socket file that nobody listens on counts as not running", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const supervisor = await scene.run({ pools: { www: barePool(scene, spot) } });
+  const workers = await workersReach(spot, 2);
+  supervisor.signal("SIGKILL");
+  await supervisor.gone();
+  for (const pid of workers) process.kill(pid, "SIGKILL");
+  expect(existsSync(supervisor.socket)).toBe(true);
+  expect((await supervisor.control("status")).code).toBe(3);
+  rmSync(scene.path("run"), { recursive: true });
+});
+
+behaviour("unknown commands and options are usage errors", {}, async (scene) => {
+  for (const words of [
+    ["fly"],
+    ["status", "--fast"],
+    ["stop", "now", "please"],
+    ["-c"],
+    ["run", "-c"],
+  ]) {
+    const outcome = await scene.fcgivisor(words);
+    expect({ words, code: outcome.code }).toEqual({ words, code: 2 });
+    expect(outcome.stdout).toBe("");
+    expect(outcome.stderr).not.toBe("");
+  }
+  expect((await scene.fcgivisor(["stauts"])).stderr).toContain("status");
+});
+
+behaviour("--version and --help print on stdout and exit 0", {}, async (scene) => {
+  expect((await scene.fcgivisor(["--version"])).stdout).toMatch(/^fcgivisor \d+\.\d+\.\d+\n$/);
+  const help = await scene.fcgivisor(["--help"]);
+  expect(help.code).toBe(0);
+  for (const word of ["start", "quit", "reload", "logrotate", "check"]) {
+    expect(help.stdout).toContain(word);
+  }
+  expect((await scene.fcgivisor(["reload", "--help"])).stdout).toContain("--dry-run");
+});
+
+behaviour("a config file that does not exist is named", {}, async (scene) => {
+  for (const word of ["start", "run", "check"]) {
+    const outcome = await scene.fcgivisor([word, "-c", scene.path("nowhere.toml")]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain("nowhere.toml");
+  }
+});
+
+behaviour(
+  "check reports everything wrong at once, with file and line, and opens nothing",
+  {},
+  async (scene) => {
+    const config = scene.write(
+      "bad.toml",
+      `[pools.www]\nlisten = "127.0.0.1:99999"\ncommand = ["php-cgi"]\nworkrs = 3\nstart_timeout = "soon"\n`,
+    );
+    const outcome = await scene.fcgivisor(["check", "-c", config]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain("bad.toml:2");
+    expect(outcome.stderr).toContain("bad.toml:4");
+    expect(outcome.stderr).toContain("workers");
+    expect(outcome.stderr).toContain("bad.toml:5");
+    expect(existsSync(scene.path("run"))).toBe(false);
+  },
+);
+
+behaviour(
+  "check of a good file exits 0; --dump is a config that means the same",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const config = scene.config({ pools: { www: barePool(scene, spot) } });
+    expect((await scene.fcgivisor(["check", "-c", config])).code).toBe(0);
+    const dump = await scene.fcgivisor(["check", "--dump", "-c", config]);
+    expect(dump).toMatchObject({ code: 0 });
+    const again = scene.write("again.toml", dump.stdout);
+    expect((await scene.fcgivisor(["check", "--dump", "-c", again])).stdout).toBe(dump.stdout);
+  },
+);
+
+for (const [what, spoil] of [
+  ["is broken", (file: string) => writeFileSync(file, "[pools.www\nlisten = ")],
+  ["is gone", (file: string) => rmSync(file)],
+] as const) {
+  behaviour(`control words work while the config file ${what}`, {}, async (scene) => {
+    const spot = await tcpSpot(scene);
+    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+    const before = await workersReach(spot, 2);
+    spoil(supervisor.configFile);
+    expect(await supervisor.control("status")).toMatchObject({ code: 0 });
+    expect(await supervisor.control("logrotate")).toMatchObject({ code: 0 });
+    const reload = await supervisor.control("reload");
+    expect(reload.code).toBe(1);
+    expect(reload.stderr).toContain("fcgivisor.toml");
+    expect(await workersReach(spot, 2)).toEqual(before);
+    expect(await supervisor.control("quit")).toMatchObject({ code: 0 });
+    expect(alive(supervisor.pid)).toBe(false);
+  });
+}
+
+behaviour(
+  "a failed start says why with the worker's last words, and leaves nothing",
+  {},
+  async (scene) => {
+    const good = await tcpSpot(scene);
+    const bad = await tcpSpot(scene);
+    const config = scene.config({
+      pools: { good: barePool(scene, good), bad: barePool(scene, bad, {}, "die") },
+    });
+    for (const word of ["start", "run"]) {
+      const outcome = await scene.fcgivisor([word, "-c", config]);
+      expect(outcome.code).toBe(1);
+      expect(outcome.stderr).toContain("bad");
+      expect(outcome.stderr).toContain("last words of");
+      expect(outcome.ms).toBeLessThan(5_000);
+      expect(listenersAt(good.where)).toEqual([]);
+    }
+  },
+);
+
+behaviour("a program that does not exist fails the start by name", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const pool = { listen: spot.listen, command: ["no-such-program"], workers: 1 };
+  const config = scene.config({ pools: { www: pool } });
+  for (const word of ["check", "start"]) {
+    const outcome = await scene.fcgivisor([word, "-c", config]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain("no-such-program");
+  }
+});
+
+behaviour(
+  "a worker that never reaches accept fails the start after start_timeout",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const pool = barePool(scene, spot, { start_timeout: "700ms" }, "hang");
+    const outcome = await scene.fcgivisor(["start", "-c", scene.config({ pools: { www: pool } })]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain("start_timeout");
+    expect(outcome.ms).toBeGreaterThan(650);
+    expect(outcome.ms).toBeLessThan(5_000);
+  },
+);
+
+behaviour("restart keeps the sockets open: clients wait, none is refused", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const before = await workersReach(spot, 2);
+  const inode = listenersAt(spot.where);
+  const restart = supervisor.control("restart");
+  const report = await load({ rate: 100, until: restart, send: () => bodyOf(spot, {}) });
+  expect(await restart).toMatchObject({ code: 0 });
+  expect(report.lost["refused"] ?? 0).toBe(0);
+  expect(report.ok).toBeGreaterThan(0);
+  const after = await workersReach(spot, 2);
+  expect(after.some((pid) => before.includes(pid))).toBe(false);
+  expect(listenersAt(spot.where)).toEqual(inode);
+});
+
+behaviour("two commands at once are done one after the other", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const outcomes = await Promise.all([
+    supervisor.control("reload"),
+    supervisor.control("restart"),
+    supervisor.control("reload"),
+    supervisor.control("logrotate"),
+  ]);
+  expect(outcomes.map((outcome) => outcome.code)).toEqual([0, 0, 0, 0]);
+  await workersReach(spot, 2);
+  expect(await bodyOf(spot, {})).toContain("hello");
+});
+
+for (const word of ["stop", "quit"]) {
+  behaviour(`${word} overrides a reload in progress`, {}, async (scene) => {
+    const spot = await tcpSpot(scene);
+    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+    await workersReach(spot, 2);
+    scene.config({
+      pools: { www: barePool(scene, spot, { start_timeout: "20s" }, "hang") },
+      log: { file: scene.path("fcgivisor.log") },
+    });
+    const reload = supervisor.control("reload");
+    await workersReach(spot, 4);
+    const outcome = await within(5_000, word, supervisor.control(word));
+    expect(outcome).toMatchObject({ code: 0 });
+    expect(alive(supervisor.pid)).toBe(false);
+    expect((await reload).code).toBe(1);
+  });
+}
+
+behaviour("stop overrides a quit that waits for a long request", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const slow = fcgi(spot.where, { query: "20", timeout: 25_000 }).catch(() => "lost");
+  await inHand(spot);
+  const quit = supervisor.control("quit");
+  await eventually(() => supervisor.log().includes("quit"));
+  const stop = await within(5_000, "stop", supervisor.control("stop"));
+  expect(stop).toMatchObject({ code: 0 });
+  expect(await slow).toBe("lost");
+  await quit;
+});
+
+for (const [signal, polite] of [
+  ["SIGTERM", false],
+  ["SIGINT", false],
+  ["SIGQUIT", true],
+] as const) {
+  behaviour(`${signal} ${polite ? "quits" : "stops"}, exit 0`, {}, async (scene) => {
+    const spot = await tcpSpot(scene);
+    const config = scene.config({ pools: { www: barePool(scene, spot) } });
+    const child = scene.spawn([BINARY, "run", "-c", config]);
+    await workersReach(spot, 2);
+    await eventually(() => existsSync(scene.path("run/admin.sock")));
+    const slow = fcgi(spot.where, { query: polite ? "1" : "20", timeout: 25_000 }).then(
+      () => "answered",
+      () => "lost",
+    );
+    await inHand(spot);
+    child.kill(signal);
+    expect(await within(5_000, "the end", child.exited)).toBe(0);
+    expect(await slow).toBe(polite ? "answered" : "lost");
+  });
+}
+
+behaviour(
+  "USR1, USR2 and HUP are answered in the log, and nothing else happens",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+    const before = await workersReach(spot, 2);
+    for (const [signal, word] of [
+      ["SIGUSR1", "logrotate"],
+      ["SIGUSR2", "reload"],
+      ["SIGHUP", "reload"],
+    ] as const) {
+      supervisor.signal(signal);
+      await eventually(() => new RegExp(`${signal}.*${word}`).test(supervisor.log()));
+    }
+    expect(await workersReach(spot, 2)).toEqual(before);
+  },
+);
+
+behaviour("status shows pools and workers; --json is the same as data", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const supervisor = await scene.start({ pools: { storefront: barePool(scene, spot) } });
+  const pids = await workersReach(spot, 2);
+  const text = await supervisor.control("status");
+  expect(text).toMatchObject({ code: 0, stderr: "" });
+  expect(text.stdout).toContain("storefront");
+  expect(text.stdout).toContain(spot.listen);
+  const json = await supervisor.control("status", "--json");
+  expect(json.code).toBe(0);
+  JSON.parse(json.stdout);
+  for (const pid of [supervisor.pid, ...pids]) expect(json.stdout).toContain(String(pid));
+});
+
+behaviour("the admin socket speaks HTTP to curl", { needs: ["curl"] }, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const before = await workersReach(spot, 2);
+  const curl = (...words: string[]) =>
+    scene.command(["curl", "-sS", "--fail", "--unix-socket", supervisor.socket, ...words]);
+  expect(statSync(supervisor.socket).mode & 0o777).toBe(0o600);
+  expect((await curl("http://x/healthz")).code).toBe(0);
+  expect((await curl("http://x/readyz")).code).toBe(0);
+  const status = await curl("http://x/v1/status");
+  expect(JSON.stringify(JSON.parse(status.stdout))).toContain("www");
+  const reload = await curl("-X", "POST", "http://x/v1/reload");
+  expect(reload).toMatchObject({ code: 0, stderr: "" });
+  JSON.parse(reload.stdout);
+  const after = await workersReach(spot, 2);
+  expect(after.some((pid) => before.includes(pid))).toBe(false);
+  const steps = await curl(
+    "-X",
+    "POST",
+    "-H",
+    "Accept: application/x-ndjson",
+    "http://x/v1/reload",
+  );
+  const lines = steps.stdout.trim().split("\n");
+  expect(lines.length).toBeGreaterThan(1);
+  for (const line of lines) JSON.parse(line);
+  const wrong = await curl("http://x/v1/reload");
+  expect(wrong.stderr).toContain("405");
+  expect((await curl("http://x/nothing")).stderr).toContain("404");
+  expect((await curl("-X", "POST", "http://x/v1/stop")).code).toBe(0);
+  await supervisor.gone();
+});
+
+behaviour("a failed operation is an HTTP error with the reason as JSON", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  writeFileSync(supervisor.configFile, "nonsense");
+  const answer = await supervisor.http("/v1/reload", { method: "POST" });
+  expect(answer.ok).toBe(false);
+  expect(JSON.stringify(await answer.json())).toContain("fcgivisor.toml");
+});
+
+behaviour("the admin socket takes its mode from the config", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const admin = { socket: scene.path("ctl.sock"), mode: "0660" };
+  await scene.run({ admin, pools: { www: barePool(scene, spot) } });
+  expect(statSync(admin.socket).mode & 0o777).toBe(0o660);
+  const outcome = await scene.fcgivisor(["status", "--socket", admin.socket]);
+  expect(outcome.code).toBe(0);
+});
+
+behaviour("FCGIVISOR_CONFIG names the config", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const env = { FCGIVISOR_CONFIG: supervisor.configFile };
+  expect(await scene.fcgivisor(["status"], { env })).toMatchObject({ code: 0 });
+});
+
+behaviour("--quiet prints nothing when all went well", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  for (const word of ["reload", "logrotate", "stop"]) {
+    expect(await supervisor.control(word, "-q")).toMatchObject({ code: 0, stdout: "", stderr: "" });
+  }
+});
+
+behaviour("a daemon reads no .env and no bunfig.toml from where it stands", {}, async (scene) => {
+  const trap = scene.path("trap");
+  mkdirSync(trap);
+  writeFileSync(`${trap}/.env`, "FCGIVISOR_CONFIG=/from/dotenv.toml\n");
+  writeFileSync(`${trap}/bunfig.toml`, 'preload = ["./evil.ts"]\n');
+  writeFileSync(
+    `${trap}/evil.ts`,
+    'import { writeFileSync } from "node:fs"; writeFileSync("sprung", "");',
+  );
+  const outcome = await scene.fcgivisor(["check"], { cwd: trap });
+  expect(outcome.stderr).not.toContain("dotenv");
+  expect(existsSync(`${trap}/sprung`)).toBe(false);
+});
+
+behaviour("the binary works through a link with another name", {}, async (scene) => {
+  symlinkSync(BINARY, scene.path("supervise"));
+  const outcome = await scene.command([scene.path("supervise"), "--version"]);
+  expect(outcome.stdout).toContain("fcgivisor");
+});

@@ -1,0 +1,70 @@
+// `fcgivisor request`: a whole FastCGI client on the command line.
+
+import { expect } from "bun:test";
+import { phpPool, tcpSpot, type Spot } from "../helper/pool.ts";
+import { behaviour, type Scene } from "../helper/scene.ts";
+
+const PHP = { needs: ["php-cgi"] } as const;
+
+async function running(scene: Scene): Promise<{ spot: Spot; config: string; root: string }> {
+  const spot = await tcpSpot(scene);
+  scene.fixture("php/echo.php");
+  const supervisor = await scene.run({ pools: { www: phpPool(spot) } });
+  return { spot, config: supervisor.configFile, root: scene.path("www/php") };
+}
+
+behaviour(
+  "request prints the body on stdout and the program's stderr apart",
+  PHP,
+  async (scene) => {
+    const { config, root } = await running(scene);
+    const outcome = await scene.fcgivisor([
+      "request",
+      "/echo.php?a=1&b=2",
+      "-c",
+      config,
+      "--root",
+      root,
+    ]);
+    expect(outcome.code).toBe(0);
+    expect(JSON.parse(outcome.stdout)).toMatchObject({ method: "GET", query: "a=1&b=2" });
+    expect(outcome.stderr).toContain("noted by echo.php");
+  },
+);
+
+behaviour("request takes method, headers, params and a body from stdin", PHP, async (scene) => {
+  const { config, root } = await running(scene);
+  const words = ["-X", "PUT", "--header", "X-Test: yes", "--param", "MY_PARAM=mine"];
+  const outcome = await scene.fcgivisor(
+    ["request", "/echo.php", ...words, "--data", "-", "-c", config, "--root", root],
+    { input: "from stdin" },
+  );
+  expect(outcome).toMatchObject({ code: 0 });
+  expect(JSON.parse(outcome.stdout)).toMatchObject({
+    method: "PUT",
+    body: "from stdin",
+    test: "yes",
+    param: "mine",
+  });
+});
+
+behaviour("request exits 0 for 2xx and 3xx, 1 for 4xx and 5xx", PHP, async (scene) => {
+  const { config, root } = await running(scene);
+  for (const [status, code] of [
+    [204, 0],
+    [304, 0],
+    [404, 1],
+    [503, 1],
+  ] as const) {
+    const path = `/echo.php?status=${status}`;
+    const outcome = await scene.fcgivisor(["request", path, "-c", config, "--root", root]);
+    expect({ status, code: outcome.code }).toEqual({ status, code });
+  }
+});
+
+behaviour("request to an address where nobody listens says so", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const outcome = await scene.fcgivisor(["request", "/x.php", "--to", spot.listen]);
+  expect(outcome.code).toBe(1);
+  expect(outcome.stderr).toContain(spot.listen);
+});

@@ -1,0 +1,202 @@
+// Listening sockets, seen from a client's side and from /proc.
+
+import { expect } from "bun:test";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { createServer } from "node:net";
+import { fcgi } from "../helper/fcgi.ts";
+import { nginx } from "../helper/nginx.ts";
+import { barePool, bodyOf, phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
+import { holdersOnStdin, listenersAt, procText } from "../helper/processes.ts";
+import { behaviour, type Scene } from "../helper/scene.ts";
+import { eventually } from "../helper/wait.ts";
+
+behaviour("serves PHP on an IPv4 address", { needs: ["php-cgi"] }, async (scene) => {
+  const spot = await tcpSpot(scene);
+  await scene.run({ pools: { www: phpPool(spot) } });
+  const script = scene.fixture("php/hello.php");
+  expect(await bodyOf(spot, { script, query: "name=four" })).toBe("hello four");
+});
+
+behaviour("serves PHP on an IPv6 address", { needs: ["php-cgi", "ipv6"] }, async (scene) => {
+  const spot = await tcpSpot(scene, "::1");
+  await scene.run({ pools: { www: phpPool(spot) } });
+  const script = scene.fixture("php/hello.php");
+  expect(await bodyOf(spot, { script, query: "name=six" })).toBe("hello six");
+});
+
+behaviour("a port alone means every IPv4 address", {}, async (scene) => {
+  const port = await scene.port();
+  const spot = { where: { host: "127.0.0.3", port }, listen: String(port) };
+  await scene.run({ pools: { www: barePool(scene, spot) } });
+  expect(await bodyOf(spot, {})).toContain("hello from a bare loop");
+});
+
+behaviour("the listening socket of a worker is blocking", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  await scene.run({ pools: { www: barePool(scene, spot) } });
+  const [pid] = await workersReach(spot, 2);
+  const flags = /^flags:\s*([0-7]+)/m.exec(procText(pid!, "fdinfo/0"))![1]!;
+  expect(Number.parseInt(flags, 8) & 0o4000).toBe(0);
+});
+
+behaviour(
+  "a Unix socket gets its owner, group and mode, and goes when the supervisor stops",
+  { needs: ["root"] },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const listen = { address: spot.listen, owner: "nobody", group: "www-data", mode: "0640" };
+    const supervisor = await scene.run({ pools: { www: barePool(scene, spot, { listen }) } });
+    const { uid, gid, mode } = statSync(spot.listen);
+    expect([uid, gid, (mode & 0o777).toString(8)]).toEqual([65534, 33, "640"]);
+    expect(await bodyOf(spot, {})).toContain("hello");
+    expect((await supervisor.control("stop")).code).toBe(0);
+    expect(existsSync(spot.listen)).toBe(false);
+  },
+);
+
+behaviour("a relative path of a Unix socket starts at the config's folder", {}, async (scene) => {
+  const spot = unixSpot(scene, "here.sock");
+  await scene.run(
+    { pools: { www: barePool(scene, spot, { listen: "./here.sock" }) } },
+    { cwd: "/" },
+  );
+  expect(await bodyOf(spot, {})).toContain("hello");
+});
+
+behaviour("a stale socket file is replaced", {}, async (scene) => {
+  const spot = unixSpot(scene);
+  const code = "use IO::Socket::UNIX; IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1)";
+  await scene.command(["perl", "-e", `${code} or die $!`, spot.listen]);
+  expect(statSync(spot.listen).isSocket()).toBe(true);
+  await scene.run({ pools: { www: barePool(scene, spot) } });
+  expect(await bodyOf(spot, {})).toContain("hello");
+});
+
+behaviour("an ordinary file in a socket's place is not removed", {}, async (scene) => {
+  const spot = unixSpot(scene, "precious");
+  scene.write("precious", "data");
+  const config = scene.config({ pools: { www: barePool(scene, spot) } });
+  const outcome = await scene.fcgivisor(["start", "-c", config]);
+  expect(outcome.code).toBe(1);
+  expect(outcome.stderr).toContain("precious");
+  expect(readFileSync(spot.listen, "utf8")).toBe("data");
+});
+
+behaviour(
+  "a socket path that is too long is named with its length and limit",
+  {},
+  async (scene) => {
+    const path = scene.path("x".repeat(120));
+    const spot = { where: { path }, listen: path };
+    const config = scene.config({ pools: { www: barePool(scene, spot) } });
+    for (const word of ["check", "start"]) {
+      const outcome = await scene.fcgivisor([word, "-c", config]);
+      expect(outcome.code).toBe(1);
+      expect(outcome.stderr).toContain(String(path.length));
+      expect(outcome.stderr).toContain("107");
+    }
+  },
+);
+
+behaviour("a taken TCP address names who holds it, by pid and command", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const squatter = createServer();
+  const port = "port" in spot.where ? spot.where.port : 0;
+  await new Promise<void>((resolve) => squatter.listen(port, "127.0.0.1", resolve));
+  try {
+    const outcome = await failedStart(scene, { www: barePool(scene, spot) });
+    expect(outcome).toContain(spot.listen);
+    expect(outcome).toContain(String(process.pid));
+    expect(outcome).toContain("bun");
+  } finally {
+    await new Promise((resolve) => squatter.close(resolve));
+  }
+});
+
+behaviour("a taken Unix socket is left to its holder, who is named", {}, async (scene) => {
+  const spot = unixSpot(scene);
+  const squatter = createServer((client) => client.end());
+  await new Promise<void>((resolve) => squatter.listen(spot.listen, resolve));
+  try {
+    const outcome = await failedStart(scene, { www: barePool(scene, spot) });
+    expect(outcome).toContain(spot.listen);
+    expect(outcome).toContain(String(process.pid));
+    expect(existsSync(spot.listen)).toBe(true);
+  } finally {
+    await new Promise((resolve) => squatter.close(resolve));
+  }
+});
+
+async function failedStart(scene: Scene, pools: Record<string, Record<string, unknown>>) {
+  const outcome = await scene.fcgivisor(["start", "-c", scene.config({ pools })]);
+  expect(outcome.code).toBe(1);
+  return outcome.stderr;
+}
+
+behaviour("two pools cannot share an address, and that is said beforehand", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const config = scene.config({
+    pools: { one: barePool(scene, spot), two: barePool(scene, spot) },
+  });
+  const outcome = await scene.fcgivisor(["check", "-c", config]);
+  expect(outcome.code).toBe(1);
+  expect(outcome.stderr).toContain("one");
+  expect(outcome.stderr).toContain("two");
+});
+
+behaviour(
+  "allowed_clients turns a stranger away before any worker sees him",
+  { needs: ["nginx", "php-cgi"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const root = scene.path("www/php");
+    scene.fixture("php/hello.php");
+    await scene.run({ pools: { www: phpPool(spot, { allowed_clients: ["127.0.0.1"] }) } });
+    const wait = "fastcgi_connect_timeout 1s;";
+    const known = await nginx(scene, { to: spot.where, root, lines: [wait] });
+    const lines = [wait, "fastcgi_bind 127.0.0.2;"];
+    const stranger = await nginx(scene, { to: spot.where, root, lines });
+    expect(await known.get("/hello.php")).toEqual({ status: 200, body: "hello world" });
+    await expect(stranger.get("/hello.php")).rejects.toThrow("504");
+    expect(await known.get("/hello.php")).toEqual({ status: 200, body: "hello world" });
+  },
+);
+
+behaviour("allowed_clients holds for any program, with blocks of addresses", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const allowed = ["10.0.0.0/8", "127.0.0.0/30", "127.1.0.9"];
+  await scene.run({ pools: { www: barePool(scene, spot, { allowed_clients: allowed }) } });
+  for (const from of ["127.0.0.1", "127.0.0.3", "127.1.0.9"]) {
+    expect(await bodyOf(spot, { from })).toContain("hello");
+  }
+  const strangers = ["127.0.0.4", "127.1.0.8", "127.1.0.10"].map((from) =>
+    fcgi(spot.where, { from, timeout: 800 }).then(
+      () => "served",
+      () => "turned away",
+    ),
+  );
+  expect(await Promise.all(strangers)).toEqual(["turned away", "turned away", "turned away"]);
+});
+
+behaviour("allowed_clients holds for IPv6", { needs: ["ipv6"] }, async (scene) => {
+  const inside = await tcpSpot(scene, "::1");
+  const outside = await tcpSpot(scene, "::1");
+  await scene.run({
+    pools: {
+      inside: barePool(scene, inside, { allowed_clients: ["fd00::/8", "::1"] }),
+      outside: barePool(scene, outside, { allowed_clients: ["fd00::/8", "::2"] }),
+    },
+  });
+  expect(await bodyOf(inside, {})).toContain("hello");
+  await expect(fcgi(outside.where, { timeout: 800 })).rejects.toThrow("no answer");
+});
+
+behaviour("a connection made before the workers are there waits for them", {}, async (scene) => {
+  const spot = unixSpot(scene);
+  const supervisor = await scene.run({ pools: { www: barePool(scene, spot, { workers: 1 }) } });
+  const restart = supervisor.control("restart");
+  const answers = Array.from({ length: 20 }, () => bodyOf(spot, {}));
+  expect((await restart).code).toBe(0);
+  expect((await Promise.all(answers)).every((body) => body.includes("hello"))).toBe(true);
+  await eventually(() => holdersOnStdin(listenersAt(spot.where)).length === 1);
+});

@@ -1,0 +1,242 @@
+// What a worker runs as and in: descriptors, identity, folders, limits, environment, signals. Read from
+// /proc of the real process.
+
+import { expect } from "bun:test";
+import { chownSync, copyFileSync, mkdirSync, readFileSync } from "node:fs";
+import { barePool, bodyOf, phpPool, tcpSpot, workersReach, type Spot } from "../helper/pool.ts";
+import {
+  alive,
+  descriptorsOf,
+  environmentOf,
+  leadersAt,
+  niceOf,
+  procLink,
+  softLimit,
+  statusField,
+} from "../helper/processes.ts";
+import { BINARY, ready } from "../helper/program.ts";
+import { AM_ROOT, behaviour, type Scene } from "../helper/scene.ts";
+
+async function oneWorker(scene: Scene, extra: Record<string, unknown>, env = {}): Promise<number> {
+  const spot = await tcpSpot(scene);
+  await scene.run({ pools: { www: barePool(scene, spot, { workers: 1, ...extra }) } }, { env });
+  const [pid] = await workersReach(spot, 1);
+  return pid!;
+}
+
+behaviour("a worker has descriptors 0, 1 and 2 open, and nothing else", {}, async (scene) => {
+  const pid = await oneWorker(scene, {});
+  expect([...descriptorsOf(pid).keys()].toSorted()).toEqual([0, 1, 2]);
+});
+
+behaviour(
+  "a php-cgi leader and its workers hold no socket but the listening one",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    await scene.run({ pools: { www: phpPool(spot), other: phpPool(await tcpSpot(scene)) } });
+    const pids = [...(await workersReach(spot, 2)), ...leadersAt(spot.where)];
+    expect(pids.length).toBe(3);
+    for (const pid of pids) {
+      const sockets = [...descriptorsOf(pid).entries()].filter(([, to]) =>
+        to.startsWith("socket:"),
+      );
+      expect(sockets.map(([fd]) => fd)).toEqual([0]);
+    }
+  },
+);
+
+behaviour("user, and the user's own group", { needs: ["root"] }, async (scene) => {
+  const pid = await oneWorker(scene, { user: "backup" });
+  expect(statusField(pid, "Uid").split("\t")).toEqual(["34", "34", "34", "34"]);
+  expect(statusField(pid, "Gid").split("\t")).toEqual(["34", "34", "34", "34"]);
+});
+
+behaviour("a group other than the user's", { needs: ["root"] }, async (scene) => {
+  const pid = await oneWorker(scene, { user: "www-data", group: "games" });
+  expect(statusField(pid, "Uid").split("\t")[0]).toBe("33");
+  expect(statusField(pid, "Gid").split("\t")).toEqual(["60", "60", "60", "60"]);
+  expect(groupsOf(pid)).toEqual([60]);
+});
+
+behaviour(
+  "supplementary groups are the user's, and none of root's",
+  { needs: ["root", "mounting", "mount", "unshare"] },
+  async (scene) => {
+    const groups = readFileSync("/etc/group", "utf8")
+      .split("\n")
+      .map((line) => (/^(games|backup):/.test(line) ? `${line.replace(/:$/, ":")}www-data` : line));
+    const file = scene.write("group", groups.join("\n"));
+    const spot = await tcpSpot(scene);
+    const config = scene.config({ pools: { www: barePool(scene, spot, { workers: 1 }) } });
+    await runWith(scene, config, [
+      "unshare",
+      "-m",
+      "sh",
+      "-c",
+      `mount --bind "$0" /etc/group && exec "$@"`,
+      file,
+    ]);
+    const [pid] = await workersReach(spot, 1);
+    expect(groupsOf(pid!)).toEqual([33, 34, 60]);
+  },
+);
+
+/** Runs `COMMAND… fcgivisor run -c CONFIG` in the foreground. */
+async function runWith(scene: Scene, config: string, command: readonly string[], binary = BINARY) {
+  const child = scene.spawn([...command, binary, "run", "-c", config]);
+  const socket = scene.path("run/admin.sock");
+  const supervisor = scene.follow(child.pid, config, socket, child.stderr);
+  await ready(socket, () => alive(child.pid));
+  return supervisor;
+}
+
+function groupsOf(pid: number): number[] {
+  const text = statusField(pid, "Groups");
+  return text === "" ? [] : text.split(" ").map(Number);
+}
+
+behaviour(
+  "chroot, and chdir inside it",
+  { needs: ["root", "gcc", "libfcgi", "libc-headers"] },
+  async (scene) => {
+    const source = scene.fixture("fcgi/hello.c");
+    mkdirSync(scene.path("jail/srv"), { recursive: true });
+    const compile = ["gcc", "-static", "-o", scene.path("jail/hello"), source, "-lfcgi"];
+    expect(await scene.command(compile)).toMatchObject({ code: 0 });
+    const extra = { command: ["/hello"], chroot: scene.path("jail"), chdir: "/srv" };
+    const spot = await tcpSpot(scene);
+    await scene.run({ pools: { www: { listen: spot.listen, workers: 1, ...extra } } });
+    const [pid] = await workersReach(spot, 1);
+    expect(procLink(pid!, "root")).toBe(scene.path("jail"));
+    expect(procLink(pid!, "cwd")).toBe(scene.path("jail/srv"));
+    expect(statusField(pid!, "Uid").split("\t")[0]).toBe("33");
+    expect(await bodyOf(spot, {})).toContain("hello from C");
+  },
+);
+
+behaviour(
+  "a program that is not inside the chroot is found by check",
+  { needs: ["root"] },
+  async (scene) => {
+    mkdirSync(scene.path("jail"));
+    const spot = await tcpSpot(scene);
+    const config = scene.config({
+      pools: { www: barePool(scene, spot, { chroot: scene.path("jail") }) },
+    });
+    const outcome = await scene.fcgivisor(["check", "-c", config]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain("chroot");
+    expect(outcome.stderr).toContain("bare.pl");
+  },
+);
+
+behaviour("chdir, umask, nice and limits of a program", { needs: ["root"] }, async (scene) => {
+  mkdirSync(scene.path("work"));
+  const pid = await oneWorker(scene, {
+    chdir: scene.path("work"),
+    umask: "0027",
+    nice: 5,
+    rlimit_files: 321,
+    rlimit_core: 4096,
+  });
+  expect(procLink(pid, "cwd")).toBe(scene.path("work"));
+  expect(statusField(pid, "Umask")).toBe("0027");
+  expect(niceOf(pid)).toBe(5);
+  expect(softLimit(pid, "Max open files")).toBe("321");
+  expect(softLimit(pid, "Max core file size")).toBe("4096");
+});
+
+behaviour("chdir and umask as PHP sees them", { needs: ["php-cgi"] }, async (scene) => {
+  const script = scene.fixture("php/environment.php");
+  const spot = await tcpSpot(scene);
+  const extra = { umask: "0077", env: { PATH: "/usr/bin:/bin:/opt/bin" } };
+  await scene.run({ pools: { www: phpPool(spot, extra) } });
+  const seen = JSON.parse(await bodyOf(spot, { script })) as Record<string, unknown>;
+  expect(seen).toMatchObject({ umask: 0o077, path: "/usr/bin:/bin:/opt/bin" });
+  if (AM_ROOT) expect(seen).toMatchObject({ uid: 33, gid: 33 });
+});
+
+behaviour("the environment is clean but for what env says", {}, async (scene) => {
+  const env = { A: "plain", FROM: "$FV_GIVEN", PRICE: "5$FV_GIVEN" };
+  const given = { FV_GIVEN: "handed down", FV_SECRET: "hidden", BUN_OPTIONS: "--smol" };
+  const pid = await oneWorker(scene, { env }, given);
+  const seen = environmentOf(pid);
+  expect(seen).toMatchObject({ A: "plain", FROM: "handed down", PRICE: "5$FV_GIVEN" });
+  const foreign = Object.keys(seen).filter((name) => /^(FV_|BUN_|FCGIVISOR)/.test(name));
+  expect(foreign).toEqual([]);
+});
+
+behaviour("clear_env = false hands the environment down, Bun's own aside", {}, async (scene) => {
+  const given = { FV_GIVEN: "handed down", BUN_OPTIONS: "--smol" };
+  const pid = await oneWorker(scene, { clear_env: false }, given);
+  expect(environmentOf(pid)["FV_GIVEN"]).toBe("handed down");
+  expect(environmentOf(pid)["BUN_OPTIONS"]).toBeUndefined();
+});
+
+behaviour("signals are at their defaults, whatever the supervisor was given", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const config = scene.config({ pools: { www: barePool(scene, spot, { workers: 1 }) } });
+  const unruly = `use POSIX; $SIG{$_} = "IGNORE" for qw(HUP USR2 TTIN WINCH);
+    POSIX::sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGUSR1, SIGALRM)); exec @ARGV or die`;
+  await runWith(scene, config, ["perl", "-e", unruly]);
+  const [pid] = await workersReach(spot, 1);
+  const perlsOwnFpe = 0x80n;
+  expect(BigInt(`0x${statusField(pid!, "SigBlk")}`)).toBe(0n);
+  expect(BigInt(`0x${statusField(pid!, "SigIgn")}`) & ~perlsOwnFpe).toBe(0n);
+});
+
+behaviour(
+  "root workers are refused unless allow_root says so",
+  { needs: ["root"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const pool = { ...barePool(scene, spot, { workers: 1 }), user: "root" };
+    const config = scene.config({ pools: { www: pool } });
+    for (const word of ["check", "start"]) {
+      const outcome = await scene.fcgivisor([word, "-c", config]);
+      expect(outcome.code).toBe(1);
+      expect(outcome.stderr).toContain("allow_root");
+    }
+    await scene.run({ supervisor: { allow_root: true }, pools: { www: pool } });
+    const [pid] = await workersReach(spot, 1);
+    expect(statusField(pid!, "Uid").split("\t")[0]).toBe("0");
+  },
+);
+
+behaviour(
+  "a user that does not exist is named, and nothing starts",
+  { needs: ["root"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const pool = barePool(scene, spot, { user: "nosuchperson" });
+    const outcome = await scene.fcgivisor(["start", "-c", scene.config({ pools: { www: pool } })]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain("nosuchperson");
+  },
+);
+
+behaviour("without root, user is ignored with a warning", { needs: ["root"] }, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const config = scene.config({ pools: { www: barePool(scene, spot, { workers: 1 }) } });
+  const binary = scene.path("fcgivisor");
+  copyFileSync(BINARY, binary);
+  chownSync(scene.dir, 65534, 65534);
+  const drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+  const supervisor = await runWith(scene, config, drop, binary);
+  const [pid] = await workersReach(spot, 1);
+  expect(statusField(pid!, "Uid").split("\t")[0]).toBe("65534");
+  expect(supervisor.log()).toMatch(/user.*ignored|ignor.*user/i);
+});
+
+behaviour("two pools run as two users", { needs: ["root", "php-cgi"] }, async (scene) => {
+  const script = scene.fixture("php/environment.php");
+  const one = await tcpSpot(scene);
+  const two = await tcpSpot(scene);
+  await scene.run({
+    pools: { one: phpPool(one, { user: "www-data" }), two: phpPool(two, { user: "nobody" }) },
+  });
+  const uid = async (spot: Spot): Promise<number> =>
+    (JSON.parse(await bodyOf(spot, { script })) as { uid: number }).uid;
+  expect([await uid(one), await uid(two)]).toEqual([33, 65534]);
+});

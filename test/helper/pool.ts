@@ -1,0 +1,76 @@
+// Pools as the tests use them: an address of the scene's own, and the few lines of config around it.
+
+import { fcgi, type FcgiRequest, type FcgiResponse } from "./fcgi.ts";
+import { descriptorsOf, workersAt, type Where } from "./processes.ts";
+import type { Scene } from "./scene.ts";
+import { eventually } from "./wait.ts";
+
+/** A free address, as a client wants it and as a config writes it. */
+export interface Spot {
+  readonly where: Where;
+  readonly listen: string;
+}
+
+export async function tcpSpot(scene: Scene, host = "127.0.0.1"): Promise<Spot> {
+  const port = await scene.port();
+  const listen = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+  return { where: { host, port }, listen };
+}
+
+export function unixSpot(scene: Scene, name = "www.sock"): Spot {
+  const path = scene.path(name);
+  return { where: { path }, listen: path };
+}
+
+type Table = Record<string, unknown>;
+
+/** A php-cgi pool. Two workers are enough for most stories. */
+export function phpPool(spot: Spot, extra: Table = {}): Table {
+  return { listen: spot.listen, command: ["php-cgi"], workers: 2, ...extra };
+}
+
+/** A pool of the accept loop in test/fixture/fcgi/bare.pl. */
+export function barePool(scene: Scene, spot: Spot, extra: Table = {}, ...args: string[]): Table {
+  const program = scene.fixture("fcgi/bare.pl");
+  return { listen: spot.listen, command: [program, ...args], workers: 2, ...extra };
+}
+
+/** The body of a request that must succeed with status 200. */
+export async function bodyOf(spot: Spot, request: FcgiRequest): Promise<string> {
+  const response = await answered(spot, request);
+  return response.body;
+}
+
+async function answered(spot: Spot, request: FcgiRequest): Promise<FcgiResponse> {
+  const response = await fcgi(spot.where, request);
+  if (response.status === 200) return response;
+  throw new Error(`status ${response.status}: ${response.body.slice(0, 200)}${response.stderr}`);
+}
+
+/** Waits until exactly `count` workers serve the spot, and returns their pids, sorted. */
+export async function workersReach(spot: Spot, count: number, timeout = 5_000): Promise<number[]> {
+  return eventually(
+    () => {
+      const pids = workersAt(spot.where);
+      return pids.length === count ? pids.toSorted((a, b) => a - b) : null;
+    },
+    { timeout, what: `${count} workers at ${spot.listen}` },
+  );
+}
+
+/** Waits until a request is being served by some worker: `slow` programs tell it by taking long. */
+export async function inHand(spot: Spot, timeout = 5_000): Promise<number> {
+  return eventually(() => workersAt(spot.where).find(isConnected), {
+    timeout,
+    what: `a worker at ${spot.listen} has a request in hand`,
+  });
+}
+
+function isConnected(pid: number): boolean {
+  const stdin = socketsOf(pid).get(0);
+  return [...socketsOf(pid).values()].some((target) => target !== stdin);
+}
+
+function socketsOf(pid: number): Map<number, string> {
+  return new Map([...descriptorsOf(pid)].filter(([, target]) => target.startsWith("socket:")));
+}
