@@ -25,4 +25,7 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     summary: "one FastCGI request to a pool, as a smoke test",
     load: () => import("./request.ts"),
   },
+  help: { summary: "the manual: topics and commands", load: () => import("./help.ts") },
+  // Not listed: a worker for the demo and the tests, started by a supervisor.
+  responder: { summary: "", load: () => import("./responder.ts") },
 };

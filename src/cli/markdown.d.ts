@@ -1,0 +1,6 @@
+// The pages of the manual are imported as text: `import page from "…md" with { type: "text" }`.
+
+declare module "*.md" {
+  const text: string;
+  export default text;
+}

@@ -1,0 +1,57 @@
+import { expect, test } from "bun:test";
+import { COMMANDS } from "../../src/cli/commands.ts";
+import { helpText } from "../../src/cli/help.ts";
+import { PAGES } from "../../src/cli/help-pages.ts";
+import { SECTIONS } from "../../src/config/settings.ts";
+import { Fault } from "../../src/fault.ts";
+
+test("without a topic it lists every command that is for people, and every topic", async () => {
+  const text = await helpText(undefined);
+  for (const [name, { summary }] of Object.entries(COMMANDS)) {
+    if (summary === "") expect(text).not.toContain(`\n  ${name} `);
+    else expect(text).toContain(summary);
+  }
+  for (const { summary } of PAGES) expect(text).toContain(summary);
+});
+
+test("the config page has every setting with its meaning, and none of the marks", async () => {
+  const text = await helpText("config");
+  for (const rows of Object.values(SECTIONS)) {
+    for (const [name, { doc }] of Object.entries(rows)) {
+      expect(text).toMatch(new RegExp(`^\\| \`${name.replaceAll(".", "\\.")}\` +\\|`, "m"));
+      expect(text).toContain(doc);
+    }
+  }
+  expect(text).toMatch(/^\| `drain_timeout` +\| `"30s"` +\|/m);
+  expect(text).not.toContain("<!--");
+});
+
+test("the legacy page has every legacy name beside today's", async () => {
+  const text = await helpText("legacy");
+  expect(text).toMatch(/^\| `pool\/pm\/max_children` +\| `workers` +\|/m);
+  expect(text).toMatch(/^\| `global_options\/error_log` +\| `log\.file` +\|/m);
+  expect(text).not.toContain("<!--");
+});
+
+test("every topic that the manual names exists", () => {
+  const topics = PAGES.map(({ name }) => name);
+  const named = PAGES.flatMap(({ text }) =>
+    [...text.matchAll(/fcgivisor help ([a-z]+)/g)].map((match) => match[1]!),
+  );
+  expect(named.length).toBeGreaterThan(3);
+  expect(named.filter((name) => !topics.includes(name))).toEqual([]);
+});
+
+test("a command without a page shows its options", async () => {
+  expect(await helpText("request")).toStartWith("Usage: fcgivisor request");
+});
+
+test("an unknown topic is a usage error that names the nearest", async () => {
+  const fault = await helpText("relaod").then(
+    () => null,
+    (error: unknown) => error,
+  );
+  if (!(fault instanceof Fault)) throw new Error("no Fault was thrown");
+  expect(fault.exitCode).toBe(2);
+  expect(fault.message).toContain('did you mean "reload"?');
+});
