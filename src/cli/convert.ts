@@ -16,8 +16,11 @@ export default defineCommand({
     quiet: COMMON.quiet,
   },
   async run({ args }) {
-    const options: { file: string; prefix?: string | undefined; quiet?: boolean | undefined } =
-      args;
+    const options: {
+      file?: string | undefined;
+      prefix?: string | undefined;
+      quiet?: boolean | undefined;
+    } = args;
     const loaded = await loadGivenConfig({ config: options.file, prefix: options.prefix }, null);
     const { convertConfig } = await import("../config/convert.ts");
     process.stdout.write(convertConfig(loaded));

@@ -18,9 +18,17 @@ export function collectProblems(): Problems {
   return {
     errors,
     warnings,
-    error: (message, where, hint) => void errors.push(problem(message, where, hint)),
-    warn: (message, where, hint) => void warnings.push(problem(message, where, hint)),
+    error: (message, where, hint) => add(errors, problem(message, where, hint)),
+    warn: (message, where, hint) => add(warnings, problem(message, where, hint)),
   };
+}
+
+// A legacy value that holds for every pool is read once for each: its problem is still one.
+function add(list: Fault[], fault: Fault): void {
+  const same = (other: Fault) =>
+    other.message === fault.message &&
+    originText(other.where ?? "") === originText(fault.where ?? "");
+  if (!list.some(same)) list.push(fault);
 }
 
 /** The one Fault that sums up all errors, each a part of it. */

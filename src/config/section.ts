@@ -53,7 +53,7 @@ function readSetting(
   let value = defaultOf(row, input.format);
   input.origins.set(`${input.prefix}.${name}`, "default");
   for (const entry of entries) {
-    const parsed = row.type.parse(entry.raw, entry.base);
+    const parsed = entry.problem ?? row.type.parse(entry.raw, entry.base);
     if ("ok" in parsed) {
       if (entry.replaced) continue;
       value = parsed.ok;
