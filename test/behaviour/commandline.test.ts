@@ -1,7 +1,7 @@
 // Without a config file: `run --listen … -- COMMAND`, and the demo.
 
 import { expect } from "bun:test";
-import { existsSync } from "node:fs";
+import { chownSync, copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { bodyOf, tcpSpot, workersReach } from "../helper/pool.ts";
 import { leadersAt, listenersAt } from "../helper/processes.ts";
 import { BINARY } from "../helper/program.ts";

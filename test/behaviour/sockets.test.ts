@@ -2,10 +2,18 @@
 
 import { expect } from "bun:test";
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { fcgi } from "../helper/fcgi.ts";
 import { nginx } from "../helper/nginx.ts";
-import { barePool, bodyOf, phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
+import {
+  barePool,
+  bodyOf,
+  inHand,
+  phpPool,
+  tcpSpot,
+  unixSpot,
+  workersReach,
+} from "../helper/pool.ts";
 import { holdersOnStdin, listenersAt, procText } from "../helper/processes.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
@@ -199,4 +207,25 @@ behaviour("a connection made before the workers are there waits for them", {}, a
   expect((await restart).code).toBe(0);
   expect((await Promise.all(answers)).every((body) => body.includes("hello"))).toBe(true);
   await eventually(() => holdersOnStdin(listenersAt(spot.where)).length === 1);
+});
+
+behaviour("backlog bounds how many clients wait", {}, async (scene) => {
+  const spot = unixSpot(scene);
+  const listen = { address: spot.listen, backlog: 3, mode: "0666" };
+  await scene.run({ pools: { www: barePool(scene, spot, { listen, workers: 1 }) } });
+  const slow = fcgi(spot.where, { query: "1" });
+  await inHand(spot);
+  const clients: Socket[] = [];
+  const fates = Array.from({ length: 9 }, () => {
+    const client = connect({ path: spot.listen });
+    clients.push(client);
+    return new Promise<string>((resolve) => {
+      client.once("connect", () => resolve("waits"));
+      client.once("error", () => resolve("turned away"));
+    });
+  });
+  const waiting = (await Promise.all(fates)).filter((fate) => fate === "waits").length;
+  for (const client of clients) client.destroy();
+  expect((await slow).status).toBe(200);
+  expect(waiting).toBe(4); // Linux lets backlog + 1 wait
 });

@@ -131,7 +131,7 @@ behaviour(
   },
 );
 
-behaviour("chdir, umask, nice and limits of a program", { needs: ["root"] }, async (scene) => {
+behaviour("chdir, umask, nice and limits of a program", {}, async (scene) => {
   mkdirSync(scene.path("work"));
   const pid = await oneWorker(scene, {
     chdir: scene.path("work"),

@@ -101,5 +101,7 @@ function tallyOf(xml: string): Tally {
 
 function skippedTitles(xml: string): string[] {
   const cases = xml.matchAll(/<testcase name="([^"]*)"[^>]*>\s*<skipped/g);
-  return [...cases].map((match) => match[1]!.replaceAll("&quot;", '"').replaceAll("&amp;", "&"));
+  return [...cases].map((match) =>
+    match[1]!.replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&"),
+  );
 }

@@ -239,8 +239,8 @@ function setUp(): Stage {
       const outcome = await scene.fcgivisor(["start", "-c", config], options);
       if (outcome.code !== 0) throw new Error(`start: exit ${outcome.code}: ${outcome.stderr}`);
       const pid = Number(textOf(join(dir, "run/fcgivisor.pid")));
-      const supervisor = scene.follow(pid, config, socketOf(dir, settings), () => textOf(log));
-      return supervisor;
+      if (!(pid > 0)) throw new Error(`start: exit 0, but no pid file; it said: ${outcome.stderr}`);
+      return scene.follow(pid, config, socketOf(dir, settings), () => textOf(log));
     },
     follow: (pid, config, socket, log) => {
       const supervisor = supervisorOf(dir, pid, { config, socket }, log);
