@@ -54,6 +54,33 @@ behaviour("the program's own options stay its own", {}, async (scene) => {
 });
 
 behaviour(
+  "without --socket it is found at the user's own place",
+  { needs: ["root"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const program = scene.fixture("fcgi/bare.pl");
+    const binary = scene.path("fcgivisor");
+    copyFileSync(BINARY, binary);
+    mkdirSync(scene.path("xdg"));
+    for (const path of [scene.dir, scene.path("xdg")]) chownSync(path, 65534, 65534);
+    const env = { XDG_RUNTIME_DIR: scene.path("xdg") };
+    const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", binary];
+    const child = scene.spawn([...asNobody, "run", "--listen", spot.listen, "--", program], {
+      env,
+    });
+    await eventually(() => existsSync(scene.path("xdg/fcgivisor/admin.sock")), {
+      what: "the admin socket is there",
+    });
+    const quit = await eventually(async () => {
+      const outcome = await scene.command([...asNobody, "quit"], { env });
+      return outcome.code === 3 ? null : outcome;
+    });
+    expect(quit).toMatchObject({ code: 0 });
+    expect(await within(5_000, "the end of run", child.exited)).toBe(0);
+  },
+);
+
+behaviour(
   "run without a program, or with a bad address, says what is missing",
   {},
   async (scene) => {
