@@ -22,6 +22,6 @@ export function finish(
 ): Loaded {
   const origins = new Map<string, string>();
   const config = resolveDraft(draft, surroundings, problems, origins);
-  if (problems.errors.length > 0) throw summary(problems.errors, where);
+  if (problems.errors.length > 0) throw summary(problems, where);
   return { config, warnings: problems.warnings, origins };
 }

@@ -108,13 +108,17 @@ function checkManager(reading: LegacyReading, name: string, where: Where, last: 
     reading.problems.error(
       `pool ${name}: max_children is missing: php-fpm crashed or ran with no workers`,
       style?.where ?? where,
-      '<value name="pm"><value name="style">static</value><value name="max_children">5</value></value>',
+      'for example: <value name="pm"><value name="style">static</value><value name="max_children">5</value></value>',
     );
   }
   if (style === undefined || style.text === "static") return;
   if (style.text !== "apache-like") {
     const what = `pm/style: expected static or apache-like, but this is "${style.text}"`;
-    return reading.problems.error(what, style.where, '<value name="style">static</value>');
+    return reading.problems.error(
+      what,
+      style.where,
+      'for example: <value name="style">static</value>',
+    );
   }
   reading.problems.warn(
     `pool ${name}: apache-like runs max_children workers at all times, as it always did`,
@@ -130,7 +134,7 @@ function checkSlowlog(reading: LegacyReading, name: string, last: Last): void {
     return reading.problems.error(
       `pool ${name}: request_slowlog_timeout needs slowlog`,
       timeout.where,
-      '<value name="slowlog">logs/slow.log</value>, or request_slowlog_timeout 0s',
+      'add <value name="slowlog">logs/slow.log</value>, or request_slowlog_timeout 0s',
     );
   }
   reading.problems.warn(

@@ -82,7 +82,7 @@ function timeHint(text: string): string {
   const milliseconds = /^(\d+)ms$/.exec(plain)?.[1];
   if (milliseconds !== undefined) {
     const seconds = Math.max(1, Math.round(Number(milliseconds) / 1000));
-    return `there are no milliseconds here, and php-fpm read this as ${milliseconds} seconds: write ${seconds}s`;
+    return `there are no milliseconds here, and php-fpm read this as ${milliseconds} seconds: write ${seconds}s, or ${milliseconds}s if that is meant`;
   }
   const parts = /^(?:\d+[smhd])+$/.test(plain) ? [...plain.matchAll(/(\d+)([smhd])/g)] : [];
   if (parts.length > 1) {

@@ -11,7 +11,7 @@ import { legacyValues, type LegacyReading, type LegacyValue } from "./legacy-sec
 import { findSections } from "./legacy-sections.ts";
 import { legacyText } from "./legacy-text.ts";
 import type { Problems } from "./problems.ts";
-import { placeAt } from "./toml-places.ts";
+import { placeAt } from "./place.ts";
 import { uniqueNames } from "./unique-names.ts";
 import { wellFormed } from "./xml-errors.ts";
 import type { XmlElement } from "./xml-scan.ts";

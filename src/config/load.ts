@@ -29,7 +29,8 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
   const file = resolve(options.file);
   const problems = collectProblems();
   const draft = await draftOf(file, options, problems).catch((error: unknown) => {
-    throw summary([...problems.errors, asFault(error)], file);
+    const errors = [...problems.errors, asFault(error)];
+    throw summary({ errors, warnings: problems.warnings }, file);
   });
   return finish(draft, options, problems, file);
 }

@@ -31,10 +31,20 @@ function add(list: Fault[], fault: Fault): void {
   if (!list.some(same)) list.push(fault);
 }
 
-/** The one Fault that sums up all errors, each a part of it. */
-export function summary(errors: readonly Fault[], where: string): Fault {
-  const count = errors.length === 1 ? "1 problem" : `${errors.length} problems`;
-  return new Fault(`${count} in ${where}`, { parts: inOrder(errors) });
+/** The one Fault that sums up all errors, each a part of it; warnings follow, they may be the cause. */
+export function summary(problems: Pick<Problems, "errors" | "warnings">, where: string): Fault {
+  const { errors, warnings } = problems;
+  const counts = [counted(errors.length, "problem"), counted(warnings.length, "warning")];
+  const parts = [...inOrder(errors), ...inOrder(warnings).map(asWarning)];
+  return new Fault(`${counts.filter((c) => c !== "").join(" and ")} in ${where}`, { parts });
+}
+
+function counted(count: number, what: string): string {
+  return count === 0 ? "" : count === 1 ? `1 ${what}` : `${count} ${what}s`;
+}
+
+function asWarning({ message, where, hint }: Fault): Fault {
+  return problem(`warning: ${message}`, where ?? "", hint);
 }
 
 /** `FILE:LINE`, or the word for where it stands. */

@@ -2,6 +2,7 @@
 // only walks text that smol-toml has accepted, so it needs to know how TOML nests, not what is valid.
 
 import type { Place } from "../fault.ts";
+import { placeAt } from "./place.ts";
 
 /** The place of the key at this path; of the nearest table around it when it is not written. */
 export type FindPlace = (path: readonly string[]) => Place;
@@ -19,15 +20,6 @@ export function findPlaces(file: string, text: string): FindPlace {
     }
     return { file };
   };
-}
-
-/** The place of an offset in a text. */
-export function placeAt(file: string, text: string, at: number): Place {
-  const start = text.lastIndexOf("\n", at - 1) + 1;
-  const end = text.indexOf("\n", at);
-  const line = text.slice(0, at).split("\n").length;
-  const shown = text.slice(start, end < 0 ? undefined : end).replace(/\r$/, "");
-  return { file, line, column: at - start + 1, text: shown };
 }
 
 interface Cursor {

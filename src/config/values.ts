@@ -82,6 +82,9 @@ export function word(expected: string): ValueType<string> {
   };
 }
 
+export const user = word("the name or number of a user");
+export const group = word("the name or number of a group");
+
 export function integer(least: number, most: number): ValueType<number> {
   const expected =
     most === Number.MAX_SAFE_INTEGER

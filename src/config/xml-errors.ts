@@ -3,7 +3,7 @@
 // the same words is known.
 
 import { Fault } from "../fault.ts";
-import { placeAt } from "./toml-places.ts";
+import { placeAt } from "./place.ts";
 import { scanXml, type XmlElement } from "./xml-scan.ts";
 
 type Judge = (source: string) => void;

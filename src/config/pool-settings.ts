@@ -1,0 +1,171 @@
+// The rows of [pools.NAME] that say where a pool listens, what it runs, and how many of it for how long.
+
+import { duration } from "./durations.ts";
+import type { PoolConfig, Scaling } from "./model.ts";
+import { REQUIRED, type Setting } from "./setting.ts";
+import { address, signal } from "./special-values.ts";
+import * as v from "./values.ts";
+
+const pool = <V>(row: Setting<PoolConfig, V>) => row;
+const ANY = Number.MAX_SAFE_INTEGER;
+
+export const POOL_SETTINGS = {
+  "listen.address": pool({
+    type: address,
+    default: REQUIRED,
+    doc: "Where requests come in: a port, an address with port, or the path of a Unix socket. Required; `listen` alone may hold it.",
+    example: '"127.0.0.1:9000"',
+    legacy: "pool/listen_address",
+    aliases: ["listen_address", "address", "socket"],
+    get: (from) => from.listen.address,
+  }),
+  "listen.backlog": pool({
+    type: v.integer(-1, 2_147_483_647),
+    default: 511,
+    legacyDefault: -1,
+    doc: "How many connections may wait, as given to listen(2); -1 is as many as the kernel allows.",
+    example: "511",
+    legacy: "pool/listen_options/backlog",
+    get: (from) => from.listen.backlog,
+  }),
+  "listen.owner": pool<string | null>({
+    type: v.user,
+    default: null,
+    doc: "Owner of a Unix socket.",
+    example: '"www-data"',
+    legacy: "pool/listen_options/owner",
+    get: (from) => from.listen.owner,
+  }),
+  "listen.group": pool<string | null>({
+    type: v.group,
+    default: null,
+    doc: "Group of a Unix socket.",
+    example: '"www-data"',
+    legacy: "pool/listen_options/group",
+    get: (from) => from.listen.group,
+  }),
+  "listen.mode": pool<number | null>({
+    type: v.mode,
+    default: null,
+    doc: 'Mode of a Unix socket; "0660" unless set.',
+    example: '"0660"',
+    legacy: "pool/listen_options/mode",
+    get: (from) => from.listen.mode,
+  }),
+  command: pool({
+    type: v.command,
+    default: REQUIRED,
+    doc: "Program and arguments: any FastCGI program that accepts on file descriptor 0. Required.",
+    example: '["php-cgi"]',
+    get: (from) => from.command,
+  }),
+  runtime: pool<string | null>({
+    type: v.word("the name of a runtime"),
+    default: null,
+    doc: "Kind of program: its polite signal, its environment, how it forks. Guessed from the command unless set.",
+    example: '"php-cgi"',
+    get: (from) => from.runtime,
+  }),
+  scaling: pool<Scaling>({
+    type: v.oneOf(["static", "dynamic", "ondemand"]),
+    default: "static",
+    doc: "How the number of workers follows the load.",
+    example: '"static"',
+    aliases: ["pm"],
+    get: (from) => from.scaling,
+  }),
+  workers: pool({
+    type: v.integer(1, 10_000),
+    default: 4,
+    doc: "How many workers (static), or how many at most (dynamic, ondemand).",
+    example: "8",
+    legacy: "pool/pm/max_children",
+    aliases: ["max_children"],
+    get: (from) => from.workers,
+  }),
+  start_workers: pool<number | null>({
+    type: v.integer(1, 10_000),
+    default: null,
+    doc: "How many workers at start (dynamic).",
+    example: "2",
+    aliases: ["start_servers"],
+    get: (from) => from.startWorkers,
+  }),
+  min_spare: pool<number | null>({
+    type: v.integer(1, 10_000),
+    default: null,
+    doc: "How many workers are idle at least (dynamic).",
+    example: "1",
+    aliases: ["min_spare_servers"],
+    get: (from) => from.minSpare,
+  }),
+  max_spare: pool<number | null>({
+    type: v.integer(1, 10_000),
+    default: null,
+    doc: "How many workers are idle at most (dynamic).",
+    example: "4",
+    aliases: ["max_spare_servers"],
+    get: (from) => from.maxSpare,
+  }),
+  idle_timeout: pool({
+    type: duration("1s"),
+    default: 10_000,
+    doc: "An idle worker leaves after this (ondemand).",
+    example: '"10s"',
+    aliases: ["process_idle_timeout"],
+    get: (from) => from.idleTimeoutMs,
+  }),
+  group_size: pool<number | null>({
+    type: v.integer(1, 10_000),
+    default: null,
+    doc: "Workers that one spawned process provides; what the runtime does best unless set.",
+    example: "8",
+    get: (from) => from.groupSize,
+  }),
+  max_requests: pool({
+    type: v.integer(0, ANY),
+    default: 0,
+    doc: "A worker is replaced after so many requests; 0 is never.",
+    example: "500",
+    legacy: "pool/max_requests",
+    get: (from) => from.maxRequests,
+  }),
+  max_requests_jitter: pool({
+    type: v.integer(0, ANY),
+    default: 0,
+    doc: "Up to so many requests more, at random, so that workers are not replaced all at once.",
+    example: "50",
+    get: (from) => from.maxRequestsJitter,
+  }),
+  start_timeout: pool({
+    type: duration("1ms"),
+    default: 10_000,
+    doc: "A new worker must accept requests within this.",
+    example: '"10s"',
+    get: (from) => from.startTimeoutMs,
+  }),
+  drain_timeout: pool({
+    type: duration(),
+    default: 30_000,
+    legacyDefault: 0,
+    doc: "An old worker may finish its request within this; then TERM, then KILL.",
+    example: '"30s"',
+    legacy: "global_options/process_control_timeout",
+    get: (from) => from.drainTimeoutMs,
+  }),
+  request_timeout: pool({
+    type: duration(),
+    default: 0,
+    doc: "A request that takes longer has its worker terminated; 0s is off.",
+    example: '"60s"',
+    legacy: "pool/request_terminate_timeout",
+    get: (from) => from.requestTimeoutMs,
+  }),
+  stop_signal: pool<string | null>({
+    type: signal,
+    default: null,
+    doc: "Asks a worker to finish and leave; the runtime's polite signal unless set.",
+    example: '"SIGTERM"',
+    get: (from) => from.stopSignal,
+  }),
+};
