@@ -11,7 +11,7 @@ export type ProcessEnd =
 
 /** Why a worker's end was expected, or that it was not. */
 export type EndReason =
-  "recycled" | "drained" | "stopped" | "start-failed" | "crashed" | "replaced";
+  "recycled" | "ended" | "drained" | "stopped" | "start-failed" | "crashed";
 
 export type Event =
   | {

@@ -126,7 +126,7 @@ const AFTER_END: {
   stopped: { say: debug, rest: "as it was told to" },
   "start-failed": { say: error, rest: "before it took a request" },
   crashed: { say: warn, rest: "and is being replaced" },
-  replaced: { say: notice, rest: "to make room for its replacement" },
+  ended: { say: notice, rest: "by itself and is being replaced" },
 };
 
 function groupEnded({ pool, pid, end, reason, uptimeMs }: EventOf<"group-ended">): Narration {

@@ -30,10 +30,10 @@ export class Listener {
   readonly fd: number;
   readonly inode: number;
   private readonly file: { readonly dev: number; readonly ino: number } | null;
-  private spec: ListenSpec;
+  private inForce: ListenSpec;
 
   private constructor(spec: ListenSpec, fd: number) {
-    this.spec = spec;
+    this.inForce = spec;
     this.address = spec.listen.address;
     this.fd = fd;
     this.inode = fstatSync(fd).ino;
@@ -58,9 +58,14 @@ export class Listener {
     return addressText(this.address);
   }
 
+  /** What the socket is set up for now. */
+  get spec(): ListenSpec {
+    return this.inForce;
+  }
+
   /** Applies what differs from the spec in force; returns a word for each change. */
   change(next: ListenSpec): string[] {
-    const [was, is] = [this.spec, next];
+    const [was, is] = [this.inForce, next];
     const changes: string[] = [];
     if (backlogOf(was) !== backlogOf(is)) {
       listenOn(this.fd, backlogOf(is));
@@ -74,7 +79,7 @@ export class Listener {
       this.setFilter(is);
       changes.push(`allowed clients ${is.allowedClients.join(", ") || "all"}`);
     }
-    this.spec = next;
+    this.inForce = next;
     return changes;
   }
 

@@ -4,8 +4,8 @@
 
 import { constants } from "node:os";
 import type { ProcessEnd } from "../event.ts";
-import { checked, libc, ptr } from "./libc.ts";
-import { type ProcessId, processesWhere, processStat } from "./procfs.ts";
+import { checked, libc } from "./libc.ts";
+import { type ProcessId, processesWhere, type ProcessStat, processStat } from "./procfs.ts";
 
 export type Signal = NodeJS.Signals;
 
@@ -94,35 +94,22 @@ export function signalGroup(pgid: number, name: Signal): boolean {
   return libc.kill(-pgid, constants.signals[name]) === 0;
 }
 
-/** Whether there is a process (a zombie counts) of this pid. */
-export function exists(pid: number): boolean {
-  return processStat(pid) !== null;
-}
-
 const WNOHANG = 1;
 
-/** Reaps an adopted child if it has ended; null while it lives, "vanished" when it is not ours. */
-export function reap(pid: number): ProcessEnd | null {
-  const status = new Int32Array(1);
-  const result = libc.waitpid(pid, ptr(status), WNOHANG);
-  if (result === 0) return null;
-  if (result < 0) return exists(pid) ? null : { how: "vanished" };
-  return endOf(status[0]!);
-}
-
-/** wait(2) status: the low seven bits are the signal, the next byte the exit code. */
-function endOf(status: number): ProcessEnd {
-  const number = status & 0x7f;
-  if (number === 0) return { how: "exited", code: (status >> 8) & 0xff };
-  return { how: "signaled", signal: signalName(number) };
-}
-
-/** Reaps every dead child that is nobody's: orphans that a worker left, adopted by this process. */
-export function reapStrangers(known: ReadonlySet<number>): number {
+/** Reaps every dead child that was not spawned here: orphans that came to us as their subreaper. */
+export function reapStrangers(): void {
   const dead = processesWhere((stat) => stat.parent === process.pid && stat.state === "Z");
-  const strangers = dead.filter(({ pid }) => !ownChildren.has(pid) && !known.has(pid));
-  for (const { pid } of strangers) reap(pid);
-  return strangers.length;
+  for (const { pid } of dead) if (!ownChildren.has(pid)) libc.waitpid(pid, null, WNOHANG);
+}
+
+/**
+ * The living orphans that this process adopted as their subreaper: what workers started in the
+ * background and left behind. They hold the listening socket, which they inherited.
+ */
+export function adopted(): ProcessStat[] {
+  return processesWhere(
+    ({ parent, state, pid }) => parent === process.pid && state !== "Z" && !ownChildren.has(pid),
+  );
 }
 
 const PR_SET_CHILD_SUBREAPER = 36;

@@ -10,7 +10,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { Address } from "../sys/address.ts";
 import { after, now, sleep } from "../sys/clock.ts";
 import { type OutputChannel, openOutputChannel } from "../sys/output-channel.ts";
-import { reap, signal, signalGroup, spawn } from "../sys/process.ts";
+import { signal, signalGroup, spawn } from "../sys/process.ts";
 import type { ProcessId } from "../sys/procfs.ts";
 import { endReason } from "./exit.ts";
 import { askToLeave } from "./farewell.ts";
@@ -29,7 +29,7 @@ export interface GroupContext {
   readonly listener: { readonly fd: number; readonly address: Address };
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
-  /** Its process ended although nobody asked it to; workers of it may still serve ("orphaned"). */
+  /** It was serving and its process ended unasked; workers of it may still serve ("orphaned"). */
   readonly onLost: (group: Group) => void;
 }
 
@@ -128,11 +128,6 @@ export class Group {
   stop(): Promise<void> {
     this.dispatch("stop");
     return this.gone;
-  }
-
-  /** Ends what scripts may have left running in the background: it holds the listening socket. */
-  sweep(): void {
-    signalGroup(this.leader.pid, "SIGKILL");
   }
 
   // ---------------------------------------------------------------- starting
@@ -267,18 +262,16 @@ export class Group {
     }
     this.dispatch(left.length > 0 ? "leader-ended" : "all-ended");
     void this.watchEnd();
-    if (state === "starting" || state === "serving") this.context.onLost(this);
+    if (state === "serving") this.context.onLost(this);
   }
 
-  /** The end of a leader is told by its spawn; its orphans are ours to watch and to reap. */
+  /** The end of a leader is told by its spawn; its orphans are ours to watch. */
   private async watchEnd(): Promise<void> {
     if (this.watchingEnd) return;
     this.watchingEnd = true;
     while (this.current !== "gone") {
-      if (this.leaderEnd !== null) {
-        for (const { pid } of this.members.zombies()) reap(pid);
-        if (this.members.workers().length === 0) this.dispatch("all-ended");
-      }
+      if (this.leaderEnd !== null && this.members.workers().length === 0)
+        this.dispatch("all-ended");
       await sleep(END_POLL_MS);
     }
   }

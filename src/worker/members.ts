@@ -12,8 +12,6 @@ import {
 export interface Members {
   /** The living workers. */
   workers(fresh?: boolean): ProcessStat[];
-  /** Workers that have ended and wait to be reaped; ours only once the leader is gone. */
-  zombies(): ProcessStat[];
 }
 
 /**
@@ -53,7 +51,5 @@ export function membersOf(leader: ProcessId, forks: boolean, leaderLives: () => 
       const stat = leaderLives() ? processStat(leader.pid) : null;
       return stat === null || stat.state === "Z" ? [] : [stat];
     },
-    zombies: () =>
-      forks && !leaderLives() ? forked(false).filter(({ state }) => state === "Z") : [],
   };
 }

@@ -1,0 +1,230 @@
+// A Generation owns the groups started from one version of a pool's config. It comes up as a whole
+// or not at all; while it is responsible it refills what it loses; at its end it drains.
+
+import type { PoolConfig } from "../config/model.ts";
+import type { Emit, OutputLine } from "../event.ts";
+import { asFault } from "../fault.ts";
+import type { Listener } from "../socket/listener.ts";
+import { after, now } from "../sys/clock.ts";
+import { groupSizes } from "../runtime/registry.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { Group } from "../worker/group.ts";
+import { endText } from "../worker/exit.ts";
+import { afterFailure, type Backoff, NO_BACKOFF, PROVEN_MS } from "./backoff.ts";
+
+export interface GenerationContext {
+  readonly pool: PoolConfig;
+  readonly runtime: Runtime;
+  readonly number: number;
+  readonly listener: Listener;
+  readonly emit: Emit;
+  readonly output: (line: OutputLine) => void;
+}
+
+/** After so long without a loss, a pool that had been failing counts as well again. */
+const RECOVERED_MS = 10_000;
+
+type Duty =
+  /** Coming up; a loss fails the start. */
+  | "starting"
+  /** Refills what it loses. */
+  | "responsible"
+  /** Leaving, or never came up. */
+  | "relieved";
+
+export class Generation {
+  readonly context: GenerationContext;
+  readonly startedAt = now();
+  private duty: Duty = "starting";
+  private readonly groups = new Set<Group>();
+  private backoff: Backoff = NO_BACKOFF;
+  /** What was lost and is not started again yet, with the orphans that the replacement will relieve. */
+  private missing: { readonly size: number; readonly orphans: Group | null }[] = [];
+  private cancelRefill: (() => void) | null = null;
+  private cancelRecovery: () => void = () => {};
+  private readonly failed = Promise.withResolvers<never>();
+
+  constructor(context: GenerationContext) {
+    this.context = context;
+    this.failed.promise.catch(() => {});
+  }
+
+  get all(): readonly Group[] {
+    return [...this.groups];
+  }
+
+  get failures(): number {
+    return this.backoff.failures;
+  }
+
+  /**
+   * Starts all groups; resolves when every worker has reached accept(2). Rejects with the first
+   * failure's Fault, or with `signal`'s reason; then nothing of the generation is left.
+   */
+  async start(signal: AbortSignal): Promise<void> {
+    const { pool, runtime, number, emit } = this.context;
+    const aborted = Promise.withResolvers<never>();
+    aborted.promise.catch(() => {});
+    const onAbort = () => aborted.reject(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      signal.throwIfAborted();
+      const sizes = groupSizes(pool, runtime);
+      const ready = sizes.map((size) => this.spawn(size).ready);
+      await Promise.race([Promise.all(ready), this.failed.promise, aborted.promise]);
+      const ms = now() - this.startedAt;
+      emit({
+        type: "generation-ready",
+        pool: pool.name,
+        generation: number,
+        workers: pool.workers,
+        ms,
+      });
+    } catch (error) {
+      const fault = asFault(error);
+      emit({
+        type: "generation-failed",
+        pool: pool.name,
+        generation: number,
+        fault: fault.toJSON(),
+      });
+      await this.stop();
+      throw fault;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /**
+   * Takes duty although it did not come up, and goes on trying: for when nothing else serves.
+   * Call after a failed start.
+   */
+  insist(): void {
+    this.duty = "responsible";
+    const { pool, runtime } = this.context;
+    for (const size of groupSizes(pool, runtime)) this.want(size, null);
+    this.countFailure("it did not come up", false);
+    this.refill();
+  }
+
+  /** From here on, what is lost is refilled. */
+  takeDuty(): void {
+    this.duty = "responsible";
+  }
+
+  /** Lets every worker finish what is in hand and leave. */
+  async drain(): Promise<void> {
+    const { pool, number, emit } = this.context;
+    const since = now();
+    this.relieve();
+    emit({ type: "drain-started", pool: pool.name, generation: number, workers: pool.workers });
+    await Promise.all(this.all.map((group) => group.drain()));
+    emit({ type: "drain-finished", pool: pool.name, generation: number, ms: now() - since });
+  }
+
+  /** TERM to every worker, KILL a second later. */
+  async stop(): Promise<void> {
+    this.relieve();
+    await Promise.all(this.all.map((group) => group.stop()));
+  }
+
+  private relieve(): void {
+    this.duty = "relieved";
+    this.missing = [];
+    this.cancelRefill?.();
+    this.cancelRefill = null;
+    this.cancelRecovery();
+  }
+
+  private spawn(size: number): Group {
+    const { pool, runtime, number: generation, listener, emit, output } = this.context;
+    const group = new Group(
+      { pool, runtime, generation, listener, emit, output, onLost: (lost) => this.onLost(lost) },
+      { size, maxRequests: withJitter(pool) },
+    );
+    this.groups.add(group);
+    void group.gone.then(() => this.groups.delete(group));
+    return group;
+  }
+
+  // ---------------------------------------------------------------- refilling
+
+  private onLost(group: Group): void {
+    if (this.duty === "starting") {
+      this.failed.reject(
+        asFault(group.ended === null ? "a worker ended" : endText(group.ended.end)),
+      );
+    }
+    if (this.duty !== "responsible") return;
+    const orphans = group.state === "gone" ? null : group;
+    const { reason } = group.ended!;
+    this.want(group.shape.size, orphans);
+    if (reason !== "recycled" && group.uptimeMs < PROVEN_MS) {
+      this.countFailure(endText(group.ended!.end), true);
+    }
+    this.refill();
+  }
+
+  private want(size: number, orphans: Group | null): void {
+    this.missing.push({ size, orphans });
+    this.cancelRecovery();
+  }
+
+  private countFailure(why: string, wasReady: boolean): void {
+    const before = this.backoff;
+    this.backoff = afterFailure(before, now(), wasReady);
+    const delay = this.backoff.notBefore - now();
+    if (this.backoff === before || delay <= 0) return;
+    const { pool, emit } = this.context;
+    emit({
+      type: "backing-off",
+      pool: pool.name,
+      failures: this.backoff.failures,
+      delayMs: delay,
+      why,
+    });
+  }
+
+  /** Starts what is missing, now or when the wait is over. */
+  private refill(): void {
+    if (this.cancelRefill !== null) return;
+    const wait = this.backoff.notBefore - now();
+    if (wait > 0) {
+      this.cancelRefill = after(wait, () => {
+        this.cancelRefill = null;
+        this.refill();
+      });
+      return;
+    }
+    for (const { size, orphans } of this.missing.splice(0)) void this.replace(size, orphans);
+  }
+
+  private async replace(size: number, orphans: Group | null): Promise<void> {
+    try {
+      await this.spawn(size).ready;
+      void orphans?.drain();
+      this.watchRecovery();
+    } catch (error) {
+      if (this.duty !== "responsible") return;
+      this.want(size, orphans);
+      this.countFailure(asFault(error).message, false);
+      this.refill();
+    }
+  }
+
+  private watchRecovery(): void {
+    if (this.backoff.failures === 0 || this.missing.length > 0) return;
+    this.cancelRecovery();
+    this.cancelRecovery = after(RECOVERED_MS, () => {
+      const { pool, emit } = this.context;
+      emit({ type: "pool-recovered", pool: pool.name, failures: this.backoff.failures });
+      this.backoff = NO_BACKOFF;
+    });
+  }
+}
+
+/** So that workers that started together do not all recycle together. */
+function withJitter(pool: PoolConfig): number {
+  if (pool.maxRequests === 0) return 0;
+  return pool.maxRequests + Math.floor(Math.random() * (pool.maxRequestsJitter + 1));
+}

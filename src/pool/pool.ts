@@ -1,0 +1,58 @@
+// A Pool is one configured service as it stands: its listener, the generation that is responsible,
+// and the generations that are leaving.
+
+import type { PoolConfig } from "../config/model.ts";
+import type { Listener } from "../socket/listener.ts";
+import type { Generation } from "./generation.ts";
+
+export class Pool {
+  private serving: Generation;
+  private readonly leavers = new Set<Generation>();
+
+  /** A pool begins with a generation that has come up. */
+  constructor(generation: Generation) {
+    this.serving = generation;
+    generation.takeDuty();
+  }
+
+  get config(): PoolConfig {
+    return this.serving.context.pool;
+  }
+  get name(): string {
+    return this.config.name;
+  }
+  get listener(): Listener {
+    return this.serving.context.listener;
+  }
+  get current(): Generation {
+    return this.serving;
+  }
+  get leaving(): readonly Generation[] {
+    return [...this.leavers];
+  }
+
+  /** Makes the new generation responsible; returns the old one, which is to be retired. */
+  swap(next: Generation): Generation {
+    const old = this.serving;
+    this.serving = next;
+    next.takeDuty();
+    return old;
+  }
+
+  /** Drains a generation that is no longer responsible; it stays visible until it is gone. */
+  async retire(generation: Generation): Promise<void> {
+    this.leavers.add(generation);
+    await generation.drain();
+    this.leavers.delete(generation);
+  }
+
+  /** Drains everything. */
+  async drain(): Promise<void> {
+    await Promise.all([this.serving, ...this.leavers].map((generation) => generation.drain()));
+  }
+
+  /** Stops everything at once. */
+  async stop(): Promise<void> {
+    await Promise.all([this.serving, ...this.leavers].map((generation) => generation.stop()));
+  }
+}

@@ -1,0 +1,45 @@
+// What an operation answers, and the steps it tells on the way. These shapes go over the control
+// socket as they are.
+
+import type { Change } from "../config/diff.ts";
+
+export interface PoolOutcome {
+  readonly pool: string;
+  readonly outcome: "added" | "removed" | "readdressed" | "replaced";
+  readonly listen: string;
+  readonly changes: readonly Change[];
+}
+
+/** A worker that has not left yet. */
+export interface LateWorker {
+  readonly pool: string;
+  readonly pid: number;
+  /** How long it has been asked to leave, in ms. */
+  readonly age_ms: number;
+  /** How long it still may, in ms. */
+  readonly left_ms: number;
+}
+
+export type Step =
+  | { readonly step: "waiting"; readonly behind: string }
+  | { readonly step: "checked"; readonly pools: number }
+  | { readonly step: "ready"; readonly pool: string }
+  | { readonly step: "swapped" }
+  | { readonly step: "draining"; readonly late: readonly LateWorker[] }
+  | { readonly step: "drained" };
+
+export interface Report {
+  readonly operation: "stop" | "quit" | "restart" | "reload" | "logrotate";
+  readonly pid: number;
+  readonly duration_ms: number;
+  readonly generation: number;
+  /** reload: what became of each pool. */
+  readonly pools?: readonly PoolOutcome[];
+  /** reload: whether the old workers have left; false with --no-wait. */
+  readonly drained?: boolean;
+  /** Settings that keep their old value until the supervisor is started anew. */
+  readonly needs_restart?: readonly Change[];
+  /** logrotate: the files that were opened anew. */
+  readonly files?: readonly string[];
+  readonly warnings?: readonly string[];
+}

@@ -1,0 +1,38 @@
+// The story of the end: workers first (at once, or each after its request), then what their scripts
+// left in the background, then the sockets.
+
+import { sleep } from "../sys/clock.ts";
+import { adopted, reapStrangers, signal } from "../sys/process.ts";
+import { poolsInOrder, type World } from "./world.ts";
+
+/** What scripts left running gets TERM, and KILL so much later. */
+const STRAY_GRACE_MS = 1000;
+const POLL_MS = 10;
+
+export async function shutDown(world: World, word: "stop" | "quit"): Promise<void> {
+  const pools = poolsInOrder(world);
+  await Promise.all(pools.map((pool) => (word === "stop" ? pool.stop() : pool.drain())));
+  await endStrays();
+  const listeners = new Set(
+    pools.flatMap((pool) => [
+      pool.listener,
+      ...pool.leaving.map(({ context }) => context.listener),
+    ]),
+  );
+  for (const listener of listeners) {
+    listener.close();
+    world.emit({ type: "listener-closed", address: listener.name });
+  }
+  world.pools.clear();
+}
+
+/** They inherited the listening socket: while one lives, the address stays taken. */
+async function endStrays(): Promise<void> {
+  for (const { pid } of adopted()) signal(pid, "SIGTERM");
+  for (let waited = 0; adopted().length > 0; waited += POLL_MS) {
+    if (waited >= STRAY_GRACE_MS) for (const { pid } of adopted()) signal(pid, "SIGKILL");
+    if (waited >= 2 * STRAY_GRACE_MS) return;
+    await sleep(POLL_MS);
+  }
+  reapStrangers();
+}

@@ -1,0 +1,133 @@
+// What `status` tells, seen from outside at the moment of asking. The shape goes over the control
+// socket as it is; it may grow, names do not change.
+
+import type { Generation } from "../pool/generation.ts";
+import type { Pool } from "../pool/pool.ts";
+import { type Activity, activityOf } from "../observe/activity.ts";
+import { addressText } from "../sys/address.ts";
+import { residentBytes } from "../sys/procfs.ts";
+import type { Group } from "../worker/group.ts";
+import { poolsInOrder, type World } from "./world.ts";
+
+export interface WorkerStatus {
+  readonly pid: number;
+  readonly state: Exclude<Activity["doing"], "gone">;
+  readonly rss_bytes: number | null;
+}
+
+export interface GroupStatus {
+  /** The spawned process; with group_size 1 it is the worker itself. */
+  readonly pid: number;
+  readonly generation: number;
+  readonly state: Group["state"];
+  readonly uptime_ms: number;
+  readonly draining: { readonly age_ms: number; readonly left_ms: number } | null;
+  readonly workers: readonly WorkerStatus[];
+}
+
+export interface PoolStatus {
+  readonly name: string;
+  /** serving: all wanted workers are there; degraded: some; down: none. */
+  readonly state: "serving" | "degraded" | "down";
+  readonly listen: string;
+  readonly runtime: string;
+  readonly user: string | null;
+  readonly scaling: string;
+  readonly generation: number;
+  readonly workers: {
+    readonly wanted: number;
+    readonly idle: number;
+    readonly busy: number;
+    readonly starting: number;
+    readonly draining: number;
+  };
+  /** Connections waiting for a worker, and how many may; null where the kernel does not tell. */
+  readonly queue: { readonly length: number; readonly limit: number } | null;
+  /** Failures in a row; 0 when all is well. */
+  readonly failures: number;
+  readonly groups: readonly GroupStatus[];
+}
+
+export interface Status {
+  readonly name: "fcgivisor";
+  readonly version: string;
+  readonly pid: number;
+  readonly state: string;
+  /** The operation in progress, or null. */
+  readonly operation: string | null;
+  readonly started_at: string;
+  readonly uptime_ms: number;
+  readonly config: string | null;
+  readonly socket: string;
+  readonly log: string | null;
+  readonly generation: number;
+  readonly rss_bytes: number | null;
+  readonly pools: readonly PoolStatus[];
+}
+
+export function poolStatuses(world: World): PoolStatus[] {
+  return poolsInOrder(world).map(poolStatus);
+}
+
+function poolStatus(pool: Pool): PoolStatus {
+  const { config, current } = pool;
+  const own = current.all.map(groupStatus);
+  const leaving = pool.leaving.flatMap((generation: Generation) => generation.all.map(groupStatus));
+  const serving = own.filter(({ state }) => state === "serving" || state === "orphaned");
+  const workers = serving.flatMap((group) => group.workers);
+  const idle = workers.filter(({ state }) => state === "idle").length;
+  const draining = [...own, ...leaving].filter(({ draining }) => draining !== null);
+  const starting = current.all.filter(({ state }) => state === "starting");
+  return {
+    name: pool.name,
+    state: workers.length >= config.workers ? "serving" : workers.length > 0 ? "degraded" : "down",
+    listen: addressText(pool.listener.address),
+    runtime: current.context.runtime.name,
+    user: config.user,
+    scaling: config.scaling,
+    generation: current.context.number,
+    workers: {
+      wanted: config.workers,
+      idle,
+      busy: workers.length - idle,
+      starting: starting.reduce((sum, { shape }) => sum + shape.size, 0),
+      draining: draining.reduce((sum, group) => sum + group.workers.length, 0),
+    },
+    queue: pool.listener.queue(),
+    failures: current.failures,
+    groups: [...own, ...leaving.filter((group) => !own.includes(group))],
+  };
+}
+
+function groupStatus(group: Group): GroupStatus {
+  const { address } = group.context.listener;
+  const workers = group.members.workers().flatMap(({ pid }): WorkerStatus[] => {
+    const { doing } = activityOf(pid, address);
+    return doing === "gone" ? [] : [{ pid, state: doing, rss_bytes: residentBytes(pid) }];
+  });
+  const { draining } = group;
+  return {
+    pid: group.leader.pid,
+    generation: group.context.generation,
+    state: group.state,
+    uptime_ms: Math.round(group.uptimeMs),
+    draining:
+      draining === null
+        ? null
+        : { age_ms: Math.round(draining.ageMs), left_ms: Math.round(draining.leftMs) },
+    workers,
+  };
+}
+
+/** Whether every pool can take a request: at least one worker that serves. */
+export function isReady(world: World): boolean {
+  const pools = poolsInOrder(world);
+  return (
+    pools.length > 0 &&
+    pools.every((pool) =>
+      [pool.current, ...pool.leaving].some((generation) =>
+        generation.all.some((group) => group.wasReady && group.members.workers().length > 0),
+      ),
+    )
+  );
+}

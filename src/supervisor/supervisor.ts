@@ -1,0 +1,269 @@
+// The Supervisor: its state, its pools, and the one door to the stories. Every control word comes in
+// here, whoever sent it, and comes back with a Report or a Fault.
+
+import type { Loaded } from "../config/load.ts";
+import type { Emit, OutputLine } from "../event.ts";
+import { asFault } from "../fault.ts";
+import { every, now, sleep, wallClock } from "../sys/clock.ts";
+import { becomeSubreaper, onChildChange, reapStrangers } from "../sys/process.ts";
+import { residentBytes } from "../sys/procfs.ts";
+import { Operations } from "./operations.ts";
+import { preflight } from "./preflight.ts";
+import { limitedTo, reload } from "./reload.ts";
+import type { LateWorker, Report, Step } from "./report.ts";
+import { restartPools } from "./restart.ts";
+import { shutDown } from "./shutdown.ts";
+import { startPools } from "./start.ts";
+import { isReady, poolStatuses, type Status } from "./status.ts";
+import { poolsInOrder, type World } from "./world.ts";
+
+export type SupervisorState = "starting" | "running" | "stopping" | "stopped";
+
+/** The log as the supervisor needs it: it may change its files. */
+export interface LogPort {
+  readonly emit: Emit;
+  readonly output: (line: OutputLine) => void;
+  /** Opens every file anew, after the settings given; returns their paths. */
+  readonly reopen: (loaded?: Loaded) => readonly string[];
+}
+
+export interface SupervisorOptions {
+  readonly version: string;
+  readonly loaded: Loaded;
+  readonly log: LogPort;
+  /** Reads the config once more. */
+  readonly load: () => Promise<Loaded>;
+}
+
+export interface ReloadRequest {
+  /** Empty = all. */
+  readonly pools: readonly string[];
+  /** false: answer at the swap. */
+  readonly wait: boolean;
+}
+
+export type Tell = (step: Step) => void;
+
+const REAP_EVERY_MS = 1000;
+const PROGRESS_EVERY_MS = 1000;
+
+export class Supervisor {
+  private readonly options: SupervisorOptions;
+  private readonly world: World;
+  private readonly operations = new Operations();
+  private readonly startedAt = now();
+  private readonly startedOn = wallClock();
+  private current: SupervisorState = "starting";
+  private end: Promise<void> | null = null;
+  private readonly over = Promise.withResolvers<void>();
+
+  constructor(options: SupervisorOptions) {
+    this.options = options;
+    const { emit, output } = options.log;
+    this.world = { config: options.loaded.config, generation: 0, pools: new Map(), emit, output };
+    becomeSubreaper();
+    reapWhenNeeded();
+  }
+
+  get state(): SupervisorState {
+    return this.current;
+  }
+  /** Resolves when stop or quit is done. */
+  get stopped(): Promise<void> {
+    return this.over.promise;
+  }
+
+  /** Starts every pool; rejects with the reason, and then nothing is left. */
+  async start(): Promise<void> {
+    const { config, warnings } = this.options.loaded;
+    const { emit } = this.options.log;
+    emit({
+      type: "supervisor-starting",
+      version: this.options.version,
+      pid: process.pid,
+      config: config.source.file,
+    });
+    await this.operations.run("start", async (signal) => {
+      const found = await preflight(config);
+      for (const fault of [...warnings, ...found])
+        emit({ type: "config-warning", fault: fault.toJSON() });
+      await startPools(this.world, signal);
+      this.current = "running";
+    });
+    const workers = config.pools.reduce((sum, pool) => sum + pool.workers, 0);
+    emit({
+      type: "supervisor-ready",
+      pools: config.pools.length,
+      workers,
+      ms: now() - this.startedAt,
+    });
+  }
+
+  async reload(request: ReloadRequest, by: string, tell: Tell): Promise<Report> {
+    const detail = request.pools.length === 0 ? "all pools" : request.pools.join(", ");
+    return this.operate("reload", by, detail, tell, async (signal, since) => {
+      const loaded = await this.options.load();
+      const next = limitedTo(request.pools, this.world.config, loaded.config);
+      const only = request.pools.length === 0 ? undefined : new Set(request.pools);
+      const found = await preflight(next, only);
+      tell({ step: "checked", pools: next.pools.length });
+      const done = await reload(this.world, next, request.pools, signal, tell);
+      if (request.pools.length === 0) this.options.log.reopen(loaded);
+      const drained = done.drained.catch((error: unknown) => this.trouble(error));
+      const report = (left: boolean): Report => ({
+        ...this.report("reload", since),
+        pools: done.pools,
+        drained: left,
+        needs_restart: done.needsRestart,
+        warnings: [...loaded.warnings, ...found].map((fault) => fault.message),
+      });
+      // The next operation need not wait for the last of the old workers, only this answer does.
+      return async () => {
+        if (!request.wait) return report(false);
+        await this.tellWhileDraining(drained, tell);
+        return report(true);
+      };
+    });
+  }
+
+  async restart(by: string, tell: Tell): Promise<Report> {
+    return this.operate("restart", by, "all pools", tell, async (signal, since) => {
+      const loaded = await this.options.load();
+      const found = await preflight(loaded.config);
+      tell({ step: "checked", pools: loaded.config.pools.length });
+      await restartPools(this.world, loaded.config, signal, tell);
+      this.options.log.reopen(loaded);
+      const warnings = [...loaded.warnings, ...found].map((fault) => fault.message);
+      return async () => ({ ...this.report("restart", since), warnings });
+    });
+  }
+
+  async logrotate(by: string): Promise<Report> {
+    return this.operate(
+      "logrotate",
+      by,
+      "every log file",
+      () => {},
+      async (_signal, since) => {
+        const files = this.options.log.reopen();
+        for (const file of files) this.world.emit({ type: "log-reopened", file });
+        return async () => ({ ...this.report("logrotate", since), files });
+      },
+    );
+  }
+
+  /** stop and quit: override what is in progress. A stop hurries a quit; a quit after a stop changes nothing. */
+  async shutDown(word: "stop" | "quit", by: string, tell: Tell): Promise<Report> {
+    const since = now();
+    if (this.end === null) {
+      this.world.emit({ type: "supervisor-stopping", word, by });
+      this.current = "stopping";
+      this.end = this.operations.override(word).then(() => shutDown(this.world, word));
+      void this.end.finally(() => {
+        this.current = "stopped";
+        this.world.emit({ type: "supervisor-stopped", ms: now() - since });
+        this.over.resolve();
+      });
+    } else if (word === "stop") {
+      void Promise.all(poolsInOrder(this.world).map((pool) => pool.stop()));
+    }
+    await this.tellWhileDraining(this.end, tell);
+    return this.report(word, since);
+  }
+
+  status(socket: string): Status {
+    const { config, generation } = this.world;
+    return {
+      name: "fcgivisor",
+      version: this.options.version,
+      pid: process.pid,
+      state: this.current,
+      operation: this.operations.current,
+      started_at: this.startedOn.toISOString(),
+      uptime_ms: Math.round(now() - this.startedAt),
+      config: config.source.file,
+      socket,
+      log: config.log.file,
+      generation,
+      rss_bytes: residentBytes(process.pid),
+      pools: poolStatuses(this.world),
+    };
+  }
+
+  get isReady(): boolean {
+    return this.current === "running" && isReady(this.world);
+  }
+
+  // ---------------------------------------------------------------- one operation
+
+  private async operate(
+    word: "reload" | "restart" | "logrotate",
+    by: string,
+    detail: string,
+    tell: Tell,
+    story: (signal: AbortSignal, since: number) => Promise<() => Promise<Report>>,
+  ): Promise<Report> {
+    const { emit } = this.world;
+    if (this.operations.current !== null)
+      tell({ step: "waiting", behind: this.operations.current });
+    const asked = now();
+    try {
+      const answer = await this.operations.run(word, (signal) => {
+        emit({ type: "operation-started", word, by, detail });
+        return story(signal, asked);
+      });
+      const report = await answer();
+      emit({ type: "operation-done", word, ms: now() - asked, detail });
+      return report;
+    } catch (error) {
+      emit({ type: "operation-failed", word, ms: now() - asked, fault: asFault(error).toJSON() });
+      throw error;
+    }
+  }
+
+  private report(operation: Report["operation"], since: number): Report {
+    const { generation } = this.world;
+    return { operation, pid: process.pid, duration_ms: Math.round(now() - since), generation };
+  }
+
+  private async tellWhileDraining(over: Promise<unknown>, tell: Tell): Promise<void> {
+    const done = new AbortController();
+    const settled = over.finally(() => done.abort());
+    settled.catch(() => {});
+    while (!done.signal.aborted) {
+      await sleep(PROGRESS_EVERY_MS, done.signal);
+      if (!done.signal.aborted) tell({ step: "draining", late: lateWorkers(this.world) });
+    }
+    await settled;
+    tell({ step: "drained" });
+  }
+
+  private trouble(error: unknown): void {
+    this.world.emit({ type: "trouble", fault: asFault(error).toJSON() });
+  }
+}
+
+function lateWorkers(world: World): LateWorker[] {
+  return poolsInOrder(world).flatMap((pool) =>
+    [pool.current, ...pool.leaving]
+      .flatMap((generation) => generation.all)
+      .flatMap((group) => {
+        const { draining } = group;
+        if (draining === null) return [];
+        const [age_ms, left_ms] = [Math.round(draining.ageMs), Math.round(draining.leftMs)];
+        return group.members
+          .workers()
+          .map(({ pid }) => ({ pool: pool.name, pid, age_ms, left_ms }));
+      }),
+  );
+}
+
+/** Orphans come to us as their subreaper; looking for dead ones costs a walk through /proc, so not oftener than needed. */
+function reapWhenNeeded(): void {
+  let changed = false;
+  onChildChange(() => (changed = true));
+  every(REAP_EVERY_MS, () => {
+    if (changed) reapStrangers();
+    changed = false;
+  });
+}

@@ -1,0 +1,38 @@
+// What the stories work on: the pools there are, and the ways news and numbers go.
+
+import type { Config, PoolConfig } from "../config/model.ts";
+import type { Emit, OutputLine } from "../event.ts";
+import { Fault } from "../fault.ts";
+import { Generation } from "../pool/generation.ts";
+import type { Pool } from "../pool/pool.ts";
+import { runtimeOf } from "../runtime/registry.ts";
+import type { Listener } from "../socket/listener.ts";
+
+export interface World {
+  /** The config in force. */
+  config: Config;
+  /** Grows with every start, reload and restart. */
+  generation: number;
+  readonly pools: Map<string, Pool>;
+  readonly emit: Emit;
+  readonly output: (line: OutputLine) => void;
+}
+
+/** A generation of the pool on this listener, not started yet. */
+export function newGeneration(
+  world: World,
+  pool: PoolConfig,
+  listener: Listener,
+  number: number,
+): Generation {
+  const runtime = runtimeOf(pool);
+  if (runtime === undefined)
+    throw new Fault(`there is no runtime "${pool.runtime}"`, { where: `pool ${pool.name}` });
+  const { emit, output } = world;
+  return new Generation({ pool, runtime, number, listener, emit, output });
+}
+
+/** The pools in the order of the config. */
+export function poolsInOrder(world: World): Pool[] {
+  return [...world.pools.values()];
+}

@@ -1,0 +1,61 @@
+// Turning this process into another program: limits, priority, root directory, user, and execve(2).
+// Used by the worker shim, which does nothing else in its short life.
+
+import { constants } from "node:os";
+import { checked, cString, libc, ptr } from "./libc.ts";
+
+const RLIMIT_CORE = 4;
+const RLIMIT_NOFILE = 7;
+const RLIM_INFINITY = 0xffffffffffffffffn;
+const SIG_SETMASK = 2;
+const PRIO_PROCESS = 0;
+
+/** Sets the soft and the hard limit, as php-fpm since 0.5.14 does. */
+export function limit(which: "files" | "core", value: number | "unlimited"): void {
+  const number = value === "unlimited" ? RLIM_INFINITY : BigInt(value);
+  const pair = new BigUint64Array([number, number]);
+  checked("setrlimit", libc.setrlimit(which === "files" ? RLIMIT_NOFILE : RLIMIT_CORE, ptr(pair)));
+}
+
+export function beNice(value: number): void {
+  checked("setpriority", libc.setpriority(PRIO_PROCESS, 0, value));
+}
+
+export function changeRoot(path: string): void {
+  const text = cString(path);
+  checked("chroot", libc.chroot(ptr(text)), path);
+}
+
+/** Gives up root for good: groups first, because afterwards they can no longer be set. */
+export function becomeUser(uid: number, gid: number, groups: readonly number[]): void {
+  checked("setgid", libc.setgid(gid));
+  const list = new Uint32Array(groups.length === 0 ? [gid] : groups);
+  checked("setgroups", libc.setgroups(list.length, ptr(list)));
+  checked("setuid", libc.setuid(uid));
+}
+
+export function setUmask(mask: number): number {
+  return libc.umask(mask);
+}
+
+/** Replaces this process by the program. Returns only by throwing the SysError of execve(2). */
+export function execute(argv: readonly string[], env: Readonly<Record<string, string>>): never {
+  // An ignored signal stays ignored across execve(2), and this runtime ignores some.
+  for (const number of new Set(Object.values(constants.signals))) libc.signal(number, null);
+  const empty = new BigUint64Array(16);
+  libc.sigprocmask(SIG_SETMASK, ptr(empty), null);
+  const words = pointerArray(argv);
+  const variables = pointerArray(Object.entries(env).map(([name, value]) => `${name}=${value}`));
+  checked(
+    "execve",
+    libc.execve(ptr(words.strings[0]!), ptr(words.array), ptr(variables.array)),
+    argv[0],
+  );
+  throw new Error("execve returned");
+}
+
+/** char*[] with a closing NULL; the strings are returned too, so that they stay referenced. */
+function pointerArray(texts: readonly string[]): { strings: Uint8Array[]; array: BigUint64Array } {
+  const strings = texts.map(cString);
+  return { strings, array: new BigUint64Array([...strings.map((text) => BigInt(ptr(text))), 0n]) };
+}
