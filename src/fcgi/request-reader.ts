@@ -1,0 +1,109 @@
+// The server's half of the protocol: records in, whole requests and ready-made replies out. Pure, so
+// that it is tested without a socket. One request at a time on a connection.
+
+import { createDecoder } from "./decoder.ts";
+import {
+  decodeBeginRequest,
+  decodePairs,
+  encodeEndRequest,
+  encodePairs,
+  encodeRecord,
+  type FcgiRecord,
+  joined,
+  type ProtocolStatus,
+  RECORD,
+} from "./record.ts";
+
+export interface ServerRequest {
+  readonly id: number;
+  readonly keepConnection: boolean;
+  readonly params: ReadonlyMap<string, string>;
+  readonly body: Uint8Array;
+}
+
+export type Incoming =
+  | { readonly what: "request"; readonly request: ServerRequest }
+  /** Bytes to send; then the connection ends if `close` is set. */
+  | { readonly what: "reply"; readonly bytes: Uint8Array; readonly close: boolean };
+
+export interface RequestReader {
+  /** Takes the next chunk; returns what it completes. Throws a Fault when it is not FastCGI. */
+  feed(chunk: Uint8Array): Incoming[];
+  /** Whether a request has begun and is not complete. */
+  inRequest(): boolean;
+}
+
+/** What a connection may ask about with FCGI_GET_VALUES, section 4.1. */
+const VALUES = new Map([
+  ["FCGI_MAX_CONNS", "1"],
+  ["FCGI_MAX_REQS", "1"],
+  ["FCGI_MPXS_CONNS", "0"],
+]);
+
+interface Open {
+  readonly id: number;
+  readonly keepConnection: boolean;
+  readonly params: Uint8Array[];
+  readonly body: Uint8Array[];
+}
+
+export function createRequestReader(): RequestReader {
+  const decode = createDecoder();
+  let open: Open | null = null;
+
+  function take(record: FcgiRecord): Incoming | null {
+    if (record.requestId === 0) return managementReply(record);
+    if (record.type === RECORD.beginRequest) return begin(record);
+    if (open === null || record.requestId !== open.id) return null;
+    if (record.type === RECORD.abortRequest) return abort(open);
+    if (record.type === RECORD.params) open.params.push(record.content);
+    if (record.type !== RECORD.stdin) return null;
+    if (record.content.length === 0) return finish(open);
+    open.body.push(record.content);
+    return null;
+  }
+
+  function begin(record: FcgiRecord): Incoming | null {
+    const { role, keepConnection } = decodeBeginRequest(record.content);
+    if (open !== null) return refusal(record.requestId, "CANT_MPX_CONN", false);
+    if (role === "other") return refusal(record.requestId, "UNKNOWN_ROLE", !keepConnection);
+    open = { id: record.requestId, keepConnection, params: [], body: [] };
+    return null;
+  }
+
+  function abort(request: Open): Incoming {
+    open = null;
+    return refusal(request.id, "REQUEST_COMPLETE", !request.keepConnection);
+  }
+
+  function finish({ id, keepConnection, params, body }: Open): Incoming {
+    open = null;
+    const pairs = new Map(decodePairs(joined(params)));
+    return { what: "request", request: { id, keepConnection, params: pairs, body: joined(body) } };
+  }
+
+  return {
+    feed: (chunk) =>
+      decode(chunk)
+        .map(take)
+        .filter((incoming) => incoming !== null),
+    inRequest: () => open !== null,
+  };
+}
+
+function refusal(id: number, protocolStatus: ProtocolStatus, close: boolean): Incoming {
+  return { what: "reply", bytes: encodeEndRequest(id, { appStatus: 0, protocolStatus }), close };
+}
+
+function managementReply(record: FcgiRecord): Incoming {
+  return { what: "reply", bytes: managementBytes(record), close: false };
+}
+
+function managementBytes(record: FcgiRecord): Uint8Array {
+  if (record.type !== RECORD.getValues) {
+    return encodeRecord(RECORD.unknownType, 0, Uint8Array.of(record.type, 0, 0, 0, 0, 0, 0, 0));
+  }
+  const asked = decodePairs(record.content).map(([name]) => name);
+  const known = [...VALUES].filter(([name]) => asked.includes(name));
+  return encodeRecord(RECORD.getValuesResult, 0, encodePairs(known));
+}
