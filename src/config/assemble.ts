@@ -51,12 +51,8 @@ export function poolOf(name: string, where: Where, v: PoolValues): PoolConfig {
 }
 
 function healthOf(v: PoolValues): HealthConfig | null {
-  const script = v["health.script"];
-  if (script === null) return null;
-  return {
-    script,
-    expect: v["health.expect"],
-    status: v["health.status"],
-    timeoutMs: v["health.timeout"],
-  };
+  const { "health.script": script, "health.status": status, "health.timeout": timeoutMs } = v;
+  // Only the script has no default: without one nothing is asked for.
+  if (script === null || status === null || timeoutMs === null) return null;
+  return { script, expect: v["health.expect"], status, timeoutMs };
 }

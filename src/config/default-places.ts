@@ -26,6 +26,6 @@ export function configPath(options: {
   if (options.given !== undefined) return options.given;
   const named = options.env["FCGIVISOR_CONFIG"];
   if (named) return named;
-  if (options.calledAsPhpFpm !== null) return join(options.calledAsPhpFpm, "etc/php-fpm.conf");
-  return existsSync(SYSTEM_CONFIG) ? SYSTEM_CONFIG : null;
+  if (existsSync(SYSTEM_CONFIG)) return SYSTEM_CONFIG;
+  return options.calledAsPhpFpm === null ? null : join(options.calledAsPhpFpm, "etc/php-fpm.conf");
 }

@@ -9,5 +9,7 @@ export function dumpConfig(loaded: Loaded): string {
   const body = renderConfig(loaded, ({ name, value, origin }) =>
     value === null ? `# ${name} is not set` : `${name} = ${value}  # ${origin}`,
   );
-  return `# ${source.file ?? "command line"} (${source.format}), resolved\n${body}\n`;
+  const { daemonize } = loaded.config.supervisor;
+  const more = daemonize === null ? "" : `, daemonize ${daemonize ? "yes" : "no"}`;
+  return `# ${source.file ?? "command line"} (${source.format}${more}), resolved\n${body}\n`;
 }

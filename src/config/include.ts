@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import { asFault } from "../fault.ts";
 import type { Entry, PoolDraft } from "./draft.ts";
 import { formatOf } from "./format.ts";
-import { originText, type Problems } from "./problems.ts";
+import { originText, type Problems, type Where } from "./problems.ts";
 import { readSource } from "./source.ts";
 import { readToml, type TomlFile } from "./toml.ts";
 import { strings } from "./values.ts";
@@ -24,17 +24,16 @@ export async function withIncluded(
 ): Promise<Included> {
   const files = [mainFile];
   const pools = [...main.pools];
-  for (const file of await includedFiles(main, problems)) {
+  const entry = main.sections.supervisor.find(({ name }) => name === "include");
+  for (const file of entry === undefined ? [] : await includedFiles(entry, problems)) {
     if (files.includes(file)) continue;
     files.push(file);
-    pools.push(...(await poolsIn(file, problems)));
+    pools.push(...(await poolsIn(file, entry!.where, problems)));
   }
   return { files, pools: unique(pools, problems) };
 }
 
-async function includedFiles(main: TomlFile, problems: Problems): Promise<string[]> {
-  const entry = main.sections.supervisor.find(({ name }) => name === "include");
-  if (entry === undefined) return [];
+async function includedFiles(entry: Entry, problems: Problems): Promise<string[]> {
   const patterns = strings.parse(entry.raw, entry.base);
   if (!("ok" in patterns)) return []; // said when the section is read
   const found: string[] = [];
@@ -64,7 +63,11 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
-async function poolsIn(file: string, problems: Problems): Promise<readonly PoolDraft[]> {
+async function poolsIn(
+  file: string,
+  includedAt: Where,
+  problems: Problems,
+): Promise<readonly PoolDraft[]> {
   try {
     const bytes = await readSource(file);
     if (formatOf(file, bytes) !== "toml") {
@@ -76,7 +79,9 @@ async function poolsIn(file: string, problems: Problems): Promise<readonly PoolD
     return read.pools;
   } catch (error) {
     const fault = asFault(error);
-    problems.error(fault.message, fault.where ?? { file }, fault.hint);
+    const inside = typeof fault.where === "object" && fault.where.line !== undefined;
+    if (inside) problems.error(fault.message, fault.where, fault.hint);
+    else problems.error(`include of ${file}: ${fault.message}`, includedAt);
     return [];
   }
 }

@@ -40,7 +40,8 @@ function integer(text: string): Parsed<number> {
 function core(text: string): Parsed<number> {
   const size = integer(text);
   if ("ok" in size && size.ok < 0) {
-    return { problem: `expected an integer of at least 0, or unlimited, but this is ${size.ok}` };
+    const problem = `expected an integer of at least 0, or unlimited, but this is ${size.ok}`;
+    return { problem, hint: "write unlimited, or how many bytes" };
   }
   return size;
 }
@@ -54,11 +55,19 @@ const BOOLEANS = new Map([
   ["0", false],
 ]);
 
+/** What people write in other formats. */
+const WORDS = new Map([
+  ["true", "yes"],
+  ["y", "yes"],
+  ["false", "no"],
+  ["n", "no"],
+]);
+
 function boolean(text: string): Parsed<boolean> {
   const value = BOOLEANS.get(text.toLowerCase());
   if (value !== undefined) return { ok: value };
   const plain = text.trim().toLowerCase();
-  const meant = BOOLEANS.has(plain) ? plain : /^(t|true|y)$/.test(plain) ? "yes" : "no";
+  const meant = BOOLEANS.has(plain) ? plain : (WORDS.get(plain) ?? "yes or no");
   return {
     problem: `expected yes, no, on, off, 1 or 0, but this is "${text}"`,
     hint: `write ${meant}${plain === text.toLowerCase() ? "" : ", without blanks"}`,

@@ -3,7 +3,6 @@
 
 import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import type { Place } from "../fault.ts";
 import type { Draft, Entry, PoolDraft } from "./draft.ts";
 import { LEGACY_NAMES, type LegacySection } from "./legacy-names.ts";
 import { lastOf, legacyEntry, madeUp, poolEntries } from "./legacy-pool.ts";
@@ -11,7 +10,7 @@ import { legacyValues, type LegacyReading, type LegacyValue } from "./legacy-sec
 import { findSections } from "./legacy-sections.ts";
 import { legacyText } from "./legacy-text.ts";
 import type { Problems } from "./problems.ts";
-import { placeAt } from "./place.ts";
+import { placesIn } from "./place.ts";
 import { uniqueNames } from "./unique-names.ts";
 import { wellFormed } from "./xml-errors.ts";
 import type { XmlElement } from "./xml-scan.ts";
@@ -25,7 +24,7 @@ export function readLegacyXml(
 ): Draft {
   const text = legacyText(file, bytes);
   const root = wellFormed(file, text, (source) => void Bun.XML.parse(source));
-  const reading: LegacyReading = { problems, place: (at): Place => placeAt(file, text, at) };
+  const reading: LegacyReading = { problems, place: placesIn(file, text) };
   const prefix = prefixOf(file, givenPrefix);
   const sections = findSections(reading, root);
   const globals = sections.globals.flatMap((s) => legacyValues(reading, s, "global_options"));

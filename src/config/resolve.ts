@@ -34,12 +34,14 @@ export function resolveDraft(
       problems,
       origins,
     });
-  const s = read(SUPERVISOR, "supervisor", draft.supervisor, where).values;
+  const supervisorRead = read(SUPERVISOR, "supervisor", draft.supervisor, where);
+  const s = supervisorRead.values;
   const admin = read(ADMIN, "admin", draft.admin, where);
   const log = read(LOG, "log", draft.log, where).values;
   const stateDir = s.state_dir ?? surroundings.stateDirDefault;
   const socket = admin.values.socket ?? join(stateDir, "admin.sock");
-  checkSocket(socket, admin.place("socket"), problems);
+  const said = admin.given("socket") ? admin.place("socket") : supervisorRead.place("state_dir");
+  checkSocket(socket, said, problems);
   const pools = draft.pools.map((pool) => readPool(pool, read));
   const supervisor = supervisorOf(s, stateDir, draft.daemonize);
   if (pools.length === 0) noPools(draft, where, problems);

@@ -33,7 +33,8 @@ export function readSection<S extends Rows>(rows: S, input: SectionInput): Secti
     const entries = input.entries.filter((entry) => entry.name === name);
     values[name] = readSetting(input, name, row, entries, failed);
   }
-  for (const entry of input.entries) if (!(entry.name in rows)) unknown(input, rows, entry);
+  for (const entry of input.entries)
+    if (!Object.hasOwn(rows, entry.name)) unknown(input, rows, entry);
   const last = (name: string) => input.entries.findLast((e) => e.name === name && !e.replaced);
   return {
     values: values as Values<S>,
@@ -104,16 +105,18 @@ function unknown(input: SectionInput, rows: Rows, entry: Entry): void {
 export function unknownHint(rows: Rows, name: string): string {
   const last = name.split(".").at(-1)!;
   const other = Object.entries(rows).find(([, row]) =>
-    row.aliases?.some((alias) => alias === name || alias === last),
+    [row.legacy?.split("/").at(-1), ...(row.aliases ?? [])].some((a) => a === name || a === last),
   );
   if (other) return `it is called "${other[0]}" here: ${exampleText(other[1], other[0], "toml")}`;
-  const known = Object.keys(rows);
-  const near =
-    nearest(name, known) ??
-    nearest(
-      name,
-      known.map((k) => k.split(".").at(-1)!),
-    );
-  if (near !== null) return `did you mean "${near}"?`;
-  return `known here: ${known.join(", ")}`;
+  const near = nearest(name, namesBeside(rows, name));
+  return near === null
+    ? `known here: ${namesBeside(rows, name).join(", ")}`
+    : `did you mean "${near}"?`;
+}
+
+// For "php.x" what there is in php; for "x" all, a nested table by its name alone.
+function namesBeside(rows: Rows, name: string): string[] {
+  const table = name.slice(0, name.lastIndexOf(".") + 1);
+  const names = Object.keys(rows).filter((known) => known.startsWith(table));
+  return table === "" ? [...new Set(names.map((known) => known.split(".")[0]!))] : names;
 }

@@ -2,7 +2,7 @@
 // only walks text that smol-toml has accepted, so it needs to know how TOML nests, not what is valid.
 
 import type { Place } from "../fault.ts";
-import { placeAt } from "./place.ts";
+import { placesIn } from "./place.ts";
 
 /** The place of the key at this path; of the nearest table around it when it is not written. */
 export type FindPlace = (path: readonly string[]) => Place;
@@ -13,10 +13,11 @@ export function findPlaces(file: string, text: string): FindPlace {
     const key = path.join("\0");
     if (!offsets.has(key)) offsets.set(key, at);
   });
+  const placeAt = placesIn(file, text);
   return (path) => {
     for (let length = path.length; length > 0; length--) {
       const at = offsets.get(path.slice(0, length).join("\0"));
-      if (at !== undefined) return placeAt(file, text, at);
+      if (at !== undefined) return placeAt(at);
     }
     return { file };
   };
@@ -120,7 +121,7 @@ function afterItem(cursor: Cursor): void {
 }
 
 function skipBlanks(cursor: Cursor): void {
-  take(cursor, /(?:\s|#[^\n]*)*/y);
+  take(cursor, /(?:\s+|#[^\n]*)*/y);
 }
 
 function peek(cursor: Cursor): string | undefined {

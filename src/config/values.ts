@@ -126,7 +126,7 @@ export function oneOf<const W extends string>(words: readonly W[]): ValueType<W>
 
 /** Permission bits, in octal and in quotes: TOML has no number with a leading zero. */
 export const mode: ValueType<number> = {
-  expected: 'an octal mode in quotes, such as "0660"',
+  expected: 'an octal mode such as "0660"',
   legacy: "text",
   parse(raw) {
     if (typeof raw === "number") {

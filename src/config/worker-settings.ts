@@ -137,18 +137,18 @@ export const WORKER_SETTINGS = {
     example: '"pong"',
     get: (from) => from.health?.expect ?? null,
   }),
-  "health.status": pool({
+  "health.status": pool<number | null>({
     type: v.integer(100, 599),
     default: 200,
     doc: "Status that the answer must have.",
     example: "200",
-    get: (from) => from.health?.status ?? 200,
+    get: (from) => from.health?.status ?? null,
   }),
-  "health.timeout": pool({
+  "health.timeout": pool<number | null>({
     type: duration("1ms"),
     default: 5000,
     doc: "The answer must come within this.",
     example: '"5s"',
-    get: (from) => from.health?.timeoutMs ?? 5000,
+    get: (from) => from.health?.timeoutMs ?? null,
   }),
 };

@@ -3,7 +3,7 @@
 // the same words is known.
 
 import { Fault } from "../fault.ts";
-import { placeAt } from "./place.ts";
+import { placesIn } from "./place.ts";
 import { scanXml, type XmlElement } from "./xml-scan.ts";
 
 type Judge = (source: string) => void;
@@ -15,7 +15,7 @@ export function wellFormed(file: string, text: string, judge: Judge): XmlElement
   if (root !== null) return root;
   const what = said ?? "it cannot be taken apart";
   throw new Fault(`not well-formed XML: ${what}`, {
-    where: placeAt(file, text, whereItFails(text, what, judge)),
+    where: placesIn(file, text)(whereItFails(text, what, judge)),
     hint: hintFor(what),
   });
 }
