@@ -1,1 +1,44 @@
-console.log("fcgivisor " + process.env.FCGIVISOR_VERSION);
+// argv in, exit code out; the only process.exit. What is not needed for the command at hand is not
+// imported.
+
+import { basename } from "node:path";
+import { asFault, Fault, faultLines } from "./fault.ts";
+import { SHIM_WORD } from "./worker/shim-task.ts";
+
+async function main(argv: readonly string[]): Promise<number> {
+  const [word, ...rest] = argv;
+  if (word === SHIM_WORD) return (await import("./worker/shim.ts")).runShim();
+  if (basename(process.argv0) === "php-fpm") {
+    return (await import("./cli/php-fpm.ts")).runAsPhpFpm(process.argv0, argv);
+  }
+  if (word === "--version" || word === "-v") {
+    const { VERSION } = await import("./cli/version.ts");
+    process.stdout.write(`fcgivisor ${VERSION}\n`);
+    return 0;
+  }
+  const { runStrict, usageFault } = await import("./cli/runner.ts");
+  const { COMMANDS } = await import("./cli/commands.ts");
+  if (word === undefined || word === "--help" || word === "-h") {
+    const { helpText } = await import("./cli/help.ts");
+    const text = `${await helpText(undefined)}\n`;
+    (word === undefined ? process.stderr : process.stdout).write(text);
+    return word === undefined ? 2 : 0;
+  }
+  const row = Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
+  if (row === undefined) {
+    const { nearest } = await import("./config/nearest.ts");
+    const close = nearest(word, Object.keys(COMMANDS));
+    const what = word.startsWith("-") ? `unknown option ${word}` : `unknown command "${word}"`;
+    throw usageFault(close === null ? what : `${what}; did you mean "${close}"?`);
+  }
+  return runStrict(word, (await row.load()).default, rest);
+}
+
+function complain(error: unknown): number {
+  const fault = asFault(error);
+  process.stderr.write(`fcgivisor: ${faultLines(fault).join("\n")}\n`);
+  if (!(error instanceof Fault) && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  return fault.exitCode;
+}
+
+process.exit(await main(process.argv.slice(2)).catch(complain));

@@ -13,6 +13,18 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     summary: "start in the background; returns when ready",
     load: () => import("./start.ts"),
   },
+  stop: { summary: "stop at once", load: () => import("./stop.ts") },
+  quit: { summary: "stop gracefully: requests in hand finish", load: () => import("./quit.ts") },
+  restart: {
+    summary: "stop and start everything, the sockets staying open",
+    load: () => import("./restart.ts"),
+  },
+  reload: {
+    summary: "new config and php.ini; nothing dropped",
+    load: () => import("./reload.ts"),
+  },
+  logrotate: { summary: "reopen every log file", load: () => import("./logrotate.ts") },
+  status: { summary: "pools, workers, queues", load: () => import("./status.ts") },
   check: {
     summary: "read the config, say all that is wrong with it",
     load: () => import("./check.ts"),
@@ -26,6 +38,7 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     load: () => import("./request.ts"),
   },
   help: { summary: "the manual: topics and commands", load: () => import("./help.ts") },
+  demo: { summary: "shows itself working", load: () => import("./demo.ts") },
   // Not listed: a worker for the demo and the tests, started by a supervisor.
   responder: { summary: "", load: () => import("./responder.ts") },
 };

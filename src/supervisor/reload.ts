@@ -8,8 +8,9 @@ import { Fault } from "../fault.ts";
 import type { Generation } from "../pool/generation.ts";
 import { Pool } from "../pool/pool.ts";
 import { Listener } from "../socket/listener.ts";
-import { addressText, sameAddress } from "../sys/address.ts";
+import { sameAddress } from "../sys/address.ts";
 import { bringUp } from "./bring-up.ts";
+import { planOutcomes } from "./plan.ts";
 import type { PoolOutcome, Step } from "./report.ts";
 import { newGeneration, poolsInOrder, type World } from "./world.ts";
 
@@ -36,6 +37,28 @@ export function limitedTo(only: readonly string[], running: Config, next: Config
   return { ...running, pools: [...kept, ...next.pools.filter(chosen)] };
 }
 
+/** The plan of such a reload: what becomes of each pool it is about. */
+export function planned(
+  running: Config,
+  next: Config,
+  only: readonly string[],
+): { readonly pools: readonly PoolOutcome[]; readonly needsRestart: readonly Change[] } {
+  const plan = diffConfigs(running, next);
+  return {
+    pools: planOutcomes(plan, touchedNames(plan, next.pools, only)),
+    needsRestart: plan.needsRestart,
+  };
+}
+
+function touchedNames(
+  plan: Plan,
+  pools: readonly PoolConfig[],
+  only: readonly string[],
+): Set<string> {
+  const all = [...pools, ...plan.removed].map(({ name }) => name);
+  return new Set(only.length === 0 ? all : all.filter((name) => only.includes(name)));
+}
+
 /** Runs the reload up to the swap. `only`: the pools to touch; empty = all. */
 export async function reload(
   world: World,
@@ -45,6 +68,7 @@ export async function reload(
   tell: (step: Step) => void,
 ): Promise<Reloaded> {
   const plan = diffConfigs(world.config, next);
+  const summary = planned(world.config, next, only);
   const touched = next.pools.filter(({ name }) => only.length === 0 || only.includes(name));
   const sockets = acquire(world, touched);
   const undo: (() => void)[] = [];
@@ -65,11 +89,7 @@ export async function reload(
   }
   const old = swap(world, next, generations, plan);
   tell({ step: "swapped" });
-  return {
-    pools: outcomes(plan, touched),
-    needsRestart: plan.needsRestart,
-    drained: leave(world, old),
-  };
+  return { ...summary, drained: leave(world, old) };
 }
 
 interface Sockets {
@@ -162,35 +182,4 @@ async function leave(world: World, leavers: readonly Leaver[]): Promise<void> {
     listener.close();
     world.emit({ type: "listener-closed", address: listener.name });
   }
-}
-
-function outcomes(plan: Plan, touched: readonly PoolConfig[]): PoolOutcome[] {
-  const names = new Set(touched.map(({ name }) => name));
-  return [
-    ...plan.added
-      .filter(({ name }) => names.has(name))
-      .map(({ name, listen }) => ({
-        pool: name,
-        outcome: "added" as const,
-        listen: addressText(listen.address),
-        changes: [],
-      })),
-    ...[
-      ...plan.replaced.map((pool) => ({ pool, outcome: "replaced" as const })),
-      ...plan.readdressed.map((pool) => ({ pool, outcome: "readdressed" as const })),
-    ]
-      .filter(({ pool }) => names.has(pool.name))
-      .map(({ pool, outcome }) => ({
-        pool: pool.name,
-        outcome,
-        listen: addressText(pool.next.listen.address),
-        changes: pool.changes,
-      })),
-    ...plan.removed.map(({ name, listen }) => ({
-      pool: name,
-      outcome: "removed" as const,
-      listen: addressText(listen.address),
-      changes: [],
-    })),
-  ];
 }

@@ -33,6 +33,8 @@ export interface Report {
   readonly pid: number;
   readonly duration_ms: number;
   readonly generation: number;
+  /** reload --dry-run: nothing was done, this is the plan. */
+  readonly dry_run?: boolean;
   /** reload: what became of each pool. */
   readonly pools?: readonly PoolOutcome[];
   /** reload: whether the old workers have left; false with --no-wait. */

@@ -9,7 +9,7 @@ import { becomeSubreaper, onChildChange, reapStrangers } from "../sys/process.ts
 import { residentBytes } from "../sys/procfs.ts";
 import { Operations } from "./operations.ts";
 import { preflight } from "./preflight.ts";
-import { limitedTo, reload } from "./reload.ts";
+import { limitedTo, planned, reload } from "./reload.ts";
 import type { LateWorker, Report, Step } from "./report.ts";
 import { restartPools } from "./restart.ts";
 import { shutDown } from "./shutdown.ts";
@@ -124,6 +124,22 @@ export class Supervisor {
         return report(true);
       };
     });
+  }
+
+  /** What a reload would do now; touches nothing. */
+  async plan(pools: readonly string[]): Promise<Report> {
+    const since = now();
+    const loaded = await this.options.load();
+    const next = limitedTo(pools, this.world.config, loaded.config);
+    const found = await preflight(next, pools.length === 0 ? undefined : new Set(pools));
+    const plan = planned(this.world.config, next, pools);
+    return {
+      ...this.report("reload", since),
+      dry_run: true,
+      pools: plan.pools,
+      needs_restart: plan.needsRestart,
+      warnings: [...loaded.warnings, ...found].map((fault) => fault.message),
+    };
   }
 
   async restart(by: string, tell: Tell): Promise<Report> {

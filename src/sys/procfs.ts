@@ -48,6 +48,12 @@ export function processStat(pid: number): ProcessStat | null {
   };
 }
 
+/** Whether a process of this pid lives (a zombie does not). */
+export function lives(pid: number): boolean {
+  const state = processStat(pid)?.state;
+  return state !== undefined && state !== "Z";
+}
+
 /** Resident memory in bytes (VmRSS), or null when the process is gone. */
 export function residentBytes(pid: number): number | null {
   const kilobytes = /^VmRSS:\s*([0-9]+) kB/m.exec(readText(`/proc/${pid}/status`) ?? "");

@@ -1,0 +1,107 @@
+// Asking a running supervisor. Knows nothing but the socket's path, and imports nothing heavy: a
+// control command should feel instant.
+
+import { statSync } from "node:fs";
+import { Fault, type FaultJson } from "../fault.ts";
+import type {
+  Answer,
+  Operation,
+  ReloadOptions,
+  Report,
+  Status,
+  Step,
+  StreamLine,
+} from "./contract.ts";
+
+export interface Client {
+  status(): Promise<Status>;
+  /** Runs an operation to its end; `onStep` hears of each step. Throws the Fault it failed with. */
+  operate(
+    operation: Operation,
+    options?: ReloadOptions,
+    onStep?: (step: Step) => void,
+  ): Promise<Report>;
+}
+
+/** A client of the supervisor behind this socket. Calls throw a Fault with exit code 3 when none is. */
+export function adminClient(socket: string): Client {
+  return {
+    async status() {
+      const response = await ask(socket, "/v1/status", {});
+      return (await response.json()) as Status;
+    },
+    async operate(operation, options = {}, onStep = () => {}) {
+      const response = await ask(socket, `/v1/${operation}`, {
+        method: "POST",
+        headers: { accept: "application/x-ndjson" },
+        body: JSON.stringify(options),
+      });
+      return finalReport(response, onStep, socket);
+    },
+  };
+}
+
+async function ask(socket: string, path: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetch(`http://localhost${path}`, { ...init, unix: socket, timeout: false });
+  } catch (error) {
+    throw unreachable(socket, error);
+  }
+}
+
+async function finalReport(
+  response: Response,
+  onStep: (step: Step) => void,
+  socket: string,
+): Promise<Report> {
+  let last: Answer | null = null;
+  for await (const line of lines(response)) {
+    if ("ok" in line) last = line;
+    else onStep(line);
+  }
+  if (last === null) {
+    throw new Fault("the supervisor ended before it had answered", {
+      where: socket,
+      hint: "its log says why",
+    });
+  }
+  if (!last.ok) throw Fault.fromJSON(last.fault as FaultJson);
+  return last.report;
+}
+
+async function* lines(response: Response): AsyncGenerator<StreamLine> {
+  let rest = "";
+  const decoder = new TextDecoder();
+  for await (const chunk of response.body ?? []) {
+    rest += decoder.decode(chunk, { stream: true });
+    for (let end = rest.indexOf("\n"); end >= 0; end = rest.indexOf("\n")) {
+      yield JSON.parse(rest.slice(0, end)) as StreamLine;
+      rest = rest.slice(end + 1);
+    }
+  }
+  if (rest !== "") yield JSON.parse(rest) as StreamLine;
+}
+
+/** Not running (exit code 3), or not allowed to ask. */
+function unreachable(socket: string, error: unknown): Fault {
+  const code = (error as { code?: string }).code;
+  if (code === "EACCES" || code === "EPERM" || !mayReach(socket)) {
+    return new Fault("no permission to use the control socket", {
+      where: socket,
+      hint: "run this as the user the supervisor runs as, or set [admin] group and mode",
+    });
+  }
+  return new Fault(`fcgivisor is not running: nobody answers on ${socket}`, {
+    exitCode: 3,
+    hint: "start it with `fcgivisor start -c FILE`, or name the right socket with --socket or -c",
+  });
+}
+
+function mayReach(socket: string): boolean {
+  try {
+    statSync(socket);
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code !== "EACCES";
+  }
+}

@@ -1,0 +1,32 @@
+// The words of the control socket: HTTP/1.1 with JSON over a Unix socket, so that
+// `curl --unix-socket` works. Server, client and commands share only this page.
+
+import type { FaultJson } from "../fault.ts";
+import type { Report, Step } from "../supervisor/report.ts";
+
+export type { LateWorker, PoolOutcome, Report, Step } from "../supervisor/report.ts";
+export type { GroupStatus, PoolStatus, Status, WorkerStatus } from "../supervisor/status.ts";
+
+/** Operations, each a POST to /v1/NAME. */
+export const OPERATIONS = ["stop", "quit", "restart", "reload", "logrotate"] as const;
+export type Operation = (typeof OPERATIONS)[number];
+
+/** Asked for with `Accept`, an operation answers with its steps, one JSON object a line. */
+export const STREAM_TYPE = "application/x-ndjson";
+
+/** What `reload` may be told, as JSON body or as query (`?pool=a&pool=b&wait=false&dry_run=true`). */
+export interface ReloadOptions {
+  readonly pools?: readonly string[];
+  /** Answer when the old workers have left (default), or when the new ones serve. */
+  readonly wait?: boolean;
+  /** The plan only. */
+  readonly dry_run?: boolean;
+}
+
+/** The answer to an operation, and the last line of a stream. */
+export type Answer =
+  | { readonly ok: true; readonly report: Report }
+  | { readonly ok: false; readonly fault: FaultJson };
+
+/** A line of a stream. */
+export type StreamLine = Step | Answer;

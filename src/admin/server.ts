@@ -1,0 +1,120 @@
+// The control socket: its file, its rights, and Bun's HTTP server on it. Who can bind it is the one
+// supervisor of its state_dir.
+
+import { chmodSync, chownSync, lstatSync, mkdirSync, unlinkSync } from "node:fs";
+import { dirname } from "node:path";
+import type { AdminConfig } from "../config/model.ts";
+import { Fault } from "../fault.ts";
+import { UNIX_PATH_MAX } from "../sys/address.ts";
+import { setUmask } from "../sys/become.ts";
+import { after } from "../sys/clock.ts";
+import { holderOf, unixInodes } from "../sys/procfs.ts";
+import { probeUnix } from "../sys/socket.ts";
+import { findGroup, findUser } from "../sys/users.ts";
+
+export interface AdminServer {
+  /** Waits for answers under way, then closes and removes the socket. */
+  close(): Promise<void>;
+}
+
+const CLOSE_PATIENCE_MS = 1000;
+
+/** Opens the control socket. Throws a Fault when another supervisor has it, or it cannot be made. */
+export function serveAdmin(
+  config: AdminConfig,
+  handle: (request: Request) => Promise<Response>,
+): AdminServer {
+  const { socket } = config;
+  prepare(socket);
+  const umask = setUmask(0o177);
+  let server: Bun.Server<undefined>;
+  try {
+    server = Bun.serve({
+      unix: socket,
+      // Operations take as long as they take.
+      fetch(request, self) {
+        self.timeout(request, 0);
+        return handle(request);
+      },
+    });
+  } catch (error) {
+    throw new Fault("cannot open the control socket", {
+      where: socket,
+      hint: `make ${dirname(socket)} writable, or set another [admin] socket`,
+      cause: error,
+    });
+  } finally {
+    setUmask(umask);
+  }
+  setRights(config);
+  return { close: () => close(server, socket) };
+}
+
+function prepare(socket: string): void {
+  const length = Buffer.byteLength(socket);
+  if (length > UNIX_PATH_MAX) {
+    throw new Fault(
+      `the path of the control socket is ${length} bytes long; the limit is ${UNIX_PATH_MAX}`,
+      {
+        where: socket,
+        hint: "set a shorter [admin] socket or [supervisor] state_dir",
+      },
+    );
+  }
+  try {
+    mkdirSync(dirname(socket), { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw new Fault("cannot make the folder of the control socket", {
+      where: dirname(socket),
+      hint: "make its parent writable, or set another [supervisor] state_dir",
+      cause: error,
+    });
+  }
+  const stat = lstatSync(socket, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (!stat.isSocket()) {
+    throw new Fault("the path of the control socket is taken by something that is not a socket", {
+      where: socket,
+      hint: "move it away, or set another [admin] socket",
+    });
+  }
+  if (probeUnix(socket) === "accepts") throw alreadyRunning(socket);
+  unlinkSync(socket);
+}
+
+function alreadyRunning(socket: string): Fault {
+  const holder = holderOf(new Set(unixInodes(socket)));
+  return new Fault(
+    `a supervisor is already running${holder === null ? "" : ` as process ${holder.pid}`}`,
+    {
+      where: socket,
+      hint: "use `fcgivisor reload` for a new config, or another [supervisor] state_dir for a second supervisor",
+    },
+  );
+}
+
+function setRights({ socket, owner, group, mode }: AdminConfig): void {
+  chmodSync(socket, mode);
+  if (owner === null && group === null) return;
+  const user = owner === null ? null : findUser(owner);
+  const gid = group === null ? (user?.gid ?? null) : findGroup(group);
+  if ((owner !== null && user === null) || gid === null) {
+    throw new Fault(
+      `there is no ${user === null && owner !== null ? `user "${owner}"` : `group "${group}"`}`,
+      {
+        where: socket,
+        hint: "correct [admin] owner and group",
+      },
+    );
+  }
+  chownSync(socket, user?.uid ?? process.getuid!(), gid);
+}
+
+async function close(server: Bun.Server<undefined>, socket: string): Promise<void> {
+  const waited = Promise.withResolvers<void>();
+  const cancel = after(CLOSE_PATIENCE_MS, waited.resolve);
+  await Promise.race([server.stop(), waited.promise]);
+  cancel();
+  await server.stop(true);
+  if (lstatSync(socket, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(socket);
+}

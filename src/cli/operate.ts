@@ -1,0 +1,149 @@
+// One control word from the shell: ask the supervisor, show how it goes, print what came of it. The
+// supervisor owns the operation; when this process is interrupted, it goes on.
+
+import { adminClient } from "../admin/client.ts";
+import type { Operation, PoolOutcome, ReloadOptions, Report, Step } from "../admin/contract.ts";
+import { faultLines } from "../fault.ts";
+import { sleep } from "../sys/clock.ts";
+import { lives } from "../sys/procfs.ts";
+import { controlSocket, type SocketArgs } from "./control-socket.ts";
+
+export interface OperateArgs extends SocketArgs {
+  readonly json?: boolean | undefined;
+  readonly quiet?: boolean | undefined;
+}
+
+/** Runs it to its end and prints the report. Throws the Fault it failed with; exit code 0 otherwise. */
+export async function operate(
+  word: Operation,
+  args: OperateArgs,
+  options: ReloadOptions = {},
+): Promise<number> {
+  const socket = await controlSocket(args);
+  const show =
+    process.stderr.isTTY && args.quiet !== true && args.json !== true ? showStep : () => {};
+  const report = await withFaultAsJson(args, () =>
+    adminClient(socket).operate(word, options, show),
+  );
+  if (report === null) return 1;
+  if (word === "stop" || word === "quit") await untilGone(report.pid);
+  if (args.json === true)
+    process.stdout.write(`${JSON.stringify({ ok: true, report }, null, 2)}\n`);
+  else if (args.quiet !== true) process.stdout.write(`${reportLines(report).join("\n")}\n`);
+  return 0;
+}
+
+/** With --json a failed operation is told as JSON on stdout too; the reason goes to stderr either way. */
+async function withFaultAsJson(
+  args: OperateArgs,
+  work: () => Promise<Report>,
+): Promise<Report | null> {
+  if (args.json !== true) return work();
+  const { asFault } = await import("../fault.ts");
+  try {
+    return await work();
+  } catch (error) {
+    const fault = asFault(error);
+    if (fault.exitCode !== 1) throw fault;
+    process.stdout.write(`${JSON.stringify({ ok: false, fault }, null, 2)}\n`);
+    process.stderr.write(`${faultLines(fault).join("\n")}\n`);
+    return null;
+  }
+}
+
+/** The answer comes when the workers have left; the process itself goes a moment later. */
+async function untilGone(pid: number): Promise<void> {
+  const POLL_MS = 5;
+  const MOST_MS = 5000;
+  for (let waited = 0; waited < MOST_MS && lives(pid); waited += POLL_MS) await sleep(POLL_MS);
+}
+
+function showStep(step: Step): void {
+  const text = stepText(step);
+  if (text !== null) process.stderr.write(`${text}\n`);
+}
+
+function stepText(step: Step): string | null {
+  switch (step.step) {
+    case "waiting":
+      return `waiting for ${step.behind} to end`;
+    case "checked":
+      return `config checked: ${plural(step.pools, "pool")}`;
+    case "ready":
+      return `pool ${step.pool}: new workers are ready`;
+    case "swapped":
+      return "new workers serve; old ones finish what they have in hand";
+    case "draining":
+      return step.late.length === 0
+        ? null
+        : `still busy: ${step.late.map((late) => `worker ${late.pid} of pool ${late.pool} (${seconds(late.age_ms)}, at most ${seconds(late.left_ms)} more)`).join(", ")}`;
+    case "drained":
+      return null;
+  }
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(0)} s`;
+}
+
+function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
+}
+
+/** What is printed when an operation is done. */
+export function reportLines(report: Report): string[] {
+  const lines = [headline(report)];
+  for (const outcome of report.pools ?? [])
+    lines.push(...outcomeLines(outcome, report.dry_run === true));
+  for (const { setting, to } of report.needs_restart ?? []) {
+    lines.push(
+      `  ${setting} = ${to ?? "(default)"}: takes effect when fcgivisor is stopped and started`,
+    );
+  }
+  for (const warning of report.warnings ?? []) lines.push(`  warning: ${warning}`);
+  return lines;
+}
+
+function headline(report: Report): string {
+  const took = `in ${duration(report.duration_ms)}`;
+  switch (report.operation) {
+    case "stop":
+      return `stopped ${took}`;
+    case "quit":
+      return `stopped ${took}, every request in hand finished or its drain_timeout over`;
+    case "restart":
+      return `restarted ${took}, generation ${report.generation}`;
+    case "logrotate":
+      return report.files?.length
+        ? `opened anew: ${report.files.join(", ")}`
+        : "there is no log file: the log goes to stderr";
+    case "reload":
+      if (report.dry_run === true) return "a reload would do this (nothing was touched):";
+      return `reloaded ${took}, generation ${report.generation}${report.drained === true ? ", old workers have left" : ", old workers are leaving"}`;
+  }
+}
+
+function outcomeLines({ pool, outcome, listen, changes }: PoolOutcome, planned: boolean): string[] {
+  const verb = {
+    added: "add",
+    removed: "remove",
+    readdressed: "move",
+    replaced: "replace the workers of",
+  }[outcome];
+  const done = { added: "added", removed: "removed", readdressed: "moved", replaced: "replaced" }[
+    outcome
+  ];
+  const head = planned
+    ? `  ${verb} pool ${pool} (${listen})`
+    : `  pool ${pool}: ${done} (${listen})`;
+  return [
+    head,
+    ...changes.map(
+      ({ setting, from, to }) => `    ${setting}: ${from ?? "(default)"} -> ${to ?? "(default)"}`,
+    ),
+  ];
+}
+
+function duration(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}

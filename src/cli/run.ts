@@ -1,0 +1,125 @@
+// `fcgivisor run`: supervises in the foreground, with a config file or without any.
+
+import { resolve } from "node:path";
+import { defineCommand } from "citty";
+import type { Loaded } from "../config/load.ts";
+import type { Config } from "../config/model.ts";
+import { stateDirDefault } from "./control-socket.ts";
+import { loadGivenConfig } from "./load-config.ts";
+import { detachOutput } from "../sys/detach.ts";
+import { afterDashes, COMMON, usageFault } from "./runner.ts";
+import { serve } from "./serve.ts";
+import { VERSION } from "./version.ts";
+
+const { config, socket, prefix, quiet } = COMMON;
+
+export const RUN_ARGS = {
+  config,
+  socket,
+  prefix,
+  quiet,
+  listen: {
+    type: "string",
+    valueHint: "address",
+    description: "without a config: where to listen",
+  },
+  workers: { type: "string", valueHint: "n", description: "without a config: how many workers" },
+  user: { type: "string", description: "without a config: run the workers as this user" },
+  group: { type: "string", description: "without a config: and as this group" },
+  "allow-root": { type: "boolean", description: "without a config: let workers run as root" },
+} as const;
+
+interface RunArgs {
+  readonly config?: string | undefined;
+  readonly socket?: string | undefined;
+  readonly prefix?: string | undefined;
+  readonly quiet?: boolean | undefined;
+  readonly listen?: string | undefined;
+  readonly workers?: string | undefined;
+  readonly user?: string | undefined;
+  readonly group?: string | undefined;
+}
+
+export default defineCommand({
+  meta: {
+    name: "run",
+    description:
+      "Supervises in the foreground: with -c FILE, or without a file: run --listen 127.0.0.1:9000 --workers 4 -- php-cgi",
+  },
+  args: {
+    ...RUN_ARGS,
+    background: { type: "boolean", description: "internal: the part of `start` that stays" },
+  },
+  async run({ args, rawArgs }) {
+    const command = afterDashes(rawArgs);
+    const background = args.background === true;
+    const load = loader(args, args["allow-root"] === true, command);
+    await serve({
+      version: VERSION,
+      loaded: await load(),
+      load,
+      background,
+      onReady: (config) => announce(config, background, args.quiet === true),
+    });
+    return 0;
+  },
+});
+
+/** Reads the config anew each time it is called. */
+function loader(
+  args: RunArgs,
+  allowRoot: boolean,
+  command: readonly string[],
+): () => Promise<Loaded> {
+  const { listen, workers, user, group } = args;
+  if (command.length === 0 && listen === undefined)
+    return async () => withSocket(await loadGivenConfig(args, process.getuid!()), args.socket);
+  if (args.config !== undefined)
+    throw usageFault("give either -c FILE, or --listen ADDRESS -- COMMAND", "run");
+  if (listen === undefined)
+    throw usageFault("a command without a config needs --listen ADDRESS", "run");
+  if (command.length === 0)
+    throw usageFault("--listen needs a command: run --listen ADDRESS -- COMMAND", "run");
+  if (workers !== undefined && !/^[1-9][0-9]*$/.test(workers))
+    throw usageFault(`--workers: "${workers}" is not a number above 0`, "run");
+  return async () => {
+    const { configFromCommandLine } = await import("../config/load.ts");
+    return configFromCommandLine(
+      {
+        listen,
+        command,
+        allowRoot,
+        ...(workers === undefined ? {} : { workers: Number(workers) }),
+        ...(user === undefined ? {} : { user }),
+        ...(group === undefined ? {} : { group }),
+        ...(args.socket === undefined ? {} : { socket: resolve(args.socket) }),
+      },
+      {
+        cwd: process.cwd(),
+        uid: process.getuid!(),
+        stateDirDefault: stateDirDefault(),
+      },
+    );
+  };
+}
+
+function withSocket(loaded: Loaded, socket: string | undefined): Loaded {
+  if (socket === undefined) return loaded;
+  const config: Config = {
+    ...loaded.config,
+    admin: { ...loaded.config.admin, socket: resolve(socket) },
+  };
+  return { ...loaded, config };
+}
+
+function announce(config: Config, background: boolean, quiet: boolean): void {
+  if (background) {
+    // `start` waits for this line; afterwards there is nobody to read.
+    process.stdout.write(
+      `${JSON.stringify({ ready: { pid: process.pid, pools: config.pools.length } })}\n`,
+    );
+    detachOutput();
+  } else if (!quiet && config.log.file !== null) {
+    process.stderr.write(`fcgivisor: ready; the log is ${config.log.file}\n`);
+  }
+}

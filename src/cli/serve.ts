@@ -1,0 +1,146 @@
+// The life of a supervising process, read top to bottom: control socket, log, pools, pid file; then
+// it serves until stop or quit, and takes everything away again.
+
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { leavePointer, removeIfEmpty } from "../admin/pointer.ts";
+import { routes } from "../admin/routes.ts";
+import { type AdminServer, serveAdmin } from "../admin/server.ts";
+import type { Loaded } from "../config/load.ts";
+import type { Config, LogConfig } from "../config/model.ts";
+import { asFault, Fault } from "../fault.ts";
+import { type Log, openLog } from "../log/logger.ts";
+import { type LogPort, Supervisor } from "../supervisor/supervisor.ts";
+import { stateDirDefault } from "./control-socket.ts";
+import { listenToSignals } from "./signals.ts";
+
+export interface ServeOptions {
+  readonly version: string;
+  readonly loaded: Loaded;
+  /** Reads the config once more, for a reload. */
+  readonly load: () => Promise<Loaded>;
+  /** In the background, stderr is not a place for a log. */
+  readonly background: boolean;
+  /** Called when every pool serves. */
+  readonly onReady: (config: Config) => void;
+}
+
+/** Serves until it is told to stop; rejects with the reason when it does not even come up. */
+export async function serve(options: ServeOptions): Promise<void> {
+  const { config } = options.loaded;
+  const undo: (() => void | Promise<void>)[] = [];
+  try {
+    makeStateDir(config.supervisor.stateDir, undo);
+    const gate: Gate = { handle: async () => new Response("starting\n", { status: 503 }) };
+    const server = serveAdmin(config.admin, (request) => gate.handle(request));
+    undo.push(() => server.close());
+    const log = openLogPort(options);
+    undo.push(() => log.close());
+    const supervisor = new Supervisor({ ...options, log });
+    gate.handle = routes(supervisor, config.admin.socket);
+    listenToSignals(supervisor, log.emit);
+    undo.push(leaveTraces(config));
+    await supervisor.start().catch((error: unknown) => {
+      if (log.file !== null)
+        log.emit({
+          type: "operation-failed",
+          word: "start",
+          ms: 0,
+          fault: asFault(error).toJSON(),
+        });
+      throw error;
+    });
+    undo.push(writePidFile(config.supervisor.pidFile));
+    options.onReady(config);
+    await supervisor.stopped;
+    // Answers under way (that of stop itself) go out before the log and the socket are closed.
+    await closeGently(server);
+  } finally {
+    for (const step of undo.reverse()) await step();
+  }
+}
+
+interface Gate {
+  handle: (request: Request) => Promise<Response>;
+}
+
+async function closeGently(server: AdminServer): Promise<void> {
+  await server.close();
+}
+
+function makeStateDir(path: string, undo: (() => void)[]): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw new Fault("cannot make the state directory", {
+      where: path,
+      hint: "make its parent writable, or set another [supervisor] state_dir",
+      cause: error,
+    });
+  }
+  undo.push(() => removeIfEmpty(path));
+}
+
+function leaveTraces(config: Config): () => void {
+  if (config.source.file === null) return () => {};
+  return leavePointer(stateDirDefault(), config.source.file, config.admin.socket);
+}
+
+/** php-fpm's pid file: the number alone. Removed at the end if it is still ours. */
+function writePidFile(path: string | null): () => void {
+  if (path === null) return () => {};
+  const unfinished = `${path}.${process.pid}`;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(unfinished, String(process.pid), { mode: 0o644 });
+    renameSync(unfinished, path);
+  } catch (error) {
+    throw new Fault("cannot write the pid file", {
+      where: path,
+      hint: "make its folder writable, or set another [supervisor] pid_file",
+      cause: error,
+    });
+  }
+  return () => {
+    if (readPid(path) === String(process.pid)) rmSync(path, { force: true });
+  };
+}
+
+function readPid(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch {
+    // Somebody removed it already.
+    return null;
+  }
+}
+
+/** In the background a log that would go to stderr goes to a file in the state directory. */
+function logConfigOf(config: Config, background: boolean): LogConfig {
+  if (config.log.file !== null || !background) return config.log;
+  return { ...config.log, file: join(config.supervisor.stateDir, "fcgivisor.log") };
+}
+
+function openLogPort(
+  options: ServeOptions,
+): LogPort & { readonly file: string | null; close(): void } {
+  let settings = logConfigOf(options.loaded.config, options.background);
+  let log: Log = openLog(settings);
+  return {
+    emit: (event) => log.emit(event),
+    output: (line) => log.output(line),
+    get file() {
+      return settings.file;
+    },
+    reopen(loaded) {
+      const next = loaded === undefined ? settings : logConfigOf(loaded.config, options.background);
+      if (JSON.stringify(next) === JSON.stringify(settings)) return log.reopen();
+      const old = log;
+      log = openLog(next);
+      settings = next;
+      old.close();
+      return next.file === null ? [] : [next.file];
+    },
+    close: () => log.close(),
+  };
+}

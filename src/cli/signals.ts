@@ -1,0 +1,23 @@
+// What signals do: those an init system needs, and for the others a word on which command to use.
+
+import type { Emit } from "../event.ts";
+import type { Supervisor } from "../supervisor/supervisor.ts";
+
+/** SIGHUP from a terminal that was closed means quit; elsewhere old habits must not end the service. */
+export function listenToSignals(supervisor: Supervisor, emit: Emit): void {
+  const terminal = process.stdin.isTTY;
+  const end = (word: "stop" | "quit", signal: NodeJS.Signals) =>
+    process.on(signal, () => {
+      emit({ type: "signal-received", signal });
+      void supervisor.shutDown(word, signal, () => {});
+    });
+  const ignore = (signal: NodeJS.Signals, use: string) =>
+    process.on(signal, () => emit({ type: "signal-ignored", signal, use }));
+  end("stop", "SIGTERM");
+  end("stop", "SIGINT");
+  end("quit", "SIGQUIT");
+  if (terminal) end("quit", "SIGHUP");
+  else ignore("SIGHUP", "fcgivisor reload");
+  ignore("SIGUSR1", "fcgivisor logrotate");
+  ignore("SIGUSR2", "fcgivisor reload");
+}
