@@ -1,0 +1,136 @@
+// The embedded responder as a process of its own, on a listening socket that the test holds: its
+// pages, and that a polite signal at any moment costs no request.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Subprocess } from "bun";
+import { fcgiRequest, paramsFor } from "../../src/fcgi/client.ts";
+import type { Address } from "../../src/sys/address.ts";
+import { libc } from "../../src/sys/libc.ts";
+import { bindSocket, closeSocket, listenOn } from "../../src/sys/socket.ts";
+
+const RESPONDER = join(import.meta.dir, "../../src/fcgi/responder.ts");
+const SCRIPT = `import { serve } from ${JSON.stringify(RESPONDER)}; process.exit(await serve(0, "7"));`;
+
+let dir: string;
+let address: Address;
+let listener: number;
+const started: Subprocess[] = [];
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), "fcgi-responder-"));
+  address = { kind: "unix", path: join(dir, "s") };
+  listener = bindSocket(address);
+  listenOn(listener, 64);
+});
+afterAll(async () => {
+  for (const child of started) child.kill("SIGKILL");
+  await Promise.all(started.map((child) => child.exited));
+  closeSocket(listener);
+  rmSync(dir, { recursive: true });
+});
+
+/** A worker on the socket. It need not be ready: requests wait in the socket's queue. */
+function startWorker(): Subprocess {
+  const child = Bun.spawn([process.execPath, "-e", SCRIPT], {
+    stdio: [listener, "ignore", "pipe"],
+  });
+  started.push(child);
+  return child;
+}
+
+async function get(url: string, stdin?: Uint8Array) {
+  const params = paramsFor({ method: "GET", url, documentRoot: "/" });
+  const response = await fcgiRequest({
+    address,
+    params,
+    timeoutMs: 10_000,
+    ...(stdin ? { stdin } : {}),
+  });
+  return { ...response, text: Buffer.from(response.body).toString() };
+}
+
+describe("its pages", () => {
+  test("tell the process, echo, and speak on both error streams", async () => {
+    const worker = startWorker();
+    expect((await get("/")).text).toContain(`pid ${worker.pid}, generation 7, request 1`);
+    expect((await get("/")).text).toContain("request 2");
+    expect((await get("/echo?a=1", Buffer.from("body"))).text).toMatch(
+      /QUERY_STRING=a=1\n[^]*\n\nbody$/,
+    );
+    expect((await get("/stderr?text=a%20b")).stderr).toBe("a b\n");
+    expect((await get("/no/such")).status).toBe(404);
+    await get("/log?text=to+the+log");
+    expect((await get("/exit?code=3")).appStatus).toBe(3);
+    expect(await worker.exited).toBe(3);
+    expect(await new Response(worker.stderr as ReadableStream).text()).toBe("to the log\n");
+  });
+});
+
+describe("a polite signal", () => {
+  for (const signal of ["SIGTERM", "SIGUSR1"] as const) {
+    test(`${signal} ends an idle worker with exit code 0`, async () => {
+      const worker = startWorker();
+      await get("/");
+      worker.kill(signal);
+      expect(await worker.exited).toBe(0);
+    });
+
+    test(`${signal} lets the request in hand finish, and takes no other`, async () => {
+      const worker = startWorker();
+      await get("/");
+      const slow = get("/sleep?ms=200");
+      await holdsConnection(worker.pid);
+      worker.kill(signal);
+      expect((await slow).text).toContain(`slept 200 ms\npid ${worker.pid}`);
+      expect(await worker.exited).toBe(0);
+    });
+  }
+
+  test("loses no request, whenever it comes", async () => {
+    let worker = startWorker();
+    let over = false;
+    let served = 0;
+    const client = async () => {
+      while (!over) {
+        await get("/");
+        served++;
+      }
+    };
+    const clients = Promise.all([client(), client()]);
+    for (let round = 0; round < 15; round++) {
+      const next = startWorker();
+      const before = served;
+      while (served < before + 5 + round) await Bun.sleep(1);
+      worker.kill(round % 2 === 0 ? "SIGTERM" : "SIGUSR1");
+      expect(await worker.exited).toBe(0);
+      worker = next;
+    }
+    over = true;
+    await clients;
+    worker.kill("SIGTERM");
+    expect(await worker.exited).toBe(0);
+    expect(served).toBeGreaterThan(15 * 5);
+  });
+});
+
+test("the shared socket is never made non-blocking", () => {
+  const [F_GETFL, O_NONBLOCK] = [3, 0o4000];
+  expect(libc.fcntl(listener, F_GETFL, 0) & O_NONBLOCK).toBe(0);
+});
+
+test("without a listening socket it says what it needs", async () => {
+  const child = Bun.spawn([process.execPath, "-e", SCRIPT], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  expect(await child.exited).not.toBe(0);
+  expect(await new Response(child.stderr).text()).toContain("no connection can be accepted");
+});
+
+/** Waits until the worker holds a socket besides the listener, so that a request is in hand. */
+async function holdsConnection(pid: number): Promise<void> {
+  const { socketsOf } = await import("../../src/sys/procfs.ts");
+  while (![...(socketsOf(pid)?.keys() ?? [])].some((fd) => fd > 2)) await Bun.sleep(1);
+}
