@@ -1,11 +1,21 @@
 // How this program is started again: for the daemon, for the worker shim, for the demo.
 
+import { statSync } from "node:fs";
+
+const SELF = "/proc/self/exe";
+
 /**
- * The words that start this very program. The compiled binary is named through /proc/self/exe, so
- * that it is the same program even when its file was replaced or removed meanwhile.
+ * The words that start this very program. When the file of the compiled binary was replaced or
+ * removed meanwhile, /proc/self/exe still is the same program.
  */
 export function selfCommand(): readonly string[] {
-  return isCompiled() ? ["/proc/self/exe"] : [process.execPath, Bun.main];
+  if (!isCompiled()) return [process.execPath, Bun.main];
+  return [isStill(process.execPath) ? process.execPath : SELF];
+}
+
+function isStill(path: string): boolean {
+  const [there, running] = [statSync(path, { throwIfNoEntry: false }), statSync(SELF)];
+  return there?.ino === running.ino && there.dev === running.dev;
 }
 
 export function isCompiled(): boolean {
