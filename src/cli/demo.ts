@@ -125,12 +125,6 @@ async function quit(stage: Stage, pid: number): Promise<void> {
   said(`gone after ${ms.toFixed(0)} ms, the workers too`);
 }
 
-/** A zombie that nobody reaps, as in a container without an init, is gone too. */
-function isGone(pid: number): boolean {
-  const stat = processStat(pid);
-  return stat === null || stat.state === "Z";
-}
-
 /** The pids of the workers that can take a request. */
 async function workers(stage: Stage): Promise<number[]> {
   const { pools } = await adminClient(stage.socket).status();
