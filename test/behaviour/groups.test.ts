@@ -47,12 +47,14 @@ behaviour("group_size splits a PHP pool, down to single processes", PHP, async (
 });
 
 behaviour(
-  "a group size that does not divide the workers still gives that many",
+  "a number of workers that groups cannot make up is refused by check",
   PHP,
   async (scene) => {
     const spot = await tcpSpot(scene);
-    await scene.run({ pools: { www: phpPool(spot, { workers: 5, group_size: 2 }) } });
-    await workersReach(spot, 5);
+    const pool = phpPool(spot, { workers: 5, group_size: 2 });
+    const outcome = await scene.fcgivisor(["check", "-c", scene.config({ pools: { www: pool } })]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain("group_size");
   },
 );
 

@@ -9,6 +9,7 @@ import {
   descriptorsOf,
   environmentOf,
   leadersAt,
+  listenersAt,
   niceOf,
   procLink,
   softLimit,
@@ -30,7 +31,7 @@ behaviour("a worker has descriptors 0, 1 and 2 open, and nothing else", {}, asyn
 });
 
 behaviour(
-  "a php-cgi leader and its workers hold no socket but the listening one",
+  "a php-cgi leader and its workers hold the listening socket, their output, and no other socket",
   { needs: ["php-cgi"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
@@ -41,7 +42,11 @@ behaviour(
       const sockets = [...descriptorsOf(pid).entries()].filter(([, to]) =>
         to.startsWith("socket:"),
       );
-      expect(sockets.map(([fd]) => fd)).toEqual([0]);
+      expect(sockets.map(([fd]) => fd).filter((fd) => fd > 2)).toEqual([]);
+      const listening = sockets.filter(([, to]) =>
+        listenersAt(spot.where).some((i) => to.includes(i)),
+      );
+      expect(listening.map(([fd]) => fd)).toEqual([0]);
     }
   },
 );

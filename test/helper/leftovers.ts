@@ -45,7 +45,10 @@ export function leftovers(dir: string, ports: readonly number[]): string[] {
       .filter((port) => tcpListeners(port).length > 0)
       .map((port) => `listening port ${port}`),
     ...unixListeners(dir).map((inode) => `listening Unix socket, inode ${inode}`),
-    ...filesBelow(join(dir, "run")).map((path) => `file ${path}`),
+    // A log is meant to stay; anything else in the state folder is not.
+    ...filesBelow(join(dir, "run"))
+      .filter((path) => !path.endsWith(".log"))
+      .map((path) => `file ${path}`),
     ...filesBelow(dir)
       .filter((path) => lstatSync(path).isSocket())
       .map((path) => `socket file ${path}`),

@@ -66,11 +66,7 @@ export async function inHand(spot: Spot, timeout = 5_000): Promise<number> {
   });
 }
 
+/** A connection is any socket beside the listening one on 0; 1 and 2 may lead to the log by a socket. */
 function isConnected(pid: number): boolean {
-  const stdin = socketsOf(pid).get(0);
-  return [...socketsOf(pid).values()].some((target) => target !== stdin);
-}
-
-function socketsOf(pid: number): Map<number, string> {
-  return new Map([...descriptorsOf(pid)].filter(([, target]) => target.startsWith("socket:")));
+  return [...descriptorsOf(pid)].some(([fd, target]) => fd > 2 && target.startsWith("socket:"));
 }
