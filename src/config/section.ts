@@ -63,11 +63,9 @@ function readSetting(
       failed.add(name);
       const shown = name.endsWith(".address") && entry.name !== entry.label ? "listen" : name;
       const example = `for example: ${exampleText(row, shown, input.format)}`;
-      input.problems.error(
-        `${entry.label}: ${parsed.problem}`,
-        entry.where,
-        parsed.hint ?? example,
-      );
+      // An option is both the name and the place: said once is enough.
+      const named = entry.label === entry.where ? "" : `${entry.label}: `;
+      input.problems.error(`${named}${parsed.problem}`, entry.where, parsed.hint ?? example);
     }
   }
   if (value === REQUIRED && !failed.has(name)) {

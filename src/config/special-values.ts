@@ -16,7 +16,9 @@ export const address: ValueType<Address> = {
     if (/^unix:$|\/$/.test(plain.ok)) {
       return { problem: `${quote(plain.ok)} is not the path of a socket` };
     }
-    return parseAddress(plain.ok, (path) => resolve(base, path));
+    const parsed = parseAddress(plain.ok, (path) => resolve(base, path));
+    if ("ok" in parsed || parsed.problem.includes(plain.ok)) return parsed;
+    return { ...parsed, problem: `${quote(plain.ok)}: ${parsed.problem}` };
   },
   print: (value) => quote(addressText(value)),
 };
