@@ -1,8 +1,8 @@
-// Where `request` sends its request: an address given by hand, or a pool of the config.
+// Where `request` sends its request: an address given by hand, or a pool. What runs knows best where
+// a pool listens; the config is asked for the rest, and for pools that no supervisor of ours has.
 
 import { resolve } from "node:path";
-import type { PoolConfig } from "../config/model.ts";
-import { Fault } from "../fault.ts";
+import { asFault, Fault } from "../fault.ts";
 import { type Address, parseAddress } from "../sys/address.ts";
 import { usageFault } from "./runner.ts";
 
@@ -16,6 +16,7 @@ export interface TargetOptions {
   readonly to?: string | undefined;
   readonly pool?: string | undefined;
   readonly config?: string | undefined;
+  readonly socket?: string | undefined;
   readonly prefix?: string | undefined;
 }
 
@@ -30,20 +31,65 @@ function addressTarget(to: string): Target {
   return { address: reachable(parsed.ok), root: process.cwd() };
 }
 
-async function poolTarget(options: TargetOptions): Promise<Target> {
-  const { loadGivenConfig } = await import("./load-config.ts");
-  const { config } = await loadGivenConfig(options, null);
-  const pool = pick(config.pools, options.pool);
-  return { address: reachable(pool.listen.address), root: pool.chdir ?? process.cwd() };
+/** A pool as one of the two sources knows it. */
+interface KnownPool {
+  readonly name: string;
+  readonly address: Address;
+  readonly chdir: string | null;
 }
 
-function pick(pools: readonly PoolConfig[], name: string | undefined): PoolConfig {
+async function poolTarget(options: TargetOptions): Promise<Target> {
+  const [running, configured] = await Promise.all([runningPools(options), configPools(options)]);
+  if (running instanceof Fault && configured instanceof Fault) {
+    throw options.config === undefined ? withAddressHint(running) : configured;
+  }
+  const all = [running, configured].flatMap((pools) => (pools instanceof Fault ? [] : pools));
+  const { name, address } = pick(all, options.pool);
+  const chdir = all.find((pool) => pool.name === name && pool.chdir !== null)?.chdir;
+  return { address: reachable(address), root: chdir ?? process.cwd() };
+}
+
+async function runningPools(options: TargetOptions): Promise<KnownPool[] | Fault> {
+  const { controlSocket } = await import("./control-socket.ts");
+  const { adminClient } = await import("../admin/client.ts");
+  try {
+    const { pools } = await adminClient(await controlSocket(options)).status();
+    return pools.flatMap(({ name, listen }) => {
+      const parsed = parseAddress(listen, (path) => path);
+      return "problem" in parsed ? [] : [{ name, address: parsed.ok, chdir: null }];
+    });
+  } catch (error) {
+    return asFault(error);
+  }
+}
+
+async function configPools(options: TargetOptions): Promise<KnownPool[] | Fault> {
+  const { loadGivenConfig } = await import("./load-config.ts");
+  try {
+    const { config } = await loadGivenConfig(options, null);
+    return config.pools.map(({ name, listen, chdir }) => ({
+      name,
+      address: listen.address,
+      chdir,
+    }));
+  } catch (error) {
+    return asFault(error);
+  }
+}
+
+function pick(pools: readonly KnownPool[], name: string | undefined): KnownPool {
   const found = name === undefined ? pools[0] : pools.find((pool) => pool.name === name);
   if (found) return found;
-  const names = pools.map((pool) => pool.name).join(", ");
-  throw new Fault(name === undefined ? "the config has no pool" : `there is no pool ${name}`, {
+  const names = [...new Set(pools.map((pool) => pool.name))].join(", ");
+  throw new Fault(name === undefined ? "there is no pool" : `there is no pool ${name}`, {
     hint: names === "" ? "add a pool, or give --to ADDRESS" : `there are: ${names}`,
   });
+}
+
+function withAddressHint({ message, exitCode }: Fault): Fault {
+  const hint =
+    "give a config with -c FILE, a control socket with --socket, or any address with --to";
+  return new Fault(message, { exitCode, hint });
 }
 
 /** A listener on all addresses is asked on the loopback one. */
