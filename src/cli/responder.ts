@@ -11,6 +11,6 @@ export default defineCommand({
   args: {},
   async run() {
     const { serve } = await import("../fcgi/responder.ts");
-    return serve(0, process.env["FCGIVISOR_GENERATION"] ?? "-");
+    return serve(0, process.env["FCGIVISOR_GENERATION"] ?? null);
   },
 });

@@ -17,7 +17,8 @@ export interface Page {
 /** What the process knows of itself. */
 export interface ResponderFacts {
   readonly pid: number;
-  readonly generation: string;
+  /** Null where the supervisor does not tell it. */
+  readonly generation: string | null;
   /** Requests so far, this one included. */
   readonly count: number;
 }
@@ -73,7 +74,8 @@ function ok(body: Uint8Array | string): Page {
 }
 
 function factsText({ pid, generation, count }: ResponderFacts): string {
-  return `pid ${pid}, generation ${generation}, request ${count}`;
+  const part = generation === null ? "" : `generation ${generation}, `;
+  return `pid ${pid}, ${part}request ${count}`;
 }
 
 function echoed(request: ServerRequest): Uint8Array {

@@ -21,7 +21,7 @@ const RECEIVE_BYTES = 65536;
 const NOTICE_MS = 250;
 
 interface Worker {
-  readonly generation: string;
+  readonly generation: string | null;
   readonly buffer: Uint8Array;
   count: number;
   /** Set by a polite signal or by /exit: the code to end with. */
@@ -29,7 +29,7 @@ interface Worker {
 }
 
 /** Serves on the listening descriptor until told to leave; returns the exit code. */
-export async function serve(listener: number, generation: string): Promise<number> {
+export async function serve(listener: number, generation: string | null): Promise<number> {
   const worker: Worker = {
     generation,
     buffer: new Uint8Array(RECEIVE_BYTES),
