@@ -3,8 +3,8 @@
 import { expect } from "bun:test";
 import { chownSync, copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { bodyOf, tcpSpot, workersReach } from "../helper/pool.ts";
-import { leadersAt, listenersAt } from "../helper/processes.ts";
-import { BINARY } from "../helper/program.ts";
+import { alive, leadersAt, listenersAt } from "../helper/processes.ts";
+import { BINARY, ready } from "../helper/program.ts";
 import { AM_ROOT, behaviour, type Scene } from "../helper/scene.ts";
 import { eventually, within } from "../helper/wait.ts";
 
@@ -36,7 +36,7 @@ behaviour(
     const after = await workersReach(spot, 4);
     expect(after.some((pid) => before.includes(pid))).toBe(false);
     expect(await scene.fcgivisor(["quit", "--socket", socket])).toMatchObject({ code: 0 });
-    expect(await within(5_000, "the end of run", child.exited)).toBe(0);
+    expect(await within(5_000, "the end of run", child.exited), child.stderr()).toBe(0);
     expect(listenersAt(spot.where)).toEqual([]);
     expect(existsSync(socket)).toBe(false);
   },
@@ -68,15 +68,10 @@ behaviour(
     const child = scene.spawn([...asNobody, "run", "--listen", spot.listen, "--", program], {
       env,
     });
-    await eventually(() => existsSync(scene.path("xdg/fcgivisor/admin.sock")), {
-      what: "the admin socket is there",
-    });
-    const quit = await eventually(async () => {
-      const outcome = await scene.command([...asNobody, "quit"], { env });
-      return outcome.code === 3 ? null : outcome;
-    });
+    await ready(scene.path("xdg/fcgivisor/admin.sock"), () => alive(child.pid));
+    const quit = await scene.command([...asNobody, "quit"], { env });
     expect(quit).toMatchObject({ code: 0 });
-    expect(await within(5_000, "the end of run", child.exited)).toBe(0);
+    expect(await within(5_000, "the end of run", child.exited), child.stderr()).toBe(0);
   },
 );
 
@@ -90,6 +85,7 @@ behaviour(
     const bad = await scene.fcgivisor(["run", "--listen", "nowhere:x", ...USER, "--", "php-cgi"]);
     expect(bad.code).not.toBe(0);
     expect(bad.stderr).toContain("nowhere:x");
+    expect(bad.stderr).not.toContain("--listen: --listen");
   },
 );
 

@@ -141,9 +141,15 @@ behaviour(
     const dump = await scene.fcgivisor(["check", "--dump", "-c", config]);
     expect(dump).toMatchObject({ code: 0 });
     const again = scene.write("again.toml", dump.stdout);
-    expect((await scene.fcgivisor(["check", "--dump", "-c", again])).stdout).toBe(dump.stdout);
+    const same = await scene.fcgivisor(["check", "--dump", "-c", again]);
+    expect(withoutComments(same.stdout)).toBe(withoutComments(dump.stdout));
   },
 );
+
+/** The dump's comments say where each value comes from. */
+function withoutComments(toml: string): string {
+  return toml.replaceAll(/\s*#.*$/gm, "");
+}
 
 for (const [what, spoil] of [
   ["is broken", (file: string) => writeFileSync(file, "[pools.www\nlisten = ")],
