@@ -10,8 +10,7 @@ export type ProcessEnd =
   | { readonly how: "vanished" };
 
 /** Why a worker's end was expected, or that it was not. */
-export type EndReason =
-  "recycled" | "ended" | "drained" | "stopped" | "start-failed" | "crashed";
+export type EndReason = "recycled" | "ended" | "drained" | "stopped" | "start-failed" | "crashed";
 
 export type Event =
   | {
@@ -51,6 +50,8 @@ export type Event =
       readonly type: "group-ended";
       readonly pool: string;
       readonly pid: number;
+      /** How many it provided; more than one: it was their leader. */
+      readonly workers: number;
       readonly end: ProcessEnd;
       readonly reason: EndReason;
       readonly uptimeMs: number;

@@ -53,7 +53,7 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
 
   "group-started": ({ pool, pid, generation, workers }) =>
     debug(
-      `worker ${pid} of pool ${pool} was started for generation ${generation}${workers === 1 ? "" : `; it provides ${workers} workers`}`,
+      `${workers === 1 ? "worker" : "leader"} ${pid} of pool ${pool} was started for generation ${generation}${workers === 1 ? "" : `; it provides ${workers} workers`}`,
     ),
   "group-ready": ({ pool, pid, ms }) =>
     debug(`worker ${pid} of pool ${pool} takes requests after ${duration(ms)}`),
@@ -129,11 +129,18 @@ const AFTER_END: {
   ended: { say: notice, rest: "by itself and is being replaced" },
 };
 
-function groupEnded({ pool, pid, end, reason, uptimeMs }: EventOf<"group-ended">): Narration {
+function groupEnded({
+  pool,
+  pid,
+  workers,
+  end,
+  reason,
+  uptimeMs,
+}: EventOf<"group-ended">): Narration {
   const { say, rest } = AFTER_END[reason];
   const hint = reason === "crashed" || reason === "start-failed" ? advice(end) : "";
   return say(
-    `worker ${pid} of pool ${pool} ${ended(end)} after ${duration(uptimeMs)} ${rest}${hint}`,
+    `${workers > 1 ? "leader" : "worker"} ${pid} of pool ${pool} ${ended(end)} after ${duration(uptimeMs)} ${rest}${hint}`,
   );
 }
 

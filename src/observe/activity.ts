@@ -13,8 +13,8 @@ import {
 export type Activity =
   /** Waits for a connection, with none in hand. */
   | { readonly doing: "idle" }
-  /** Has a connection in hand; its socket's inode tells one connection from the next. */
-  | { readonly doing: "busy"; readonly connection: string }
+  /** Has a connection in hand. */
+  | { readonly doing: "busy"; readonly connection: Connection }
   /** Neither waits nor has a connection: it starts, or is between two requests. */
   | { readonly doing: "working" }
   /** SIGSTOP, or a debugger. */
@@ -23,16 +23,34 @@ export type Activity =
   | { readonly doing: "unknown" }
   | { readonly doing: "gone" };
 
+export interface Connection {
+  readonly fd: number;
+  /** Of its socket: tells one connection from the next. */
+  readonly inode: string;
+  /** The worker waits for its client to send something. */
+  readonly awaited: boolean;
+}
+
 interface SyscallNumbers {
   readonly accept: ReadonlySet<number>;
   /** select, poll, epoll_wait and their variants. */
   readonly wait: ReadonlySet<number>;
+  /** read, recvfrom, recvmsg. */
+  readonly read: ReadonlySet<number>;
 }
 
 /** From the kernel's unistd tables. */
 const SYSCALLS: Partial<Record<NodeJS.Architecture, SyscallNumbers>> = {
-  x64: { accept: new Set([43, 288]), wait: new Set([7, 23, 232, 270, 271, 281, 441]) },
-  arm64: { accept: new Set([202, 242]), wait: new Set([22, 72, 73, 441]) },
+  x64: {
+    accept: new Set([43, 288]),
+    wait: new Set([7, 23, 232, 270, 271, 281, 441]),
+    read: new Set([0, 45, 47]),
+  },
+  arm64: {
+    accept: new Set([202, 242]),
+    wait: new Set([22, 72, 73, 441]),
+    read: new Set([63, 207, 212]),
+  },
 };
 
 /** Looks at one worker that accepts on `address`. */
@@ -46,9 +64,12 @@ export function activityOf(pid: number, address: Address): Activity {
     if (call.fd === 0 && numbers.accept.has(call.number)) return { doing: "idle" };
     if (numbers.wait.has(call.number)) return waiting(pid, address);
   }
-  const connection = connectionOf(pid);
-  if (connection === null) return { doing: "unknown" };
-  return connection === undefined ? { doing: "working" } : { doing: "busy", connection };
+  const socket = firstSocket(pid);
+  if (socket === null) return { doing: "unknown" };
+  if (socket === undefined) return { doing: "working" };
+  const [fd, inode] = socket;
+  const reads = call !== null && call !== "running" && numbers?.read.has(call.number) === true;
+  return { doing: "busy", connection: { fd, inode, awaited: reads && call.fd === fd } };
 }
 
 /**
@@ -58,12 +79,10 @@ export function activityOf(pid: number, address: Address): Activity {
 function waiting(pid: number, address: Address): Activity {
   const sockets = socketsOf(pid);
   if (sockets === null) return { doing: "unknown" };
-  const listener = sockets.get(0);
   const accepted = new Set(acceptedInodes(address));
-  const connection = [...sockets.values()].find(
-    (inode) => inode !== listener && accepted.has(inode),
-  );
-  return connection === undefined ? { doing: "idle" } : { doing: "busy", connection };
+  const found = [...sockets].find(([fd, inode]) => fd > 2 && accepted.has(inode));
+  if (found === undefined) return { doing: "idle" };
+  return { doing: "busy", connection: { fd: found[0], inode: found[1], awaited: false } };
 }
 
 function acceptedInodes(address: Address): string[] {
@@ -78,20 +97,19 @@ function acceptedInodes(address: Address): string[] {
 }
 
 /**
- * The lowest-numbered socket behind 0, 1 and 2: what accept(2) returned, for programs that take one
- * connection at a time. undefined: there is none; null: cannot be seen.
+ * The lowest-numbered socket behind 0, 1 and 2, with its inode: what accept(2) returned, for programs
+ * that take one connection at a time. undefined: there is none; null: cannot be seen.
  */
-function connectionOf(pid: number): string | undefined | null {
+function firstSocket(pid: number): [fd: number, inode: string] | undefined | null {
   const sockets = socketsOf(pid);
   if (sockets === null) return null;
-  const first = [...sockets.keys()].filter((fd) => fd > 2).sort((a, b) => a - b)[0];
-  return first === undefined ? undefined : sockets.get(first);
+  return [...sockets].filter(([fd]) => fd > 2).sort(([a], [b]) => a - b)[0];
 }
 
 /** Whether a worker, stopped or not, has a connection in hand; null when that cannot be seen. */
 export function holdsConnection(pid: number): boolean | null {
-  const connection = connectionOf(pid);
-  return connection === null ? null : connection !== undefined;
+  const socket = firstSocket(pid);
+  return socket === null ? null : socket !== undefined;
 }
 
 /** Whether one of its sockets was accepted from the listener of this address. */

@@ -24,6 +24,9 @@ export interface GenerationContext {
 /** After so long without a loss, a pool that had been failing counts as well again. */
 const RECOVERED_MS = 10_000;
 
+/** So many workers in a row may have served their share without having been seen to. */
+const UNSEEN_MOST = 20;
+
 type Duty =
   /** Coming up; a loss fails the start. */
   | "starting"
@@ -38,6 +41,7 @@ export class Generation {
   private duty: Duty = "starting";
   private readonly groups = new Set<Group>();
   private backoff: Backoff = NO_BACKOFF;
+  private unseen = 0;
   /** What was lost and is not started again yet, with the orphans that the replacement will relieve. */
   private missing: { readonly size: number; readonly orphans: Group | null }[] = [];
   private cancelRefill: (() => void) | null = null;
@@ -110,6 +114,7 @@ export class Generation {
   /** From here on, what is lost is refilled. */
   takeDuty(): void {
     this.duty = "responsible";
+    this.refill();
   }
 
   /** Lets every worker finish what is in hand and leave. */
@@ -150,6 +155,10 @@ export class Generation {
   // ---------------------------------------------------------------- refilling
 
   private onLost(group: Group): void {
+    if (this.duty === "starting" && group.ended!.reason === "recycled") {
+      this.want(group.shape.size, null);
+      return;
+    }
     if (this.duty === "starting") {
       this.failed.reject(
         asFault(group.ended === null ? "a worker ended" : endText(group.ended.end)),
@@ -157,12 +166,16 @@ export class Generation {
     }
     if (this.duty !== "responsible") return;
     const orphans = group.state === "gone" ? null : group;
-    const { reason } = group.ended!;
     this.want(group.shape.size, orphans);
-    if (reason !== "recycled" && group.uptimeMs < PROVEN_MS) {
-      this.countFailure(endText(group.ended!.end), true);
-    }
+    if (this.endedTooSoon(group)) this.countFailure(endText(group.ended!.end), true);
     this.refill();
+  }
+
+  /** A recycled worker did not fail; but one after the other that nobody has ever seen serve did. */
+  private endedTooSoon(group: Group): boolean {
+    if (group.ended!.reason !== "recycled") return group.uptimeMs < PROVEN_MS;
+    this.unseen = group.wasReady === "inferred" ? this.unseen + 1 : 0;
+    return this.unseen > UNSEEN_MOST;
   }
 
   private want(size: number, orphans: Group | null): void {

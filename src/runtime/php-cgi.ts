@@ -2,6 +2,7 @@
 // lets a worker finish the request in hand (the reverse of a php-fpm worker, where QUIT does).
 
 import { Fault } from "../fault.ts";
+import { phpRequestOf } from "../observe/php-request.ts";
 import type { Preflight, Runtime } from "./runtime.ts";
 
 export const phpCgi: Runtime = {
@@ -22,6 +23,7 @@ export const phpCgi: Runtime = {
   stopSignal: "SIGTERM",
   stopSignalWhileBusy: "finishes-request",
   recyclesItself: true,
+  requestOf: phpRequestOf,
   preflight,
 };
 

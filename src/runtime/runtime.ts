@@ -27,6 +27,8 @@ export interface Runtime {
   readonly stopSignalWhileBusy: "finishes-request" | "ends-request";
   /** Whether the program exits by itself after `max_requests`. */
   readonly recyclesItself: boolean;
+  /** The request a worker is in, where the program keeps a record that can be read from outside. */
+  readonly requestOf?: (pid: number) => WorkerRequest | "none" | null;
   /**
    * Asks the program itself what would go wrong; `run` starts it with these arguments as the pool's
    * workers would be, but without the socket.
@@ -35,6 +37,13 @@ export interface Runtime {
     pool: PoolConfig,
     run: (args: string[]) => Promise<Captured>,
   ) => Promise<Preflight>;
+}
+
+/** As far as the program's own record tells. */
+export interface WorkerRequest {
+  readonly method: string;
+  readonly uri: string;
+  readonly script: string;
 }
 
 export interface Preflight {

@@ -45,13 +45,11 @@ async function inspect(
     ...checkFolders(pool),
     ...checkSocketOwner(pool),
   ];
-  const warnings = ignoredUser(pool);
-  if (errors.length > 0) return { errors, warnings };
+  if (errors.length > 0) return { errors, warnings: [] };
   try {
-    const said = await ask(pool, runtime, asked);
-    return { errors: said.errors, warnings: [...warnings, ...said.warnings] };
+    return await ask(pool, runtime, asked);
   } catch (error) {
-    return { errors: [asFault(error)], warnings };
+    return { errors: [asFault(error)], warnings: [] };
   }
 }
 
@@ -126,21 +124,6 @@ function checkSocketOwner(pool: PoolConfig): Fault[] {
   if (owner !== null && findUser(owner) === null) missing("user", owner);
   if (group !== null && findGroup(group) === null) missing("group", group);
   return faults;
-}
-
-function ignoredUser(pool: PoolConfig): Fault[] {
-  if (isRoot() || (pool.user === null && pool.group === null && pool.chroot === null)) return [];
-  const named = [pool.user && "user", pool.group && "group", pool.chroot && "chroot"].filter(
-    Boolean,
-  );
-  return [
-    new Fault(
-      `${named.join(", ")} ${named.length === 1 ? "is" : "are"} ignored, because fcgivisor does not run as root`,
-      {
-        where: `pool ${pool.name}`,
-      },
-    ),
-  ];
 }
 
 function unknownRuntime(pool: PoolConfig): Fault {

@@ -17,10 +17,11 @@ export interface EndSight {
 export function endReason({ end, state, wasReady, recycles }: EndSight): EndReason {
   if (state === "draining") return "drained";
   if (state === "terminating" || state === "killing") return wasReady ? "stopped" : "start-failed";
+  const well = end.how === "exited" && end.code === 0;
+  // Under load a worker may serve its share before it was ever seen to wait for a request.
+  if (well && recycles) return "recycled";
   if (!wasReady) return "start-failed";
-  // php-cgi exits 0 after max_requests, and 0 is what a polite stop by anybody else gives too.
-  if (end.how === "exited" && end.code === 0) return recycles ? "recycled" : "ended";
-  return "crashed";
+  return well ? "ended" : "crashed";
 }
 
 export function endText(end: ProcessEnd): string {

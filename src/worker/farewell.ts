@@ -2,14 +2,15 @@
 // decides). Runs until they are gone or the deadline has changed the group's state.
 
 import type { PoolConfig } from "../config/model.ts";
-import { activityOf, holdsConnection } from "../observe/activity.ts";
+import { type Activity, activityOf, holdsConnection } from "../observe/activity.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Address } from "../sys/address.ts";
 import { now, sleep } from "../sys/clock.ts";
+import { hangUp } from "../sys/pidfd.ts";
 import { type Signal, signal } from "../sys/process.ts";
 import { processStat } from "../sys/procfs.ts";
 import type { Members } from "./members.ts";
-import { courtesyFor } from "./politeness.ts";
+import { type Courtesy, courtesyFor } from "./politeness.ts";
 
 export interface Farewell {
   readonly pool: PoolConfig;
@@ -20,9 +21,12 @@ export interface Farewell {
   readonly goesOn: () => boolean;
 }
 
+/** What is remembered of one worker between two looks. */
 interface Memory {
   readonly firstConnection: string | null;
   signalledAt: number | null;
+  /** Since when it waits on this connection for its client. */
+  silence: { readonly inode: string; readonly since: number } | null;
 }
 
 const POLL_MS = 5;
@@ -47,25 +51,54 @@ function askWorker(
 ): void {
   const { pool, runtime, address } = farewell;
   const activity = activityOf(pid, address);
-  const known = memory.get(pid) ?? {
-    firstConnection: activity.doing === "busy" ? activity.connection : null,
-    signalledAt: null,
-  };
-  memory.set(pid, known);
+  const known = remember(memory, pid, activity);
+  const record = activity.doing === "busy" ? (runtime.requestOf?.(pid) ?? null) : null;
   const step = courtesyFor({
     activity,
+    request: record === null ? "unknown" : record === "none" ? "none" : "in-hand",
     // Who sets stop_signal says that the program understands it.
     whileBusy: pool.stopSignal === null ? runtime.stopSignalWhileBusy : "finishes-request",
     firstConnection: known.firstConnection,
     elapsedMs: now() - startedAt,
     signalledMs: known.signalledAt === null ? null : now() - known.signalledAt,
+    silentMs: known.silence === null ? null : now() - known.silence.since,
     patienceMs: Math.min(PATIENCE_MOST_MS, pool.drainTimeoutMs / 2),
   });
-  if (step === "wait") return;
   const name = (pool.stopSignal as Signal | null) ?? runtime.stopSignal;
-  const sent = step === "freeze-and-look" ? signalIfIdle(pid, name) : signal(pid, name);
-  if (step === "wake-and-signal") signal(pid, "SIGCONT");
-  if (sent) known.signalledAt = now();
+  if (act(step, pid, activity, name)) known.signalledAt = now();
+}
+
+function remember(memory: Map<number, Memory>, pid: number, activity: Activity): Memory {
+  const connection = activity.doing === "busy" ? activity.connection : null;
+  let known = memory.get(pid);
+  if (known === undefined) {
+    known = { firstConnection: connection?.inode ?? null, signalledAt: null, silence: null };
+    memory.set(pid, known);
+  }
+  if (connection === null || !connection.awaited) known.silence = null;
+  else if (known.silence?.inode !== connection.inode)
+    known.silence = { inode: connection.inode, since: now() };
+  return known;
+}
+
+/** Does it; whether the worker has been sent the signal. */
+function act(step: Courtesy, pid: number, activity: Activity, name: Signal): boolean {
+  switch (step) {
+    case "wait":
+      return false;
+    case "signal":
+      return signal(pid, name);
+    case "freeze-and-look":
+      return signalIfIdle(pid, name);
+    case "wake-and-signal": {
+      const sent = signal(pid, name);
+      signal(pid, "SIGCONT");
+      return sent;
+    }
+    case "hang-up":
+      if (activity.doing === "busy") hangUp(pid, activity.connection.fd);
+      return false;
+  }
 }
 
 /**

@@ -58,7 +58,7 @@ export class Group {
   readonly gone: Promise<void>;
 
   private current: GroupState = "starting";
-  private readyAt: number | null = null;
+  private readiness: "seen" | "inferred" | null = null;
   private drainSince: number | null = null;
   private deadline: number | null = null;
   private leaderEnd: GroupEnd | null = null;
@@ -94,8 +94,12 @@ export class Group {
   get uptimeMs(): number {
     return now() - this.startedAt;
   }
-  get wasReady(): boolean {
-    return this.readyAt !== null;
+  /**
+   * Whether it reached accept(2): seen to, or inferred from an end that comes only after serving;
+   * null = not yet.
+   */
+  get wasReady(): "seen" | "inferred" | null {
+    return this.readiness;
   }
   /** How the spawned process ended; null while it lives. */
   get ended(): GroupEnd | null {
@@ -208,7 +212,7 @@ export class Group {
   }
 
   private onReady(): void {
-    this.readyAt = now();
+    this.readiness = this.leaderEnd === null ? "seen" : "inferred";
     const { pool, emit } = this.context;
     emit({ type: "group-ready", pool: pool.name, pid: this.leader.pid, ms: this.uptimeMs });
     this.settle.ready();
@@ -251,18 +255,27 @@ export class Group {
     const { pool, runtime, emit } = this.context;
     const state = this.current;
     const recycles = runtime.recyclesItself && pool.maxRequests > 0;
-    const reason = endReason({ end, state, wasReady: this.wasReady, recycles });
+    const reason = endReason({ end, state, wasReady: this.wasReady !== null, recycles });
     this.leaderEnd = { end, reason };
     this.channel.drain();
+    if (reason === "recycled") this.dispatch("ready");
     const { pid } = this.leader;
-    emit({ type: "group-ended", pool: pool.name, pid, end, reason, uptimeMs: this.uptimeMs });
+    emit({
+      type: "group-ended",
+      pool: pool.name,
+      pid,
+      workers: this.shape.size,
+      end,
+      reason,
+      uptimeMs: this.uptimeMs,
+    });
     const left = this.members.workers(true).map((worker) => worker.pid);
     if (left.length > 0 && state === "serving") {
       emit({ type: "orphans-left", pool: pool.name, leader: pid, pids: left });
     }
     this.dispatch(left.length > 0 ? "leader-ended" : "all-ended");
     void this.watchEnd();
-    if (state === "serving") this.context.onLost(this);
+    if (state === "serving" || reason === "recycled") this.context.onLost(this);
   }
 
   /** The end of a leader is told by its spawn; its orphans are ours to watch. */

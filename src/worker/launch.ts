@@ -3,6 +3,7 @@
 // lookup of users and programs.
 
 import type { PoolConfig } from "../config/model.ts";
+import { referencedName } from "../config/special-values.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { SpawnSpec } from "../sys/process.ts";
 import { isOwnVariable, selfCommand } from "../sys/self.ts";
@@ -49,10 +50,10 @@ function workerEnvironment(pool: PoolConfig, runtime: Runtime): Record<string, s
     : Object.entries(process.env).filter(
         ([name, value]) => value !== undefined && !isOwnVariable(name),
       );
-  const own = [...pool.env].map(([name, value]) => [
-    name,
-    value.startsWith("$") ? (process.env[value.slice(1)] ?? "") : value,
-  ]);
+  const own = [...pool.env].map(([name, value]) => {
+    const reference = referencedName(value);
+    return [name, reference === null ? value : (process.env[reference] ?? "")];
+  });
   const env = { ...userVariables(pool), ...Object.fromEntries([...inherited, ...own]) };
   for (const name of runtime.forbiddenEnv) delete env[name];
   return env;

@@ -1,22 +1,33 @@
 // How a worker is asked to leave without hurting the request it has in hand. Pure: what is seen of
 // it goes in, what to do comes out. A worker whose stop signal finishes the request could be
 // signalled at once, but the signal cuts its sleep() and select() short; so a busy one is left alone
-// until it is idle, or has begun another request.
+// until it is idle, is between two requests, or has begun another one.
 
-import type { Activity } from "../observe/activity.ts";
+import type { Activity, Connection } from "../observe/activity.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 
-export type Courtesy = "wait" | "signal" | "freeze-and-look" | "wake-and-signal";
+export type Courtesy =
+  | "wait"
+  | "signal"
+  /** Stop it, make sure that it has no connection, signal it, let it go on. */
+  | "freeze-and-look"
+  | "wake-and-signal"
+  /** Close its connection, on which its client keeps silent. */
+  | "hang-up";
 
 export interface DrainSight {
   readonly activity: Activity;
+  /** What the program's own record says; "unknown" where it keeps none that can be read. */
+  readonly request: "in-hand" | "none" | "unknown";
   readonly whileBusy: Runtime["stopSignalWhileBusy"];
-  /** The connection it had when the drain began; null = none. */
+  /** Inode of the connection it had when the drain began; null = none. */
   readonly firstConnection: string | null;
   /** Since the drain began. */
   readonly elapsedMs: number;
   /** Since it was last signalled; null = not yet. */
   readonly signalledMs: number | null;
+  /** For how long it has been seen to wait for a silent client; null = it does not. */
+  readonly silentMs: number | null;
   /** How long a busy worker that may be signalled is left alone. */
   readonly patienceMs: number;
 }
@@ -25,34 +36,46 @@ export interface DrainSight {
 const RESEND_MS = 100;
 /** How long a worker that cannot be seen is given, when a signal would end its request. */
 const BLIND_GRACE_MS = 2000;
+/** An idle keep-alive connection is closed after so much silence: sooner where the record says that no request is in hand. */
+const SILENCE_MS = { certain: 1000, guessed: 2000 } as const;
 
 /** What to do with one worker of a draining group now. */
 export function courtesyFor(sight: DrainSight): Courtesy {
-  const { activity, whileBusy, signalledMs } = sight;
-  if (activity.doing === "gone") return "wait";
-  const finishes = whileBusy === "finishes-request";
-  if (signalledMs !== null) {
-    return activity.doing === "idle" && signalledMs >= RESEND_MS ? idleStep(finishes) : "wait";
-  }
+  const { activity, signalledMs } = sight;
+  const finishes = sight.whileBusy === "finishes-request";
   switch (activity.doing) {
+    case "gone":
+      return "wait";
     case "idle":
-      return idleStep(finishes);
-    case "working":
-      return finishes ? "signal" : "wait";
-    case "stopped":
-      return finishes ? "wake-and-signal" : "wait";
-    case "unknown":
-      return finishes || sight.elapsedMs >= BLIND_GRACE_MS ? "signal" : "wait";
+      if (signalledMs !== null && signalledMs < RESEND_MS) return "wait";
+      // Between the look and the signal an idle worker may get a request; frozen, it cannot.
+      return finishes ? "signal" : "freeze-and-look";
     case "busy":
-      return finishes && busyLongEnough(sight, activity.connection) ? "signal" : "wait";
+      return forBusy(sight, activity.connection, finishes);
+    case "working":
+      return finishes && signalledMs === null ? "signal" : "wait";
+    case "stopped":
+      return finishes && signalledMs === null ? "wake-and-signal" : "wait";
+    case "unknown":
+      if (signalledMs !== null) return "wait";
+      return finishes || sight.elapsedMs >= BLIND_GRACE_MS ? "signal" : "wait";
   }
 }
 
-/** Between the look and the signal an idle worker may get a request; frozen, it cannot. */
-function idleStep(finishes: boolean): Courtesy {
-  return finishes ? "signal" : "freeze-and-look";
+function forBusy(sight: DrainSight, connection: Connection, finishes: boolean): Courtesy {
+  if (finishes && sight.signalledMs === null && mayBeSignalled(sight, connection)) return "signal";
+  if (sight.silentMs === null || sight.request === "in-hand") return "wait";
+  // First the signal, where it is polite: a worker that has it closes the connection after the next request by itself.
+  if (finishes && sight.signalledMs === null) return "wait";
+  return sight.silentMs >= SILENCE_MS[sight.request === "none" ? "certain" : "guessed"]
+    ? "hang-up"
+    : "wait";
 }
 
-function busyLongEnough(sight: DrainSight, connection: string): boolean {
-  return connection !== sight.firstConnection || sight.elapsedMs >= sight.patienceMs;
+function mayBeSignalled(sight: DrainSight, connection: Connection): boolean {
+  return (
+    sight.request === "none" ||
+    connection.inode !== sight.firstConnection ||
+    sight.elapsedMs >= sight.patienceMs
+  );
 }

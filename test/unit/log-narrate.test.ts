@@ -7,7 +7,7 @@ const killed = (signal: string): ProcessEnd => ({ how: "signaled", signal });
 const exited = (code: number): ProcessEnd => ({ how: "exited", code });
 
 function groupEnded(end: ProcessEnd, reason: EndReason): Event {
-  return { type: "group-ended", pool: "www", pid: 123, end, reason, uptimeMs: 2345 };
+  return { type: "group-ended", pool: "www", pid: 123, workers: 1, end, reason, uptimeMs: 2345 };
 }
 
 test.each([

@@ -1,0 +1,44 @@
+// The request a php-cgi worker is in, out of PHP's own record of it: the exported variable
+// sapi_globals, whose first fields are the same in every 64 bit PHP that is not thread-safe (SAPI.h:
+// server_context, then request_info). Nothing is asked of the worker.
+
+import { loadAddress, type ProcessMemory, withMemory } from "../sys/memory.ts";
+import { symbolOffset } from "./elf.ts";
+
+export interface PhpRequest {
+  readonly method: string;
+  readonly uri: string;
+  readonly script: string;
+}
+
+const FIELDS = { context: 0, method: 8, script: 40, uri: 48 } as const;
+const RECORD_BYTES = 56;
+const TEXT_BYTES = 512;
+
+/** The request in hand; "none" between requests; null when PHP's record cannot be read. */
+export function phpRequestOf(pid: number): PhpRequest | "none" | null {
+  const offset = symbolOffset(`/proc/${pid}/exe`, "sapi_globals");
+  if (offset === null) return null;
+  const base = loadAddress(pid);
+  if (base === null) return null;
+  return withMemory(pid, (memory) => {
+    const bytes = memory.read(base + offset, RECORD_BYTES);
+    if (bytes === null) return null;
+    const record = new DataView(bytes.buffer);
+    if (record.getBigUint64(FIELDS.context, true) === 0n) return "none";
+    const text = (field: number) => textAt(memory, Number(record.getBigUint64(field, true)));
+    return { method: text(FIELDS.method), uri: text(FIELDS.uri), script: text(FIELDS.script) };
+  });
+}
+
+function textAt(memory: ProcessMemory, address: number): string {
+  if (address === 0) return "";
+  // A page may end within the longest text that is looked for.
+  for (let length = TEXT_BYTES; length >= 16; length /= 2) {
+    const bytes = memory.read(address, length);
+    if (bytes === null) continue;
+    const end = bytes.indexOf(0);
+    return new TextDecoder().decode(bytes.subarray(0, end < 0 ? length : end));
+  }
+  return "";
+}

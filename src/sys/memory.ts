@@ -1,0 +1,46 @@
+// Reading another process's memory through /proc (proc(5)): needs the same user, or root.
+
+import { closeSync, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
+
+/** Where the program's own file is mapped from its first byte; null when that cannot be seen. */
+export function loadAddress(pid: number): number | null {
+  try {
+    const program = readlinkSync(`/proc/${pid}/exe`);
+    const maps = readFileSync(`/proc/${pid}/maps`, "latin1").split("\n");
+    const first = maps.find((line) => / 0+ \S+ \d+ +/.test(line) && line.endsWith(program));
+    return first === undefined ? null : Number.parseInt(first, 16);
+  } catch {
+    // Gone, or no right to look.
+    return null;
+  }
+}
+
+export interface ProcessMemory {
+  /** Exactly so many bytes, or null when they are not mapped. */
+  read(address: number, length: number): Uint8Array | null;
+}
+
+/** Hands the memory of a process to `look`; null when it may not be read. */
+export function withMemory<T>(pid: number, look: (memory: ProcessMemory) => T): T | null {
+  let fd: number;
+  try {
+    fd = openSync(`/proc/${pid}/mem`, "r");
+  } catch {
+    return null;
+  }
+  try {
+    return look({
+      read(address, length) {
+        const bytes = new Uint8Array(length);
+        try {
+          return readSync(fd, bytes, 0, length, address) === length ? bytes : null;
+        } catch {
+          // EIO: nothing is mapped there.
+          return null;
+        }
+      },
+    });
+  } finally {
+    closeSync(fd);
+  }
+}
