@@ -18,13 +18,17 @@ export default defineCommand({
       valueHint: "pool...",
       description: "only these pools",
     },
-    "no-wait": { type: "boolean", description: "return when the new workers serve" },
+    wait: {
+      type: "boolean",
+      default: true,
+      negativeDescription: "return when the new workers serve",
+    },
     "dry-run": { type: "boolean", description: "print what would be done, and touch nothing" },
   },
   run: ({ args }) =>
     operate("reload", args, {
       pools: args._,
-      wait: args["no-wait"] !== true,
+      wait: args.wait,
       dry_run: args["dry-run"] === true,
     }),
 });

@@ -164,9 +164,10 @@ export function usageText(name: string, command: Command): string {
     .map(([key, def]) => {
       const short = "alias" in def ? [def.alias ?? []].flat().filter((a) => a.length === 1) : [];
       const value = takesValue(def) ? ` ${(def.valueHint ?? key).toUpperCase()}` : "";
+      const off = "negativeDescription" in def ? def.negativeDescription : undefined;
       return [
-        `${short.map((a) => `-${a}, `).join("")}--${key}${value}`,
-        def.description ?? "",
+        `${short.map((a) => `-${a}, `).join("")}--${off === undefined ? "" : "no-"}${key}${value}`,
+        off ?? def.description ?? "",
       ] as const;
     });
   const width = Math.max(0, ...rows.map(([left]) => left.length));

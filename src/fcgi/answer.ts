@@ -23,7 +23,7 @@ const STDERR_MAX = 4 * 1024 * 1024;
 
 /** Reads the answer to the request with this id; `limit` is in bytes of stdout. */
 export function createAnswerReader(requestId: number, limit: number): AnswerReader {
-  const decode = createDecoder();
+  const decoder = createDecoder();
   const stdout = createPile();
   const stderr = createPile();
 
@@ -40,7 +40,7 @@ export function createAnswerReader(requestId: number, limit: number): AnswerRead
 
   return {
     feed(chunk) {
-      for (const record of decode(chunk)) {
+      for (const record of decoder.feed(chunk)) {
         if (record.requestId !== requestId) continue;
         const answer = take(record.type, record.content);
         if (answer) return answer;

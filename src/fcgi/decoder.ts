@@ -3,31 +3,40 @@
 
 import { CONTENT_MAX, type FcgiRecord, HEADER_BYTES, malformed } from "./record.ts";
 
-/** Takes the next chunk, returns the records that it completes. Contents are copies. */
-export type RecordDecoder = (chunk: Uint8Array) => FcgiRecord[];
+export interface RecordDecoder {
+  /**
+   * Takes the next chunk, returns the records that it completes; contents are copies. Throws a Fault
+   * as soon as a header's version is not 1: the peer does not speak FastCGI.
+   */
+  feed(chunk: Uint8Array): FcgiRecord[];
+  /** Whether a record has begun and is not complete. */
+  midway(): boolean;
+}
 
 const PADDING_MAX = 255;
 
-/** Throws a Fault as soon as a header's version is not 1: the peer does not speak FastCGI. */
 export function createDecoder(): RecordDecoder {
   const pending = new Uint8Array(HEADER_BYTES + CONTENT_MAX + PADDING_MAX);
   let held = 0;
-  return (chunk) => {
-    const records: FcgiRecord[] = [];
-    let at = 0;
-    while (at < chunk.length) {
-      const wanted = held < HEADER_BYTES ? HEADER_BYTES : recordBytes(pending);
-      const part = chunk.subarray(at, at + wanted - held);
-      pending.set(part, held);
-      at += part.length;
-      held += part.length;
-      if (pending[0] !== 1) throw malformed(opening(pending.subarray(0, held)));
-      if (held >= HEADER_BYTES && held === recordBytes(pending)) {
-        records.push(recordIn(pending));
-        held = 0;
+  return {
+    midway: () => held > 0,
+    feed(chunk) {
+      const records: FcgiRecord[] = [];
+      let at = 0;
+      while (at < chunk.length) {
+        const wanted = held < HEADER_BYTES ? HEADER_BYTES : recordBytes(pending);
+        const part = chunk.subarray(at, at + wanted - held);
+        pending.set(part, held);
+        at += part.length;
+        held += part.length;
+        if (pending[0] !== 1) throw malformed(opening(pending.subarray(0, held)));
+        if (held >= HEADER_BYTES && held === recordBytes(pending)) {
+          records.push(recordIn(pending));
+          held = 0;
+        }
       }
-    }
-    return records;
+      return records;
+    },
   };
 }
 

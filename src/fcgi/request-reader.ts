@@ -29,7 +29,7 @@ export type Incoming =
 export interface RequestReader {
   /** Takes the next chunk; returns what it completes. Throws a Fault when it is not FastCGI. */
   feed(chunk: Uint8Array): Incoming[];
-  /** Whether a request has begun and is not complete. */
+  /** Whether a request has begun, were it with half a header, and is not complete. */
   inRequest(): boolean;
 }
 
@@ -48,7 +48,7 @@ interface Open {
 }
 
 export function createRequestReader(): RequestReader {
-  const decode = createDecoder();
+  const decoder = createDecoder();
   let open: Open | null = null;
 
   function take(record: FcgiRecord): Incoming | null {
@@ -84,10 +84,11 @@ export function createRequestReader(): RequestReader {
 
   return {
     feed: (chunk) =>
-      decode(chunk)
+      decoder
+        .feed(chunk)
         .map(take)
         .filter((incoming) => incoming !== null),
-    inRequest: () => open !== null,
+    inRequest: () => open !== null || decoder.midway(),
   };
 }
 

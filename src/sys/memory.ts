@@ -5,7 +5,7 @@ import { closeSync, openSync, readFileSync, readlinkSync, readSync } from "node:
 /** Where the program's own file is mapped from its first byte; null when that cannot be seen. */
 export function loadAddress(pid: number): number | null {
   try {
-    const program = readlinkSync(`/proc/${pid}/exe`);
+    const program = readlinkSync(programFile(pid));
     const maps = readFileSync(`/proc/${pid}/maps`, "latin1").split("\n");
     const first = maps.find((line) => / 0+ \S+ \d+ +/.test(line) && line.endsWith(program));
     return first === undefined ? null : Number.parseInt(first, 16);
@@ -13,6 +13,11 @@ export function loadAddress(pid: number): number | null {
     // Gone, or no right to look.
     return null;
   }
+}
+
+/** A path to the program that a process runs, also when its file is gone. */
+export function programFile(pid: number): string {
+  return `/proc/${pid}/exe`;
 }
 
 export interface ProcessMemory {
