@@ -34,9 +34,9 @@ function bytesOf(length: number): Uint8Array {
 }
 
 function decodeCut(bytes: Uint8Array, cuts: readonly number[]): FcgiRecord[] {
-  const decode = createDecoder();
+  const decoder = createDecoder();
   const edges = [0, ...cuts, bytes.length];
-  return edges.slice(1).flatMap((edge, i) => decode(bytes.subarray(edges[i]!, edge)));
+  return edges.slice(1).flatMap((edge, i) => decoder.feed(bytes.subarray(edges[i]!, edge)));
 }
 
 describe("encoding", () => {
@@ -62,7 +62,9 @@ describe("encoding", () => {
   test("a stream is split at 65535 bytes, and an empty one has no record", () => {
     const sizes = (n: number) =>
       [...encodeStream(RECORD.stdin, 1, bytesOf(n))].flatMap((r) =>
-        createDecoder()(r).map((record) => record.content.length),
+        createDecoder()
+          .feed(r)
+          .map((record) => record.content.length),
       );
     expect(sizes(0)).toEqual([]);
     expect(sizes(65535)).toEqual([65535]);
@@ -141,15 +143,15 @@ describe("decoding", () => {
 
   test("records do not share memory with the chunk they came in", () => {
     const chunk = encodeRecord(6, 1, Uint8Array.of(1, 2, 3));
-    const [record] = createDecoder()(chunk);
+    const [record] = createDecoder().feed(chunk);
     chunk.fill(0);
     expect([...record!.content]).toEqual([1, 2, 3]);
   });
 
   test("another version is refused at its first byte, telling what came", () => {
-    expect(() => createDecoder()(Buffer.from("HTTP/1.1 400 Bad Request"))).toThrow(
+    expect(() => createDecoder().feed(Buffer.from("HTTP/1.1 400 Bad Request"))).toThrow(
       'does not speak FastCGI: it sent "HTTP/1.1"',
     );
-    expect(() => createDecoder()(Uint8Array.of(2))).toThrow("does not speak FastCGI");
+    expect(() => createDecoder().feed(Uint8Array.of(2))).toThrow("does not speak FastCGI");
   });
 });
