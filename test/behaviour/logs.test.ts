@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statfsSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -225,14 +226,15 @@ behaviour(
     const disk = await smallDisk(scene);
     const file = `${disk}/main.log`;
     const supervisor = await scene.start({ log: { file }, pools: { www: phpPool(spot) } });
-    writeFileSync(`${disk}/ballast`, Buffer.alloc(64 * 1024));
+    writeFileSync(`${disk}/ballast`, Buffer.alloc(1_500_000));
     await eventually(async () => {
       await bodyOf(spot, { script, query: "tag=fill&lines=200&size=500", timeout: 3_000 });
-      return statSync(file).size > 150_000;
+      return statSync(file).size > 400_000;
     });
     for (let i = 0; i < 10; i++) {
       await bodyOf(spot, { script, query: "tag=lost&lines=100&size=500", timeout: 3_000 });
     }
+    await eventually(() => statfsSync(disk).bavail === 0, { what: "the disk is full" });
     expect(await supervisor.control("status")).toMatchObject({ code: 0 });
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
     rmSync(`${disk}/ballast`);
@@ -259,11 +261,11 @@ function tail(text: string): string {
     .join("\n");
 }
 
-/** A tmpfs of 256 kB in the scene's folder, unmounted at the end. */
+/** A tmpfs of 2 MB in the scene's folder, unmounted at the end. */
 async function smallDisk(scene: Scene): Promise<string> {
   const disk = scene.path("disk");
   mkdirSync(disk);
-  const mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk];
+  const mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk];
   expect(await scene.command(mount)).toMatchObject({ code: 0 });
   scene.atEnd(async () => {
     await scene.command(["umount", "-l", disk]);

@@ -143,15 +143,19 @@ async function play(story: (scene: Scene) => Promise<void>): Promise<void> {
     await story(stage.scene);
   } catch (error) {
     problems.push(error);
+    printLogs(stage);
   }
   problems.push(...(await tearDown(stage)));
   if (problems.length === 0) return;
-  for (const log of stage.logs) {
-    const text = log();
-    if (text !== "") console.error(`--- what the supervisor said:\n${text.slice(-8_000)}`);
-  }
   for (const problem of problems.slice(1)) console.error(`--- and: ${problem}`);
   throw problems[0];
+}
+
+function printLogs(stage: Stage): void {
+  const texts = new Set(stage.logs.map((log) => log()));
+  for (const text of texts) {
+    if (text !== "") console.error(`--- what the supervisor said:\n${text.slice(-8_000)}`);
+  }
 }
 
 interface Stage {
@@ -187,7 +191,8 @@ async function tearDown(stage: Stage): Promise<unknown[]> {
   );
   for (const pid of leftoverPids(dir, stage.ports))
     await attempt(() => process.kill(pid, "SIGKILL"));
-  rmSync(dir, { recursive: true, force: true });
+  if (problems.length > 0) printLogs(stage);
+  await attempt(() => rmSync(dir, { recursive: true, force: true }));
   return problems;
 }
 
