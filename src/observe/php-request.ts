@@ -25,7 +25,9 @@ export function phpRequestOf(pid: number): PhpRequest | "none" | null {
     const bytes = memory.read(base + offset, RECORD_BYTES);
     if (bytes === null) return null;
     const record = new DataView(bytes.buffer);
-    if (record.getBigUint64(FIELDS.context, true) === 0n) return "none";
+    const isNull = (field: number) => record.getBigUint64(field, true) === 0n;
+    // On a connection that is kept open the context outlives the request; the script does not.
+    if (isNull(FIELDS.context) || isNull(FIELDS.script)) return "none";
     const text = (field: number) => textAt(memory, Number(record.getBigUint64(field, true)));
     return { method: text(FIELDS.method), uri: text(FIELDS.uri), script: text(FIELDS.script) };
   });
