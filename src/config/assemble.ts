@@ -46,13 +46,15 @@ export function poolOf(name: string, where: Where, v: PoolValues): PoolConfig {
     logOutput: v.log_output,
     php: { ini: v["php.ini"], defines: v["php.defines"] },
     health: healthOf(v),
+    reload: { maxExtra: v["reload.max_extra"] },
     place: typeof where === "string" ? null : { file: where.file, line: where.line ?? 1 },
   };
 }
 
 function healthOf(v: PoolValues): HealthConfig | null {
-  const { "health.script": script, "health.status": status, "health.timeout": timeoutMs } = v;
-  // Only the script has no default: without one nothing is asked for.
-  if (script === null || status === null || timeoutMs === null) return null;
-  return { script, expect: v["health.expect"], status, timeoutMs };
+  const { "health.script": script, "health.path": path } = v;
+  const { "health.status": status, "health.timeout": timeoutMs } = v;
+  // Only script and path have no default: without either nothing is asked for.
+  if ((script === null && path === null) || status === null || timeoutMs === null) return null;
+  return { script, path, expect: v["health.expect"], status, timeoutMs };
 }

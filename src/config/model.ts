@@ -57,13 +57,21 @@ export interface ListenConfig {
 }
 
 export interface HealthConfig {
-  /** Absolute path, sent as SCRIPT_FILENAME. */
-  readonly script: string;
+  /** Absolute path, sent as SCRIPT_FILENAME; null = what `path` leads to below chdir. */
+  readonly script: string | null;
+  /** URL path with query; null = "/" and the script's name. */
+  readonly path: string | null;
   /** Text that the body must contain; null = status alone decides. */
   readonly expect: string | null;
   readonly status: number;
   readonly timeoutMs: number;
 }
+
+/** How many workers more than configured may exist while a pool reloads. */
+export type ExtraWorkers =
+  | { readonly kind: "count"; readonly value: number }
+  /** Of the pool's workers. */
+  | { readonly kind: "percent"; readonly value: number };
 
 export interface PoolConfig {
   readonly name: string;
@@ -109,6 +117,7 @@ export interface PoolConfig {
     readonly defines: ReadonlyMap<string, string>;
   };
   readonly health: HealthConfig | null;
+  readonly reload: { readonly maxExtra: ExtraWorkers };
   /** Where the pool stands in its file, for messages. */
   readonly place: { readonly file: string; readonly line: number } | null;
 }

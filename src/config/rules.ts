@@ -136,7 +136,7 @@ function checkHealth(pool: ReadPool, problems: Problems): void {
   const given = ["expect", "status", "timeout"].find((name) => pool.given(`health.${name}`));
   if (given === undefined) return;
   problems.error(
-    `pool ${pool.config.name}: health.${given} without health.script`,
+    `pool ${pool.config.name}: health.${given} without health.script or health.path`,
     pool.place(`health.${given}`),
     'name the script to ask for: health = { script = "/srv/www/ping.php" }',
   );

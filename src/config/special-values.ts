@@ -1,6 +1,7 @@
 // Values with a meaning outside the file: addresses, client lists, signals, environments.
 
 import { resolve } from "node:path";
+import type { ExtraWorkers } from "./model.ts";
 import { addressText, ipv4Bytes, ipv6Bytes, parseAddress, type Address } from "../sys/address.ts";
 import { plainString, quote, strings, unexpected, type Parsed, type ValueType } from "./values.ts";
 
@@ -114,3 +115,23 @@ export const defines = pairs("php.ini settings and their values", (name) =>
 export function referencedName(value: string): string | null {
   return /^\$[A-Za-z_][A-Za-z0-9_]*$/.test(value) ? value.slice(1) : null;
 }
+
+/** A number of workers, or percent of a pool's. */
+export const extraWorkers: ValueType<ExtraWorkers> = {
+  expected: 'a number of workers (2) or percent of them ("25%")',
+  legacy: "text",
+  parse(raw) {
+    if (typeof raw === "number" && Number.isInteger(raw) && raw >= 1)
+      return { ok: { kind: "count", value: raw } };
+    const percent = typeof raw === "string" ? /^([0-9]{1,4})%$/.exec(raw) : null;
+    const value = Number(percent?.[1]);
+    if (percent !== null && value >= 1) return { ok: { kind: "percent", value } };
+    if (typeof raw === "number" || percent !== null)
+      return {
+        problem: "expected at least 1",
+        hint: "new workers must come up before old ones go",
+      };
+    return unexpected(this.expected, raw);
+  },
+  print: ({ kind, value }) => (kind === "count" ? String(value) : quote(`${value}%`)),
+};

@@ -27,7 +27,7 @@ type Table = Readonly<Record<string, unknown>>;
 
 const TABLES = ["supervisor", "admin", "log", "pools"];
 /** Settings of a pool that are tables of further settings. */
-const NESTED = ["listen", "php", "health"];
+const NESTED = ["listen", "php", "health", "reload"];
 
 /** Throws a Fault when the text is no TOML; what is wrong with its content goes to `problems`. */
 export function readToml(file: string, bytes: Uint8Array, problems: Problems): TomlFile {

@@ -141,6 +141,20 @@ export const mode: ValueType<number> = {
 };
 
 /** A path, made absolute. */
+export const urlPath: ValueType<string> = {
+  expected: 'the path of a URL ("/ping")',
+  legacy: "text",
+  parse(raw) {
+    const parsed = plainString(this.expected, raw);
+    if ("problem" in parsed || parsed.ok.startsWith("/")) return parsed;
+    return {
+      problem: `${quote(parsed.ok)} does not begin with a slash`,
+      hint: `write ${quote(`/${parsed.ok}`)}`,
+    };
+  },
+  print: quote,
+};
+
 export const path: ValueType<string> = {
   expected: "a path",
   legacy: "path",

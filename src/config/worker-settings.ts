@@ -2,9 +2,9 @@
 // own settings, and how its health is asked for.
 
 import { duration, sizeLimit } from "./durations.ts";
-import type { PoolConfig } from "./model.ts";
+import type { ExtraWorkers, PoolConfig } from "./model.ts";
 import type { Setting } from "./setting.ts";
-import { clients, defines, environment } from "./special-values.ts";
+import { clients, defines, environment, extraWorkers } from "./special-values.ts";
 import * as v from "./values.ts";
 
 const pool = <V>(row: Setting<PoolConfig, V>) => row;
@@ -130,6 +130,13 @@ export const WORKER_SETTINGS = {
     example: '"/srv/www/ping.php"',
     get: (from) => from.health?.script ?? null,
   }),
+  "health.path": pool<string | null>({
+    type: v.urlPath,
+    default: null,
+    doc: 'URL path that new workers are asked for; "/" and the script\'s name unless set.',
+    example: '"/ping"',
+    get: (from) => from.health?.path ?? null,
+  }),
   "health.expect": pool<string | null>({
     type: v.text,
     default: null,
@@ -150,5 +157,12 @@ export const WORKER_SETTINGS = {
     doc: "The answer must come within this.",
     example: '"5s"',
     get: (from) => from.health?.timeoutMs ?? null,
+  }),
+  "reload.max_extra": pool<ExtraWorkers>({
+    type: extraWorkers,
+    default: { kind: "percent", value: 100 },
+    doc: "How many workers more than configured a reload may start at once: a count, or percent of the pool's workers. Below 100% the pool rolls through in steps, a group at least.",
+    example: '"25%"',
+    get: (from) => from.reload.maxExtra,
   }),
 };

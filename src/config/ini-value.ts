@@ -1,0 +1,120 @@
+// Reads one value as PHP's INI scanner does, which is no plain text: quotes, `${NAME}`, words such as
+// on and none, constants, arithmetic, comments with `;`. Tried against php-fpm 8.2 case by case; what
+// php-fpm cuts or turns into something else without a word is refused here.
+
+import type { Environment } from "./default-places.ts";
+import { constantText, expressionText, OPERATORS } from "./ini-expression.ts";
+import { quote, type Parsed } from "./values.ts";
+
+interface Scan {
+  readonly text: string;
+  readonly env: Environment;
+  at: number;
+  value: string;
+  /** Whether anything stood in quotes or came from a variable: then no word is special. */
+  plain: boolean;
+}
+
+const WORDS = new Map([
+  ["on", "1"],
+  ["yes", "1"],
+  ["true", "1"],
+  ["off", ""],
+  ["no", ""],
+  ["false", ""],
+  ["none", ""],
+  ["null", ""],
+]);
+
+/** The text that the value stands for. `text` is all that follows the equals sign. */
+export function iniValue(text: string, env: Environment): Parsed<string> {
+  const scan: Scan = { text: text.trim(), env, at: 0, value: "", plain: true };
+  while (scan.at < scan.text.length && scan.text[scan.at] !== ";") {
+    const problem = step(scan);
+    if (problem !== null) return problem;
+  }
+  return scan.plain ? meaning(scan.value.trim()) : { ok: scan.value };
+}
+
+type Problem = { readonly problem: string; readonly hint: string };
+
+function step(scan: Scan): Problem | null {
+  const rest = scan.text.slice(scan.at);
+  const start = rest[0]!;
+  if (start === '"') return quoted(scan, rest);
+  if (start === "'") return literal(scan, rest);
+  if (rest.startsWith("${")) return variable(scan, rest);
+  if (start === "=") {
+    return {
+      problem: "an equals sign cannot stand in a value without quotes",
+      hint: `write ${quote(scan.text)}`,
+    };
+  }
+  scan.value += start;
+  scan.at++;
+  return null;
+}
+
+function quoted(scan: Scan, rest: string): Problem | null {
+  const found = /^"((?:[^"\\]|\\[\s\S])*)"[ \t]*/.exec(rest);
+  if (found === null) return unclosed('"');
+  const inner = found[1]!.replaceAll(/\\(["'\\])|\$\{([^}]*)\}/g, (_, escaped, name) =>
+    escaped === undefined ? (scan.env[name] ?? "") : escaped,
+  );
+  // Blanks around double quotes are dropped, as PHP does.
+  scan.value = scan.value.trimEnd() + inner;
+  return advance(scan, found[0]);
+}
+
+function literal(scan: Scan, rest: string): Problem | null {
+  const found = /^'([^']*)'/.exec(rest);
+  if (found === null) return unclosed("'");
+  scan.value += found[1]!;
+  return advance(scan, found[0]);
+}
+
+function variable(scan: Scan, rest: string): Problem | null {
+  const found = /^\$\{([^}]*)\}/.exec(rest);
+  if (found === null) {
+    return {
+      problem: "this variable has no closing brace",
+      hint: "write ${NAME}, or put the value into single quotes",
+    };
+  }
+  scan.value += scan.env[found[1]!] ?? "";
+  return advance(scan, found[0]);
+}
+
+function advance(scan: Scan, taken: string): null {
+  scan.plain = false;
+  scan.at += taken.length;
+  return null;
+}
+
+function unclosed(mark: string): Problem {
+  const other = mark === '"' ? "'" : '"';
+  return {
+    problem: `this ${mark === '"' ? "double" : "single"} quote is not closed on its line`,
+    hint: `each line stands alone; write the text between ${other} and ${other} if it holds a ${mark}`,
+  };
+}
+
+function meaning(text: string): Parsed<string> {
+  const word = WORDS.get(text.toLowerCase());
+  if (word !== undefined) return { ok: word };
+  const constant = constantText(text);
+  if (constant !== null) return { ok: constant };
+  if (/^(?:PHP|DIRECTORY|PATH|M|INI|LC|LOG)_[A-Z0-9_]+$/.test(text)) {
+    return {
+      problem: `php-fpm would put the value of PHP's constant ${text} here, which is not known outside PHP`,
+      hint: `write the value itself, or "${text}" in quotes for the name`,
+    };
+  }
+  if (![...OPERATORS].some((sign) => text.includes(sign))) return { ok: text };
+  const value = expressionText(text);
+  if (value !== null) return { ok: value };
+  return {
+    problem: `the characters | & ^ ~ ! ( ) calculate here, and ${quote(text)} is nothing to calculate`,
+    hint: `write ${quote(text)}, in quotes`,
+  };
+}

@@ -1,0 +1,93 @@
+// Health before duty: one worker of the new generation on a private socket is asked over FastCGI,
+// before any new worker joins the public one. A generation that answers wrong never meets a client.
+
+import { join } from "node:path";
+import type { HealthConfig, PoolConfig } from "../config/model.ts";
+import { Fault } from "../fault.ts";
+import { type FcgiResponse, fcgiRequest, paramsFor } from "../fcgi/client.ts";
+import { Listener } from "../socket/listener.ts";
+import type { Address } from "../sys/address.ts";
+import { newGeneration, type World } from "./world.ts";
+
+/** Only the supervisor talks to a canary. */
+const PRIVATE_MODE = 0o600;
+const SHOWN_CHARACTERS = 200;
+
+/** Asks a canary of the pool; resolves when it answers as it should, or when no health is configured. */
+export async function askCanary(
+  world: World,
+  pool: PoolConfig,
+  number: number,
+  signal: AbortSignal,
+): Promise<void> {
+  if (pool.health === null) return;
+  const path = join(world.config.supervisor.stateDir, `canary-${number}-${pool.name}.sock`);
+  const lone = alone(pool, { kind: "unix", path });
+  const listener = Listener.open(lone);
+  const generation = newGeneration(world, lone, listener, number);
+  try {
+    await generation.start(signal);
+    check(pool, pool.health, await ask(pool, pool.health, listener.address, signal));
+  } finally {
+    await generation.stop();
+    listener.close();
+  }
+}
+
+/** The pool as one worker behind a private socket. */
+function alone(pool: PoolConfig, address: Address): PoolConfig {
+  const listen = {
+    address,
+    backlog: pool.listen.backlog,
+    owner: null,
+    group: null,
+    mode: PRIVATE_MODE,
+  };
+  return { ...pool, listen, allowedClients: [], workers: 1, groupSize: 1 };
+}
+
+async function ask(
+  pool: PoolConfig,
+  health: HealthConfig,
+  address: Address,
+  signal: AbortSignal,
+): Promise<FcgiResponse> {
+  const path = health.path ?? `/${health.script!.split("/").at(-1)}`;
+  const params = paramsFor({
+    method: "GET",
+    url: path,
+    scriptFilename: health.script,
+    documentRoot: pool.chdir ?? "/",
+    serverName: "fcgivisor-health-check",
+  });
+  try {
+    return await fcgiRequest({ address, params, timeoutMs: health.timeoutMs, signal });
+  } catch (error) {
+    throw new Fault("the new workers do not answer the health check", {
+      where: `pool ${pool.name}`,
+      hint: `they were asked for ${health.script ?? path}; the old workers stay in service`,
+      cause: error,
+    });
+  }
+}
+
+function check(pool: PoolConfig, health: HealthConfig, response: FcgiResponse): void {
+  const body = new TextDecoder().decode(response.body);
+  const wrong: string[] = [];
+  if (response.status !== health.status)
+    wrong.push(`status ${response.status} instead of ${health.status}`);
+  if (health.expect !== null && !body.includes(health.expect)) {
+    wrong.push(
+      `a body without ${JSON.stringify(health.expect)}: ${JSON.stringify(body.slice(0, SHOWN_CHARACTERS))}`,
+    );
+  }
+  if (wrong.length === 0) return;
+  const said = response.stderr.trim();
+  throw new Fault(`the new workers answer the health check with ${wrong.join(" and ")}`, {
+    where: `pool ${pool.name}`,
+    hint:
+      said === ""
+        ? "the old workers stay in service"
+        : `they wrote: ${said.slice(0, SHOWN_CHARACTERS)}; the old workers stay in service`,
+  });
+}
