@@ -7,8 +7,9 @@ import { asFault, Fault } from "../fault.ts";
 import { now, sleep } from "../sys/clock.ts";
 import { signal } from "../sys/process.ts";
 import { lives } from "../sys/procfs.ts";
-import { type LoadResult, startLoad } from "./demo-load.ts";
 import { setStage, type Stage, WORKERS } from "./demo-stage.ts";
+import { startLoad } from "./load.ts";
+import type { LoadResult } from "./load-tally.ts";
 
 const RELOADS = 3;
 const PER_SECOND = 100;
@@ -87,7 +88,7 @@ async function reloadUnderLoad(stage: Stage): Promise<LoadResult> {
   tell(
     `\nnow ${PER_SECOND} requests a second, and before each reload one that takes ${LONG_REQUEST_MS} ms`,
   );
-  const load = startLoad(PER_SECOND, () => stage.request(0));
+  const load = startLoad({ perSecond: PER_SECOND, send: () => stage.request(0) });
   for (let i = 1; i <= RELOADS; i++) {
     typed(stage.shown("reload"));
     const [{ ms }] = await Promise.all([stage.command("reload"), stage.request(LONG_REQUEST_MS)]);
