@@ -46,10 +46,13 @@ export class Generation {
   private missing: { readonly size: number; readonly orphans: Group | null }[] = [];
   private cancelRefill: (() => void) | null = null;
   private cancelRecovery: () => void = () => {};
+  private readonly unstarted: number[];
+  private readonly released: number[] = [];
   private readonly failed = Promise.withResolvers<never>();
 
   constructor(context: GenerationContext) {
     this.context = context;
+    this.unstarted = groupSizes(context.pool, context.runtime);
     this.failed.promise.catch(() => {});
   }
 
@@ -61,42 +64,81 @@ export class Generation {
     return this.backoff.failures;
   }
 
+  /** Sizes of the groups that are not started yet. */
+  get waiting(): readonly number[] {
+    return this.unstarted;
+  }
+
   /**
-   * Starts all groups; resolves when every worker has reached accept(2). Rejects with the first
-   * failure's Fault, or with `signal`'s reason; then nothing of the generation is left.
+   * Starts the groups, or as many as make up `most` workers (one at least); resolves when every
+   * worker of them has reached accept(2). Rejects with the first failure's Fault, or with `signal`'s
+   * reason; then nothing of the generation is left.
    */
-  async start(signal: AbortSignal): Promise<void> {
-    const { pool, runtime, number, emit } = this.context;
+  async start(signal: AbortSignal, most = Number.POSITIVE_INFINITY): Promise<void> {
+    const { pool, number, emit } = this.context;
     const aborted = Promise.withResolvers<never>();
     aborted.promise.catch(() => {});
     const onAbort = () => aborted.reject(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       signal.throwIfAborted();
-      const sizes = groupSizes(pool, runtime);
-      const ready = sizes.map((size) => this.spawn(size).ready);
+      const ready: Promise<void>[] = [];
+      for (let workers = 0; this.unstarted.length > 0;) {
+        const [size] = this.unstarted;
+        if (workers > 0 && workers + size! > most) break;
+        workers += size!;
+        ready.push(this.startNext());
+      }
       await Promise.race([Promise.all(ready), this.failed.promise, aborted.promise]);
-      const ms = now() - this.startedAt;
-      emit({
-        type: "generation-ready",
-        pool: pool.name,
-        generation: number,
-        workers: pool.workers,
-        ms,
-      });
+      this.tellReady();
     } catch (error) {
       const fault = asFault(error);
-      emit({
-        type: "generation-failed",
-        pool: pool.name,
-        generation: number,
-        fault: fault.toJSON(),
-      });
+      // One that is given up because another failed has nothing to tell.
+      if (!signal.aborted)
+        emit({
+          type: "generation-failed",
+          pool: pool.name,
+          generation: number,
+          fault: fault.toJSON(),
+        });
       await this.stop();
       throw fault;
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
+  }
+
+  /** Starts the next group that waits; resolves when its workers have reached accept(2). */
+  startNext(): Promise<void> {
+    const size = this.unstarted.shift();
+    if (size === undefined) return Promise.resolve();
+    return this.spawn(size).ready;
+  }
+
+  /** Says that it serves, once everything is started. */
+  tellReady(): void {
+    if (this.unstarted.length > 0) return;
+    const { pool, number, emit } = this.context;
+    const ms = now() - this.startedAt;
+    emit({
+      type: "generation-ready",
+      pool: pool.name,
+      generation: number,
+      workers: pool.workers,
+      ms,
+    });
+  }
+
+  /** Lets one group finish and leave, and does not refill it. */
+  release(group: Group): Promise<void> {
+    this.released.push(group.shape.size);
+    return group.drain();
+  }
+
+  /** Starts again what was released. */
+  regain(): void {
+    for (const size of this.released.splice(0)) this.want(size, null);
+    this.refill();
   }
 
   /**
@@ -106,6 +148,7 @@ export class Generation {
   insist(): void {
     this.duty = "responsible";
     const { pool, runtime } = this.context;
+    this.unstarted.length = 0;
     for (const size of groupSizes(pool, runtime)) this.want(size, null);
     this.countFailure("it did not come up", false);
     this.refill();

@@ -35,6 +35,8 @@ export class Pool {
   swap(next: Generation): Generation {
     const old = this.serving;
     this.serving = next;
+    this.leavers.delete(next);
+    this.leavers.add(old);
     next.takeDuty();
     return old;
   }

@@ -7,14 +7,25 @@ import { Fault } from "../fault.ts";
 import { type FcgiResponse, fcgiRequest, paramsFor } from "../fcgi/client.ts";
 import { Listener } from "../socket/listener.ts";
 import type { Address } from "../sys/address.ts";
+import { inLanes } from "./lanes.ts";
 import { newGeneration, type World } from "./world.ts";
 
 /** Only the supervisor talks to a canary. */
 const PRIVATE_MODE = 0o600;
 const SHOWN_CHARACTERS = 200;
 
-/** Asks a canary of the pool; resolves when it answers as it should, or when no health is configured. */
-export async function askCanary(
+/** Asks a canary of every pool that has `health`; rejects with the Fault of the first that does not answer as it should. */
+export function askCanaries(
+  world: World,
+  pools: readonly PoolConfig[],
+  number: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const asked = pools.filter(({ health }) => health !== null);
+  return inLanes(asked, signal, (pool, either) => askCanary(world, pool, number, either));
+}
+
+async function askCanary(
   world: World,
   pool: PoolConfig,
   number: number,
@@ -43,7 +54,14 @@ function alone(pool: PoolConfig, address: Address): PoolConfig {
     group: null,
     mode: PRIVATE_MODE,
   };
-  return { ...pool, listen, allowedClients: [], workers: 1, groupSize: 1 };
+  return {
+    ...pool,
+    name: `${pool.name} (canary)`,
+    listen,
+    allowedClients: [],
+    workers: 1,
+    groupSize: 1,
+  };
 }
 
 async function ask(

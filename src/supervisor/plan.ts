@@ -1,12 +1,40 @@
-// `reload --dry-run`: what a reload would do, without touching anything.
+// What a reload would do, as data: `reload --dry-run` prints it, the report of a reload repeats it.
 
-import type { Plan } from "../config/diff.ts";
-import type { PoolConfig } from "../config/model.ts";
+import { type Change, diffConfigs, type Plan } from "../config/diff.ts";
+import type { Config, PoolConfig } from "../config/model.ts";
+import { Fault } from "../fault.ts";
 import { addressText } from "../sys/address.ts";
 import type { PoolOutcome } from "./report.ts";
 
-/** What becomes of each pool. `touched`: names of the pools that the reload is about. */
-export function planOutcomes(plan: Plan, touched: ReadonlySet<string>): PoolOutcome[] {
+/** The config that a reload of some pools only leads to: the running one with those replaced. */
+export function limitedTo(only: readonly string[], running: Config, next: Config): Config {
+  if (only.length === 0) return next;
+  const known = new Set([...running.pools, ...next.pools].map(({ name }) => name));
+  const unknown = only.filter((name) => !known.has(name));
+  if (unknown.length > 0) {
+    throw new Fault(`there is no pool ${unknown.map((name) => `"${name}"`).join(", ")}`, {
+      hint: `pools are ${[...known].join(", ")}`,
+    });
+  }
+  const chosen = (pool: PoolConfig) => only.includes(pool.name);
+  const kept = running.pools.filter((pool) => !chosen(pool));
+  return { ...running, pools: [...kept, ...next.pools.filter(chosen)] };
+}
+
+export interface Planned {
+  readonly pools: readonly PoolOutcome[];
+  /** Settings that a reload cannot change. */
+  readonly needsRestart: readonly Change[];
+}
+
+/** What becomes of each pool that the reload is about. `only`: empty = all. */
+export function planned(running: Config, next: Config, only: readonly string[]): Planned {
+  const plan = diffConfigs(running, next);
+  const touched = ({ pool }: PoolOutcome) => only.length === 0 || only.includes(pool);
+  return { pools: outcomes(plan).filter(touched), needsRestart: plan.needsRestart };
+}
+
+function outcomes(plan: Plan): PoolOutcome[] {
   const whole = (outcome: "added" | "removed") => (pool: PoolConfig) => ({
     pool: pool.name,
     outcome,
@@ -24,5 +52,5 @@ export function planOutcomes(plan: Plan, touched: ReadonlySet<string>): PoolOutc
     ...plan.replaced.map(changed("replaced")),
     ...plan.readdressed.map(changed("readdressed")),
     ...plan.removed.map(whole("removed")),
-  ].filter(({ pool }) => touched.has(pool));
+  ];
 }

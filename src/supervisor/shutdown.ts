@@ -3,6 +3,7 @@
 
 import { sleep } from "../sys/clock.ts";
 import { adopted, reapStrangers, signal } from "../sys/process.ts";
+import { allListeners, closeListener } from "./sockets.ts";
 import { poolsInOrder, type World } from "./world.ts";
 
 /** What scripts left running gets TERM, and KILL so much later. */
@@ -13,16 +14,7 @@ export async function shutDown(world: World, word: "stop" | "quit"): Promise<voi
   const pools = poolsInOrder(world);
   await Promise.all(pools.map((pool) => (word === "stop" ? pool.stop() : pool.drain())));
   await endStrays();
-  const listeners = new Set(
-    pools.flatMap((pool) => [
-      pool.listener,
-      ...pool.leaving.map(({ context }) => context.listener),
-    ]),
-  );
-  for (const listener of listeners) {
-    listener.close();
-    world.emit({ type: "listener-closed", address: listener.name });
-  }
+  for (const listener of allListeners(world)) closeListener(world, listener);
   world.pools.clear();
 }
 

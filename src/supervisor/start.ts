@@ -3,7 +3,8 @@
 
 import { Pool } from "../pool/pool.ts";
 import { Listener } from "../socket/listener.ts";
-import { bringUp } from "./bring-up.ts";
+import { bringUp, whole } from "./bring-up.ts";
+import { askCanaries } from "./canary.ts";
 import { newGeneration, type World } from "./world.ts";
 
 export async function startPools(world: World, signal: AbortSignal): Promise<void> {
@@ -16,7 +17,8 @@ export async function startPools(world: World, signal: AbortSignal): Promise<voi
       world.emit({ type: "listening", pools: [pool.name], address: listener.name });
       return newGeneration(world, pool, listener, number);
     });
-    await bringUp(generations, signal, () => {});
+    await askCanaries(world, world.config.pools, number, signal);
+    await bringUp(generations.map(whole), signal, () => {});
     for (const generation of generations) {
       world.pools.set(generation.context.pool.name, new Pool(generation));
     }

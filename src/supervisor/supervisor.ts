@@ -9,7 +9,8 @@ import { becomeSubreaper, onChildChange, reapStrangers } from "../sys/process.ts
 import { residentBytes } from "../sys/procfs.ts";
 import { Operations } from "./operations.ts";
 import { preflight } from "./preflight.ts";
-import { limitedTo, planned, reload } from "./reload.ts";
+import { limitedTo, planned } from "./plan.ts";
+import { reload } from "./reload.ts";
 import type { LateWorker, Report, Step } from "./report.ts";
 import { restartPools } from "./restart.ts";
 import { shutDown } from "./shutdown.ts";
@@ -107,14 +108,15 @@ export class Supervisor {
       const only = request.pools.length === 0 ? undefined : new Set(request.pools);
       const found = await preflight(next, only);
       tell({ step: "checked", pools: next.pools.length });
+      const plan = planned(this.world.config, next, request.pools);
       const done = await reload(this.world, next, request.pools, signal, tell);
       if (request.pools.length === 0) this.options.log.reopen(loaded);
       const drained = done.drained.catch((error: unknown) => this.trouble(error));
       const report = (left: boolean): Report => ({
         ...this.report("reload", since),
-        pools: done.pools,
+        pools: plan.pools,
         drained: left,
-        needs_restart: done.needsRestart,
+        needs_restart: plan.needsRestart,
         warnings: [...loaded.warnings, ...found].map((fault) => fault.message),
       });
       // The next operation need not wait for the last of the old workers, only this answer does.

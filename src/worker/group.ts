@@ -6,6 +6,7 @@ import type { PoolConfig } from "../config/model.ts";
 import type { Emit, EndReason, OutputLine, ProcessEnd } from "../event.ts";
 import { Fault } from "../fault.ts";
 import { createLineAssembler, createTail } from "../log/worker-output.ts";
+import { activityOf } from "../observe/activity.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Address } from "../sys/address.ts";
 import { after, now, sleep } from "../sys/clock.ts";
@@ -115,6 +116,13 @@ export class Group {
   get lastWords(): string[] {
     this.channel.drain();
     return this.tail.lines();
+  }
+
+  /** How many of its workers have something in hand. */
+  busyWorkers(): number {
+    const { address } = this.context.listener;
+    return this.members.workers().filter(({ pid }) => activityOf(pid, address).doing !== "idle")
+      .length;
   }
 
   /** Whether its process forks the workers, instead of being the worker. */

@@ -1,0 +1,67 @@
+// The sockets a config needs: those there are, those that must be opened, and those nobody uses any
+// more. One address is one Listener, whichever pool it belongs to.
+
+import type { PoolConfig } from "../config/model.ts";
+import { Listener } from "../socket/listener.ts";
+import { sameAddress } from "../sys/address.ts";
+import type { World } from "./world.ts";
+
+export interface Sockets {
+  of(pool: PoolConfig): Listener;
+  /** Closes what was opened anew. */
+  release(): void;
+}
+
+/** For every pool the socket there is, or a new one. Throws when one cannot be opened; then none is left open. */
+export function acquireSockets(world: World, pools: readonly PoolConfig[]): Sockets {
+  const found = new Map<string, Listener>();
+  const opened: Listener[] = [];
+  const release = () => {
+    for (const listener of opened) closeListener(world, listener);
+  };
+  try {
+    for (const pool of pools) {
+      const existing = allListeners(world).find(({ address }) =>
+        sameAddress(address, pool.listen.address),
+      );
+      const listener = existing ?? Listener.open(pool);
+      if (existing === undefined) {
+        opened.push(listener);
+        world.emit({ type: "listening", pools: [pool.name], address: listener.name });
+      }
+      found.set(pool.name, listener);
+    }
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return { of: ({ name }) => found.get(name)!, release };
+}
+
+/** Every socket that a pool has, leaving generations included. */
+export function allListeners(world: World): Listener[] {
+  const pools = [...world.pools.values()];
+  return [
+    ...new Set(
+      pools.flatMap((pool) => [
+        pool.listener,
+        ...pool.leaving.map(({ context }) => context.listener),
+      ]),
+    ),
+  ];
+}
+
+/** Applies backlog, owner, mode and allowed clients to a socket that lives on; returns the way back. */
+export function changeInPlace(world: World, listener: Listener, next: PoolConfig): () => void {
+  const before = listener.spec;
+  const changes = listener.change(next);
+  if (changes.length > 0) {
+    world.emit({ type: "listener-changed", address: listener.name, what: changes.join(", ") });
+  }
+  return () => void listener.change(before);
+}
+
+export function closeListener(world: World, listener: Listener): void {
+  listener.close();
+  world.emit({ type: "listener-closed", address: listener.name });
+}
