@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } f
 import { fcgi } from "../helper/fcgi.ts";
 import { load } from "../helper/load.ts";
 import { barePool, bodyOf, inHand, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
-import { alive, listenersAt } from "../helper/processes.ts";
+import { alive, descriptorsOf, listenersAt, workersAt } from "../helper/processes.ts";
 import { BINARY, textOf } from "../helper/program.ts";
 import { behaviour } from "../helper/scene.ts";
 import { eventually, within } from "../helper/wait.ts";
@@ -357,12 +357,49 @@ behaviour("the admin socket speaks HTTP to curl", { needs: ["curl"] }, async (sc
   const lines = steps.stdout.trim().split("\n");
   expect(lines.length).toBeGreaterThan(1);
   for (const line of lines) JSON.parse(line);
+  expect((await curl("http://x/metrics")).stdout).toMatch(/^fcgivisor_\w+({.*})? \d/m);
   const wrong = await curl("http://x/v1/reload");
   expect(wrong.stderr).toContain("405");
   expect((await curl("http://x/nothing")).stderr).toContain("404");
   expect((await curl("-X", "POST", "http://x/v1/stop")).code).toBe(0);
   await supervisor.gone();
 });
+
+behaviour("status answers while every worker is busy, and shows it", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  await workersReach(spot, 2);
+  const slow = [1, 2, 3, 4].map(() => fcgi(spot.where, { query: "1.5" }));
+  await eventually(() => workersAt(spot.where).every((pid) => descriptorsOf(pid).size > 3));
+  const status = await supervisor.control("status", "--json");
+  expect(status).toMatchObject({ code: 0 });
+  expect(status.ms).toBeLessThan(1_000);
+  expect((await supervisor.http("/healthz")).status).toBe(200);
+  await Promise.all(slow);
+});
+
+behaviour(
+  "/readyz is 503 while a pool cannot take requests, /healthz stays 200",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const tally = scene.path("tally");
+    const pool = barePool(scene, spot, { workers: 1 }, "die-if", tally);
+    const supervisor = await scene.start({ pools: { www: pool } });
+    const ask = async (path: string): Promise<number> => {
+      const answer = await supervisor.http(path);
+      await answer.text();
+      return answer.status;
+    };
+    expect([await ask("/healthz"), await ask("/readyz")]).toEqual([200, 200]);
+    scene.write("tally", "", 0o666);
+    process.kill((await workersReach(spot, 1))[0]!, "SIGKILL");
+    await eventually(async () => (await ask("/readyz")) === 503);
+    expect(await ask("/healthz")).toBe(200);
+    rmSync(tally);
+    await eventually(async () => (await ask("/readyz")) === 200, { timeout: 12_000 });
+  },
+);
 
 behaviour("a failed operation is an HTTP error with the reason as JSON", {}, async (scene) => {
   const spot = await tcpSpot(scene);

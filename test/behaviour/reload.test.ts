@@ -1,7 +1,7 @@
 // Reload: nothing lost, nobody stalled, and a service that a bad config cannot break.
 
 import { expect } from "bun:test";
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { fcgi } from "../helper/fcgi.ts";
 import { load } from "../helper/load.ts";
 import { nginx } from "../helper/nginx.ts";
@@ -421,3 +421,60 @@ behaviour(
     expect((await front.get("/hello.php")).body).toBe("hello world");
   },
 );
+
+behaviour(
+  "a changed mode or owner is applied to the same socket",
+  { needs: ["root"] },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const pool = (listen: object) => ({ www: barePool(scene, spot, { listen }) });
+    const address = spot.listen;
+    const { supervisor, change } = await started(scene, { pools: pool({ address, mode: "0600" }) });
+    const before = statSync(address);
+    const inode = listenersAt(spot.where);
+    change({ pools: pool({ address, mode: "0660", owner: "nobody", group: "games" }) });
+    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+    const after = statSync(address);
+    expect([after.ino, after.mode & 0o777, after.uid, after.gid]).toEqual([
+      before.ino,
+      0o660,
+      65534,
+      60,
+    ]);
+    expect(listenersAt(spot.where)).toEqual(inode);
+  },
+);
+
+behaviour("changed allowed_clients are applied to the same socket", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const pool = (allowed_clients: string[]) => ({ www: barePool(scene, spot, { allowed_clients }) });
+  const fate = (from: string): Promise<string> =>
+    fcgi(spot.where, { from, timeout: 600 }).then(
+      () => "served",
+      () => "turned away",
+    );
+  const { supervisor, change } = await started(scene, { pools: pool(["127.0.0.1"]) });
+  const inode = listenersAt(spot.where);
+  expect([await fate("127.0.0.1"), await fate("127.0.0.2")]).toEqual(["served", "turned away"]);
+  change({ pools: pool(["127.0.0.2"]) });
+  expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+  expect([await fate("127.0.0.1"), await fate("127.0.0.2")]).toEqual(["turned away", "served"]);
+  change({ pools: pool([]) });
+  expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+  expect([await fate("127.0.0.1"), await fate("127.0.0.2")]).toEqual(["served", "served"]);
+  expect(listenersAt(spot.where)).toEqual(inode);
+});
+
+behaviour("a half-written config does not hurt the service", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const { supervisor } = await started(scene, { pools: { www: barePool(scene, spot) } });
+  const whole = readFileSync(supervisor.configFile, "utf8");
+  for (const share of [0.3, 0.6, 0.9]) {
+    writeFileSync(supervisor.configFile, whole.slice(0, Math.floor(whole.length * share)));
+    await supervisor.control("reload");
+    expect(await bodyOf(spot, {})).toContain("hello");
+  }
+  writeFileSync(supervisor.configFile, whole);
+  expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+  await workersReach(spot, 2);
+});

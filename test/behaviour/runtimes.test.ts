@@ -158,3 +158,47 @@ for (const kind of KINDS) {
     expect(listenersAt(spot.where)).toEqual([]);
   });
 }
+
+behaviour("stop_signal names another polite signal", { needs: ["perl-fcgi"] }, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const command = [scene.fixture("fcgi/hello.pl")];
+  const pool = { listen: spot.listen, command, workers: 2, stop_signal: "SIGUSR1" };
+  const supervisor = await scene.run({ pools: { app: pool } });
+  const slow = fcgi(spot.where, { query: "1" });
+  await inHand(spot);
+  const quit = await supervisor.control("quit");
+  expect(quit).toMatchObject({ code: 0 });
+  expect((await slow).body).toContain("hello from perl");
+});
+
+behaviour(
+  "a request longer than request_timeout is ended, alone",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const script = scene.fixture("php/slow.php");
+    const pool = {
+      listen: spot.listen,
+      command: ["php-cgi"],
+      workers: 2,
+      request_timeout: "800ms",
+    };
+    const supervisor = await scene.run({ pools: { app: pool } });
+    await workersReach(spot, 2);
+    const began = performance.now();
+    const slow = fcgi(spot.where, { script, query: "ms=20000", timeout: 25_000 }).then(
+      () => "answered",
+      () => "lost",
+    );
+    const busy = await inHand(spot);
+    for (let i = 0; i < 10; i++) {
+      expect((await fcgi(spot.where, { script, query: "ms=10" })).body).toContain("slept");
+    }
+    expect(await slow).toBe("lost");
+    expect(performance.now() - began).toBeGreaterThan(700);
+    expect(performance.now() - began).toBeLessThan(8_000);
+    await eventually(() => !alive(busy));
+    await workersReach(spot, 2);
+    expect(supervisor.log()).toContain("request_timeout");
+  },
+);

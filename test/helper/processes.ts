@@ -137,14 +137,16 @@ export function listenersAt(where: Where): string[] {
   return "path" in where ? unixListeners(where.path) : tcpListeners(where.port);
 }
 
-/** What a process that is going to be a worker is called until it becomes the worker's program. */
-const NOT_YET = "worker-shim";
+/** False until a process that is going to be a worker has become the worker's program. */
+function isProgram(command: readonly string[]): boolean {
+  return command.length > 0 && command[1] !== "worker-shim";
+}
 
 /** The pids that serve an address, leaders of groups not counted. */
 export function workersAt(where: Where): number[] {
   const holders = holdersOnStdin(listenersAt(where));
   const parents = new Set(holders.map(parentOf));
-  return holders.filter((pid) => !parents.has(pid) && commandOf(pid)[1] !== NOT_YET);
+  return holders.filter((pid) => !parents.has(pid) && isProgram(commandOf(pid)));
 }
 
 /** The leaders of groups at an address: those whose children hold the same socket. */

@@ -232,13 +232,13 @@ function setUp(): Stage {
       const config = scene.config(settings);
       const child = scene.spawn([BINARY, "run", "-c", config], options);
       const supervisor = scene.follow(child.pid, config, socketOf(dir, settings), () =>
-        [child.stderr(), textOf(logFileOf(settings))].join(""),
+        [child.stderr(), textOf(logFileOf(settings) ?? "")].join(""),
       );
       await ready(supervisor.socket, () => alive(child.pid));
       return supervisor;
     },
     start: async (settings, options) => {
-      const log = join(dir, "fcgivisor.log");
+      const log = logFileOf(settings) ?? join(dir, "fcgivisor.log");
       const config = scene.config({ ...settings, log: { file: log, ...settings.log } });
       logs.push(() => textOf(log));
       const outcome = await scene.fcgivisor(["start", "-c", config], options);
@@ -317,9 +317,9 @@ function socketOf(dir: string, settings: Settings): string {
   return typeof named === "string" ? named : join(dir, "run/admin.sock");
 }
 
-function logFileOf(settings: Settings): string {
+function logFileOf(settings: Settings): string | null {
   const file = settings.log?.["file"];
-  return typeof file === "string" && isAbsolute(file) ? file : "/nonexistent";
+  return typeof file === "string" && isAbsolute(file) ? file : null;
 }
 
 /**
