@@ -40,7 +40,9 @@ export async function serve(options: ServeOptions): Promise<void> {
     gate.handle = routes(supervisor, config.admin.socket);
     listenToSignals(supervisor, log.emit);
     undo.push(leaveTraces(config));
-    await supervisor.start().catch((error: unknown) => {
+    await supervisor.start().catch(async (error: unknown) => {
+      // Told to stop while it was starting: that is what it did, and nothing failed.
+      if (supervisor.state !== "starting") return supervisor.stopped;
       if (log.file !== null)
         log.emit({
           type: "operation-failed",

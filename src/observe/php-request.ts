@@ -6,6 +6,8 @@ import { loadAddress, type ProcessMemory, programFile, withMemory } from "../sys
 import { symbolOffset } from "./elf.ts";
 
 export interface PhpRequest {
+  /** The connection stays open behind the request (FCGI_KEEP_CONN), so it may carry others. */
+  readonly kept: boolean;
   readonly method: string;
   readonly uri: string;
   readonly script: string;
@@ -13,6 +15,8 @@ export interface PhpRequest {
 
 const FIELDS = { context: 0, method: 8, script: 40, uri: 48 } as const;
 const RECORD_BYTES = 56;
+/** In fcgi_request, which server_context points to (main/fastcgi.c since PHP 7.1): the fifth int. */
+const KEEP_OFFSET = 16;
 const TEXT_BYTES = 512;
 
 /** The request in hand; "none" between requests; null when PHP's record cannot be read. */
@@ -29,7 +33,13 @@ export function phpRequestOf(pid: number): PhpRequest | "none" | null {
     // On a connection that is kept open the context outlives the request; the script does not.
     if (isNull(FIELDS.context) || isNull(FIELDS.script)) return "none";
     const text = (field: number) => textAt(memory, Number(record.getBigUint64(field, true)));
-    return { method: text(FIELDS.method), uri: text(FIELDS.uri), script: text(FIELDS.script) };
+    const keep = memory.read(Number(record.getBigUint64(FIELDS.context, true)) + KEEP_OFFSET, 4);
+    return {
+      kept: keep === null || new DataView(keep.buffer).getInt32(0, true) !== 0,
+      method: text(FIELDS.method),
+      uri: text(FIELDS.uri),
+      script: text(FIELDS.script),
+    };
   });
 }
 

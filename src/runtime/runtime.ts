@@ -41,6 +41,8 @@ export interface Runtime {
 
 /** As far as the program's own record tells. */
 export interface WorkerRequest {
+  /** The connection may carry further requests. */
+  readonly kept: boolean;
   readonly method: string;
   readonly uri: string;
   readonly script: string;

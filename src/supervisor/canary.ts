@@ -83,7 +83,7 @@ async function ask(
   } catch (error) {
     throw new Fault("the new workers do not answer the health check", {
       where: `pool ${pool.name}`,
-      hint: `they were asked for ${health.script ?? path}; the old workers stay in service`,
+      hint: `they were asked for ${health.script ?? path} on a private socket; no client has met them`,
       cause: error,
     });
   }
@@ -103,9 +103,6 @@ function check(pool: PoolConfig, health: HealthConfig, response: FcgiResponse): 
   const said = response.stderr.trim();
   throw new Fault(`the new workers answer the health check with ${wrong.join(" and ")}`, {
     where: `pool ${pool.name}`,
-    hint:
-      said === ""
-        ? "the old workers stay in service"
-        : `they wrote: ${said.slice(0, SHOWN_CHARACTERS)}; the old workers stay in service`,
+    hint: `${said === "" ? "" : `they wrote: ${said.slice(0, SHOWN_CHARACTERS)}; `}they were asked on a private socket; no client has met them`,
   });
 }

@@ -5,6 +5,7 @@ import type { Loaded } from "../config/load.ts";
 import type { Emit, OutputLine } from "../event.ts";
 import { asFault } from "../fault.ts";
 import { every, now, sleep, wallClock } from "../sys/clock.ts";
+import { watchRequests } from "../pool/request-watch.ts";
 import { becomeSubreaper, onChildChange, reapStrangers } from "../sys/process.ts";
 import { residentBytes } from "../sys/procfs.ts";
 import { Operations } from "./operations.ts";
@@ -64,6 +65,7 @@ export class Supervisor {
     this.world = { config: options.loaded.config, generation: 0, pools: new Map(), emit, output };
     becomeSubreaper();
     reapWhenNeeded();
+    watchRequests(() => poolsInOrder(this.world));
   }
 
   get state(): SupervisorState {

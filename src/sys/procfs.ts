@@ -60,6 +60,12 @@ export function residentBytes(pid: number): number | null {
   return kilobytes === null ? null : Number(kilobytes[1]) * 1024;
 }
 
+/** Bytes a process has read in all (proc(5), io: rchar); null when that cannot be seen. */
+export function bytesRead(pid: number): number | null {
+  const match = /^rchar: ([0-9]+)$/m.exec(readText(`/proc/${pid}/io`) ?? "");
+  return match === null ? null : Number(match[1]);
+}
+
 /** Every pid there is, in ascending order. */
 export function allPids(): number[] {
   return readdirSync("/proc")
