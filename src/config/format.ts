@@ -2,7 +2,7 @@
 
 import { Fault } from "../fault.ts";
 
-export type FileFormat = "toml" | "legacy-xml";
+export type FileFormat = "toml" | "legacy-xml" | "php-fpm-ini";
 
 /** The format of these bytes. Throws a Fault for what is no config of a known kind. */
 export function formatOf(file: string, bytes: Uint8Array): FileFormat {
@@ -17,12 +17,7 @@ export function formatOf(file: string, bytes: Uint8Array): FileFormat {
     .toString("latin1")
     .replace(/^\xef\xbb\xbf/, "");
   if (/^\s*</.test(text)) return "legacy-xml";
-  const line = iniLine(text);
-  if (line === null) return "toml";
-  throw new Fault("this is a php-fpm INI file, which fcgivisor does not read yet", {
-    where: { file, line: line.number, text: line.text },
-    hint: 'write the pool in TOML: [pools.www] with listen, command = ["php-cgi"], user and workers',
-  });
+  return isIni(text) ? "php-fpm-ini" : "toml";
 }
 
 /** The text of a TOML file, which is UTF-8. */
@@ -50,17 +45,16 @@ function firstBadLine(bytes: Uint8Array): number {
 
 // What php-fpm writes and TOML cannot: comments with `;`, `[global]`, values without quotes.
 const INI = [
-  /^\s*\[global\]/i,
-  /^\s*;/,
-  /^\s*pm\s*=\s*(static|dynamic|ondemand)\s*$/,
-  /^\s*listen\s*=\s*(\d+\.|\/|\[?:|[a-z])/,
-  /^\s*(php_(admin_)?(value|flag)|env)\[[^\]]+\]\s*=/,
+  /^\s*\[global\]/im,
+  /^\s*;/m,
+  /^\s*pm\s*=\s*(static|dynamic|ondemand)\s*(;|$)/im,
+  /^\s*pm\.\w+\s*=/m,
+  /^\s*listen\s*=\s*(\d+\.|\/|\[?:|[a-z])/m,
+  /^\s*(include|error_log|pid|daemonize)\s*=\s*[^"'[\s]/m,
+  /^\s*(php_(admin_)?(value|flag)|env)\[[^\]]+\]\s*=/m,
 ];
-const TOML_HEADER = /^\s*\[(pools|supervisor|admin|log)[.\]]/m;
+const TOML_HEADER = /^\s*\[(pools|supervisor|admin|log|defaults)[.\]]/m;
 
-function iniLine(text: string): { number: number; text: string } | null {
-  if (TOML_HEADER.test(text)) return null;
-  const lines = text.split(/\r?\n/);
-  const at = lines.findIndex((line) => INI.some((pattern) => pattern.test(line)));
-  return at < 0 ? null : { number: at + 1, text: lines[at]! };
+function isIni(text: string): boolean {
+  return !TOML_HEADER.test(text) && INI.some((pattern) => pattern.test(text));
 }

@@ -2,10 +2,9 @@
 // files, so the section that the last of them ends in goes on behind it, as in php-fpm.
 
 import { Glob } from "bun";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
-import type { Place } from "../fault.ts";
-import { asFault } from "../fault.ts";
+import { asFault, type Place } from "../fault.ts";
 import type { Environment } from "./default-places.ts";
 import { iniLines, type IniLine } from "./ini-lines.ts";
 import { iniValue } from "./ini-value.ts";
@@ -90,7 +89,12 @@ function sectionNamed(state: State, name: string, where: Place): IniSection {
 type EntryLine = Extract<IniLine, { kind: "entry" }>;
 
 function itemOf(reading: IniReading, { name, key, value, where }: EntryLine): IniItem {
-  return { name, key, value: textOf(reading, name, value, where), where };
+  return { name, key, value: textOf(reading, labelOf({ name, key }), value, where), where };
+}
+
+/** The name as it is written: "env[PATH]". */
+export function labelOf({ name, key }: { readonly name: string; readonly key: string | null }) {
+  return key === null ? name : `${name}[${key}]`;
 }
 
 function textOf(reading: IniReading, name: string, value: string, where: Place): string | null {
@@ -113,7 +117,11 @@ async function include(
   if (pattern === null || pattern === "") return;
   if (depth >= DEEPEST) {
     const hint = "does a file include itself?";
-    return reading.problems.error(`more than ${DEEPEST} files include each other`, line.where, hint);
+    return reading.problems.error(
+      `more than ${DEEPEST} files include each other`,
+      line.where,
+      hint,
+    );
   }
   const found = matching(resolve(reading.prefix, pattern));
   if (found.length === 0) {
@@ -133,12 +141,12 @@ async function includeFile(
   depth: number,
 ): Promise<void> {
   try {
+    if (statSync(file).isFile() && statSync(file).size === 0) return; // as good as none
     const bytes = await readSource(file);
     if (!state.files.includes(file)) state.files.push(file);
     await readLines(reading, state, file, bytes, depth + 1);
   } catch (error) {
     const fault = asFault(error);
-    if (fault.message.includes("is empty")) return; // as good as none
     reading.problems.error(`include of ${file}: ${fault.message}`, where, fault.hint);
   }
 }
@@ -153,13 +161,14 @@ function matching(pattern: string): string[] {
 }
 
 function matchesIn(folder: string, part: string): string[] {
-  const names = namesIn(folder);
-  const plain = !/[*?[]/.test(part);
-  const glob = plain ? null : new Glob(part.replaceAll(/[{}!]/g, "\\$&"));
+  if (!/[*?[]/.test(part)) {
+    const path = resolve(folder, part);
+    return existsSync(path) ? [path] : [];
+  }
+  const glob = new Glob(part.replaceAll(/[{}]|^!/g, "\\$&"));
   const hidden = part.startsWith(".");
-  return names
-    .filter((name) => (glob === null ? name === part : glob.match(name)))
-    .filter((name) => plain || hidden || !name.startsWith("."))
+  return namesIn(folder)
+    .filter((name) => glob.match(name) && (hidden || !name.startsWith(".")))
     .toSorted()
     .map((name) => resolve(folder, name));
 }

@@ -37,9 +37,16 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
 
 async function draftOf(file: string, options: LoadOptions, problems: Problems): Promise<Draft> {
   const bytes = await readSource(file);
-  return formatOf(file, bytes) === "toml"
-    ? tomlDraft(file, bytes, problems)
-    : legacyDraft(file, bytes, options, problems);
+  switch (formatOf(file, bytes)) {
+    case "toml":
+      return tomlDraft(file, bytes, problems);
+    case "legacy-xml":
+      return legacyDraft(file, bytes, options, problems);
+    case "php-fpm-ini": {
+      const { readPhpFpmIni } = await import("./php-fpm-ini.ts");
+      return readPhpFpmIni(file, bytes, options, problems);
+    }
+  }
 }
 
 async function tomlDraft(file: string, bytes: Uint8Array, problems: Problems): Promise<Draft> {

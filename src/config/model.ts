@@ -6,7 +6,7 @@ import type { Address } from "../sys/address.ts";
 
 export type { LogConfig, LogLevel };
 
-export type ConfigFormat = "toml" | "legacy-xml" | "command-line";
+export type ConfigFormat = "toml" | "legacy-xml" | "php-fpm-ini" | "command-line";
 export type Scaling = "static" | "dynamic" | "ondemand";
 
 export interface Config {

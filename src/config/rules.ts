@@ -68,6 +68,7 @@ function checkUser(pool: ReadPool, context: RuleContext, problems: Problems): vo
 const USER_HINTS: Readonly<Record<ConfigFormat, string>> = {
   toml: 'set user = "www-data", or allow_root = true under [supervisor]',
   "legacy-xml": 'for example: <value name="user">www-data</value>',
+  "php-fpm-ini": "for example: user = www-data",
   "command-line": "say which user it should be, for example --user www-data",
 };
 

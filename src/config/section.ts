@@ -5,7 +5,14 @@ import type { Entry } from "./draft.ts";
 import type { ConfigFormat } from "./model.ts";
 import { nearest } from "./nearest.ts";
 import { originText, type Problems, type Where } from "./problems.ts";
-import { exampleText, REQUIRED, type Rows, type Setting, type Values } from "./setting.ts";
+import {
+  defaultFor,
+  exampleText,
+  REQUIRED,
+  type Rows,
+  type Setting,
+  type Values,
+} from "./setting.ts";
 
 export interface SectionInput {
   /** Path of the section in messages and origins: "log", "pools.www". */
@@ -51,7 +58,7 @@ function readSetting(
   entries: readonly Entry[],
   failed: Set<string>,
 ): unknown {
-  let value = defaultOf(row, input.format);
+  let value = defaultFor(row, input.format);
   input.origins.set(`${input.prefix}.${name}`, "default");
   for (const entry of entries) {
     const parsed = entry.problem ?? row.type.parse(entry.raw, entry.base);
@@ -75,20 +82,19 @@ function readSetting(
   return value;
 }
 
-function defaultOf(row: Setting<never, unknown>, format: ConfigFormat): unknown {
-  return format === "legacy-xml" && row.legacyDefault !== undefined
-    ? row.legacyDefault
-    : row.default;
-}
-
 function missing(input: SectionInput, name: string, row: Setting<never, unknown>): void {
   const shown = name === "listen.address" && input.format === "toml" ? "listen" : name;
-  const called = input.format === "legacy-xml" ? (row.legacy?.split("/").at(-1) ?? name) : shown;
+  const called = nameIn(input.format, row) ?? shown;
   input.problems.error(
     `${input.prefix}: "${called}" is missing`,
     input.where,
     `for example: ${exampleText(row, shown, input.format)}`,
   );
+}
+
+function nameIn(format: ConfigFormat, row: Setting<never, unknown>): string | undefined {
+  if (format === "legacy-xml") return row.legacy?.split("/").at(-1);
+  return format === "php-fpm-ini" ? row.fpm?.split("/").at(-1) : undefined;
 }
 
 function unknown(input: SectionInput, rows: Rows, entry: Entry): void {

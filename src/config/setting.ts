@@ -13,12 +13,16 @@ export interface Setting<From, V> {
   readonly default: V | typeof REQUIRED;
   /** What it is when a legacy file does not say it, where that differs. */
   readonly legacyDefault?: V;
+  /** What it is when a php-fpm INI file does not say it, where that differs. */
+  readonly fpmDefault?: V;
   /** One sentence for the manual, with the default where it is not plain to see. */
   readonly doc: string;
   /** As TOML. */
   readonly example: string;
   /** Path of the legacy name: "pool/pm/max_children". */
   readonly legacy?: string;
+  /** Section and name in a php-fpm INI file: "pool/pm.max_children". */
+  readonly fpm?: string;
   /** What other programs, php-fpm above all, call it. */
   readonly aliases?: readonly string[];
   get(from: From): V;
@@ -36,8 +40,22 @@ export function exampleText(row: Setting<never, unknown>, name: string, format: 
   if (format === "toml") return `${name} = ${row.example}`;
   const plain = plainExample(row.example);
   if (format === "command-line") return `--${name.split(".")[0]} ${plain}`;
+  if (format === "php-fpm-ini") return fpmExample(row, name, plain);
   const legacyName = row.legacy?.split("/").at(-1) ?? name;
   return `<value name="${legacyName}">${plain}</value>`;
+}
+
+function fpmExample(row: Setting<never, unknown>, name: string, plain: string): string {
+  if (name === "env") return "env[PATH] = /usr/bin:/bin";
+  if (name === "php.defines") return "php_value[display_errors] = 0";
+  return `${row.fpm?.split("/").at(-1) ?? name} = ${plain}`;
+}
+
+/** The default in a file of that format. */
+export function defaultFor<V>(row: Setting<never, V>, format: ConfigFormat) {
+  const other = { "legacy-xml": row.legacyDefault, "php-fpm-ini": row.fpmDefault };
+  const own = format === "legacy-xml" || format === "php-fpm-ini" ? other[format] : undefined;
+  return own === undefined ? row.default : own;
 }
 
 function plainExample(example: string): string {

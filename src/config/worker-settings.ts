@@ -16,6 +16,7 @@ export const WORKER_SETTINGS = {
     doc: "User that the workers run as; needed when started by root.",
     example: '"www-data"',
     legacy: "pool/user",
+    fpm: "pool/user",
     get: (from) => from.user,
   }),
   group: pool<string | null>({
@@ -24,6 +25,7 @@ export const WORKER_SETTINGS = {
     doc: "Group that the workers run as; the user's own unless set.",
     example: '"www-data"',
     legacy: "pool/group",
+    fpm: "pool/group",
     get: (from) => from.group,
   }),
   chdir: pool<string | null>({
@@ -32,6 +34,7 @@ export const WORKER_SETTINGS = {
     doc: "Working directory of the workers, inside the chroot where there is one.",
     example: '"/srv/www"',
     legacy: "pool/chdir",
+    fpm: "pool/chdir",
     get: (from) => from.chdir,
   }),
   chroot: pool<string | null>({
@@ -40,6 +43,7 @@ export const WORKER_SETTINGS = {
     doc: "Root directory of the workers; the program must exist inside it. Needs root.",
     example: '"/srv/jail"',
     legacy: "pool/chroot",
+    fpm: "pool/chroot",
     get: (from) => from.chroot,
   }),
   umask: pool<number | null>({
@@ -54,6 +58,7 @@ export const WORKER_SETTINGS = {
     default: null,
     doc: "Scheduling priority of the workers, from -20 (first) to 19 (last).",
     example: "5",
+    fpm: "pool/process.priority",
     aliases: ["process.priority"],
     get: (from) => from.nice,
   }),
@@ -63,6 +68,7 @@ export const WORKER_SETTINGS = {
     doc: "How many files a worker may have open.",
     example: "1024",
     legacy: "pool/rlimit_files",
+    fpm: "pool/rlimit_files",
     get: (from) => from.rlimitFiles,
   }),
   rlimit_core: pool<number | "unlimited" | null>({
@@ -71,6 +77,7 @@ export const WORKER_SETTINGS = {
     doc: 'Largest core file of a worker: a size, 0 for none, or "unlimited".',
     example: '"64M"',
     legacy: "pool/rlimit_core",
+    fpm: "pool/rlimit_core",
     get: (from) => from.rlimitCore,
   }),
   clear_env: pool({
@@ -78,6 +85,7 @@ export const WORKER_SETTINGS = {
     default: true,
     doc: "Workers see only the variables in env; with false also the supervisor's own.",
     example: "false",
+    fpm: "pool/clear_env",
     get: (from) => from.clearEnv,
   }),
   env: pool<ReadonlyMap<string, string>>({
@@ -86,6 +94,7 @@ export const WORKER_SETTINGS = {
     doc: "Environment of the workers; a value that is $NAME as a whole is taken from the supervisor's own.",
     example: '{ PATH = "/usr/bin:/bin", HOSTNAME = "$HOSTNAME" }',
     legacy: "pool/environment",
+    fpm: "pool/env",
     aliases: ["environment"],
     get: (from) => from.env,
   }),
@@ -95,15 +104,18 @@ export const WORKER_SETTINGS = {
     doc: "IP addresses and blocks that may connect (not for Unix sockets); everybody unless set.",
     example: '["127.0.0.1"]',
     legacy: "pool/allowed_clients",
+    fpm: "pool/listen.allowed_clients",
     get: (from) => from.allowedClients,
   }),
   log_output: pool({
     type: v.boolean,
     default: true,
     legacyDefault: false,
+    fpmDefault: false,
     doc: "Workers' stdout and stderr go into the log, line by line.",
     example: "true",
     legacy: "pool/catch_workers_output",
+    fpm: "pool/catch_workers_output",
     aliases: ["catch_workers_output"],
     get: (from) => from.logOutput,
   }),

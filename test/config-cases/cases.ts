@@ -54,24 +54,41 @@ export async function outcomeOf(source: string, uid: number | null): Promise<str
 
 /** A legacy file out of lines `G value` (global_options) and `P value` (the one pool). */
 export function legacyProbe(lines: string): string {
-  const of = (letter: string) =>
-    lines
-      .split("\n")
-      .filter((line) => line.startsWith(`${letter} `))
-      .map((line) => line.slice(2))
-      .join("\n");
   return `<configuration>
 <section name="global_options">
-${of("G")}
+${linesOf(lines, "G")}
 </section>
 <workers><section name="pool">
 <value name="name">p</value>
 <value name="listen_address">9000</value>
 ${lines.includes('name="pm"') ? "" : '<value name="pm"><value name="max_children">2</value></value>'}
-${of("P")}
+${linesOf(lines, "P")}
 </section></workers>
 </configuration>
 `;
+}
+
+/** A php-fpm INI file out of lines `G entry` ([global]) and `P entry` (the one pool). */
+export function iniProbe(lines: string): string {
+  return `[global]
+error_log = /log
+process_control_timeout = 5s
+${linesOf(lines, "G")}
+[www]
+listen = /www.sock
+security.limit_extensions =
+pm = static
+pm.max_children = 2
+${linesOf(lines, "P")}
+`;
+}
+
+function linesOf(lines: string, letter: string): string {
+  return lines
+    .split("\n")
+    .filter((line) => line.startsWith(`${letter} `))
+    .map((line) => line.slice(2))
+    .join("\n");
 }
 
 /** Problems as they are; of a sound outcome only the lines that `plain` has not. */

@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   changedLines,
+  iniProbe,
   legacyProbe,
   load,
   outcome,
@@ -18,7 +19,7 @@ import { withTempDir, write } from "../config-cases/temp-dir.ts";
 
 const folder = join(import.meta.dir, "../config-cases");
 const read = (name: string) => readFileSync(join(folder, name), "utf8");
-const inputs = readdirSync(folder).filter((name) => /\.(toml|xml)$/.test(name));
+const inputs = readdirSync(folder).filter((name) => /\.(toml|xml|conf)$/.test(name));
 const expectedOf = (input: string) => read(input.replace(/\.\w+$/, ".expected")).trim();
 
 describe("whole files", () => {
@@ -49,6 +50,16 @@ describe("single facts of the legacy format", () => {
     expect(changedLines(said, plain)).toBe(expected);
   });
   test("there are at least forty", () => expect(cases.length).toBeGreaterThanOrEqual(40));
+});
+
+describe("single facts of php-fpm's INI format", () => {
+  const cases = smallCases(read("ini-probes.txt"));
+  test.each(cases.map((c) => [c.name, c] as const))("%s", async (_, { source, expected }) => {
+    const plain = await outcomeOf(iniProbe(""), null);
+    const said = await outcomeOf(iniProbe(source), null);
+    expect(changedLines(said, plain)).toBe(expected);
+  });
+  test("there are at least eighty", () => expect(cases.length).toBeGreaterThanOrEqual(80));
 });
 
 describe("convert", () => {

@@ -1,0 +1,50 @@
+// The names of a php-fpm INI file: which there are, and which setting of the table each one is. Most
+// of it is read off the table; the rest stands in ini-unlike.ts.
+
+import { UNLIKE, type Unlike } from "./ini-unlike.ts";
+import type { Rows } from "./setting.ts";
+import { LOG, POOL, SUPERVISOR } from "./settings.ts";
+import type { LegacyForm } from "./values.ts";
+
+export interface IniName {
+  readonly form: LegacyForm;
+  /** Written with brackets: `env[PATH]`. */
+  readonly array: boolean;
+  readonly setting: {
+    readonly section: "supervisor" | "log" | "pool";
+    readonly name: string;
+  } | null;
+  readonly unlike: Unlike | null;
+}
+
+/** "pool/pm.max_children" to what it is. */
+export const INI_NAMES: ReadonlyMap<string, IniName> = new Map<string, IniName>([
+  ...named("supervisor", SUPERVISOR),
+  ...named("log", LOG),
+  ...named("pool", POOL),
+  ...Object.entries(UNLIKE).map(
+    ([path, unlike]) =>
+      [path, { form: unlike.form, array: unlike.array === true, setting: null, unlike }] as const,
+  ),
+]);
+
+function named(section: "supervisor" | "log" | "pool", rows: Rows) {
+  return Object.entries(rows).flatMap(([name, row]) => {
+    if (row.fpm === undefined) return [];
+    const form = row.type.legacy;
+    const found: IniName = {
+      form,
+      array: form === "pairs",
+      setting: { section, name },
+      unlike: null,
+    };
+    return [[row.fpm, found] as const];
+  });
+}
+
+/** The names that may stand in [global], or in a pool. */
+export function iniNamesIn(section: "global" | "pool"): string[] {
+  return [...INI_NAMES.keys()]
+    .filter((path) => path.startsWith(`${section}/`))
+    .map((path) => path.slice(section.length + 1));
+}
