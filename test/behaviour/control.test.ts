@@ -6,7 +6,7 @@ import { fcgi } from "../helper/fcgi.ts";
 import { load } from "../helper/load.ts";
 import { barePool, bodyOf, inHand, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
 import { alive, descriptorsOf, listenersAt, workersAt } from "../helper/processes.ts";
-import { BINARY, textOf } from "../helper/program.ts";
+import { BINARY, ready, textOf } from "../helper/program.ts";
 import { behaviour } from "../helper/scene.ts";
 import { eventually, within } from "../helper/wait.ts";
 
@@ -286,7 +286,7 @@ for (const [signal, polite] of [
     const config = scene.config({ pools: { www: barePool(scene, spot) } });
     const child = scene.spawn([BINARY, "run", "-c", config]);
     await workersReach(spot, 2);
-    await eventually(() => existsSync(scene.path("run/admin.sock")));
+    await ready(scene.path("run/admin.sock"), () => alive(child.pid));
     const slow = fcgi(spot.where, { query: polite ? "1" : "20", timeout: 25_000 }).then(
       () => "answered",
       () => "lost",
