@@ -37,6 +37,10 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     summary: "one FastCGI request to a pool, as a smoke test",
     load: () => import("./request.ts"),
   },
+  bench: {
+    summary: "requests at a constant rate, reloads meanwhile, and what was lost",
+    load: () => import("./bench.ts"),
+  },
   help: { summary: "the manual: topics and commands", load: () => import("./help.ts") },
   demo: { summary: "shows itself working", load: () => import("./demo.ts") },
   // Not listed: a worker for the demo and the tests, started by a supervisor.

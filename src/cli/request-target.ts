@@ -1,4 +1,4 @@
-// Where `request` sends its request: an address given by hand, or a pool. What runs knows best where
+// Where `request` and `bench` send requests: an address given by hand, or a pool. What runs knows best where
 // a pool listens; the config is asked for the rest, and for pools that no supervisor of ours has.
 
 import { resolve } from "node:path";
@@ -20,14 +20,14 @@ export interface TargetOptions {
   readonly prefix?: string | undefined;
 }
 
-/** Throws a usage fault for an address that is none; a Fault when there is no such pool. */
-export async function findTarget(options: TargetOptions): Promise<Target> {
-  return options.to === undefined ? poolTarget(options) : addressTarget(options.to);
+/** Throws a usage fault of that command for an address that is none; a Fault when there is no such pool. */
+export async function findTarget(options: TargetOptions, command: string): Promise<Target> {
+  return options.to === undefined ? poolTarget(options) : addressTarget(options.to, command);
 }
 
-function addressTarget(to: string): Target {
+function addressTarget(to: string, command: string): Target {
   const parsed = parseAddress(to, (path) => resolve(path));
-  if ("problem" in parsed) throw usageFault(`--to: ${parsed.problem}; ${parsed.hint}`, "request");
+  if ("problem" in parsed) throw usageFault(`--to: ${parsed.problem}; ${parsed.hint}`, command);
   return { address: reachable(parsed.ok), root: process.cwd() };
 }
 

@@ -7,6 +7,7 @@ import { Fault } from "../fault.ts";
 import { fcgiRequest, type FcgiResponse, paramsFor } from "../fcgi/client.ts";
 import { type Address, addressText } from "../sys/address.ts";
 import { COMMON, repeated, usageFault } from "./runner.ts";
+import { type Header, headerOf, withDefaults } from "./request-headers.ts";
 import { requestBody } from "./request-body.ts";
 import { findTarget } from "./request-target.ts";
 
@@ -91,7 +92,7 @@ export default defineCommand({
   args: ARGS,
   async run({ args, rawArgs }) {
     const options = args as Options;
-    const target = await findTarget(options);
+    const target = await findTarget(options, "request");
     const response = await send(options, rawArgs, target.address, options.root ?? target.root);
     await print(response, options, target.address);
     return verdict(response, options, target.address);
@@ -105,7 +106,7 @@ async function send(
   root: string,
 ): Promise<FcgiResponse> {
   const timeoutMs = timeoutOf(options.timeout ?? "30s");
-  const headers = repeated(rawArgs, ARGS, "header").map(headerOf);
+  const headers = repeated(rawArgs, ARGS, "header").map((text) => headerOf(text, "request"));
   const extra = repeated(rawArgs, ARGS, "param").map(paramOf);
   const data = repeated(rawArgs, ARGS, "data").at(-1);
   const declared = headers.find(([name]) => name.toLowerCase() === "content-length")?.[1];
@@ -124,29 +125,10 @@ async function send(
   return fcgiRequest({ address, params, timeoutMs, ...(body ? { stdin: body.data } : {}) });
 }
 
-type Header = readonly [string, string];
-
-/** The headers that a web client would send by itself. */
-function withDefaults(headers: readonly Header[], hasBody: boolean): Header[] {
-  const has = (wanted: string) => headers.some(([name]) => name.toLowerCase() === wanted);
-  const form: Header = ["Content-Type", "application/x-www-form-urlencoded"];
-  return [
-    ...(has("host") ? [] : [["Host", "localhost"] as const]),
-    ...(hasBody && !has("content-type") ? [form] : []),
-    ...headers,
-  ];
-}
-
 function timeoutOf(text: string): number {
   const parsed = duration("1ms").parse(text, "");
   if ("ok" in parsed) return parsed.ok;
   throw usageFault(`--timeout: ${parsed.problem}`, "request");
-}
-
-function headerOf(text: string): Header {
-  const match = /^([^\s:]+)\s*:\s*(.*)$/s.exec(text);
-  if (match) return [match[1]!, match[2]!];
-  throw usageFault(`--header: "${text}" is not of the form "Name: value"`, "request");
 }
 
 function paramOf(text: string): Header {

@@ -1,0 +1,168 @@
+// `fcgivisor bench`: everybody's own proof, so it must neither miss a loss nor invent one.
+
+import { expect } from "bun:test";
+import { createServer, type Socket } from "node:net";
+import { phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
+import { BINARY } from "../helper/program.ts";
+import { behaviour, type Scene } from "../helper/scene.ts";
+import { eventually } from "../helper/wait.ts";
+
+const PHP = { needs: ["php-cgi"] } as const;
+
+interface Found {
+  sent: number;
+  lost: number;
+  losses: Record<string, number>;
+  p50_ms: number | null;
+  p99_ms: number | null;
+  max_ms: number | null;
+  longest_gap_ms: number;
+  interrupted: boolean;
+  reloads: { done: number; durations_ms: number[]; failed: string[]; unfinished: boolean } | null;
+}
+
+async function bench(scene: Scene, ...words: string[]): Promise<{ code: number; found: Found }> {
+  const outcome = await scene.fcgivisor(["bench", "--json", ...words]);
+  return { code: outcome.code, found: JSON.parse(outcome.stdout) as Found };
+}
+
+behaviour("bench reloads a pool meanwhile, and loses nothing", PHP, async (scene) => {
+  const spot = unixSpot(scene);
+  scene.fixture("php/hello.php");
+  const { configFile } = await scene.run({ pools: { www: phpPool(spot) } });
+  const before = await workersReach(spot, 2);
+  const words = ["www", "/hello.php", "-c", configFile, "--root", scene.path("www/php")];
+  const load = ["--rate", "100", "--duration", "1300ms", "--reload-every", "500ms"];
+  const { code, found } = await bench(scene, ...words, ...load, "--expect", "hello");
+  expect(found).toMatchObject({ sent: 130, lost: 0, losses: {}, interrupted: false });
+  expect(found.reloads).toMatchObject({ done: 2, failed: [], unfinished: false });
+  expect(found.reloads!.durations_ms.every((ms) => ms > 0)).toBe(true);
+  expect(code).toBe(0);
+  expect(await workersReach(spot, 2)).not.toEqual(before);
+});
+
+behaviour("bench fails when a reload fails, and says why", PHP, async (scene) => {
+  const spot = unixSpot(scene);
+  scene.fixture("php/hello.php");
+  const { configFile } = await scene.run({ pools: { www: phpPool(spot) } });
+  scene.write("fcgivisor.toml", "broken");
+  const socket = scene.path("run/admin.sock");
+  const words = ["www", "/hello.php", "--socket", socket, "--root", scene.path("www/php")];
+  const load = ["--rate", "50", "--duration", "600ms", "--reload-every", "250ms"];
+  const { code, found } = await bench(scene, ...words, ...load);
+  expect(found).toMatchObject({ sent: 30, lost: 0, reloads: { done: 0 } });
+  expect(found.reloads!.failed).toHaveLength(2);
+  expect(found.reloads!.failed[0]).toContain(configFile);
+  expect(code).toBe(1);
+});
+
+behaviour("bench prints lines for people, on any FastCGI address", PHP, async (scene) => {
+  const spot = await tcpSpot(scene);
+  scene.fixture("php/hello.php");
+  await scene.run({ pools: { www: phpPool(spot) } });
+  const script = ["--script", scene.path("www/php/hello.php"), "--to", spot.listen];
+  const load = ["--rate", "100", "--duration", "250ms", "--reload-every", "100ms"];
+  const words = ["bench", "/x", ...script, ...load, "--reload-command", "echo no >&2; exit 7"];
+  const { code, stdout } = await scene.fcgivisor(words);
+  expect(stdout).toMatch(/^sent +25 requests for \/x to 127\.0\.0\.1:\d+, 100 a second, in /m);
+  expect(stdout).toMatch(/^lost +0$/m);
+  expect(stdout).toMatch(/^time +p50 [\d.]+ ms, p99 [\d.]+ ms, max [\d.]+ ms, /m);
+  expect(stdout).toMatch(/^gap +[\d.]+ ms at most /m);
+  expect(stdout).toMatch(/^reloads 0 done; 2 failed, the first: .*exit 7.*no/m);
+  expect(code).toBe(1);
+});
+
+behaviour("bench counts losses by kind", PHP, async (scene) => {
+  const nobody = await tcpSpot(scene);
+  const few = ["--rate", "100", "--duration", "100ms"];
+  expect(await bench(scene, "/x", "--to", nobody.listen, ...few)).toMatchObject({
+    code: 1,
+    found: { sent: 10, lost: 10, losses: { refused: 10 }, p50_ms: null },
+  });
+
+  const closing = await server(scene, (socket) => socket.end());
+  expect((await bench(scene, "/x", "--to", closing, ...few)).found.losses).toEqual({ closed: 10 });
+
+  const mute = await server(scene, () => undefined);
+  const quick = ["--timeout", "50ms", "--connections", "2"];
+  const { found } = await bench(scene, "/x", "--to", mute, ...few, ...quick);
+  expect(found.losses).toEqual({ timeout: 10 });
+  expect(found.longest_gap_ms).toBeGreaterThan(90);
+
+  const spot = await tcpSpot(scene);
+  scene.fixture("php/echo.php");
+  await scene.run({ pools: { www: phpPool(spot) } });
+  const php = ["--to", spot.listen, "--root", scene.path("www/php"), ...few];
+  const bad = await bench(scene, "/echo.php?status=503", ...php);
+  expect(bad.found.losses).toEqual({ "bad-status": 10 });
+  const other = await bench(scene, "/echo.php", ...php, "--expect", "no such text");
+  expect(other.found.losses).toEqual({ unexpected: 10 });
+});
+
+/** A server that does this to each connection. */
+async function server(scene: Scene, onConnection: (socket: Socket) => void): Promise<string> {
+  const spot = await tcpSpot(scene);
+  const { port } = spot.where as { port: number };
+  const sockets: Socket[] = [];
+  const listening = createServer((socket) => {
+    sockets.push(socket.resume().on("error", () => undefined));
+    onConnection(socket);
+  });
+  await new Promise<void>((resolve) => listening.listen(port, "127.0.0.1", resolve));
+  scene.atEnd(() => {
+    for (const socket of sockets) socket.destroy();
+    return new Promise<void>((resolve) => void listening.close(() => resolve()));
+  });
+  return spot.listen;
+}
+
+behaviour("bench ends at Ctrl-C, and prints what there is", PHP, async (scene) => {
+  const spot = unixSpot(scene);
+  scene.fixture("php/hello.php");
+  await scene.run({ pools: { www: phpPool(spot) } });
+  // The file that the bench writes to is what is waited for: its own reload command makes it.
+  const script = ["--script", scene.path("www/php/hello.php"), "--to", spot.listen];
+  const reload = ["--reload-every", "50ms", "--reload-command", `touch ${scene.path("began")}`];
+  const child = Bun.spawn(
+    [BINARY, "bench", "/x", ...script, "--duration", "1h", "--json", ...reload],
+    { stdout: "pipe", stderr: "inherit", env: { PATH: process.env["PATH"] ?? "" } },
+  );
+  await eventually(() => Bun.file(scene.path("began")).exists());
+  child.kill("SIGINT");
+  const found = JSON.parse(await new Response(child.stdout).text()) as Found;
+  expect(found).toMatchObject({ interrupted: true, lost: 0 });
+  expect(found.sent).toBeGreaterThan(0);
+  expect(await child.exited).toBe(0);
+});
+
+behaviour(
+  "bench that makes no sense is a usage error; without a supervisor, exit 3",
+  {},
+  async (scene) => {
+    const wrong = [
+      [],
+      ["/x"],
+      ["www", "/x", "more"],
+      ["www", "/x", "--rate", "0"],
+      ["www", "/x", "--rate", "fast"],
+      ["www", "/x", "--duration", "20"],
+      ["www", "/x", "--connections", "0"],
+      ["www", "/x", "--reload-command", "true"],
+      ["/x", "--to", "127.0.0.1:9", "--reload-every", "1s"],
+      ["www", "/x", "--to", "127.0.0.1:9"],
+    ];
+    for (const words of wrong) {
+      const outcome = await scene.fcgivisor(["bench", ...words]);
+      expect({ words, code: outcome.code }).toEqual({ words, code: 2 });
+      expect(outcome.stderr).toContain("hint:");
+    }
+    const outcome = await scene.fcgivisor([
+      "bench",
+      "www",
+      "/x",
+      "--socket",
+      scene.path("none.sock"),
+    ]);
+    expect(outcome.code).toBe(3);
+  },
+);
