@@ -92,6 +92,28 @@ export type Event =
       readonly fault: FaultJson;
     }
   | {
+      /** A supervisor before this one died and left workers on a socket, which was taken back from them. */
+      readonly type: "recovered";
+      readonly pool: string;
+      readonly address: string;
+      readonly workers: number;
+    }
+  | {
+      /** The same, but the socket could not be taken back: it was closed for so long. */
+      readonly type: "recovered-with-gap";
+      readonly pool: string;
+      readonly address: string;
+      readonly workers: number;
+      readonly why: string;
+      readonly gapMs: number;
+    }
+  | {
+      readonly type: "strays-left";
+      readonly pool: string;
+      readonly workers: number;
+      readonly ms: number;
+    }
+  | {
       readonly type: "drain-started";
       readonly pool: string;
       readonly generation: number;

@@ -82,12 +82,13 @@ function prepare(socket: string): void {
   unlinkSync(socket);
 }
 
-function alreadyRunning(socket: string): Fault {
-  const holder = holderOf(new Set(unixInodes(socket)));
+/** `where`: what tells so, the control socket or the lock. */
+export function alreadyRunning(where: string): Fault {
+  const holder = holderOf(new Set(unixInodes(where)));
   return new Fault(
     `a supervisor is already running${holder === null ? "" : ` as process ${holder.pid}`}`,
     {
-      where: socket,
+      where,
       hint: "use `fcgivisor reload` for a new config, or another [supervisor] state_dir for a second supervisor",
     },
   );

@@ -18,6 +18,11 @@ export const RUN_ARGS = {
   socket,
   prefix,
   quiet,
+  takeover: {
+    type: "boolean",
+    description:
+      "take sockets over from workers that an earlier supervisor left without a state file",
+  },
   listen: {
     type: "string",
     valueHint: "address",
@@ -59,7 +64,8 @@ export default defineCommand({
       loaded: await load(),
       load,
       background,
-      onReady: (config) => announce(config, background, args.quiet === true),
+      takeover: args.takeover === true,
+      onReady: (config, tookOver) => announce(config, tookOver, background, args.quiet === true),
     });
     return 0;
   },
@@ -112,11 +118,11 @@ function withSocket(loaded: Loaded, socket: string | undefined): Loaded {
   return { ...loaded, config };
 }
 
-function announce(config: Config, background: boolean, quiet: boolean): void {
+function announce(config: Config, tookOver: number, background: boolean, quiet: boolean): void {
   if (background) {
     // `start` waits for this line; afterwards there is nobody to read.
     process.stdout.write(
-      `${JSON.stringify({ ready: { pid: process.pid, pools: config.pools.length } })}\n`,
+      `${JSON.stringify({ ready: { pid: process.pid, pools: config.pools.length, tookOver } })}\n`,
     );
     detachOutput();
   } else if (!quiet && config.log.file !== null) {

@@ -5,11 +5,12 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node
 import { dirname, join } from "node:path";
 import { leavePointer, removeIfEmpty } from "../admin/pointer.ts";
 import { routes } from "../admin/routes.ts";
-import { type AdminServer, serveAdmin } from "../admin/server.ts";
+import { type AdminServer, alreadyRunning, serveAdmin } from "../admin/server.ts";
 import type { Loaded } from "../config/load.ts";
 import type { Config, LogConfig } from "../config/model.ts";
 import { asFault, Fault } from "../fault.ts";
 import { type Log, openLog } from "../log/logger.ts";
+import { takeLock } from "../sys/lock.ts";
 import { type LogPort, Supervisor } from "../supervisor/supervisor.ts";
 import { stateDirDefault } from "./control-socket.ts";
 import { listenToSignals } from "./signals.ts";
@@ -21,8 +22,9 @@ export interface ServeOptions {
   readonly load: () => Promise<Loaded>;
   /** In the background, stderr is not a place for a log. */
   readonly background: boolean;
+  readonly takeover: boolean;
   /** Called when every pool serves. */
-  readonly onReady: (config: Config) => void;
+  readonly onReady: (config: Config, tookOver: number) => void;
 }
 
 /** Serves until it is told to stop; rejects with the reason when it does not even come up. */
@@ -31,6 +33,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const undo: (() => void | Promise<void>)[] = [];
   try {
     makeStateDir(config.supervisor.stateDir, undo);
+    undo.push(lockStateDir(config.supervisor.stateDir));
     const gate: Gate = { handle: async () => new Response("starting\n", { status: 503 }) };
     const server = serveAdmin(config.admin, (request) => gate.handle(request));
     undo.push(() => server.close());
@@ -53,7 +56,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       throw error;
     });
     undo.push(writePidFile(config.supervisor.pidFile));
-    options.onReady(config);
+    options.onReady(config, supervisor.tookOver);
     await supervisor.stopped;
     // Answers under way (that of stop itself) go out before the log and the socket are closed.
     await closeGently(server);
@@ -81,6 +84,17 @@ function makeStateDir(path: string, undo: (() => void)[]): void {
     });
   }
   undo.push(() => removeIfEmpty(path));
+}
+
+/** Two supervisors on one state directory would undo each other's work. */
+function lockStateDir(stateDir: string): () => void {
+  const path = join(stateDir, "lock");
+  const lock = takeLock(path);
+  if (lock === null) throw alreadyRunning(path);
+  return () => {
+    rmSync(path, { force: true });
+    lock.release();
+  };
 }
 
 function leaveTraces(config: Config): () => void {
@@ -123,9 +137,7 @@ function logConfigOf(config: Config, background: boolean): LogConfig {
   return { ...config.log, file: join(config.supervisor.stateDir, "fcgivisor.log") };
 }
 
-function openLogPort(
-  options: ServeOptions,
-): LogPort & { readonly file: string | null; close(): void } {
+function openLogPort(options: ServeOptions): LogPort & { close(): void } {
   let settings = logConfigOf(options.loaded.config, options.background);
   let log: Log = openLog(settings);
   return {

@@ -9,7 +9,7 @@ import { controlSocket } from "./control-socket.ts";
 import { RUN_ARGS } from "./run.ts";
 
 interface Ready {
-  readonly ready: { readonly pid: number; readonly pools: number };
+  readonly ready: { readonly pid: number; readonly pools: number; readonly tookOver: number };
 }
 
 export default defineCommand({
@@ -34,6 +34,11 @@ export default defineCommand({
     if (args.quiet !== true) {
       process.stdout.write(
         `started as process ${ready.pid}, ${ready.pools} ${ready.pools === 1 ? "pool serves" : "pools serve"}\n`,
+      );
+    }
+    if (args.quiet !== true && ready.tookOver > 0) {
+      process.stdout.write(
+        `an earlier supervisor had died; its sockets were taken back from ${ready.tookOver} processes, which leave when their requests are done\n`,
       );
     }
     return 0;

@@ -84,6 +84,18 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
         fault,
       ),
     ),
+  recovered: ({ pool, address, workers }) =>
+    warn(
+      `took the socket ${address} of pool ${pool} back out of ${count(workers, "process", "processes")} that an earlier supervisor left; they leave when their replacements serve`,
+    ),
+  "recovered-with-gap": ({ pool, address, workers, why, gapMs }) =>
+    error(
+      `the socket ${address} of pool ${pool} could not be taken back from ${count(workers, "process", "processes")} of an earlier supervisor (${why}); they were asked to leave and it was opened anew, after ${duration(gapMs)} in which clients may have been refused`,
+    ),
+  "strays-left": ({ pool, workers, ms }) =>
+    notice(
+      `${count(workers, "process", "processes")} of an earlier supervisor left pool ${pool} after ${duration(ms)}`,
+    ),
   "drain-started": ({ pool, generation, workers }) =>
     notice(
       `generation ${generation} of pool ${pool} is leaving: ${count(workers, "worker")} may finish the request in hand`,

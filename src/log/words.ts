@@ -19,8 +19,8 @@ function pair(large: number, largeUnit: string, small: number, smallUnit: string
 }
 
 /** `1 worker`, `4 workers`. */
-export function count(number: number, singular: string): string {
-  return `${number} ${singular}${number === 1 ? "" : "s"}`;
+export function count(number: number, singular: string, plural = `${singular}s`): string {
+  return `${number} ${number === 1 ? singular : plural}`;
 }
 
 /** `a`, `a and b`, `a, b and c`. */

@@ -7,7 +7,14 @@ import type { PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
 import { type Address, addressText } from "../sys/address.ts";
 import { maxBacklog } from "../sys/procfs.ts";
-import { attachFilter, closeSocket, listenOn, tcpQueue, unixQueue } from "../sys/socket.ts";
+import {
+  attachFilter,
+  closeSocket,
+  listenOn,
+  makeBlocking,
+  tcpQueue,
+  unixQueue,
+} from "../sys/socket.ts";
 import { findGroup, findUser } from "../sys/users.ts";
 import { type Block, filterProgram, parseBlock } from "./filter.ts";
 import { openSocket } from "./open.ts";
@@ -54,6 +61,19 @@ export class Listener {
     }
   }
 
+  /**
+   * Takes on a socket that listens already, out of a living worker or from systemd, and sets it up
+   * as the spec says. It stays open when that fails.
+   */
+  static adopt(spec: ListenSpec, fd: number): Listener {
+    const listener = new Listener(spec, fd);
+    makeBlocking(fd);
+    listener.setFile(spec);
+    listener.setFilter(spec);
+    listenOn(fd, backlogOf(spec));
+    return listener;
+  }
+
   get name(): string {
     return addressText(this.address);
   }
@@ -93,6 +113,11 @@ export class Listener {
     if (this.address.kind !== "unix" || this.file === null) return;
     const now = lstatSync(this.address.path, { throwIfNoEntry: false });
     if (now?.ino === this.file.ino && now.dev === this.file.dev) unlinkSync(this.address.path);
+  }
+
+  /** Lets go of the socket without ending it: somebody else still serves on it. */
+  abandon(): void {
+    closeSocket(this.fd);
   }
 
   private setFile({ listen }: ListenSpec): void {

@@ -77,13 +77,13 @@ function takenFault(address: Address): Fault {
       hint:
         holder === null
           ? "run as root to be told which process holds it, or choose another address"
-          : "stop that process, or choose another address for `listen`",
+          : "stop that process, or choose another address; if these are workers that an earlier supervisor left, start with --takeover",
     },
   );
 }
 
 /** Inodes of sockets that can stand in this address's way: the same port on the same or on all addresses. */
-function inodesOn(address: Address): string[] {
+export function inodesOn(address: Address): string[] {
   switch (address.kind) {
     case "unix":
       return unixInodes(address.path);

@@ -2,6 +2,7 @@
 // here, whoever sent it, and comes back with a Report or a Fault.
 
 import type { Loaded } from "../config/load.ts";
+import type { Config } from "../config/model.ts";
 import type { Emit, OutputLine } from "../event.ts";
 import { asFault } from "../fault.ts";
 import { every, now, sleep, wallClock } from "../sys/clock.ts";
@@ -13,9 +14,12 @@ import { preflight } from "./preflight.ts";
 import { limitedTo, planned } from "./plan.ts";
 import { reload } from "./reload.ts";
 import type { LateWorker, Report, Step } from "./report.ts";
+import { recordsByAddress, recover } from "./recover.ts";
 import { restartPools } from "./restart.ts";
 import { shutDown } from "./shutdown.ts";
 import { startPools } from "./start.ts";
+import { type PoolRecord, readState } from "./state-file.ts";
+import { keepState, type StateKeeper } from "./state-keeper.ts";
 import { isReady, poolStatuses, type Status } from "./status.ts";
 import { poolsInOrder, type World } from "./world.ts";
 
@@ -25,6 +29,8 @@ export type SupervisorState = "starting" | "running" | "stopping" | "stopped";
 export interface LogPort {
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
+  /** Where it goes now; null = stderr. */
+  readonly file: string | null;
   /** Opens every file anew, after the settings given; returns their paths. */
   readonly reopen: (loaded?: Loaded) => readonly string[];
 }
@@ -35,6 +41,8 @@ export interface SupervisorOptions {
   readonly log: LogPort;
   /** Reads the config once more. */
   readonly load: () => Promise<Loaded>;
+  /** Take sockets over from whoever listens on the pools' addresses, when no state file tells who that is. */
+  readonly takeover: boolean;
 }
 
 export interface ReloadRequest {
@@ -56,13 +64,23 @@ export class Supervisor {
   private readonly startedAt = now();
   private readonly startedOn = wallClock();
   private current: SupervisorState = "starting";
+  private readonly keeper: StateKeeper;
   private end: Promise<void> | null = null;
+  /** While workers of an earlier supervisor leave. */
+  private relieving: { readonly done: Promise<void>; readonly hurry: () => void } | null = null;
+  /** Processes of an earlier supervisor that were found serving at the start. */
+  tookOver = 0;
   private readonly over = Promise.withResolvers<void>();
 
   constructor(options: SupervisorOptions) {
     this.options = options;
-    const { emit, output } = options.log;
+    const { output } = options.log;
+    const emit: Emit = (event) => {
+      options.log.emit(event);
+      if (event.type === "group-started" || event.type === "group-ended") this.keeper.changed();
+    };
     this.world = { config: options.loaded.config, generation: 0, pools: new Map(), emit, output };
+    this.keeper = keepState(this.world, options.version);
     becomeSubreaper();
     reapWhenNeeded();
     watchRequests(() => poolsInOrder(this.world));
@@ -87,11 +105,18 @@ export class Supervisor {
       config: config.source.file,
     });
     await this.operations.run("start", async (signal) => {
+      const recovery = recover(this.world, this.leftBehind(config));
+      this.tookOver = recovery.workers;
       const found = await preflight(config);
       for (const fault of [...warnings, ...found])
         emit({ type: "config-warning", fault: fault.toJSON() });
-      await startPools(this.world, signal);
+      await startPools(this.world, recovery, signal);
+      this.relieving = {
+        done: recovery.relieve().catch((error: unknown) => this.trouble(error)),
+        hurry: recovery.hurry,
+      };
       this.current = "running";
+      this.keeper.save();
     });
     const workers = config.pools.reduce((sum, pool) => sum + pool.workers, 0);
     emit({
@@ -100,6 +125,17 @@ export class Supervisor {
       workers,
       ms: now() - this.startedAt,
     });
+  }
+
+  /** What an earlier supervisor left, from its state file; with `takeover` also without one. */
+  private leftBehind(config: Config): readonly PoolRecord[] {
+    try {
+      const state = readState(config.supervisor.stateDir);
+      if (state !== null) return state.pools;
+    } catch (error) {
+      if (!this.options.takeover) this.trouble(error);
+    }
+    return this.options.takeover ? recordsByAddress(config.pools) : [];
   }
 
   async reload(request: ReloadRequest, by: string, tell: Tell): Promise<Report> {
@@ -112,6 +148,7 @@ export class Supervisor {
       tell({ step: "checked", pools: next.pools.length });
       const plan = planned(this.world.config, next, request.pools);
       const done = await reload(this.world, next, request.pools, signal, tell);
+      this.keeper.save();
       if (request.pools.length === 0) this.options.log.reopen(loaded);
       const drained = done.drained.catch((error: unknown) => this.trouble(error));
       const report = (left: boolean): Report => ({
@@ -152,6 +189,7 @@ export class Supervisor {
       const found = await preflight(loaded.config);
       tell({ step: "checked", pools: loaded.config.pools.length });
       await restartPools(this.world, loaded.config, signal, tell);
+      this.keeper.save();
       this.options.log.reopen(loaded);
       const warnings = [...loaded.warnings, ...found].map((fault) => fault.message);
       return async () => ({ ...this.report("restart", since), warnings });
@@ -178,17 +216,25 @@ export class Supervisor {
     if (this.end === null) {
       this.world.emit({ type: "supervisor-stopping", word, by });
       this.current = "stopping";
-      this.end = this.operations.override(word).then(() => shutDown(this.world, word));
+      this.end = this.operations.override(word).then(() => this.endAll(word));
       void this.end.finally(() => {
         this.current = "stopped";
+        this.keeper.remove();
         this.world.emit({ type: "supervisor-stopped", ms: now() - since });
         this.over.resolve();
       });
     } else if (word === "stop") {
+      this.relieving?.hurry();
       void Promise.all(poolsInOrder(this.world).map((pool) => pool.stop()));
     }
     await this.tellWhileDraining(this.end, tell);
     return this.report(word, since);
+  }
+
+  private async endAll(word: "stop" | "quit"): Promise<void> {
+    if (word === "stop") this.relieving?.hurry();
+    // Their socket is closed at the end, so they must be gone by then.
+    await Promise.all([shutDown(this.world, word), this.relieving?.done]);
   }
 
   status(socket: string): Status {
@@ -203,7 +249,7 @@ export class Supervisor {
       uptime_ms: Math.round(now() - this.startedAt),
       config: config.source.file,
       socket,
-      log: config.log.file,
+      log: this.options.log.file,
       generation,
       rss_bytes: residentBytes(process.pid),
       pools: poolStatuses(this.world),

@@ -21,8 +21,15 @@ export function addressText(address: Address): string {
   }
 }
 
+/** Whether both mean the same, however they are written (`[::1]` and `[0:0:0:0:0:0:0:1]`). */
 export function sameAddress(a: Address, b: Address): boolean {
-  return a.kind === b.kind && addressText(a) === addressText(b);
+  return a.kind === b.kind && plain(a) === plain(b);
+}
+
+function plain(address: Address): string {
+  if (address.kind !== "inet6") return addressText(address);
+  const bytes = ipv6Bytes(address.host);
+  return `${bytes === null ? address.host : ipv6Text(bytes)} ${address.port}`;
 }
 
 const DIGITS = /^[0-9]+$/;
@@ -129,4 +136,16 @@ function words(text: string): number[] | null {
     else return null;
   }
   return out;
+}
+
+/** Sixteen bytes as an IPv6 address, its longest run of zeros shortened (RFC 5952). */
+export function ipv6Text(bytes: Uint8Array): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const groups = Array.from({ length: 8 }, (_, i) => view.getUint16(i * 2).toString(16));
+  const text = groups.join(":");
+  const runs = text.match(/(?:^|:)0(?::0)+(?=:|$)/g) ?? [];
+  const longest = runs.sort((a, b) => b.length - a.length)[0];
+  if (longest === undefined) return text;
+  const at = text.indexOf(longest);
+  return `${text.slice(0, at)}::${text.slice(at + longest.length).replace(/^:/, "")}`;
 }

@@ -14,6 +14,7 @@ const SIGNATURES = {
   connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   dup2: { args: ["i32", "i32"], returns: "i32" },
   execve: { args: ["ptr", "ptr", "ptr"], returns: "i32" },
+  flock: { args: ["i32", "i32"], returns: "i32" },
   fcntl: { args: ["i32", "i32", "i64"], returns: "i32" },
   getgrnam: { args: ["ptr"], returns: "ptr" },
   getgrouplist: { args: ["ptr", "u32", "ptr", "ptr"], returns: "i32" },

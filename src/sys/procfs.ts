@@ -150,6 +150,23 @@ export function acceptedTcpInodes(port: number, file: "tcp" | "tcp6"): string[] 
     .map((row) => row[9]!);
 }
 
+/** Processes whose standard input is this socket: the workers that accept from it, and their leaders. */
+export function processesOn(inode: string): ProcessStat[] {
+  const wanted = `socket:[${inode}]`;
+  return processesWhere(
+    ({ pid, state }) => state !== "Z" && linkOf(`/proc/${pid}/fd/0`) === wanted,
+  );
+}
+
+function linkOf(path: string): string | null {
+  try {
+    return readlinkSync(path);
+  } catch {
+    // Gone, or no right to look.
+    return null;
+  }
+}
+
 /** Who holds one of these sockets, with the command line; root sees all, others only their own. */
 export function holderOf(inodes: ReadonlySet<string>): { pid: number; command: string } | null {
   for (const pid of allPids()) {

@@ -1,7 +1,7 @@
 // Listening sockets as the kernel has them: made blocking and close-on-exec, because a worker that
 // finds O_NONBLOCK on fd 0 leaves at once, and the flag is shared by all who hold the socket.
 
-import { type Address, ipv4Bytes, ipv6Bytes } from "./address.ts";
+import { type Address, ipv4Bytes, ipv6Bytes, ipv6Text } from "./address.ts";
 import { checked, errno, libc, ptr, SysError } from "./libc.ts";
 
 const AF = { unix: 1, inet: 2, inet6: 10 } as const;
@@ -10,6 +10,10 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
+const SO_TYPE = 3;
+const SO_ACCEPTCONN = 30;
+const F_GETFL = 3;
+const F_SETFL = 4;
 const SO_ATTACH_FILTER = 26;
 const SO_DETACH_FILTER = 27;
 const IPPROTO_IPV6 = 41;
@@ -69,6 +73,44 @@ export function bindSocket(address: Address): number {
 /** Starts listening, or changes the backlog of a socket that listens already. */
 export function listenOn(fd: number, backlog: number): void {
   checked("listen", libc.listen(fd, backlog));
+}
+
+/** The address a socket is bound to; null when it is no stream socket that listens. */
+export function listeningAddress(fd: number): Address | null {
+  if (intOption(fd, SO_ACCEPTCONN) !== 1 || intOption(fd, SO_TYPE) !== SOCK_STREAM) return null;
+  const bytes = new Uint8Array(128);
+  const size = new Uint32Array([bytes.length]);
+  if (libc.getsockname(fd, ptr(bytes), ptr(size)) !== 0) return null;
+  const port = new DataView(bytes.buffer).getUint16(2);
+  switch (bytes[0]) {
+    case AF.unix: {
+      const path = bytes.subarray(2, size[0]);
+      const end = path.indexOf(0);
+      return {
+        kind: "unix",
+        path: new TextDecoder().decode(end < 0 ? path : path.subarray(0, end)),
+      };
+    }
+    case AF.inet:
+      return { kind: "inet", host: bytes.subarray(4, 8).join("."), port };
+    case AF.inet6:
+      return { kind: "inet6", host: ipv6Text(bytes.subarray(8, 24)), port };
+    default:
+      return null;
+  }
+}
+
+/** Makes accept(2) wait, as workers need it; the flag is shared by all who hold the socket. */
+export function makeBlocking(fd: number): void {
+  const flags = checked("fcntl", libc.fcntl(fd, F_GETFL, 0));
+  if ((flags & SOCK_NONBLOCK) !== 0)
+    checked("fcntl", libc.fcntl(fd, F_SETFL, flags & ~SOCK_NONBLOCK));
+}
+
+function intOption(fd: number, option: number): number | null {
+  const value = new Int32Array(1);
+  const size = new Uint32Array([4]);
+  return libc.getsockopt(fd, SOL_SOCKET, option, ptr(value), ptr(size)) === 0 ? value[0]! : null;
 }
 
 export function closeSocket(fd: number): void {

@@ -13,10 +13,10 @@ import type { Members } from "./members.ts";
 import { type Courtesy, courtesyFor } from "./politeness.ts";
 
 export interface Farewell {
-  readonly pool: PoolConfig;
+  readonly pool: Pick<PoolConfig, "stopSignal" | "drainTimeoutMs">;
   readonly runtime: Runtime;
   readonly address: Address;
-  readonly members: Members;
+  readonly members: Pick<Members, "workers">;
   /** Whether to go on asking. */
   readonly goesOn: () => boolean;
 }

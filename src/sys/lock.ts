@@ -1,0 +1,15 @@
+// A lock that dies with its holder, however that dies (flock(2)).
+
+import { closeSync, openSync } from "node:fs";
+import { libc } from "./libc.ts";
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/** Takes the lock of this file, which is made if need be; null when somebody else has it. */
+export function takeLock(path: string): { release(): void } | null {
+  const fd = openSync(path, "a", 0o600);
+  if (libc.flock(fd, LOCK_EX | LOCK_NB) === 0) return { release: () => closeSync(fd) };
+  closeSync(fd);
+  return null;
+}

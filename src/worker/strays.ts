@@ -1,0 +1,82 @@
+// Workers that an earlier supervisor left: not our children, known only by the socket they accept
+// from. They are asked to leave as our own would be, and watched through /proc.
+
+import type { PoolConfig } from "../config/model.ts";
+import type { Emit } from "../event.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { Address } from "../sys/address.ts";
+import { now, sleep } from "../sys/clock.ts";
+import { signal } from "../sys/process.ts";
+import { processesOn, type ProcessStat, processStat } from "../sys/procfs.ts";
+import { askToLeave } from "./farewell.ts";
+
+export interface Strays {
+  readonly pool: Pick<PoolConfig, "name" | "stopSignal" | "drainTimeoutMs">;
+  readonly runtime: Runtime;
+  readonly address: Address;
+  /** Of the listening socket. */
+  readonly inode: string;
+  /** Name of the program, as /proc tells it; null = unknown. What scripts started has another one. */
+  readonly command: string | null;
+  /** Process groups that are our own. */
+  readonly own: () => ReadonlySet<number>;
+  readonly emit: Emit;
+  /** Aborts: no more patience, TERM at once. */
+  readonly hurry: AbortSignal;
+}
+
+const POLL_MS = 10;
+const TERM_GRACE_MS = 1000;
+
+/** Lets them finish what is in hand and leave; then TERM, then KILL. Resolves when none is left. */
+export async function drainStrays(strays: Strays): Promise<void> {
+  const since = now();
+  const found = find(strays);
+  if (found.length === 0) return;
+  endLeaders(found);
+  // What a leader forked before it went.
+  const left = new Map(find(strays).map((stat) => [stat.pid, stat]));
+  const workers = () => [...left.values()].filter(isStill);
+  const deadline = since + strays.pool.drainTimeoutMs;
+  const members = { workers };
+  const goesOn = () => !strays.hurry.aborted && now() < deadline && workers().length > 0;
+  await askToLeave({ ...strays, members, goesOn });
+  await escalate(strays, workers);
+  strays.emit({
+    type: "strays-left",
+    pool: strays.pool.name,
+    workers: found.length,
+    ms: now() - since,
+  });
+}
+
+function find({ inode, command, own }: Strays): ProcessStat[] {
+  const ours = own();
+  return processesOn(inode).filter(
+    (stat) => !ours.has(stat.group) && (command === null || stat.command === command),
+  );
+}
+
+/** A leader only waits and refills; its workers go on when it is gone. */
+function endLeaders(found: readonly ProcessStat[]): void {
+  const parents = new Set(found.map(({ parent }) => parent));
+  for (const { pid } of found) if (parents.has(pid)) signal(pid, "SIGKILL");
+}
+
+function isStill({ pid, startTime }: ProcessStat): boolean {
+  const now = processStat(pid);
+  return now !== null && now.startTime === startTime && now.state !== "Z";
+}
+
+async function escalate(strays: Strays, workers: () => ProcessStat[]): Promise<void> {
+  for (const name of ["SIGTERM", "SIGKILL"] as const) {
+    const end = now() + TERM_GRACE_MS;
+    for (const { pid } of workers()) {
+      const afterMs = strays.pool.drainTimeoutMs;
+      strays.emit({ type: "drain-escalated", pool: strays.pool.name, pid, signal: name, afterMs });
+      signal(pid, name);
+      signal(pid, "SIGCONT");
+    }
+    while (workers().length > 0 && now() < end) await sleep(POLL_MS);
+  }
+}
