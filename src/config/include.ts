@@ -75,7 +75,8 @@ async function poolsIn(
       return [];
     }
     const read = readToml(file, bytes, problems);
-    for (const entry of Object.values(read.sections).flat()) onlyPools(entry, problems);
+    for (const entry of [...Object.values(read.sections).flat(), ...read.defaults])
+      onlyPools(entry, problems);
     return read.pools;
   } catch (error) {
     const fault = asFault(error);

@@ -11,8 +11,8 @@ interface Scan {
   readonly env: Environment;
   at: number;
   value: string;
-  /** Whether anything stood in quotes or came from a variable: then no word is special. */
-  plain: boolean;
+  /** How much of it stood in quotes or came from a variable, up to its end: blanks there are kept. */
+  kept: number;
 }
 
 const WORDS = new Map([
@@ -28,12 +28,15 @@ const WORDS = new Map([
 
 /** The text that the value stands for. `text` is all that follows the equals sign. */
 export function iniValue(text: string, env: Environment): Parsed<string> {
-  const scan: Scan = { text: text.trim(), env, at: 0, value: "", plain: true };
+  const scan: Scan = { text: text.trim(), env, at: 0, value: "", kept: 0 };
   while (scan.at < scan.text.length && scan.text[scan.at] !== ";") {
     const problem = step(scan);
     if (problem !== null) return problem;
   }
-  return scan.plain ? meaning(scan.value.trim()) : { ok: scan.value };
+  const { value, kept } = scan;
+  // Only what is plain all through can be a word with a meaning.
+  if (kept === 0) return meaning(value.trim());
+  return { ok: value.slice(0, kept) + value.slice(kept).trimEnd() };
 }
 
 type Problem = { readonly problem: string; readonly hint: string };
@@ -86,7 +89,7 @@ function variable(scan: Scan, rest: string): Problem | null {
 }
 
 function advance(scan: Scan, taken: string): null {
-  scan.plain = false;
+  scan.kept = scan.value.length;
   scan.at += taken.length;
   return null;
 }

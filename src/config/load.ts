@@ -53,9 +53,11 @@ async function tomlDraft(file: string, bytes: Uint8Array, problems: Problems): P
   const { readToml } = await import("./toml.ts");
   const { withIncluded } = await import("./include.ts");
   const main = readToml(file, bytes, problems);
+  const { withDefaults } = await import("./inherit.ts");
   const { files, pools } = await withIncluded(file, main, problems);
   const source = { format: "toml", file, files, prefix: dirname(file) } as const;
-  return { source, ...main.sections, pools, daemonize: null };
+  const inheriting = withDefaults(pools, main.defaults, problems);
+  return { source, ...main.sections, pools: inheriting, daemonize: null };
 }
 
 async function legacyDraft(

@@ -2,7 +2,7 @@
 // only this: frozen, complete, every path absolute, every duration in milliseconds.
 
 import type { LogConfig, LogLevel } from "../log/settings.ts";
-import type { Address } from "../sys/address.ts";
+import type { ListenAddress } from "../sys/address.ts";
 
 export type { LogConfig, LogLevel };
 
@@ -32,6 +32,8 @@ export interface SupervisorConfig {
   readonly stateDir: string;
   /** Lets workers run as root. */
   readonly allowRoot: boolean;
+  /** What SIGTERM does. */
+  readonly stopSignalMeans: "stop" | "quit";
   /** Legacy `daemonize`; null where the format has no such word. `run` and `start` decide anyway. */
   readonly daemonize: boolean | null;
   /** So many workers dead by SIGSEGV or SIGBUS within the interval reload everything; 0 = off. */
@@ -47,7 +49,8 @@ export interface AdminConfig {
 }
 
 export interface ListenConfig {
-  readonly address: Address;
+  /** Who serves knows no `systemd:NAME` any more: socket/inherited.ts has put the address in its place. */
+  readonly address: ListenAddress;
   /** As given to listen(2); -1 = as much as the kernel allows. */
   readonly backlog: number;
   /** Unix sockets only. */

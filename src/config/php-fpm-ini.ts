@@ -63,7 +63,8 @@ function besidePidFile(supervisor: readonly Entry[], name: string, ending: strin
   return [{ name, label: name, raw, where: pid.where, base: pid.base }];
 }
 
-const STDERR = ["/dev/stderr", "/proc/self/fd/2", "/dev/fd/2"];
+/** What containers' configs call it. */
+const STDERR = /^\/(dev\/stderr|dev\/fd\/2|proc\/self\/fd\/2)$/;
 const LEVELS = new Map([["warning", "warn"]]);
 
 function logEntries({ problems }: IniReading, values: IniValues, base: string): Entry[] {
@@ -78,7 +79,7 @@ function logEntries({ problems }: IniReading, values: IniValues, base: string): 
       problems.warn(`${entry.label} = syslog: the log goes to stderr instead`, entry.where, hint);
       return { ...entry, raw: "stderr" };
     }
-    return { ...entry, raw: STDERR.includes(entry.raw) ? "stderr" : resolve(base, entry.raw) };
+    return { ...entry, raw: STDERR.test(entry.raw) ? "stderr" : resolve(base, entry.raw) };
   });
   if (entries.some(({ name, replaced }) => name === "file" && replaced !== true)) return entries;
   const file = { name: "file", label: "error_log", raw: "log/php-fpm.log" };

@@ -43,6 +43,7 @@ export function resolveDraft(
   const said = admin.given("socket") ? admin.place("socket") : supervisorRead.place("state_dir");
   checkSocket(socket, said, problems);
   const pools = draft.pools.map((pool) => readPool(pool, read));
+  checkPoolSockets(socket, pools, problems);
   const supervisor = supervisorOf(s, stateDir, draft.daemonize);
   if (pools.length === 0) noPools(draft, where, problems);
   const { format } = draft.source;
@@ -77,6 +78,7 @@ function supervisorOf(
     pidFile: s.pid_file,
     stateDir,
     allowRoot: s.allow_root,
+    stopSignalMeans: s.stop_signal_means,
     daemonize,
     emergencyRestartThreshold: s.emergency_restart_threshold,
     emergencyRestartIntervalMs: s.emergency_restart_interval,
@@ -93,6 +95,19 @@ function adminOf(
 function checkSocket(socket: string, where: Where, problems: Problems): void {
   const parsed = parseAddress(`unix:${socket}`, (path) => path);
   if ("problem" in parsed) problems.error(`control socket: ${parsed.problem}`, where, parsed.hint);
+}
+
+function checkPoolSockets(socket: string, pools: readonly ReadPool[], problems: Problems): void {
+  for (const { config, failed, place } of pools) {
+    const { address } = config.listen;
+    if (failed.has("listen.address") || address.kind !== "unix" || address.path !== socket)
+      continue;
+    problems.error(
+      `pool ${config.name}: ${socket} is the control socket`,
+      place("listen.address"),
+      "listen somewhere else, or set another [admin] socket",
+    );
+  }
 }
 
 function noPools(draft: Draft, where: Where, problems: Problems): void {

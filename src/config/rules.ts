@@ -1,7 +1,8 @@
 // The rules that span more than one setting.
 
-import { addressText, ipv6Bytes, type Address } from "../sys/address.ts";
+import { addressText, ipv6Bytes, type ListenAddress } from "../sys/address.ts";
 import type { ConfigFormat, PoolConfig } from "./model.ts";
+import { checkMachine } from "./rules-machine.ts";
 import { originText, type Problems, type Where } from "./problems.ts";
 import { referencedName } from "./special-values.ts";
 
@@ -34,6 +35,7 @@ export function checkPools(
     checkEnvironment(pool, problems);
   }
   checkAddresses(pools, problems);
+  if (context.uid !== null) checkMachine(pools, context.uid, problems);
 }
 
 function sound(pool: ReadPool, ...settings: readonly string[]): boolean {
@@ -113,6 +115,8 @@ function checkListen(pool: ReadPool, problems: Problems): void {
   if (!sound(pool, "listen.address")) return;
   const { name, listen } = pool.config;
   const address = addressText(listen.address);
+  // What kind of socket it is shows only when systemd hands it over.
+  if (listen.address.kind === "systemd") return;
   if (listen.address.kind === "unix") {
     if (pool.config.allowedClients.length === 0) return;
     problems.error(
@@ -172,8 +176,8 @@ function checkAddresses(pools: readonly ReadPool[], problems: Problems): void {
 }
 
 /** Whether one of two listeners would take the other's connections. */
-export function overlap(a: Address, b: Address): boolean {
-  if (a.kind === "unix" || b.kind === "unix") {
+export function overlap(a: ListenAddress, b: ListenAddress): boolean {
+  if (a.kind === "unix" || b.kind === "unix" || a.kind === "systemd" || b.kind === "systemd") {
     return a.kind === b.kind && addressText(a) === addressText(b);
   }
   if (a.kind !== b.kind || a.port !== b.port) return false;

@@ -2,10 +2,16 @@
 
 import { resolve } from "node:path";
 import type { ExtraWorkers } from "./model.ts";
-import { addressText, ipv4Bytes, ipv6Bytes, parseAddress, type Address } from "../sys/address.ts";
+import {
+  addressText,
+  ipv4Bytes,
+  ipv6Bytes,
+  parseAddress,
+  type ListenAddress,
+} from "../sys/address.ts";
 import { plainString, quote, strings, unexpected, type Parsed, type ValueType } from "./values.ts";
 
-export const address: ValueType<Address> = {
+export const address: ValueType<ListenAddress> = {
   expected: 'an address such as "127.0.0.1:9000" or "/run/www.sock"',
   legacy: "address",
   parse(raw, base) {
@@ -14,6 +20,7 @@ export const address: ValueType<Address> = {
     }
     const plain = plainString(address.expected, raw);
     if (!("ok" in plain)) return plain;
+    if (plain.ok.startsWith("systemd:")) return handedOver(plain.ok.slice("systemd:".length));
     if (/^unix:$|\/$/.test(plain.ok)) {
       return { problem: `${quote(plain.ok)} is not the path of a socket` };
     }
@@ -23,6 +30,15 @@ export const address: ValueType<Address> = {
   },
   print: (value) => quote(addressText(value)),
 };
+
+/** The name of a descriptor, as sd_listen_fds_with_names(3) allows it. */
+function handedOver(name: string): Parsed<ListenAddress> {
+  if (/^[!-9;-~]{1,255}$/.test(name)) return { ok: { kind: "systemd", name } };
+  return {
+    problem: `${quote(name)} cannot be the name of a socket that systemd hands over`,
+    hint: 'it is what FileDescriptorName= says in the socket unit, for example "systemd:www"',
+  };
+}
 
 /** Addresses or CIDR blocks, of both families. */
 export const clients: ValueType<readonly string[]> = {

@@ -41,6 +41,13 @@ export const SUPERVISOR = {
     example: "true",
     get: (from) => from.allowRoot,
   }),
+  stop_signal_means: supervisor<SupervisorConfig["stopSignalMeans"]>({
+    type: v.oneOf(["stop", "quit"]),
+    default: "stop",
+    doc: 'What SIGTERM does: "stop" is at once, "quit" lets requests finish, which is what containers want.',
+    example: '"quit"',
+    get: (from) => from.stopSignalMeans,
+  }),
   emergency_restart_threshold: supervisor({
     type: v.integer(0, 1_000_000),
     default: 0,

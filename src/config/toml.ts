@@ -14,6 +14,8 @@ export type TomlSection = "supervisor" | "admin" | "log";
 
 export interface TomlFile {
   readonly sections: Readonly<Record<TomlSection, readonly Entry[]>>;
+  /** What [defaults] gives to every pool. */
+  readonly defaults: readonly Entry[];
   readonly pools: readonly PoolDraft[];
 }
 
@@ -25,7 +27,7 @@ interface Reading {
 
 type Table = Readonly<Record<string, unknown>>;
 
-const TABLES = ["supervisor", "admin", "log", "pools"];
+const TABLES = ["supervisor", "admin", "log", "defaults", "pools"];
 /** Settings of a pool that are tables of further settings. */
 const NESTED = ["listen", "php", "health", "reload"];
 
@@ -41,6 +43,7 @@ export function readToml(file: string, bytes: Uint8Array, problems: Problems): T
     );
   return {
     sections: { supervisor: section("supervisor"), admin: section("admin"), log: section("log") },
+    defaults: poolEntries(reading, ["defaults"], tableAt(reading, root, ["defaults"])),
     pools: poolsOf(reading, root),
   };
 }
@@ -73,7 +76,7 @@ function strayTable(reading: Reading, name: string): void {
   const near = nearest(name, TABLES);
   const hint =
     near === null
-      ? "a config has the tables [supervisor], [admin], [log] and [pools.NAME]"
+      ? "a config has the tables [supervisor], [admin], [log], [defaults] and [pools.NAME]"
       : `did you mean "${near}"?`;
   reading.problems.error(`unknown table or setting "${name}"`, reading.find([name]), hint);
 }
@@ -106,13 +109,13 @@ function poolsOf(reading: Reading, root: Table): PoolDraft[] {
   return Object.keys(pools).map((name) => ({
     name,
     where: reading.find(["pools", name]),
-    entries: poolEntries(reading, name, tableAt(reading, pools, ["pools", name])),
+    entries: poolEntries(reading, ["pools", name], tableAt(reading, pools, ["pools", name])),
   }));
 }
 
-function poolEntries(reading: Reading, pool: string, table: Table): Entry[] {
+function poolEntries(reading: Reading, at: readonly string[], table: Table): Entry[] {
   return Object.entries(table).flatMap(([key, raw]) => {
-    const path = ["pools", pool, key];
+    const path = [...at, key];
     if (!NESTED.includes(key)) return [entry(reading, path, key, raw)];
     if (key === "listen" && !isTable(raw)) return [entry(reading, path, "listen.address", raw)];
     const nested = tableAt(reading, { [key]: raw }, path);

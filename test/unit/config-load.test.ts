@@ -173,6 +173,38 @@ describe("who starts it", () => {
   });
 });
 
+describe("what this machine must have", () => {
+  const wrong = `user = "nosuchuser"
+group = "nosuchgroup"
+chdir = "/nonexistent/dir"
+health = { script = "/nonexistent/ping.php" }
+`;
+
+  test("users, groups, folders and the health script are named with their lines", () =>
+    withTempDir(async (dir) => {
+      const said = await complaint(load(await write(dir, "a.toml", `${POOL}${wrong}`), { uid: 0 }));
+      expect(said).toContain('a.toml:4:1: pool www: there is no user "nosuchuser" on this machine');
+      expect(said).toContain("a.toml:5:1: pool www: there is no group");
+      expect(said).toContain("a.toml:6:1: pool www: chdir: /nonexistent/dir is not a directory");
+      expect(said).toContain("a.toml:7:12: pool www: health.script: there is no file");
+      expect(said).toContain("4 problems");
+    }));
+
+  test("a socket's owner and group, too", () =>
+    withTempDir(async (dir) => {
+      const listen =
+        'listen = { address = "/s.sock", owner = "nosuchuser", group = "nosuchgroup" }';
+      const text = `[pools.www]\n${listen}\ncommand = ["a"]\nuser = "www-data"\n`;
+      const said = await complaint(load(await write(dir, "a.toml", text), { uid: 0 }));
+      expect(said.match(/on this machine/g)).toHaveLength(2);
+    }));
+
+  test("nobody asks for it when nobody is going to run it", () =>
+    withTempDir(async (dir) => {
+      await load(await write(dir, "a.toml", `${POOL}${wrong}`));
+    }));
+});
+
 describe("PREFIX of a legacy file", () => {
   const XML = `<configuration><section name="global_options">
 <value name="pid_file">logs/php-fpm.pid</value></section><workers><section name="pool">
