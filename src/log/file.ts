@@ -15,13 +15,19 @@ const MODE = 0o640;
 
 /** Opens the file, creating it (mode 0640 less the umask) but not its directory. Throws Faults. */
 export function openLogFile(path: string, announce: AnnounceLost): LogTarget {
-  let fd = openForLines(path);
+  let fd = beginLine(path, openAppending(path));
   const writer = createLineWriter(putTo(fd), announce);
   return {
     write: writer.write,
     reopen() {
+      const next = openAppending(path);
+      // Still the same file: a line that a full disk cut short is finished through the old descriptor.
+      if (sameFile(fd, next)) {
+        closeSync(next);
+        return [path];
+      }
       const old = fd;
-      fd = openForLines(path);
+      fd = beginLine(path, next);
       writer.redirect(putTo(fd));
       closeSync(old);
       return [path];
@@ -37,8 +43,13 @@ function putTo(fd: number): Put {
   return (bytes) => writeSync(fd, bytes);
 }
 
-function openForLines(path: string): number {
-  const fd = openAppending(path);
+function sameFile(a: number, b: number): boolean {
+  const [one, other] = [fstatSync(a), fstatSync(b)];
+  return one.dev === other.dev && one.ino === other.ino;
+}
+
+/** Sees to it that the next line is not glued to one that has no end; returns `fd`. */
+function beginLine(path: string, fd: number): number {
   if (endsInsideLine(path, fd)) {
     try {
       writeSync(fd, "\n");
