@@ -67,11 +67,10 @@ async function configPools(options: TargetOptions): Promise<KnownPool[] | Fault>
   const { loadGivenConfig } = await import("./load-config.ts");
   try {
     const { config } = await loadGivenConfig(options, null);
-    return config.pools.map(({ name, listen, chdir }) => ({
-      name,
-      address: listen.address,
-      chdir,
-    }));
+    // Where a socket of systemd's is, only the running supervisor knows.
+    return config.pools.flatMap(({ name, listen: { address }, chdir }) =>
+      address.kind === "systemd" ? [] : [{ name, address, chdir }],
+    );
   } catch (error) {
     return asFault(error);
   }

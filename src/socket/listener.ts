@@ -16,6 +16,7 @@ import {
   unixQueue,
 } from "../sys/socket.ts";
 import { findGroup, findUser } from "../sys/users.ts";
+import { boundAddress } from "./bound.ts";
 import { type Block, filterProgram, parseBlock } from "./filter.ts";
 import { openSocket } from "./open.ts";
 
@@ -24,6 +25,9 @@ export type ListenSpec = Pick<PoolConfig, "listen" | "allowedClients">;
 
 /** What php-fpm uses where listen.mode says nothing. */
 const DEFAULT_MODE = 0o660;
+
+/** Who made the socket, and so removes its file. */
+export type Maker = "fcgivisor" | "systemd";
 
 export interface QueueDepth {
   /** Connections that wait for a worker. */
@@ -36,20 +40,22 @@ export class Listener {
   readonly address: Address;
   readonly fd: number;
   readonly inode: number;
+  readonly maker: Maker;
   private readonly file: { readonly dev: number; readonly ino: number } | null;
   private inForce: ListenSpec;
 
-  private constructor(spec: ListenSpec, fd: number) {
+  private constructor(spec: ListenSpec, fd: number, maker: Maker) {
     this.inForce = spec;
-    this.address = spec.listen.address;
+    this.address = boundAddress(spec.listen.address);
     this.fd = fd;
+    this.maker = maker;
     this.inode = fstatSync(fd).ino;
     this.file = this.address.kind === "unix" ? lstatSync(this.address.path) : null;
   }
 
   /** Opens the socket, sets it up, and only then listens. Throws a Fault; then nothing is left open. */
   static open(spec: ListenSpec): Listener {
-    const listener = new Listener(spec, openSocket(spec.listen.address));
+    const listener = new Listener(spec, openSocket(boundAddress(spec.listen.address)), "fcgivisor");
     try {
       listener.setFile(spec);
       listener.setFilter(spec);
@@ -65,8 +71,8 @@ export class Listener {
    * Takes on a socket that listens already, out of a living worker or from systemd, and sets it up
    * as the spec says. It stays open when that fails.
    */
-  static adopt(spec: ListenSpec, fd: number): Listener {
-    const listener = new Listener(spec, fd);
+  static adopt(spec: ListenSpec, fd: number, maker: Maker = "fcgivisor"): Listener {
+    const listener = new Listener(spec, fd, maker);
     makeBlocking(fd);
     listener.setFile(spec);
     listener.setFilter(spec);
@@ -107,10 +113,10 @@ export class Listener {
     return this.address.kind === "unix" ? unixQueue(this.inode) : tcpQueue(this.fd);
   }
 
-  /** Closes the socket and removes its file, if that is still the one made here. */
+  /** Closes the socket and removes its file, if that is still the one made here; systemd's file is systemd's to remove. */
   close(): void {
     closeSocket(this.fd);
-    if (this.address.kind !== "unix" || this.file === null) return;
+    if (this.address.kind !== "unix" || this.file === null || this.maker === "systemd") return;
     const now = lstatSync(this.address.path, { throwIfNoEntry: false });
     if (now?.ino === this.file.ino && now.dev === this.file.dev) unlinkSync(this.address.path);
   }
@@ -122,6 +128,9 @@ export class Listener {
 
   private setFile({ listen }: ListenSpec): void {
     if (listen.address.kind !== "unix") return;
+    const silent = listen.owner === null && listen.group === null && listen.mode === null;
+    // Its unit has said who may connect; only what the config says on top counts.
+    if (this.maker === "systemd" && silent) return;
     const path = listen.address.path;
     const owner =
       listen.owner === null

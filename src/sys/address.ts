@@ -6,11 +6,14 @@ export type Address =
   | { readonly kind: "inet6"; readonly host: string; readonly port: number }
   | { readonly kind: "unix"; readonly path: string };
 
+/** What a config can name: an address, or a socket that systemd opens and hands over under that name. */
+export type ListenAddress = Address | { readonly kind: "systemd"; readonly name: string };
+
 /** Longest path a Unix socket can have, in bytes (sun_path less the closing NUL; unix(7)). */
 export const UNIX_PATH_MAX = 107;
 
 /** The address as people write it, and as listeners are told apart by. */
-export function addressText(address: Address): string {
+export function addressText(address: ListenAddress): string {
   switch (address.kind) {
     case "inet":
       return `${address.host}:${address.port}`;
@@ -18,15 +21,17 @@ export function addressText(address: Address): string {
       return `[${address.host}]:${address.port}`;
     case "unix":
       return address.path;
+    case "systemd":
+      return `systemd:${address.name}`;
   }
 }
 
 /** Whether both mean the same, however they are written (`[::1]` and `[0:0:0:0:0:0:0:1]`). */
-export function sameAddress(a: Address, b: Address): boolean {
+export function sameAddress(a: ListenAddress, b: ListenAddress): boolean {
   return a.kind === b.kind && plain(a) === plain(b);
 }
 
-function plain(address: Address): string {
+function plain(address: ListenAddress): string {
   if (address.kind !== "inet6") return addressText(address);
   const bytes = ipv6Bytes(address.host);
   return `${bytes === null ? address.host : ipv6Text(bytes)} ${address.port}`;
