@@ -61,7 +61,7 @@ export function poolEntries(
   if (last("pool/chroot") !== undefined && last("pool/chdir") === undefined) {
     entries.push(madeUp("chdir", "/", prefix)); // as the original: chdir("/") after the chroot
   }
-  return entries.map(absoluteOnly);
+  return entries.map(absoluteOnly).map(nameOnly);
 }
 
 function isUnix(address: string): boolean {
@@ -88,7 +88,16 @@ function keep(reading: LegacyReading, entry: Entry): boolean {
     }
     return false;
   }
-  return !(entry.raw === 0 && (entry.name === "rlimit_core" || entry.name === "rlimit_files"));
+  if (entry.raw !== 0 || (entry.name !== "rlimit_core" && entry.name !== "rlimit_files"))
+    return true;
+  reading.problems.warn(
+    `${entry.label} 0 leaves the limit alone, as it always did`,
+    entry.where,
+    entry.name === "rlimit_core"
+      ? "in TOML, rlimit_core = 0 keeps workers from dumping core"
+      : undefined,
+  );
+  return false;
 }
 
 // Relative to what? The original took them as they were, from wherever it was started.
@@ -97,6 +106,14 @@ function absoluteOnly(entry: Entry): Entry {
   if (typeof path !== "string" || path.trim().startsWith("/")) return entry;
   const problem = `"${path}" is not an absolute path`;
   return { ...entry, problem: { problem, hint: `write the whole path, such as /${path}` } };
+}
+
+// The original looked the text up as a name, whatever it was.
+function nameOnly(entry: Entry): Entry {
+  if (entry.name !== "listen.owner" && entry.name !== "listen.group") return entry;
+  if (typeof entry.raw !== "string" || !/^\d+$/.test(entry.raw)) return entry;
+  const problem = `php-fpm takes a name here, and no number (${entry.raw})`;
+  return { ...entry, problem: { problem, hint: "write the name, such as www-data" } };
 }
 
 type Last = (path: string) => LegacyValue | undefined;

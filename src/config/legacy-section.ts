@@ -29,7 +29,7 @@ export function legacyValues(
   path: string,
 ): LegacyValue[] {
   const values: LegacyValue[] = [];
-  for (const { name, element } of namedValues(section)) {
+  for (const { name, element } of namedValues(reading, section)) {
     if (element.children.length === 0) continue;
     const own = `${path}/${name}`;
     if (isGroup(own)) {
@@ -45,12 +45,18 @@ export function legacyValues(
   return values;
 }
 
-/** The elements inside that are `<value name="…">`. */
-export function* namedValues(parent: XmlElement) {
+/** The elements inside that are `<value name="…">`; the others are named, for the original ignored them. */
+function* namedValues(reading: LegacyReading, parent: XmlElement) {
   for (const element of parent.children) {
-    if (element.kind !== "element" || element.name !== "value") continue;
+    if (element.kind !== "element") continue;
     const name = element.attributes.get("name");
-    if (name !== undefined) yield { name, element };
+    if (element.name === "value" && name !== undefined) yield { name, element };
+    else {
+      const what =
+        element.name === "value" ? "this <value> has no name" : `<${element.name}> is no <value>`;
+      const hint = 'a setting is written as <value name="NAME">text</value>';
+      reading.problems.warn(`${what}: it is ignored`, reading.place(element.at), hint);
+    }
   }
 }
 
@@ -69,8 +75,12 @@ function known(reading: LegacyReading, element: XmlElement, path: string): Legac
 
 function pairsIn(reading: LegacyReading, parent: XmlElement): Map<string, string> {
   const pairs = new Map<string, string>();
-  for (const { name, element } of namedValues(parent)) {
-    if (element.children.length === 0) continue;
+  for (const { name, element } of namedValues(reading, parent)) {
+    if (element.children.length === 0) {
+      const what = `${name} is empty, and left out: an empty value counts as none`;
+      reading.problems.warn(what, reading.place(element.at), "TOML can hold an empty value");
+      continue;
+    }
     const text = firstText(reading, element, name);
     if (text !== null) pairs.set(name, text);
   }

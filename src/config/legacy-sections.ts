@@ -15,8 +15,7 @@ const POOL = "/configuration/workers/pool";
 export function findSections(reading: LegacyReading, root: XmlElement): LegacySections {
   const globals: XmlElement[] = [];
   const pools: XmlElement[] = [];
-  const top = root.attributes.has("xmlns") ? "*" : root.name;
-  for (const { path, element } of sectionsIn(root, `/${top}`)) {
+  for (const { path, element } of sectionsIn(root, "", false)) {
     if (path === GLOBALS) globals.push(element);
     else if (path === POOL) pools.push(element);
     else strayed(reading, path, element);
@@ -27,15 +26,24 @@ export function findSections(reading: LegacyReading, root: XmlElement): LegacySe
   return { globals, pools: found };
 }
 
+/** In a default namespace an element's path was a star to the original, which then found nothing. */
 function* sectionsIn(
   parent: XmlElement,
-  path: string,
+  above: string,
+  inNamespace: boolean,
 ): Generator<{ path: string; element: XmlElement }> {
+  const nameless = hasNamespace(parent, inNamespace);
+  const path = `${above}/${nameless ? "*" : parent.name}`;
   for (const child of elements(parent)) {
     const name = child.attributes.get("name");
     if (child.name === "section") yield { path: `${path}/${name ?? ""}`, element: child };
-    else if (child.name !== "value") yield* sectionsIn(child, `${path}/${child.name}`);
+    else if (child.name !== "value") yield* sectionsIn(child, path, nameless);
   }
+}
+
+function hasNamespace(element: XmlElement, inherited: boolean): boolean {
+  const own = element.attributes.get("xmlns");
+  return own === undefined ? inherited : own !== "";
 }
 
 function elements(parent: XmlElement): XmlElement[] {

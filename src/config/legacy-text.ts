@@ -33,10 +33,49 @@ function declaredEncoding(bytes: Uint8Array): string | null {
 }
 
 function notText(file: string, bytes: Uint8Array, declared: string | null): Fault {
-  const lines = Buffer.from(bytes).toString("utf8").split("\n");
-  const bad = lines.findIndex((line) => line.includes("\ufffd"));
-  return new Fault(`this line is not ${declared ?? "UTF-8"}`, {
-    where: { file, line: bad < 0 ? 1 : bad + 1 },
-    hint: 'declare the encoding in the first line: <?xml version="1.0" encoding="GBK"?>',
+  const label = declared ?? "utf-8";
+  const at = firstBadByte(bytes, label);
+  const before = Buffer.from(bytes.subarray(0, at));
+  const line = before.toString("latin1").split("\n").length;
+  const column = at - before.lastIndexOf(0x0a);
+  const byte = (bytes[at] ?? 0).toString(16).padStart(2, "0").toUpperCase();
+  const name = declared ?? "UTF-8";
+  return new Fault(`byte 0x${byte} (byte ${column} of this line) is not ${name}`, {
+    where: { file, line },
+    hint:
+      declared === null
+        ? 'declare the encoding in the first line: <?xml version="1.0" encoding="GBK"?>'
+        : `the file is not in the encoding it declares: correct ${declared}, or the text`,
   });
+}
+
+/** The length of the longest beginning that can be decoded. */
+function firstBadByte(bytes: Uint8Array, label: string): number {
+  let [low, high] = [0, bytes.length];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (decodes(bytes.subarray(0, middle), label)) low = middle;
+    else high = middle - 1;
+  }
+  // A character that only its last byte spoils is named by its first.
+  while (low > 0 && !endsWhole(bytes.subarray(0, low), label)) low--;
+  return Math.min(low, bytes.length - 1);
+}
+
+function decodes(bytes: Uint8Array, label: string): boolean {
+  try {
+    new TextDecoder(label as Encoding, { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function endsWhole(bytes: Uint8Array, label: string): boolean {
+  try {
+    new TextDecoder(label as Encoding, { fatal: true }).decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
 }

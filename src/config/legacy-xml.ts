@@ -9,7 +9,7 @@ import { lastOf, legacyEntry, madeUp, poolEntries } from "./legacy-pool.ts";
 import { legacyValues, type LegacyReading, type LegacyValue } from "./legacy-section.ts";
 import { findSections } from "./legacy-sections.ts";
 import { legacyText } from "./legacy-text.ts";
-import type { Problems } from "./problems.ts";
+import type { Problems, Where } from "./problems.ts";
 import { placesIn } from "./place.ts";
 import { uniqueNames } from "./unique-names.ts";
 import { wellFormed } from "./xml-errors.ts";
@@ -43,6 +43,7 @@ export function readLegacyXml(
 function prefixOf(file: string, given: string | undefined): string {
   if (given !== undefined) return resolve(given);
   const folder = dirname(file);
+  if (folder === "/etc") return "/usr/local"; // what PHP is built for unless told otherwise
   return basename(folder) === "etc" ? dirname(folder) : folder;
 }
 
@@ -87,10 +88,11 @@ function poolsOf(
   globals: readonly LegacyValue[],
   prefix: string,
 ): PoolDraft[] {
-  const read = sections.map((section) => ({
+  const all = sections.map((section) => ({
     values: legacyValues(reading, section, "pool"),
     where: reading.place(section.at),
   }));
+  const read = withoutTemplates(reading, all);
   const shared = [...entriesFor("pool", globals, prefix), ...program(prefix)];
   const wanted = read.map(({ values, where }) => {
     const name = lastOf(values, "pool/name");
@@ -102,6 +104,31 @@ function poolsOf(
     const entries = poolEntries(reading, name, where, values, prefix);
     return { name, where, entries: [...shared, ...entries] };
   });
+}
+
+interface ReadSection {
+  readonly values: readonly LegacyValue[];
+  readonly where: Where;
+}
+
+// php-fpm ran workers for them all the same, which nobody could reach. If all are such, each is told
+// what it misses.
+function withoutTemplates(
+  reading: LegacyReading,
+  all: readonly ReadSection[],
+): readonly ReadSection[] {
+  const isTemplate = ({ values }: ReadSection) =>
+    lastOf(values, "pool/listen_address") === undefined;
+  if (all.every(isTemplate)) return all;
+  for (const { values, where } of all.filter(isTemplate)) {
+    const name = lastOf(values, "pool/name")?.text ?? "default";
+    reading.problems.warn(
+      `the pool "${name}" has no listen_address and is left out: nobody could reach it`,
+      where,
+      'for example: <value name="listen_address">127.0.0.1:9000</value>',
+    );
+  }
+  return all.filter((section) => !isTemplate(section));
 }
 
 function program(prefix: string): Entry[] {

@@ -44,9 +44,14 @@ async function draftOf(file: string, options: LoadOptions, problems: Problems): 
       return legacyDraft(file, bytes, options, problems);
     case "php-fpm-ini": {
       const { readPhpFpmIni } = await import("./php-fpm-ini.ts");
-      return readPhpFpmIni(file, bytes, options, problems);
+      return withHosts(await readPhpFpmIni(file, bytes, options, problems), problems);
     }
   }
+}
+
+async function withHosts(draft: Draft, problems: Problems): Promise<Draft> {
+  const { withHostsFound } = await import("./host-names.ts");
+  return withHostsFound(draft, problems);
 }
 
 async function tomlDraft(file: string, bytes: Uint8Array, problems: Problems): Promise<Draft> {
@@ -67,5 +72,5 @@ async function legacyDraft(
   problems: Problems,
 ): Promise<Draft> {
   const { readLegacyXml } = await import("./legacy-xml.ts");
-  return readLegacyXml(file, bytes, options.prefix, problems);
+  return withHosts(readLegacyXml(file, bytes, options.prefix, problems), problems);
 }

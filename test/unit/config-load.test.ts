@@ -97,6 +97,30 @@ describe("the format is told from the content", () => {
       expect((await load(file)).config.pools[0]?.chdir).toBe("/П");
     }));
 
+  test("XML in GBK, and in UTF-16 without a byte order mark", () =>
+    withTempDir(async (dir) => {
+      const named = XML.replace("<value", `<value name="chdir">/\xd6\xd0</value><value`);
+      const gbk = `<?xml version="1.0" encoding="GBK"?>${named}`;
+      const file = await write(dir, "a", Buffer.from(gbk, "latin1"));
+      expect((await load(file)).config.pools[0]?.chdir).toBe("/中");
+      const utf16 = Buffer.from(XML.replace("default", "中"), "utf16le");
+      expect((await load(await write(dir, "b", utf16))).config.pools).toHaveLength(1);
+    }));
+
+  test("bytes in another encoding than the declared one are named by line and byte", () =>
+    withTempDir(async (dir) => {
+      const said = async (text: string) =>
+        complaint(load(await write(dir, "a.xml", Buffer.from(text, "latin1"))));
+      expect(await said(XML.replace("<value", "\n<!-- gr\xfc\xdfe -->\n<value"))).toContain(
+        "a.xml:3: byte 0xFC (byte 8 of this line) is not UTF-8",
+      );
+      const declared = `<?xml version="1.0" encoding="GBK"?>\n<!-- \xff -->${XML}`;
+      expect(await said(declared)).toContain("a.xml:2: byte 0xFF (byte 6 of this line) is not GBK");
+      expect(await said(`<?xml version="1.0" encoding="klingon"?>${XML}`)).toContain(
+        'the encoding "klingon" is not known',
+      );
+    }));
+
   test("TOML with a byte order mark and Windows line ends", () =>
     withTempDir(async (dir) => {
       const file = await write(dir, "php-fpm.conf", `\ufeff${POOL.replaceAll("\n", "\r\n")}`);
