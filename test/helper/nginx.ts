@@ -25,8 +25,11 @@ export interface Nginx {
   readonly errors: () => string;
 }
 
+/** What nginx needs of the test or bench that it runs in. */
+export type Place = Pick<Scene, "path" | "port" | "write" | "spawn">;
+
 /** Starts nginx and waits until it answers. */
-export async function nginx(scene: Scene, options: NginxOptions): Promise<Nginx> {
+export async function nginx(scene: Place, options: NginxOptions): Promise<Nginx> {
   const port = await scene.port();
   const prefix = scene.path(`nginx-${port}`);
   mkdirSync(prefix, { recursive: true });

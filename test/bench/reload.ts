@@ -1,0 +1,156 @@
+// `bun run bench:reload`: fcgivisor, php-fpm and supervisord on the same PHP scripts, in one run: what
+// clients notice of reloads and of their going wrong. Prints Markdown; writes nothing but the block of
+// the README that --write-readme asks for.
+
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus, release } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { aftermath, BROKEN, KILLED, LONG, PLAIN, STORM, UNSTARTABLE, type Case } from "./cases.ts";
+import { FCGIVISOR } from "./contender-fcgivisor.ts";
+import { PHP_FPM, PHP_FPM_PATIENT } from "./contender-php-fpm.ts";
+import { SUPERVISORD } from "./contender-supervisord.ts";
+import { started, WORKERS, type Kind } from "./contender.ts";
+import { figures, median } from "./figures.ts";
+import { loadWhile, RATE } from "./loaded.ts";
+import { find, findPhpCgi, findPhpFpm, installMissing, versionOf } from "./programs.ts";
+import { setStage } from "./stage.ts";
+import { table, withBlock, type Row } from "./table.ts";
+import { figureLines, targets, targetTable } from "./targets.ts";
+import { throughput, type Steady } from "./throughput.ts";
+
+const COMMAND = "bun run bench:reload";
+const README = join(import.meta.dir, "../../README.md");
+
+/** The longest that all may take; a contender that hangs must not hang the bench. */
+const WHOLE_MS = 12 * 60_000;
+
+const ALL: readonly Kind[] = [FCGIVISOR, PHP_FPM, PHP_FPM_PATIENT, SUPERVISORD];
+/** Where php-fpm's control timeout changes nothing, it plays once. */
+const ONCE: readonly Kind[] = [FCGIVISOR, PHP_FPM, SUPERVISORD];
+
+interface Item {
+  readonly story: Case;
+  readonly kinds: readonly Kind[];
+}
+
+const WHOLE_PROGRAMME: readonly Item[] = [
+  { story: PLAIN, kinds: ALL },
+  { story: LONG, kinds: ALL },
+  { story: BROKEN, kinds: ONCE },
+  { story: UNSTARTABLE, kinds: [FCGIVISOR, SUPERVISORD] },
+  { story: STORM, kinds: ALL },
+  { story: KILLED, kinds: ONCE },
+];
+const QUICK_PROGRAMME: readonly Item[] = [
+  { story: PLAIN, kinds: [FCGIVISOR, PHP_FPM_PATIENT] },
+  { story: LONG, kinds: [FCGIVISOR, PHP_FPM_PATIENT] },
+];
+
+const STEADY = `steady, through nginx, ${WORKERS} workers`;
+
+const { values: options } = parseArgs({
+  options: { quick: { type: "boolean" }, "write-readme": { type: "boolean" } },
+});
+const watchdog = setTimeout(() => {
+  console.error(`not done after ${WHOLE_MS / 60_000} minutes; given up`);
+  process.exit(1);
+}, WHOLE_MS);
+process.exitCode = await main();
+clearTimeout(watchdog);
+
+async function main(): Promise<number> {
+  installMissing();
+  const quick = options.quick === true;
+  const rows: Row[] = [];
+  for (const { story, kinds } of quick ? QUICK_PROGRAMME : WHOLE_PROGRAMME) {
+    for (const kind of kinds) {
+      const row = await play(story, kind);
+      if (row === null) continue;
+      console.error(`${row.what}, ${row.program}: ${row.lost} of ${row.sent} lost; ${row.came}`);
+      rows.push(row);
+    }
+  }
+  // In a quick run the steady row is for orientation only.
+  const turns = quick ? { least: 1, most: 1 } : { least: 110_000, most: 8 };
+  rows.push(...(await throughput(ONCE, turns)).map(steadyRow));
+  const found = await figures(quick ? 5 : 15);
+  const all = targets(rows, found, {
+    own: FCGIVISOR.name,
+    patient: PHP_FPM_PATIENT.name,
+    plain: PHP_FPM.name,
+    long: LONG.name,
+    steady: STEADY,
+  });
+  const block = [
+    table(rows, { names: [PHP_FPM_PATIENT.name, PHP_FPM.name] }),
+    footnote(),
+    targetTable(all),
+    figureLines(found)
+      .map((line) => `- ${line}`)
+      .join("\n"),
+    `Made by \`${COMMAND}${quick ? " --quick" : ""}\` on ${machine()}.`,
+  ].join("\n\n");
+  process.stdout.write(`${block}\n`);
+  if (options["write-readme"] === true) {
+    writeFileSync(README, withBlock(readFileSync(README, "utf8"), block));
+  }
+  return all[0]!.found.startsWith("0 of ") ? 0 : 1;
+}
+
+async function play(story: Case, kind: Kind): Promise<Row | null> {
+  const stage = setStage();
+  try {
+    const contender = await started(kind, stage);
+    if (!story.applies(contender)) return null;
+    const { loaded, came } = await loadWhile(stage, story.seconds, () => story.play(contender));
+    const { words, besides = { sent: 0, lost: 0 } } = came;
+    return {
+      what: story.name,
+      program: kind.name,
+      sent: loaded.sent + besides.sent,
+      lost: loaded.lost + besides.lost,
+      p50: loaded.p50,
+      p99: loaded.p99,
+      max: loaded.max,
+      gap: loaded.gap,
+      perSecond: null,
+      came: `${words}; ${await aftermath(contender)}`,
+    };
+  } finally {
+    await stage.end();
+  }
+}
+
+function steadyRow({ kind, turns }: Steady): Row {
+  const perSecond = median(turns.map((turn) => turn.perSecond));
+  return {
+    what: STEADY,
+    program: kind.name,
+    sent: turns.reduce((sum, { sent }) => sum + sent, 0),
+    lost: turns.reduce((sum, { lost }) => sum + lost, 0),
+    p50: median(turns.map(({ p50 }) => p50)),
+    p99: median(turns.map(({ p99 }) => p99)),
+    max: Math.max(...turns.map(({ max }) => max)),
+    gap: null,
+    perSecond,
+    came: `${Math.round(perSecond)} requests a second`,
+  };
+}
+
+function footnote(): string {
+  return `${WORKERS} workers each, OPcache on, ${RATE} requests a second but in the steady rows; times count from the moment a request was due, the gap is time in which no answer came though one was due. "To php-fpm": p99 as a share of that of php-fpm (with its control timeout, where it has a row), requests a second in the steady rows.`;
+}
+
+function machine(): string {
+  const [cpu] = cpus();
+  const supervisord = Bun.spawnSync([find("supervisord"), "--version"])
+    .stdout.toString()
+    .trim();
+  return [
+    `${cpus().length} x ${cpu?.model.trim() ?? "unknown CPU"}`,
+    `Linux ${release()}`,
+    `PHP ${versionOf(findPhpCgi())} (php-fpm ${versionOf(findPhpFpm())})`,
+    `supervisord ${supervisord}`,
+  ].join(", ");
+}
