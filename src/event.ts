@@ -92,8 +92,9 @@ export type Event =
       readonly fault: FaultJson;
     }
   | {
-      /** A supervisor before this one died and left workers on a socket, which was taken back from them. */
+      /** The supervisor before this one died, or became this one, and left workers on a socket, which was taken on. */
       readonly type: "recovered";
+      readonly after: "death" | "upgrade";
       readonly pool: string;
       readonly address: string;
       readonly workers: number;

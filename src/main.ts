@@ -3,6 +3,7 @@
 
 import { basename } from "node:path";
 import { asFault, Fault, faultLines } from "./fault.ts";
+import { STATE_FORMAT, STATE_FORMAT_WORD } from "./supervisor/state-format.ts";
 import { SHIM_WORD } from "./worker/shim-task.ts";
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -14,6 +15,10 @@ async function main(argv: readonly string[]): Promise<number> {
   if (word === "--version" || word === "-v") {
     const { VERSION } = await import("./cli/version.ts");
     process.stdout.write(`fcgivisor ${VERSION}\n`);
+    return 0;
+  }
+  if (word === STATE_FORMAT_WORD) {
+    process.stdout.write(`${STATE_FORMAT}\n`);
     return 0;
   }
   const { runStrict, usageFault } = await import("./cli/runner.ts");

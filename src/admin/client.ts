@@ -1,24 +1,29 @@
 // Asking a running supervisor. Knows nothing but the socket's path, and imports nothing heavy: a
 // control command should feel instant.
 
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { Fault, type FaultJson } from "../fault.ts";
+import { now, sleep } from "../sys/clock.ts";
 import type {
   Answer,
   Operation,
-  ReloadOptions,
+  OperationOptions,
   Report,
   Status,
   Step,
   StreamLine,
 } from "./contract.ts";
 
+const RETRY_MS = 20;
+/** How long a supervisor that becomes another program may not answer. */
+const UPGRADE_GAP_MS = 500;
+
 export interface Client {
   status(): Promise<Status>;
   /** Runs an operation to its end; `onStep` hears of each step. Throws the Fault it failed with. */
   operate(
     operation: Operation,
-    options?: ReloadOptions,
+    options?: OperationOptions,
     onStep?: (step: Step) => void,
   ): Promise<Report>;
 }
@@ -42,10 +47,15 @@ export function adminClient(socket: string): Client {
 }
 
 async function ask(socket: string, path: string, init: RequestInit): Promise<Response> {
-  try {
-    return await fetch(`http://localhost${path}`, { ...init, unix: socket, timeout: false });
-  } catch (error) {
-    throw unreachable(socket, error);
+  const since = now();
+  for (;;) {
+    try {
+      return await fetch(`http://localhost${path}`, { ...init, unix: socket, timeout: false });
+    } catch (error) {
+      // A socket file that nobody answers on: stale, or its supervisor is being upgraded just now.
+      if (!existsSync(socket) || now() - since > UPGRADE_GAP_MS) throw unreachable(socket, error);
+      await sleep(RETRY_MS);
+    }
   }
 }
 

@@ -8,8 +8,18 @@ export type { LateWorker, PoolOutcome, Report, Step } from "../supervisor/report
 export type { GroupStatus, PoolStatus, Status, WorkerStatus } from "../supervisor/status.ts";
 
 /** Operations, each a POST to /v1/NAME. */
-export const OPERATIONS = ["stop", "quit", "restart", "reload", "logrotate"] as const;
+export const OPERATIONS = ["stop", "quit", "restart", "reload", "logrotate", "upgrade"] as const;
 export type Operation = (typeof OPERATIONS)[number];
+
+/** What `upgrade` may be told, likewise. */
+export interface UpgradeOptions {
+  /** Path of the new program; the file of the running one unless given. */
+  readonly binary?: string;
+  /** Comes back in the status, so that the asker knows its upgrade from another. */
+  readonly id?: string;
+}
+
+export type OperationOptions = ReloadOptions & UpgradeOptions;
 
 /** Asked for with `Accept`, an operation answers with its steps, one JSON object a line. */
 export const STREAM_TYPE = "application/x-ndjson";

@@ -6,7 +6,7 @@ import {
   type Answer,
   type Operation,
   OPERATIONS,
-  type ReloadOptions,
+  type OperationOptions,
   type Report,
   STREAM_TYPE,
 } from "./contract.ts";
@@ -52,9 +52,9 @@ async function operate(
   request: Request,
   url: URL,
 ): Promise<Response> {
-  let options: ReloadOptions;
+  let options: OperationOptions;
   try {
-    options = await reloadOptions(request, url);
+    options = await operationOptions(request, url);
   } catch (error) {
     return answer({ ok: false, fault: asFault(error).toJSON() }, 400);
   }
@@ -70,7 +70,7 @@ async function operate(
 function start(
   supervisor: Supervisor,
   operation: Operation,
-  options: ReloadOptions,
+  options: OperationOptions,
   tell: Tell,
 ): Promise<Report> {
   switch (operation) {
@@ -81,6 +81,8 @@ function start(
       return supervisor.restart(BY, tell);
     case "logrotate":
       return supervisor.logrotate(BY);
+    case "upgrade":
+      return supervisor.upgrade(options.binary ?? null, options.id ?? "", BY, tell);
     case "reload": {
       const { pools = [], wait = true, dry_run = false } = options;
       return dry_run ? supervisor.plan(pools) : supervisor.reload({ pools, wait }, BY, tell);
@@ -88,16 +90,17 @@ function start(
   }
 }
 
-async function reloadOptions(request: Request, url: URL): Promise<ReloadOptions> {
+async function operationOptions(request: Request, url: URL): Promise<OperationOptions> {
   const body = await request.text();
   const query = url.searchParams;
   const given: Record<string, unknown> = {
     ...(query.has("pool") ? { pools: query.getAll("pool") } : {}),
     ...(query.has("wait") ? { wait: query.get("wait") !== "false" } : {}),
     ...(query.has("dry_run") ? { dry_run: query.get("dry_run") !== "false" } : {}),
+    ...(query.has("binary") ? { binary: query.get("binary") } : {}),
     ...(body === "" ? {} : parseBody(body)),
   };
-  const { pools, wait, dry_run, ...others } = given;
+  const { pools, wait, dry_run, binary, id, ...others } = given;
   const unknown = Object.keys(others)[0];
   if (unknown !== undefined) throw bad(`"${unknown}" is not known here`);
   if (
@@ -110,7 +113,10 @@ async function reloadOptions(request: Request, url: URL): Promise<ReloadOptions>
     if (value !== undefined && typeof value !== "boolean")
       throw bad(`\`${name}\` must be true or false`);
   }
-  return given as ReloadOptions;
+  for (const [name, value] of Object.entries({ binary, id })) {
+    if (value !== undefined && typeof value !== "string") throw bad(`\`${name}\` must be a text`);
+  }
+  return given as OperationOptions;
 }
 
 function parseBody(body: string): Record<string, unknown> {

@@ -25,6 +25,10 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
   },
   logrotate: { summary: "reopen every log file", load: () => import("./logrotate.ts") },
   status: { summary: "pools, workers, queues", load: () => import("./status.ts") },
+  upgrade: {
+    summary: "replace the running program, same pid, same sockets",
+    load: () => import("./upgrade.ts"),
+  },
   check: {
     summary: "read the config, say all that is wrong with it",
     load: () => import("./check.ts"),

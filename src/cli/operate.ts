@@ -2,7 +2,7 @@
 // supervisor owns the operation; when this process is interrupted, it goes on.
 
 import { adminClient } from "../admin/client.ts";
-import type { Operation, PoolOutcome, ReloadOptions, Report, Step } from "../admin/contract.ts";
+import type { Operation, PoolOutcome, OperationOptions, Report, Step } from "../admin/contract.ts";
 import { faultLines } from "../fault.ts";
 import { sleep } from "../sys/clock.ts";
 import { lives } from "../sys/procfs.ts";
@@ -17,7 +17,7 @@ export interface OperateArgs extends SocketArgs {
 export async function operate(
   word: Operation,
   args: OperateArgs,
-  options: ReloadOptions = {},
+  options: OperationOptions = {},
 ): Promise<number> {
   const socket = await controlSocket(args);
   const show =
@@ -77,6 +77,8 @@ function stepText(step: Step): string | null {
       return step.late.length === 0
         ? null
         : `still busy: ${step.late.map((late) => `worker ${late.pid} of pool ${late.pool} (${seconds(late.age_ms)}, at most ${seconds(late.left_ms)} more)`).join(", ")}`;
+    case "executing":
+      return `becoming fcgivisor ${step.version}`;
     case "drained":
       return null;
   }
@@ -117,6 +119,8 @@ function headline(report: Report): string {
       return report.files?.length
         ? `opened anew: ${report.files.join(", ")}`
         : "there is no log file: the log goes to stderr";
+    case "upgrade":
+      return `upgraded ${took}`;
     case "reload":
       if (report.dry_run === true) return "a reload would do this (nothing was touched):";
       return `reloaded ${took}, generation ${report.generation}${report.drained === true ? ", old workers have left" : ", old workers are leaving"}`;

@@ -10,7 +10,9 @@ import type { Loaded } from "../config/load.ts";
 import type { Config, LogConfig } from "../config/model.ts";
 import { asFault, Fault } from "../fault.ts";
 import { type Log, openLog } from "../log/logger.ts";
-import { takeLock } from "../sys/lock.ts";
+import { closeHandover, type Handover, receiveHandover } from "../sys/handover.ts";
+import { heldLock, type Lock, takeLock } from "../sys/lock.ts";
+import { goBack } from "../supervisor/upgrade.ts";
 import { type LogPort, Supervisor } from "../supervisor/supervisor.ts";
 import { stateDirDefault } from "./control-socket.ts";
 import { listenToSignals } from "./signals.ts";
@@ -33,13 +35,14 @@ export async function serve(options: ServeOptions): Promise<void> {
   const undo: (() => void | Promise<void>)[] = [];
   try {
     makeStateDir(config.supervisor.stateDir, undo);
-    undo.push(lockStateDir(config.supervisor.stateDir));
+    const handover = receiveHandover();
+    const lock = lockStateDir(config.supervisor.stateDir, handover, undo);
     const gate: Gate = { handle: async () => new Response("starting\n", { status: 503 }) };
     const server = serveAdmin(config.admin, (request) => gate.handle(request));
     undo.push(() => server.close());
     const log = openLogPort(options);
     undo.push(() => log.close());
-    const supervisor = new Supervisor({ ...options, log });
+    const supervisor = new Supervisor({ ...options, log, handover, lock: lock.fd });
     gate.handle = routes(supervisor, config.admin.socket);
     listenToSignals(supervisor, log.emit);
     undo.push(leaveTraces(config));
@@ -53,8 +56,10 @@ export async function serve(options: ServeOptions): Promise<void> {
           ms: 0,
           fault: asFault(error).toJSON(),
         });
+      if (handover !== null) goBack(handover, asFault(error).message);
       throw error;
     });
+    if (handover !== null) closeHandover(handover);
     undo.push(writePidFile(config.supervisor.pidFile));
     options.onReady(config, supervisor.tookOver);
     await supervisor.stopped;
@@ -87,14 +92,15 @@ function makeStateDir(path: string, undo: (() => void)[]): void {
 }
 
 /** Two supervisors on one state directory would undo each other's work. */
-function lockStateDir(stateDir: string): () => void {
+function lockStateDir(stateDir: string, handover: Handover | null, undo: (() => void)[]): Lock {
   const path = join(stateDir, "lock");
-  const lock = takeLock(path);
+  const lock = handover === null ? takeLock(path) : heldLock(handover.lock);
   if (lock === null) throw alreadyRunning(path);
-  return () => {
+  undo.push(() => {
     rmSync(path, { force: true });
     lock.release();
-  };
+  });
+  return lock;
 }
 
 function leaveTraces(config: Config): () => void {

@@ -84,10 +84,17 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
         fault,
       ),
     ),
-  recovered: ({ pool, address, workers }) =>
-    warn(
-      `took the socket ${address} of pool ${pool} back out of ${count(workers, "process", "processes")} that an earlier supervisor left; they leave when their replacements serve`,
-    ),
+  recovered: ({ after, pool, address, workers }) => {
+    const processes = count(workers, "process", "processes");
+    const rest = "they leave when their replacements serve";
+    return after === "death"
+      ? warn(
+          `took the socket ${address} of pool ${pool} back out of ${processes} that an earlier supervisor left; ${rest}`,
+        )
+      : notice(
+          `goes on with the socket ${address} of pool ${pool} and ${processes} on it; ${rest}`,
+        );
+  },
   "recovered-with-gap": ({ pool, address, workers, why, gapMs }) =>
     error(
       `the socket ${address} of pool ${pool} could not be taken back from ${count(workers, "process", "processes")} of an earlier supervisor (${why}); they were asked to leave and it was opened anew, after ${duration(gapMs)} in which clients may have been refused`,

@@ -3,6 +3,7 @@
 
 import { lstatSync } from "node:fs";
 import { type Address, sameAddress } from "../sys/address.ts";
+import { copyDescriptor } from "../sys/handover.ts";
 import { takeDescriptor } from "../sys/pidfd.ts";
 import { type ProcessStat, processesOn } from "../sys/procfs.ts";
 import { closeSocket, listeningAddress } from "../sys/socket.ts";
@@ -14,9 +15,13 @@ export type Handover =
   /** Its workers live, but the socket cannot be had, or is of no use. */
   | { readonly got: "refused"; readonly why: string; readonly holders: readonly ProcessStat[] };
 
-/** Looks for workers on the socket of this inode, and takes a copy of it from one of them. */
-export function takeBack(address: Address, inode: string): Handover {
+/**
+ * Looks for workers on the socket of this inode, and takes a copy of it from one of them; `handed` is
+ * the socket itself, when an upgrade has handed it over.
+ */
+export function takeBack(address: Address, inode: string, handed: number | undefined): Handover {
   const holders = processesOn(inode);
+  if (handed !== undefined) return { got: "socket", fd: copyDescriptor(handed), holders };
   if (holders.length === 0) return { got: "nobody" };
   if (
     address.kind === "unix" &&

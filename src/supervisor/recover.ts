@@ -7,6 +7,7 @@ import type { PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
 import { RUNTIMES, runtimeOf } from "../runtime/registry.ts";
 import { generic } from "../runtime/generic.ts";
+import { boundAddress } from "../socket/bound.ts";
 import { takeBack } from "../socket/handover.ts";
 import { Listener } from "../socket/listener.ts";
 import { inodesOn } from "../socket/open.ts";
@@ -41,8 +42,14 @@ export interface Recovery {
 }
 
 /** Looks for what the earlier supervisor left. Takes copies of sockets, and touches nothing else. */
-export function recover(world: World, records: readonly PoolRecord[]): Recovery {
-  const found = records.map(legacyOf).filter((legacy) => legacy !== null);
+export function recover(
+  world: World,
+  records: readonly PoolRecord[],
+  handed: Readonly<Record<string, number>>,
+): Recovery {
+  const found = records
+    .map((record) => legacyOf(record, handed[record.inode]))
+    .filter((legacy) => legacy !== null);
   const unused = new Set(found);
   const adopted: Listener[] = [];
   const impatience = new AbortController();
@@ -55,7 +62,8 @@ export function recover(world: World, records: readonly PoolRecord[]): Recovery 
     if ("fd" in legacy.socket) {
       const listener = Listener.adopt(pool, legacy.socket.fd);
       adopted.push(listener);
-      world.emit({ type: "recovered", pool: pool.name, address, workers: legacy.holders });
+      const after = legacy.record.inode in handed ? "upgrade" : "death";
+      world.emit({ type: "recovered", after, pool: pool.name, address, workers: legacy.holders });
       return listener;
     }
     const since = now();
@@ -94,8 +102,8 @@ export function recover(world: World, records: readonly PoolRecord[]): Recovery 
   };
 }
 
-function legacyOf(record: PoolRecord): Legacy | null {
-  const taken = takeBack(record.address, record.inode);
+function legacyOf(record: PoolRecord, handed: number | undefined): Legacy | null {
+  const taken = takeBack(record.address, record.inode, handed);
   if (taken.got === "nobody") return null;
   const socket = taken.got === "socket" ? { fd: taken.fd } : { why: taken.why };
   return { record, holders: taken.holders.length, socket };
@@ -135,18 +143,19 @@ function closeUnused({ address }: PoolRecord, socket: Legacy["socket"]): void {
 
 /** What a supervisor would have left, when it left nothing: whoever listens on the pools' addresses. */
 export function recordsByAddress(pools: readonly PoolConfig[]): PoolRecord[] {
-  return pools.flatMap((pool) =>
-    inodesOn(pool.listen.address).map((inode) => ({
+  return pools.flatMap((pool) => {
+    const address = boundAddress(pool.listen.address);
+    return inodesOn(address).map((inode) => ({
       name: pool.name,
-      address: pool.listen.address,
+      address,
       inode,
       runtime: runtimeName(pool),
       command: null,
       stop_signal: pool.stopSignal,
       drain_timeout_ms: pool.drainTimeoutMs,
       groups: [],
-    })),
-  );
+    }));
+  });
 }
 
 function runtimeName(pool: PoolConfig): string {

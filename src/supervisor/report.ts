@@ -25,11 +25,13 @@ export type Step =
   | { readonly step: "checked"; readonly pools: number }
   | { readonly step: "ready"; readonly pool: string }
   | { readonly step: "swapped" }
+  /** upgrade: the next thing that answers is the new program. */
+  | { readonly step: "executing"; readonly version: string }
   | { readonly step: "draining"; readonly late: readonly LateWorker[] }
   | { readonly step: "drained" };
 
 export interface Report {
-  readonly operation: "stop" | "quit" | "restart" | "reload" | "logrotate";
+  readonly operation: "stop" | "quit" | "restart" | "reload" | "logrotate" | "upgrade";
   readonly pid: number;
   readonly duration_ms: number;
   readonly generation: number;

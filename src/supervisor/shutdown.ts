@@ -10,9 +10,17 @@ import { poolsInOrder, type World } from "./world.ts";
 const STRAY_GRACE_MS = 1000;
 const POLL_MS = 10;
 
-export async function shutDown(world: World, word: "stop" | "quit"): Promise<void> {
+/** `others`: resolves when workers of an earlier supervisor have left, too. */
+export async function shutDown(
+  world: World,
+  word: "stop" | "quit",
+  others: Promise<void>,
+): Promise<void> {
   const pools = poolsInOrder(world);
-  await Promise.all(pools.map((pool) => (word === "stop" ? pool.stop() : pool.drain())));
+  await Promise.all([
+    ...pools.map((pool) => (word === "stop" ? pool.stop() : pool.drain())),
+    others,
+  ]);
   await endStrays();
   for (const listener of allListeners(world)) closeListener(world, listener);
   world.pools.clear();

@@ -6,9 +6,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { asFault, Fault } from "../fault.ts";
 import type { Address } from "../sys/address.ts";
-
-/** Grows when a reader of the former number would misunderstand. */
-export const STATE_FORMAT = 1;
+import { STATE_FORMAT } from "./state-format.ts";
 
 export interface PoolRecord {
   readonly name: string;
@@ -28,6 +26,8 @@ export interface State {
   readonly format: typeof STATE_FORMAT;
   readonly version: string;
   readonly pid: number;
+  /** Goes on growing in the next supervisor. */
+  readonly generation: number;
   readonly pools: readonly PoolRecord[];
 }
 
@@ -70,7 +70,7 @@ export function readState(stateDir: string): State | null {
 }
 
 function checkState(state: unknown): State {
-  const { format, pools, version, pid } = object(state, "the file");
+  const { format, pools, version, pid, generation } = object(state, "the file");
   if (typeof format !== "number") throw new Fault("it names no format");
   if (format > STATE_FORMAT) {
     throw new Fault(
@@ -82,6 +82,7 @@ function checkState(state: unknown): State {
     format: STATE_FORMAT,
     version: String(version),
     pid: Number(pid),
+    generation: typeof generation === "number" ? generation : 0,
     pools: pools.map(checkPool),
   };
 }

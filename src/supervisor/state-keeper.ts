@@ -5,13 +5,8 @@ import { asFault } from "../fault.ts";
 import { after } from "../sys/clock.ts";
 import { processStat } from "../sys/procfs.ts";
 import type { Pool } from "../pool/pool.ts";
-import {
-  type PoolRecord,
-  removeState,
-  STATE_FORMAT,
-  type State,
-  writeState,
-} from "./state-file.ts";
+import { type PoolRecord, removeState, type State, writeState } from "./state-file.ts";
+import { STATE_FORMAT } from "./state-format.ts";
 import { poolsInOrder, type World } from "./world.ts";
 
 export interface StateKeeper {
@@ -65,7 +60,7 @@ export function keepState(world: World, version: string): StateKeeper {
 
 function stateOf(world: World, version: string): State {
   const pools = poolsInOrder(world).flatMap(records);
-  return { format: STATE_FORMAT, version, pid: process.pid, pools };
+  return { format: STATE_FORMAT, version, pid: process.pid, generation: world.generation, pools };
 }
 
 /** One record a socket: a pool that moves has two while its old workers leave. */

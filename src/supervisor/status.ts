@@ -4,6 +4,7 @@
 import type { Generation } from "../pool/generation.ts";
 import type { Pool } from "../pool/pool.ts";
 import { type Activity, activityOf } from "../observe/activity.ts";
+import type { Handover } from "../sys/handover.ts";
 import { addressText } from "../sys/address.ts";
 import { residentBytes } from "../sys/procfs.ts";
 import type { Group } from "../worker/group.ts";
@@ -61,8 +62,23 @@ export interface Status {
   readonly socket: string;
   readonly log: string | null;
   readonly generation: number;
+  /** The last upgrade of this process, or null. */
+  readonly upgrade: UpgradeStatus | null;
   readonly rss_bytes: number | null;
   readonly pools: readonly PoolStatus[];
+}
+
+export interface UpgradeStatus {
+  readonly id: string;
+  /** The version that handed over. */
+  readonly from: string;
+  /** Why it failed and this is the old program again; null when it did not. */
+  readonly failure: string | null;
+}
+
+export function upgradeStatus(handover: Handover | null): UpgradeStatus | null {
+  if (handover === null) return null;
+  return { id: handover.id, from: handover.from, failure: handover.failure ?? null };
 }
 
 export function poolStatuses(world: World): PoolStatus[] {

@@ -8,6 +8,7 @@ import { asFault } from "../fault.ts";
 import { every, now, sleep, wallClock } from "../sys/clock.ts";
 import { watchRequests } from "../pool/request-watch.ts";
 import { becomeSubreaper, onChildChange, reapStrangers } from "../sys/process.ts";
+import type { Handover } from "../sys/handover.ts";
 import { residentBytes } from "../sys/procfs.ts";
 import { Operations } from "./operations.ts";
 import { preflight } from "./preflight.ts";
@@ -20,7 +21,8 @@ import { shutDown } from "./shutdown.ts";
 import { startPools } from "./start.ts";
 import { type PoolRecord, readState } from "./state-file.ts";
 import { keepState, type StateKeeper } from "./state-keeper.ts";
-import { isReady, poolStatuses, type Status } from "./status.ts";
+import { isReady, poolStatuses, type Status, upgradeStatus } from "./status.ts";
+import { becomeBinary, checkBinary } from "./upgrade.ts";
 import { poolsInOrder, type World } from "./world.ts";
 
 export type SupervisorState = "starting" | "running" | "stopping" | "stopped";
@@ -43,6 +45,10 @@ export interface SupervisorOptions {
   readonly load: () => Promise<Loaded>;
   /** Take sockets over from whoever listens on the pools' addresses, when no state file tells who that is. */
   readonly takeover: boolean;
+  /** What the program before this one handed over, after an upgrade. */
+  readonly handover: Handover | null;
+  /** The descriptor of the lock on the state directory. */
+  readonly lock: number;
 }
 
 export interface ReloadRequest {
@@ -54,6 +60,7 @@ export interface ReloadRequest {
 
 export type Tell = (step: Step) => void;
 
+const EXEC_PAUSE_MS = 50;
 const REAP_EVERY_MS = 1000;
 const PROGRESS_EVERY_MS = 1000;
 
@@ -77,7 +84,9 @@ export class Supervisor {
     const { output } = options.log;
     const emit: Emit = (event) => {
       options.log.emit(event);
-      if (event.type === "group-started" || event.type === "group-ended") this.keeper.changed();
+      // Until it is running, the state file is still that of the supervisor before.
+      const concerns = event.type === "group-started" || event.type === "group-ended";
+      if (concerns && this.current === "running") this.keeper.changed();
     };
     this.world = { config: options.loaded.config, generation: 0, pools: new Map(), emit, output };
     this.keeper = keepState(this.world, options.version);
@@ -105,7 +114,11 @@ export class Supervisor {
       config: config.source.file,
     });
     await this.operations.run("start", async (signal) => {
-      const recovery = recover(this.world, this.leftBehind(config));
+      const recovery = recover(
+        this.world,
+        this.leftBehind(config),
+        this.options.handover?.sockets ?? {},
+      );
       this.tookOver = recovery.workers;
       const found = await preflight(config);
       for (const fault of [...warnings, ...found])
@@ -131,7 +144,10 @@ export class Supervisor {
   private leftBehind(config: Config): readonly PoolRecord[] {
     try {
       const state = readState(config.supervisor.stateDir);
-      if (state !== null) return state.pools;
+      if (state !== null) {
+        this.world.generation = state.generation;
+        return state.pools;
+      }
     } catch (error) {
       if (!this.options.takeover) this.trouble(error);
     }
@@ -141,22 +157,14 @@ export class Supervisor {
   async reload(request: ReloadRequest, by: string, tell: Tell): Promise<Report> {
     const detail = request.pools.length === 0 ? "all pools" : request.pools.join(", ");
     return this.operate("reload", by, detail, tell, async (signal, since) => {
-      const loaded = await this.options.load();
-      const next = limitedTo(request.pools, this.world.config, loaded.config);
-      const only = request.pools.length === 0 ? undefined : new Set(request.pools);
-      const found = await preflight(next, only);
-      tell({ step: "checked", pools: next.pools.length });
-      const plan = planned(this.world.config, next, request.pools);
-      const done = await reload(this.world, next, request.pools, signal, tell);
-      this.keeper.save();
-      if (request.pools.length === 0) this.options.log.reopen(loaded);
+      const { plan, done, warnings } = await this.renew(request.pools, signal, tell);
       const drained = done.drained.catch((error: unknown) => this.trouble(error));
       const report = (left: boolean): Report => ({
         ...this.report("reload", since),
         pools: plan.pools,
         drained: left,
         needs_restart: plan.needsRestart,
-        warnings: [...loaded.warnings, ...found].map((fault) => fault.message),
+        warnings,
       });
       // The next operation need not wait for the last of the old workers, only this answer does.
       return async () => {
@@ -165,6 +173,19 @@ export class Supervisor {
         return report(true);
       };
     });
+  }
+
+  /** The reload itself, up to the swap. */
+  private async renew(only: readonly string[], signal: AbortSignal, tell: Tell) {
+    const loaded = await this.options.load();
+    const next = limitedTo(only, this.world.config, loaded.config);
+    const found = await preflight(next, only.length === 0 ? undefined : new Set(only));
+    tell({ step: "checked", pools: next.pools.length });
+    const plan = planned(this.world.config, next, only);
+    const done = await reload(this.world, next, only, signal, tell);
+    this.keeper.save();
+    if (only.length === 0) this.options.log.reopen(loaded);
+    return { plan, done, warnings: [...loaded.warnings, ...found].map((fault) => fault.message) };
   }
 
   /** What a reload would do now; touches nothing. */
@@ -181,6 +202,20 @@ export class Supervisor {
       needs_restart: plan.needsRestart,
       warnings: [...loaded.warnings, ...found].map((fault) => fault.message),
     };
+  }
+
+  /** Becomes another program, or the same one anew. Returns only when that fails: the answer comes from the next program. */
+  async upgrade(binary: string | null, id: string, by: string, tell: Tell): Promise<Report> {
+    return this.operate("upgrade", by, binary ?? process.execPath, tell, async (signal) => {
+      const upgrade = await checkBinary(binary, this.world.config.source.file);
+      // Proves that the config as it is now comes up, so that there is something to go back to.
+      await this.renew([], signal, tell);
+      this.keeper.save();
+      tell({ step: "executing", version: upgrade.version });
+      // Lets the line go out: after execve(2) nobody sends it.
+      await sleep(EXEC_PAUSE_MS);
+      return becomeBinary(this.world, upgrade, this.options.lock, id, this.options.version);
+    });
   }
 
   async restart(by: string, tell: Tell): Promise<Report> {
@@ -233,8 +268,7 @@ export class Supervisor {
 
   private async endAll(word: "stop" | "quit"): Promise<void> {
     if (word === "stop") this.relieving?.hurry();
-    // Their socket is closed at the end, so they must be gone by then.
-    await Promise.all([shutDown(this.world, word), this.relieving?.done]);
+    await shutDown(this.world, word, this.relieving?.done ?? Promise.resolve());
   }
 
   status(socket: string): Status {
@@ -251,6 +285,7 @@ export class Supervisor {
       socket,
       log: this.options.log.file,
       generation,
+      upgrade: upgradeStatus(this.options.handover),
       rss_bytes: residentBytes(process.pid),
       pools: poolStatuses(this.world),
     };
@@ -263,7 +298,7 @@ export class Supervisor {
   // ---------------------------------------------------------------- one operation
 
   private async operate(
-    word: "reload" | "restart" | "logrotate",
+    word: "reload" | "restart" | "logrotate" | "upgrade",
     by: string,
     detail: string,
     tell: Tell,

@@ -38,19 +38,23 @@ export function setUmask(mask: number): number {
   return libc.umask(mask);
 }
 
-/** Replaces this process by the program. Returns only by throwing the SysError of execve(2). */
-export function execute(argv: readonly string[], env: Readonly<Record<string, string>>): never {
+/**
+ * Replaces this process by the program; `argv` begins with the name it is to see. Returns only by
+ * throwing the SysError of execve(2).
+ */
+export function execute(
+  program: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+): never {
   // An ignored signal stays ignored across execve(2), and this runtime ignores some.
   for (const number of new Set(Object.values(constants.signals))) libc.signal(number, null);
   const empty = new BigUint64Array(16);
   libc.sigprocmask(SIG_SETMASK, ptr(empty), null);
+  const path = cString(program);
   const words = pointerArray(argv);
   const variables = pointerArray(Object.entries(env).map(([name, value]) => `${name}=${value}`));
-  checked(
-    "execve",
-    libc.execve(ptr(words.strings[0]!), ptr(words.array), ptr(variables.array)),
-    argv[0],
-  );
+  checked("execve", libc.execve(ptr(path), ptr(words.array), ptr(variables.array)), program);
   throw new Error("execve returned");
 }
 

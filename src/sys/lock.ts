@@ -6,10 +6,20 @@ import { libc } from "./libc.ts";
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
+export interface Lock {
+  readonly fd: number;
+  release(): void;
+}
+
 /** Takes the lock of this file, which is made if need be; null when somebody else has it. */
-export function takeLock(path: string): { release(): void } | null {
+export function takeLock(path: string): Lock | null {
   const fd = openSync(path, "a", 0o600);
-  if (libc.flock(fd, LOCK_EX | LOCK_NB) === 0) return { release: () => closeSync(fd) };
+  if (libc.flock(fd, LOCK_EX | LOCK_NB) === 0) return heldLock(fd);
   closeSync(fd);
   return null;
+}
+
+/** A lock that this process already holds, through a descriptor it was handed. */
+export function heldLock(fd: number): Lock {
+  return { fd, release: () => closeSync(fd) };
 }

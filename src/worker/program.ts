@@ -2,7 +2,7 @@
 // is loaded (php-fpm does so after PHP is loaded, so there it may stand outside).
 
 import { accessSync, constants, statSync } from "node:fs";
-import { isAbsolute, join, resolve } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
 import { isRoot } from "./identity.ts";
@@ -46,7 +46,10 @@ function candidatesFor(pool: PoolConfig, written: string): string[] {
 }
 
 function hintFor(written: string, root: string, candidates: readonly string[]): string {
-  const looked = `looked at ${candidates.map((path) => join(root, path)).join(", ")}`;
+  const folders = [...new Set(candidates.map((path) => dirname(join(root, path))))].join(", ");
+  const looked = written.includes("/")
+    ? `looked at ${candidates.map((path) => join(root, path)).join(", ")}`
+    : `looked in ${folders}`;
   if (root !== "/") {
     return `the program and its libraries must be inside the chroot, because it is loaded there; ${looked}`;
   }

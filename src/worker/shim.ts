@@ -49,6 +49,6 @@ function steps(task: ShimTask): Step[] {
     need(`become user ${uid}, group ${gid}`, () => becomeUser(uid, gid, groups));
   }
   if (umask !== null) wish("set the umask", () => void setUmask(umask));
-  need(`start ${task.argv[0]}`, () => execute(task.argv, task.env));
+  need(`start ${task.argv[0]}`, () => execute(task.argv[0]!, task.argv, task.env));
   return all;
 }

@@ -41,7 +41,7 @@ export async function drainStrays(strays: Strays): Promise<void> {
   const members = { workers };
   const goesOn = () => !strays.hurry.aborted && now() < deadline && workers().length > 0;
   await askToLeave({ ...strays, members, goesOn });
-  await escalate(strays, workers);
+  await escalate(strays, workers, since);
   strays.emit({
     type: "strays-left",
     pool: strays.pool.name,
@@ -68,11 +68,15 @@ function isStill({ pid, startTime }: ProcessStat): boolean {
   return now !== null && now.startTime === startTime && now.state !== "Z";
 }
 
-async function escalate(strays: Strays, workers: () => ProcessStat[]): Promise<void> {
+async function escalate(
+  strays: Strays,
+  workers: () => ProcessStat[],
+  since: number,
+): Promise<void> {
   for (const name of ["SIGTERM", "SIGKILL"] as const) {
     const end = now() + TERM_GRACE_MS;
     for (const { pid } of workers()) {
-      const afterMs = strays.pool.drainTimeoutMs;
+      const afterMs = now() - since;
       strays.emit({ type: "drain-escalated", pool: strays.pool.name, pid, signal: name, afterMs });
       signal(pid, name);
       signal(pid, "SIGCONT");

@@ -1,0 +1,103 @@
+// `fcgivisor upgrade [BINARY]`: the running supervisor becomes another program, same pid, same
+// sockets. The old program cannot answer any more when it is done, so the new one's status tells.
+
+import { resolve } from "node:path";
+import { defineCommand } from "citty";
+import { adminClient, type Client } from "../admin/client.ts";
+import type { Status } from "../admin/contract.ts";
+import { Fault } from "../fault.ts";
+import { now, sleep } from "../sys/clock.ts";
+import { lives } from "../sys/procfs.ts";
+import { controlSocket } from "./control-socket.ts";
+import { COMMON } from "./runner.ts";
+
+const POLL_MS = 20;
+/** Reading the config and starting every pool anew. */
+const PATIENCE_MS = 120_000;
+
+export default defineCommand({
+  meta: {
+    name: "upgrade",
+    description:
+      "Replaces the running program by BINARY, or by what now is in its own file: same pid, same sockets, nothing dropped.",
+  },
+  args: {
+    ...COMMON,
+    binary: {
+      type: "positional",
+      required: false,
+      valueHint: "binary",
+      description: "the new program",
+    },
+  },
+  async run({ args }) {
+    const socket = await controlSocket(args);
+    const client = adminClient(socket);
+    const before = await client.status();
+    const since = now();
+    const id = crypto.randomUUID();
+    const binary = args.binary === undefined ? {} : { binary: resolve(args.binary) };
+    let executing = false;
+    try {
+      await client.operate(
+        "upgrade",
+        { ...binary, id },
+        (step) => (executing ||= step.step === "executing"),
+      );
+    } catch (error) {
+      if (!executing) throw error;
+    }
+    const after = await untilUpgraded(client, id, before.pid, socket);
+    if (after.upgrade!.failure !== null) {
+      throw new Fault(
+        `the new program could not start, and the old one is back: ${after.upgrade!.failure}`,
+        {
+          where: socket,
+          hint: "the log has the whole story; the service went on meanwhile",
+        },
+      );
+    }
+    print(args, before, after, now() - since);
+    return 0;
+  },
+});
+
+async function untilUpgraded(
+  client: Client,
+  id: string,
+  pid: number,
+  socket: string,
+): Promise<Status> {
+  for (const since = now(); now() - since < PATIENCE_MS; await sleep(POLL_MS)) {
+    const status = await client.status().catch(() => null);
+    if (status?.upgrade?.id === id && status.state === "running") return status;
+    if (!lives(pid)) break;
+  }
+  throw new Fault("the new program does not answer", {
+    where: socket,
+    hint: "workers serve on; see the log, and start it with `fcgivisor start`, which takes the sockets back",
+  });
+}
+
+function print(
+  args: { json?: boolean | undefined; quiet?: boolean | undefined },
+  before: Status,
+  after: Status,
+  ms: number,
+): void {
+  const result = {
+    from: before.version,
+    to: after.version,
+    pid: after.pid,
+    duration_ms: Math.round(ms),
+  };
+  if (args.json === true)
+    process.stdout.write(
+      `${JSON.stringify({ ok: true, report: { operation: "upgrade", ...result } }, null, 2)}\n`,
+    );
+  else if (args.quiet !== true) {
+    process.stdout.write(
+      `upgraded from ${result.from} to ${result.to} in ${result.duration_ms} ms, still process ${result.pid}\n`,
+    );
+  }
+}

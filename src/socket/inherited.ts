@@ -1,0 +1,119 @@
+// The sockets that systemd hands over at the start: those of socket units, which a pool names with
+// listen = "systemd:NAME", and our own ones out of its descriptor store, which are known again by
+// their address. From here on both are addresses like any other.
+
+import { lstatSync } from "node:fs";
+import type { Loaded } from "../config/load.ts";
+import { Fault } from "../fault.ts";
+import { type Address, addressText, sameAddress } from "../sys/address.ts";
+import { type HandedDescriptor, receiveDescriptors } from "../sys/listen-fds.ts";
+import { closeSocket, listeningAddress } from "../sys/socket.ts";
+import { boundAddress } from "./bound.ts";
+import type { Maker } from "./listener.ts";
+
+export interface Inherited {
+  /** The config with addresses in place of names. Throws the Fault for a name that was not handed over. */
+  resolve(loaded: Loaded): Loaded;
+  /** The socket of this address, once; null when there is none (any more). */
+  take(address: Address): number | null;
+  makerOf(address: Address): Maker;
+  /** Closes what nobody took, and says what that was. */
+  closeRest(): { readonly names: readonly string[]; readonly warnings: readonly Fault[] };
+}
+
+interface Socket {
+  readonly fd: number;
+  readonly name: string;
+  readonly address: Address;
+}
+
+/** Names of units' sockets and their addresses, for the program that this one becomes at an upgrade. */
+const NAMES = "FCGIVISOR_LISTEN_NAMES";
+const STORED = "fcgivisor@";
+
+type Environment = Record<string, string | undefined>;
+
+/** Takes over what `env` says was handed to this process. */
+export function inheritedSockets(env: Environment, pid: number): Inherited {
+  const handed = receiveDescriptors(env, pid);
+  const sockets = new Set(handed.map(socketOf).filter((socket) => socket !== null));
+  const useless = handed.filter(({ fd }) => ![...sockets].some((socket) => socket.fd === fd));
+  for (const { fd } of useless) closeSocket(fd);
+  const named = new Map<string, Address>(rememberedNames(env));
+  for (const { name, address } of sockets) if (!name.startsWith(STORED)) named.set(name, address);
+  if (named.size > 0) env[NAMES] = JSON.stringify([...named]);
+
+  const find = (address: Address) =>
+    [...sockets].find((socket) => sameAddress(socket.address, address));
+  return {
+    resolve: (loaded) => withAddresses(loaded, named),
+    take(address) {
+      const socket = find(address);
+      if (socket === undefined) return null;
+      sockets.delete(socket);
+      return socket.fd;
+    },
+    makerOf: (address) =>
+      [...named.values()].some((other) => sameAddress(other, address)) ? "systemd" : "fcgivisor",
+    closeRest() {
+      const rest = [...sockets];
+      sockets.clear();
+      for (const { fd } of rest) closeSocket(fd);
+      const warnings = [...useless.splice(0).map(uselessWarning), ...rest.flatMap(unusedWarning)];
+      return { names: rest.map(({ name }) => name), warnings };
+    },
+  };
+}
+
+/** The name under which a socket of ours is put into systemd's store: no colon, printable (sd_pid_notify_with_fds(3)). */
+export function storeName(address: Address): string {
+  const text = addressText(address).replaceAll(/[^!-$&-9;-~]/g, (c) => encodeURIComponent(c));
+  return `${STORED}${text}`.slice(0, 255);
+}
+
+function socketOf({ fd, name }: HandedDescriptor): Socket | null {
+  const address = listeningAddress(fd);
+  if (address === null || !hasFile(address)) return null;
+  return { fd, name, address };
+}
+
+/** A Unix socket whose file is gone can be reached by nobody. */
+function hasFile(address: Address): boolean {
+  if (address.kind !== "unix") return true;
+  return lstatSync(address.path, { throwIfNoEntry: false })?.isSocket() === true;
+}
+
+function rememberedNames(env: Environment): [string, Address][] {
+  const text = env[NAMES];
+  return text === undefined ? [] : (JSON.parse(text) as [string, Address][]);
+}
+
+function withAddresses(loaded: Loaded, named: ReadonlyMap<string, Address>): Loaded {
+  const pools = loaded.config.pools.map((pool) => {
+    const { address } = pool.listen;
+    if (address.kind !== "systemd") return pool;
+    return {
+      ...pool,
+      listen: { ...pool.listen, address: named.get(address.name) ?? boundAddress(address) },
+    };
+  });
+  return { ...loaded, config: { ...loaded.config, pools } };
+}
+
+function uselessWarning({ name, fd }: HandedDescriptor): Fault {
+  return new Fault(
+    `descriptor ${fd} ("${name}"), handed over by systemd, is no stream socket that listens and can be reached; it was closed`,
+    { hint: "a socket unit for a pool has ListenStream= and Accept=no" },
+  );
+}
+
+/** One of ours was left by an earlier config, which is nobody's mistake. */
+function unusedWarning({ name, address }: Socket): Fault[] {
+  if (name.startsWith(STORED)) return [];
+  return [
+    new Fault(
+      `the socket "${name}" (${addressText(address)}), handed over by systemd, is used by no pool; it was closed`,
+      { hint: `name it in a pool: listen = "systemd:${name}"` },
+    ),
+  ];
+}

@@ -1,0 +1,111 @@
+// The story of an upgrade: the new program is asked first whether it runs, reads the config and
+// understands our state; then this process becomes it (execve(2): same pid, children stay children,
+// sockets stay open), and it starts as after a crash, on the sockets it was handed. A program that
+// fails at that goes back to the old one in the same way.
+
+import { accessSync, constants } from "node:fs";
+import { resolve } from "node:path";
+import { Fault } from "../fault.ts";
+import { execute } from "../sys/become.ts";
+import {
+  type Handover,
+  handOver,
+  openOwnProgram,
+  programPath,
+  takeBackHandover,
+} from "../sys/handover.ts";
+import { capture } from "../sys/process.ts";
+import { allListeners } from "./sockets.ts";
+import { STATE_FORMAT, STATE_FORMAT_WORD } from "./state-format.ts";
+import type { World } from "./world.ts";
+
+const QUESTION_TIMEOUT_MS = 20_000;
+
+export interface Upgrade {
+  readonly binary: string;
+  readonly version: string;
+}
+
+/** Asks the new program everything that can be asked before. Throws a Fault; nothing was touched then. */
+export async function checkBinary(
+  given: string | null,
+  configFile: string | null,
+): Promise<Upgrade> {
+  const binary = resolve(given ?? process.execPath);
+  try {
+    accessSync(binary, constants.X_OK);
+  } catch (error) {
+    throw refusal(binary, "it cannot be executed", error instanceof Error ? error.message : "");
+  }
+  const version = await ask(binary, ["--version"], "it does not run");
+  if (!version.startsWith("fcgivisor ")) throw refusal(binary, "it is not fcgivisor", version);
+  const format = Number(
+    await ask(binary, [STATE_FORMAT_WORD], "it does not say which state it reads"),
+  );
+  if (!(format >= STATE_FORMAT)) {
+    throw refusal(
+      binary,
+      `it reads state up to format ${format}, and this is format ${STATE_FORMAT}`,
+      "stop this one and start that one instead",
+    );
+  }
+  if (configFile !== null)
+    await ask(binary, ["check", "--quiet", "-c", configFile], "it does not accept the config");
+  return { binary, version: version.slice("fcgivisor ".length) };
+}
+
+async function ask(binary: string, args: string[], complaint: string): Promise<string> {
+  const env = process.env as Record<string, string>;
+  const said = await capture({ argv: [binary, ...args], env }, QUESTION_TIMEOUT_MS).catch(
+    (error: unknown) => {
+      throw refusal(binary, "it cannot be executed", String(error));
+    },
+  );
+  if (said.code !== 0) throw refusal(binary, complaint, said.output.trim());
+  return said.output.trim();
+}
+
+function refusal(binary: string, why: string, said: string): Fault {
+  return new Fault(`the upgrade was refused, and nothing was changed: ${why}`, {
+    where: binary,
+    ...(said === "" ? {} : { hint: said }),
+  });
+}
+
+/** Becomes the new program. Returns only by throwing, when the system refuses to execute it. */
+export function becomeBinary(
+  world: World,
+  upgrade: Upgrade,
+  lock: number,
+  id: string,
+  version: string,
+): never {
+  const handover: Handover = {
+    id,
+    from: version,
+    oldProgram: openOwnProgram(),
+    words: [process.argv0, ...process.argv.slice(2)],
+    lock,
+    sockets: Object.fromEntries(allListeners(world).map(({ inode, fd }) => [String(inode), fd])),
+  };
+  try {
+    execute(upgrade.binary, handover.words, handOver(handover));
+  } catch (error) {
+    takeBackHandover(handover);
+    throw new Fault("the new program could not be executed; nothing was changed", {
+      where: upgrade.binary,
+      cause: error,
+    });
+  }
+}
+
+/** Back to the program that handed over, because this one could not start. Returns when there is no way back. */
+export function goBack(handover: Handover, failure: string): void {
+  if (handover.oldProgram === null) return;
+  const { oldProgram, ...rest } = handover;
+  execute(
+    programPath(oldProgram),
+    handover.words,
+    handOver({ ...rest, oldProgram: null, failure }),
+  );
+}

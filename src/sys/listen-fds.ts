@@ -1,0 +1,31 @@
+// Descriptors that a service manager hands over at the start (sd_listen_fds(3)): from 3 on, as many
+// as LISTEN_FDS says, if LISTEN_PID means this process. They arrive without close-on-exec.
+
+import { libc } from "./libc.ts";
+
+const FIRST = 3;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+/** More than any manager hands over; LISTEN_FDS is text that anybody may have set. */
+const MOST = 4096;
+
+export interface HandedDescriptor {
+  readonly fd: number;
+  /** "" when the manager told no name. */
+  readonly name: string;
+}
+
+type Environment = Record<string, string | undefined>;
+
+/** What was handed over, made close-on-exec. Takes the variables out of `env`, so that nobody else believes them. */
+export function receiveDescriptors(env: Environment, pid: number): HandedDescriptor[] {
+  const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = env;
+  for (const name of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"])
+    delete env[name];
+  if (LISTEN_PID !== String(pid) || !/^[0-9]+$/.test(LISTEN_FDS ?? "")) return [];
+  const names = (LISTEN_FDNAMES ?? "").split(":");
+  return Array.from({ length: Math.min(Number(LISTEN_FDS), MOST) }, (_, i) => ({
+    fd: FIRST + i,
+    name: names[i] ?? "",
+  })).filter(({ fd }) => libc.fcntl(fd, F_SETFD, FD_CLOEXEC) === 0);
+}
