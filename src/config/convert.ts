@@ -2,22 +2,34 @@
 // from, so that people can go on from there.
 
 import type { Loaded } from "./finish.ts";
+import type { ConfigFormat } from "./model.ts";
 import { renderConfig, type RenderedSetting } from "./render.ts";
 
 /** TOML text that resolves to the same config, but for its source and the legacy `daemonize`. */
 export function convertConfig(loaded: Loaded): string {
   const { source } = loaded.config;
-  const format = source.format;
-  const body = renderConfig(loaded, (setting) => line(setting, format === "legacy-xml"));
-  return `# Converted by fcgivisor from ${source.file ?? "the command line"} (${format}).\n${body}\n`;
+  const body = renderConfig(
+    loaded,
+    (setting) => line(setting, source.format),
+    (pool) => (loaded.notes?.get(pool) ?? []).map((note) => `# ${note}`),
+  );
+  return `# Converted by fcgivisor from ${source.file ?? "the command line"} (${source.format}).\n${body}\n`;
 }
 
 /** Their defaults depend on who starts the supervisor, so they are written only when given. */
 const PLACES = ["state_dir", "socket"];
 
-function line({ name, value, byDefault, origin }: RenderedSetting, legacy: boolean): string | null {
+/** What to call a value that the file does not say, and that TOML would take otherwise. */
+const UNSAID: Readonly<Record<ConfigFormat, string>> = {
+  toml: "default",
+  "legacy-xml": "not in the file: what php-fpm 0.5 did then",
+  "php-fpm-ini": "not in the file: what php-fpm does then",
+  "command-line": "default",
+};
+
+function line(setting: RenderedSetting, format: ConfigFormat): string | null {
+  const { name, value, byDefault, origin } = setting;
   if (value === null || value === byDefault) return null;
   if (PLACES.includes(name) && origin === "default") return null;
-  const from = origin === "default" && legacy ? "the legacy default" : origin;
-  return `${name} = ${value}  # ${from}`;
+  return `${name} = ${value}  # ${origin === "default" ? UNSAID[format] : origin}`;
 }

@@ -25,6 +25,8 @@ export interface PoolDraft {
   readonly name: string;
   readonly where: Where;
   readonly entries: readonly Entry[];
+  /** Lines that a conversion writes as comments. */
+  readonly notes?: readonly string[];
 }
 
 export interface Draft {

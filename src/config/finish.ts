@@ -11,6 +11,8 @@ export interface Loaded {
   readonly warnings: readonly Fault[];
   /** "pools.www.workers" to "FILE:LINE", or "default". */
   readonly origins: ReadonlyMap<string, string>;
+  /** By pool: lines that a conversion writes as comments. */
+  readonly notes?: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Throws one Fault whose parts are all errors in `problems` and those found here. */
@@ -23,5 +25,6 @@ export function finish(
   const origins = new Map<string, string>();
   const config = resolveDraft(draft, surroundings, problems, origins);
   if (problems.errors.length > 0) throw summary(problems, where);
-  return { config, warnings: problems.warnings, origins };
+  const notes = new Map(draft.pools.map((pool) => [pool.name, pool.notes ?? []]));
+  return { config, warnings: problems.warnings, origins, notes };
 }

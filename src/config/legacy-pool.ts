@@ -140,7 +140,7 @@ function checkManager(reading: LegacyReading, name: string, where: Where, last: 
   reading.problems.warn(
     `pool ${name}: apache-like runs max_children workers at all times, as it always did`,
     style.where,
-    '<value name="style">static</value> says the same',
+    '<value name="style">static</value> says the same; "fcgivisor convert" offers the pool that was meant',
   );
 }
 

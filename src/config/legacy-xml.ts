@@ -4,6 +4,7 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Draft, Entry, PoolDraft } from "./draft.ts";
+import { apacheLikeNotes } from "./legacy-apache.ts";
 import { LEGACY_NAMES, type LegacySection } from "./legacy-names.ts";
 import { lastOf, legacyEntry, madeUp, poolEntries } from "./legacy-pool.ts";
 import { legacyValues, type LegacyReading, type LegacyValue } from "./legacy-section.ts";
@@ -102,7 +103,7 @@ function poolsOf(
   return read.map(({ values, where }, i) => {
     const name = names[i]!;
     const entries = poolEntries(reading, name, where, values, prefix);
-    return { name, where, entries: [...shared, ...entries] };
+    return { name, where, entries: [...shared, ...entries], notes: apacheLikeNotes(values) };
   });
 }
 

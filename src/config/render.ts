@@ -9,6 +9,9 @@ import { keyText } from "./special-values.ts";
 /** A line for a setting, or null to leave it out. */
 export type LineOf = (setting: RenderedSetting) => string | null;
 
+/** Further lines behind the settings of that pool. */
+export type NotesOf = (pool: string) => readonly string[];
+
 export interface RenderedSetting {
   readonly name: string;
   /** As TOML; null = not set. */
@@ -19,7 +22,8 @@ export interface RenderedSetting {
   readonly origin: string;
 }
 
-export function renderConfig({ config, origins }: Loaded, lineOf: LineOf): string {
+export function renderConfig(loaded: Loaded, lineOf: LineOf, notesOf?: NotesOf): string {
+  const { config, origins } = loaded;
   const section = <From>(prefix: string, rows: Rows, from: From): string[] => {
     const lines = settingsOf(prefix, rows, from, origins)
       .map(lineOf)
@@ -28,7 +32,8 @@ export function renderConfig({ config, origins }: Loaded, lineOf: LineOf): strin
   };
   const pools = config.pools.flatMap((pool) => {
     const lines = settingsOf(`pools.${pool.name}`, POOL, pool, origins).map(lineOf);
-    return ["", `[pools.${keyText(pool.name)}]`, ...lines.filter((line) => line !== null)];
+    const written = lines.filter((line) => line !== null);
+    return ["", `[pools.${keyText(pool.name)}]`, ...written, ...(notesOf?.(pool.name) ?? [])];
   });
   return [
     ...section("supervisor", SUPERVISOR, config.supervisor),
