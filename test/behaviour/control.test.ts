@@ -67,17 +67,24 @@ for (const word of ["stop", "quit", "restart", "reload", "logrotate", "status"])
   );
 }
 
-behaviour("a socket file that nobody listens on counts as not running", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.run({ pools: { www: barePool(scene, spot) } });
-  const workers = await workersReach(spot, 2);
-  supervisor.signal("SIGKILL");
-  await supervisor.gone();
-  for (const pid of workers) process.kill(pid, "SIGKILL");
-  expect(existsSync(supervisor.socket)).toBe(true);
-  expect((await supervisor.control("status")).code).toBe(3);
-  rmSync(scene.path("run"), { recursive: true });
-});
+behaviour(
+  "what a killed supervisor leaves counts as not running, and the next start heals it",
+  {},
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const settings = { pools: { www: barePool(scene, spot) } };
+    const supervisor = await scene.run(settings);
+    const workers = await workersReach(spot, 2);
+    supervisor.signal("SIGKILL");
+    await supervisor.gone();
+    for (const pid of workers) process.kill(pid, "SIGKILL");
+    expect(existsSync(supervisor.socket)).toBe(true);
+    expect((await supervisor.control("status")).code).toBe(3);
+    const next = await scene.start(settings);
+    expect(await bodyOf(spot, {})).toContain("hello");
+    expect(await next.control("stop")).toMatchObject({ code: 0 });
+  },
+);
 
 behaviour("unknown commands and options are usage errors", {}, async (scene) => {
   for (const words of [

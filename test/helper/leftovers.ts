@@ -2,7 +2,7 @@
 // process belongs to a test by what it holds: the test's mark in its environment, the test's folder in
 // its command line, working directory or open files, or one of the test's sockets.
 
-import { lstatSync, readdirSync, existsSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   alive,
@@ -17,6 +17,9 @@ import {
 
 /** The variable that marks everything a test starts. */
 export const MARK = "FCGIVISOR_TEST_DIR";
+
+/** Where a supervisor of root's leaves word of its socket, whatever its config says. */
+const POINTERS = "/run/fcgivisor/configs";
 
 /** Processes of the test that still live, its own runner not counted. */
 export function leftoverPids(dir: string, ports: readonly number[]): number[] {
@@ -52,7 +55,19 @@ export function leftovers(dir: string, ports: readonly number[]): string[] {
     ...filesBelow(dir)
       .filter((path) => lstatSync(path).isSocket())
       .map((path) => `socket file ${path}`),
+    ...filesBelow(POINTERS)
+      .filter((path) => textOf(path).startsWith(`${dir}/`))
+      .map((path) => `pointer ${path} to ${textOf(path).trim()}`),
   ];
+}
+
+/** A small file's text; "" when another test has removed it meanwhile. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 function filesBelow(dir: string): string[] {
