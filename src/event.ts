@@ -33,6 +33,13 @@ export type Event =
   | { readonly type: "listener-changed"; readonly address: string; readonly what: string }
   | { readonly type: "listener-closed"; readonly address: string }
   | {
+      /** systemd gave a socket at the start: one of a unit of its own, or one that was ours and that it kept. */
+      readonly type: "handed-over";
+      readonly pool: string;
+      readonly address: string;
+      readonly maker: "fcgivisor" | "systemd";
+    }
+  | {
       /** A process was spawned; it provides `workers` workers. */
       readonly type: "group-started";
       readonly pool: string;
@@ -63,6 +70,25 @@ export type Event =
       readonly pid: number;
       readonly leader: number;
       readonly end: ProcessEnd;
+      /** Nothing was to make it leave: it crashed, or somebody killed it. */
+      readonly unasked: boolean;
+    }
+  | {
+      /** A leader forks and forks, and none of its workers lives to serve. */
+      readonly type: "fork-storm";
+      readonly pool: string;
+      readonly leader: number;
+    }
+  | {
+      /** A socket was closed here, but others hold it: its address stays taken. */
+      readonly type: "socket-held";
+      readonly address: string;
+      readonly pids: readonly number[];
+    }
+  | {
+      readonly type: "emergency";
+      readonly deaths: number;
+      readonly intervalMs: number;
     }
   | {
       readonly type: "orphans-left";

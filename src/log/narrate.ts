@@ -51,6 +51,13 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
   "listener-changed": ({ address, what }) => notice(`the socket ${address} was changed: ${what}`),
   "listener-closed": ({ address }) => notice(`no longer listening on ${address}`),
 
+  "handed-over": ({ pool, address, maker }) =>
+    notice(
+      maker === "systemd"
+        ? `systemd hands over its socket ${address} for pool ${pool}`
+        : `systemd has kept the socket ${address} of pool ${pool} and gives it back`,
+    ),
+
   "group-started": ({ pool, pid, generation, workers }) =>
     debug(
       `${workers === 1 ? "worker" : "leader"} ${pid} of pool ${pool} was started for generation ${generation}${workers === 1 ? "" : `; it provides ${workers} workers`}`,
@@ -58,10 +65,22 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
   "group-ready": ({ pool, pid, ms }) =>
     debug(`worker ${pid} of pool ${pool} takes requests after ${duration(ms)}`),
   "group-ended": groupEnded,
-  "member-ended": ({ pool, pid, leader, end }) => {
-    const text = `worker ${pid} of pool ${pool} ${ended(end)} and is being replaced by its leader ${leader}`;
-    return end.how === "signaled" ? warn(text + advice(end)) : debug(text);
+  "member-ended": ({ pool, pid, leader, end, unasked }) => {
+    const text = `worker ${pid} of pool ${pool} ${ended(end)} and was replaced by its leader ${leader}`;
+    return unasked ? warn(`${text}; it crashed or was killed`) : debug(text);
   },
+  "fork-storm": ({ pool, leader }) =>
+    error(
+      `leader ${leader} of pool ${pool} forks workers that do not live to serve; it is ended and started anew; look at what its workers wrote`,
+    ),
+  "socket-held": ({ address, pids }) =>
+    warn(
+      `${address} was closed here, but ${count(pids.length, "process", "processes")} that workers started in the background still ${pids.length === 1 ? "holds" : "hold"} it (${list(pids)}); end ${pids.length === 1 ? "it" : "them"} to free the address`,
+    ),
+  emergency: ({ deaths, intervalMs }) => ({
+    level: "alert",
+    text: `${deaths} workers crashed within ${duration(intervalMs)}; reloading everything, because something they share may be broken`,
+  }),
   "orphans-left": ({ pool, leader, pids }) =>
     notice(
       `leader ${leader} of pool ${pool} is gone; ${count(pids.length, "worker")} that it left (${list(pids)}) ${pids.length === 1 ? "finishes its request and leaves" : "finish their requests and leave"}`,

@@ -129,6 +129,16 @@ export class Generation {
     });
   }
 
+  /** Ends a group whose leader forks without end, and starts it anew when the wait is over. */
+  endStorm(group: Group): void {
+    const { pool, emit } = this.context;
+    emit({ type: "fork-storm", pool: pool.name, leader: group.leader.pid });
+    this.want(group.shape.size, null);
+    this.countFailure("its leader forked workers that did not live", false);
+    void group.stop();
+    this.refill();
+  }
+
   /** Lets one group finish and leave, and does not refill it. */
   release(group: Group): Promise<void> {
     this.released.push(group.shape.size);
@@ -263,7 +273,7 @@ export class Generation {
     } catch (error) {
       if (this.duty !== "responsible") return;
       this.want(size, orphans);
-      this.countFailure(asFault(error).message, false);
+      this.countFailure(reasonText(error), false);
       this.refill();
     }
   }
@@ -283,4 +293,11 @@ export class Generation {
 function withJitter(pool: PoolConfig): number {
   if (pool.maxRequests === 0) return 0;
   return pool.maxRequests + Math.floor(Math.random() * (pool.maxRequestsJitter + 1));
+}
+
+function reasonText(error: unknown): string {
+  const { message, cause } = asFault(error);
+  return cause instanceof Error && cause.message !== message
+    ? `${message} (${cause.message})`
+    : message;
 }

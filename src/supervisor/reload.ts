@@ -7,6 +7,7 @@ import { asFault, Fault } from "../fault.ts";
 import type { Generation } from "../pool/generation.ts";
 import { Pool } from "../pool/pool.ts";
 import { firstBatch, roll } from "../pool/roll.ts";
+import { processesOn } from "../sys/procfs.ts";
 import { bringUp, type Candidate } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
 import type { Step } from "./report.ts";
@@ -124,5 +125,10 @@ async function leave(world: World, leavers: readonly Leaver[]): Promise<void> {
     if (!wanted.has(pool.name) && pool.leaving.length === 0) world.pools.delete(pool.name);
   }
   const used = new Set(allListeners(world));
-  for (const listener of before) if (!used.has(listener)) closeListener(world, listener);
+  for (const listener of before) {
+    if (used.has(listener)) continue;
+    closeListener(world, listener);
+    const pids = processesOn(String(listener.inode)).map(({ pid }) => pid);
+    if (pids.length > 0) world.emit({ type: "socket-held", address: listener.name, pids });
+  }
 }

@@ -128,7 +128,7 @@ const EVERY: readonly Event[] = [
   { type: "group-started", pool: "www", pid: 2, generation: 1, workers: 4 },
   { type: "group-ready", pool: "www", pid: 2, ms: 30 },
   groupEnded(exited(1), "crashed"),
-  { type: "member-ended", pool: "www", pid: 3, leader: 2, end: exited(0) },
+  { type: "member-ended", pool: "www", pid: 3, leader: 2, end: exited(0), unasked: false },
   { type: "orphans-left", pool: "www", leader: 2, pids: [3, 4] },
   { type: "backing-off", pool: "www", failures: 3, delayMs: 400, why: "exited with code 1" },
   { type: "pool-recovered", pool: "www", failures: 3 },

@@ -1,0 +1,42 @@
+// emergency_restart_threshold and _interval, as php-fpm has them: so many workers dead by SIGSEGV or
+// SIGBUS within the interval mean that something they share is broken (an opcode cache, above all),
+// and everything is reloaded. Pure but for what it remembers.
+
+import type { Event } from "../event.ts";
+
+export interface EmergencySettings {
+  readonly emergencyRestartThreshold: number;
+  readonly emergencyRestartIntervalMs: number;
+}
+
+export interface EmergencyCounter {
+  /** Whether this event makes the threshold full; it counts anew from there. */
+  isEmergency(event: Event, settings: EmergencySettings, now: number): boolean;
+}
+
+const FATAL = new Set(["SIGSEGV", "SIGBUS"]);
+
+export function createEmergencyCounter(): EmergencyCounter {
+  let deaths: number[] = [];
+  return {
+    isEmergency(event, settings, now) {
+      const { emergencyRestartThreshold: threshold, emergencyRestartIntervalMs: interval } =
+        settings;
+      if (threshold <= 0 || interval <= 0 || !isFatal(event)) return false;
+      deaths = [...deaths.filter((at) => now - at < interval), now];
+      if (deaths.length < threshold) return false;
+      deaths = [];
+      return true;
+    },
+  };
+}
+
+/**
+ * A leader reaps its own workers, so how one of them died cannot be seen; but one that is not told to
+ * leave after max_requests and is gone all the same has crashed or was killed.
+ */
+function isFatal(event: Event): boolean {
+  if (event.type === "group-ended")
+    return event.end.how === "signaled" && FATAL.has(event.end.signal);
+  return event.type === "member-ended" && event.unasked;
+}
