@@ -1,0 +1,68 @@
+// What the end of a group means: how the process ended, in which state it was, and whether it had
+// come as far as accept before.
+
+import { expect, test } from "bun:test";
+import type { EndReason, ProcessEnd } from "../../src/event.ts";
+import { endReason, type EndSight, endText } from "../../src/worker/exit.ts";
+
+const ZERO: ProcessEnd = { how: "exited", code: 0 };
+const THREE: ProcessEnd = { how: "exited", code: 3 };
+const SEGV: ProcessEnd = { how: "signaled", signal: "SIGSEGV" };
+const VANISHED: ProcessEnd = { how: "vanished" };
+const ALL = [ZERO, THREE, SEGV, VANISHED];
+
+const SERVED: EndSight = { end: ZERO, state: "serving", wasReady: true, recycles: false };
+
+function reasons(sight: Partial<EndSight>): EndReason[] {
+  return ALL.map((end) => endReason({ ...SERVED, ...sight, end }));
+}
+
+test("a worker that drains has drained, however it ends", () => {
+  for (const wasReady of [true, false]) {
+    for (const recycles of [true, false]) {
+      const sight = { state: "draining", wasReady, recycles } as const;
+      expect(reasons(sight)).toEqual(["drained", "drained", "drained", "drained"]);
+    }
+  }
+});
+
+test("one that was stopped was stopped, or never came up", () => {
+  for (const state of ["terminating", "killing"] as const) {
+    for (const recycles of [true, false]) {
+      expect(new Set(reasons({ state, recycles, wasReady: true }))).toEqual(new Set(["stopped"]));
+      expect(new Set(reasons({ state, recycles, wasReady: false }))).toEqual(
+        new Set(["start-failed"]),
+      );
+    }
+  }
+});
+
+test("of its own accord: exit 0 is an end, anything else a crash", () => {
+  for (const state of ["serving", "orphaned"] as const) {
+    expect(reasons({ state })).toEqual(["ended", "crashed", "crashed", "crashed"]);
+  }
+});
+
+test("exit 0 of a program that counts its requests is a recycle, seen ready or not", () => {
+  expect(reasons({ recycles: true })).toEqual(["recycled", "crashed", "crashed", "crashed"]);
+  expect(reasons({ recycles: true, wasReady: false, state: "starting" })).toEqual([
+    "recycled",
+    "start-failed",
+    "start-failed",
+    "start-failed",
+  ]);
+});
+
+test("an end before accept is a failed start", () => {
+  const sight = { state: "starting", wasReady: false } as const;
+  expect(new Set(reasons(sight))).toEqual(new Set(["start-failed"]));
+});
+
+test("the end in words", () => {
+  expect(ALL.map(endText)).toEqual([
+    "exited with code 0",
+    "exited with code 3",
+    "was killed by SIGSEGV",
+    "is gone",
+  ]);
+});
