@@ -6,6 +6,8 @@ import type { Loaded } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
 import { stateDirDefault } from "./control-socket.ts";
 import { loadGivenConfig } from "./load-config.ts";
+import { inheritedSockets } from "../socket/inherited.ts";
+import { serviceManager } from "../supervisor/service-manager.ts";
 import { detachOutput } from "../sys/detach.ts";
 import { afterDashes, COMMON, usageFault } from "./runner.ts";
 import { serve } from "./serve.ts";
@@ -58,15 +60,27 @@ export default defineCommand({
   async run({ args, rawArgs }) {
     const command = afterDashes(rawArgs);
     const background = args.background === true;
-    const load = loader(args, args["allow-root"] === true, command);
-    await serve({
-      version: VERSION,
-      loaded: await load(),
-      load,
-      background,
-      takeover: args.takeover === true,
-      onReady: (config, tookOver) => announce(config, tookOver, background, args.quiet === true),
-    });
+    const read = loader(args, args["allow-root"] === true, command);
+    const manager = serviceManager(process.env, process.pid);
+    try {
+      const inherited = inheritedSockets(process.env, process.pid);
+      const load = async () => inherited.resolve(await read());
+      await serve({
+        version: VERSION,
+        loaded: await load(),
+        load,
+        inherited,
+        manager,
+        background,
+        takeover: args.takeover === true,
+        onReady: (config, tookOver) => announce(config, tookOver, background, args.quiet === true),
+      });
+    } catch (error) {
+      manager.failed(error);
+      throw error;
+    } finally {
+      manager.close();
+    }
     return 0;
   },
 });

@@ -12,6 +12,8 @@ import { asFault, Fault } from "../fault.ts";
 import { type Log, openLog } from "../log/logger.ts";
 import { closeHandover, type Handover, receiveHandover } from "../sys/handover.ts";
 import { heldLock, type Lock, takeLock } from "../sys/lock.ts";
+import type { Inherited } from "../socket/inherited.ts";
+import type { ServiceManager } from "../supervisor/service-manager.ts";
 import { goBack } from "../supervisor/upgrade.ts";
 import { type LogPort, Supervisor } from "../supervisor/supervisor.ts";
 import { stateDirDefault } from "./control-socket.ts";
@@ -24,6 +26,10 @@ export interface ServeOptions {
   readonly load: () => Promise<Loaded>;
   /** In the background, stderr is not a place for a log. */
   readonly background: boolean;
+  /** Sockets that were handed over at the start. */
+  readonly inherited: Inherited;
+  /** Who wants to be told how it goes. */
+  readonly manager: ServiceManager;
   readonly takeover: boolean;
   /** Called when every pool serves. */
   readonly onReady: (config: Config, tookOver: number) => void;
@@ -43,6 +49,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     const log = openLogPort(options);
     undo.push(() => log.close());
     const supervisor = new Supervisor({ ...options, log, handover, lock: lock.fd });
+    options.manager.watch(supervisor, log.emit);
     gate.handle = routes(supervisor, config.admin.socket);
     listenToSignals(supervisor, log.emit);
     undo.push(leaveTraces(config));
@@ -147,7 +154,10 @@ function openLogPort(options: ServeOptions): LogPort & { close(): void } {
   let settings = logConfigOf(options.loaded.config, options.background);
   let log: Log = openLog(settings);
   return {
-    emit: (event) => log.emit(event),
+    emit(event) {
+      log.emit(event);
+      options.manager.tell(event);
+    },
     output: (line) => log.output(line),
     get file() {
       return settings.file;

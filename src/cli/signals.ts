@@ -6,17 +6,18 @@ import type { Supervisor } from "../supervisor/supervisor.ts";
 /** SIGHUP from a terminal that was closed means quit; elsewhere old habits must not end the service. */
 export function listenToSignals(supervisor: Supervisor, emit: Emit): void {
   const terminal = process.stdin.isTTY;
-  const end = (word: "stop" | "quit", signal: NodeJS.Signals) =>
+  const end = (word: () => "stop" | "quit", signal: NodeJS.Signals) =>
     process.on(signal, () => {
       emit({ type: "signal-received", signal });
-      void supervisor.shutDown(word, signal, () => {});
+      void supervisor.shutDown(word(), signal, () => {});
     });
   const ignore = (signal: NodeJS.Signals, use: string) =>
     process.on(signal, () => emit({ type: "signal-ignored", signal, use }));
-  end("stop", "SIGTERM");
-  end("stop", "SIGINT");
-  end("quit", "SIGQUIT");
-  if (terminal) end("quit", "SIGHUP");
+  // Asked each time: a reload may have changed it.
+  end(() => supervisor.config.supervisor.stopSignalMeans, "SIGTERM");
+  end(() => "stop", "SIGINT");
+  end(() => "quit", "SIGQUIT");
+  if (terminal) end(() => "quit", "SIGHUP");
   else ignore("SIGHUP", "fcgivisor reload");
   ignore("SIGUSR1", "fcgivisor logrotate");
   ignore("SIGUSR2", "fcgivisor reload");

@@ -9,7 +9,7 @@ import { type Address, addressText, sameAddress } from "../sys/address.ts";
 import { type HandedDescriptor, receiveDescriptors } from "../sys/listen-fds.ts";
 import { closeSocket, listeningAddress } from "../sys/socket.ts";
 import { boundAddress } from "./bound.ts";
-import type { Maker } from "./listener.ts";
+import type { Listener, Maker } from "./listener.ts";
 
 export interface Inherited {
   /** The config with addresses in place of names. Throws the Fault for a name that was not handed over. */
@@ -17,8 +17,10 @@ export interface Inherited {
   /** The socket of this address, once; null when there is none (any more). */
   take(address: Address): number | null;
   makerOf(address: Address): Maker;
-  /** Closes what nobody took, and says what that was. */
-  closeRest(): { readonly names: readonly string[]; readonly warnings: readonly Fault[] };
+  /** Keeps a socket that a pool has no more use for. */
+  giveBack(listener: Listener): void;
+  /** Closes what nobody took; returns what is to be said about that. */
+  closeRest(): readonly Fault[];
 }
 
 interface Socket {
@@ -40,7 +42,8 @@ export function inheritedSockets(env: Environment, pid: number): Inherited {
   const useless = handed.filter(({ fd }) => ![...sockets].some((socket) => socket.fd === fd));
   for (const { fd } of useless) closeSocket(fd);
   const named = new Map<string, Address>(rememberedNames(env));
-  for (const { name, address } of sockets) if (!name.startsWith(STORED)) named.set(name, address);
+  for (const { name, address } of sockets)
+    if (!name.startsWith(STORED) && !named.has(name)) named.set(name, address);
   if (named.size > 0) env[NAMES] = JSON.stringify([...named]);
 
   const find = (address: Address) =>
@@ -55,19 +58,19 @@ export function inheritedSockets(env: Environment, pid: number): Inherited {
     },
     makerOf: (address) =>
       [...named.values()].some((other) => sameAddress(other, address)) ? "systemd" : "fcgivisor",
+    giveBack: ({ fd, name, address }) => void sockets.add({ fd, name, address }),
     closeRest() {
       const rest = [...sockets];
       sockets.clear();
       for (const { fd } of rest) closeSocket(fd);
-      const warnings = [...useless.splice(0).map(uselessWarning), ...rest.flatMap(unusedWarning)];
-      return { names: rest.map(({ name }) => name), warnings };
+      return [...useless.splice(0).map(uselessWarning), ...rest.flatMap(unusedWarning)];
     },
   };
 }
 
 /** The name under which a socket of ours is put into systemd's store: no colon, printable (sd_pid_notify_with_fds(3)). */
-export function storeName(address: Address): string {
-  const text = addressText(address).replaceAll(/[^!-$&-9;-~]/g, (c) => encodeURIComponent(c));
+export function storeName(address: string): string {
+  const text = address.replaceAll(/[^!-$&-9;-~]/gu, (c) => encodeURIComponent(c));
   return `${STORED}${text}`.slice(0, 255);
 }
 

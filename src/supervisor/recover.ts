@@ -9,12 +9,13 @@ import { RUNTIMES, runtimeOf } from "../runtime/registry.ts";
 import { generic } from "../runtime/generic.ts";
 import { boundAddress } from "../socket/bound.ts";
 import { takeBack } from "../socket/handover.ts";
-import { Listener } from "../socket/listener.ts";
+import { Listener, type Maker } from "../socket/listener.ts";
 import { inodesOn } from "../socket/open.ts";
 import { addressText, sameAddress } from "../sys/address.ts";
 import { now } from "../sys/clock.ts";
 import { closeSocket } from "../sys/socket.ts";
 import { drainStrays, type Strays } from "../worker/strays.ts";
+import { handedOver } from "./sockets.ts";
 import type { PoolRecord } from "./state-file.ts";
 import type { World } from "./world.ts";
 
@@ -56,16 +57,16 @@ export function recover(
 
   async function open(pool: PoolConfig): Promise<Listener> {
     const legacy = found.find(({ record }) => sameAddress(record.address, pool.listen.address));
-    if (legacy === undefined) return Listener.open(pool);
-    unused.delete(legacy);
     const address = addressText(pool.listen.address);
-    if ("fd" in legacy.socket) {
-      const listener = Listener.adopt(pool, legacy.socket.fd);
-      adopted.push(listener);
+    if (legacy !== undefined) unused.delete(legacy);
+    const kept = keptSocket(world, pool, legacy);
+    if (kept !== null) adopted.push(kept);
+    if (kept !== null && legacy !== undefined) {
       const after = legacy.record.inode in handed ? "upgrade" : "death";
       world.emit({ type: "recovered", after, pool: pool.name, address, workers: legacy.holders });
-      return listener;
     }
+    if (kept !== null) return kept;
+    if (legacy === undefined || "fd" in legacy.socket) return Listener.open(pool);
     const since = now();
     await drainStrays(straysOf(world, legacy.record, impatience.signal));
     const listener = Listener.open(pool);
@@ -84,7 +85,8 @@ export function recover(
     await Promise.all(
       found.map(({ record }) => drainStrays(straysOf(world, record, impatience.signal))),
     );
-    for (const { record, socket } of unused) closeUnused(record, socket);
+    for (const { record, socket } of unused)
+      closeUnused(record, socket, world.inherited.makerOf(record.address));
   }
 
   function giveUp(): void {
@@ -109,6 +111,15 @@ function legacyOf(record: PoolRecord, handed: number | undefined): Legacy | null
   return { record, holders: taken.holders.length, socket };
 }
 
+/** systemd's copy outlives even the last worker, and needs no right to look into one; else the workers' own. */
+function keptSocket(world: World, pool: PoolConfig, legacy: Legacy | undefined): Listener | null {
+  const own = legacy !== undefined && "fd" in legacy.socket ? legacy.socket.fd : null;
+  const handed = handedOver(world, pool);
+  if (handed !== null && own !== null) closeSocket(own);
+  if (handed !== null || own === null) return handed;
+  return Listener.adopt(pool, own, world.inherited.makerOf(boundAddress(pool.listen.address)));
+}
+
 function straysOf(world: World, record: PoolRecord, hurry: AbortSignal): Strays {
   const { name, address, inode, command } = record;
   return {
@@ -129,10 +140,10 @@ function ownGroups(world: World): Set<number> {
 }
 
 /** The socket of a pool that the config no longer has: its workers have left, so it ends here. */
-function closeUnused({ address }: PoolRecord, socket: Legacy["socket"]): void {
+function closeUnused({ address }: PoolRecord, socket: Legacy["socket"], maker: Maker): void {
   if (!("fd" in socket)) return;
   closeSocket(socket.fd);
-  if (address.kind !== "unix") return;
+  if (address.kind !== "unix" || maker === "systemd") return;
   try {
     unlinkSync(address.path);
   } catch (error) {

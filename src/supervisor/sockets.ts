@@ -2,8 +2,9 @@
 // more. One address is one Listener, whichever pool it belongs to.
 
 import type { PoolConfig } from "../config/model.ts";
+import { boundAddress } from "../socket/bound.ts";
 import { Listener } from "../socket/listener.ts";
-import { sameAddress } from "../sys/address.ts";
+import { addressText, sameAddress } from "../sys/address.ts";
 import type { World } from "./world.ts";
 
 export interface Sockets {
@@ -24,7 +25,7 @@ export function acquireSockets(world: World, pools: readonly PoolConfig[]): Sock
       const existing = allListeners(world).find(({ address }) =>
         sameAddress(address, pool.listen.address),
       );
-      const listener = existing ?? Listener.open(pool);
+      const listener = existing ?? handedOver(world, pool) ?? Listener.open(pool);
       if (existing === undefined) {
         opened.push(listener);
         world.emit({ type: "listening", pools: [pool.name], address: listener.name });
@@ -36,6 +37,16 @@ export function acquireSockets(world: World, pools: readonly PoolConfig[]): Sock
     throw error;
   }
   return { of: ({ name }) => found.get(name)!, release };
+}
+
+/** The pool's socket as systemd handed it over; null when it did not. */
+export function handedOver(world: World, pool: PoolConfig): Listener | null {
+  const address = boundAddress(pool.listen.address);
+  const fd = world.inherited.take(address);
+  if (fd === null) return null;
+  const maker = world.inherited.makerOf(address);
+  world.emit({ type: "handed-over", pool: pool.name, address: addressText(address), maker });
+  return Listener.adopt(pool, fd, maker);
 }
 
 /** Every socket that a pool has, leaving generations included. */
@@ -62,6 +73,8 @@ export function changeInPlace(world: World, listener: Listener, next: PoolConfig
 }
 
 export function closeListener(world: World, listener: Listener): void {
-  listener.close();
+  // systemd's stays open in systemd anyway; kept here, a later config can have it again.
+  if (listener.maker === "systemd") world.inherited.giveBack(listener);
+  else listener.close();
   world.emit({ type: "listener-closed", address: listener.name });
 }

@@ -8,6 +8,7 @@ import type { Handover } from "../sys/handover.ts";
 import { addressText } from "../sys/address.ts";
 import { residentBytes } from "../sys/procfs.ts";
 import type { Group } from "../worker/group.ts";
+import type { Standing } from "./notices.ts";
 import { poolsInOrder, type World } from "./world.ts";
 
 export interface WorkerStatus {
@@ -132,6 +133,19 @@ function groupStatus(group: Group): GroupStatus {
         ? null
         : { age_ms: Math.round(draining.ageMs), left_ms: Math.round(draining.leftMs) },
     workers,
+  };
+}
+
+/** The same in a few numbers, without a look into /proc. */
+export function standingOf(world: World): Standing {
+  const serving = poolsInOrder(world)
+    .flatMap((pool) => pool.current.all)
+    .filter(({ state }) => state === "serving");
+  return {
+    pools: world.config.pools.length,
+    workers: serving.reduce((sum, { shape }) => sum + shape.size, 0),
+    wanted: world.config.pools.reduce((sum, pool) => sum + pool.workers, 0),
+    generation: world.generation,
   };
 }
 

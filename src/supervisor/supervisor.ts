@@ -3,13 +3,18 @@
 
 import type { Loaded } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
-import type { Emit, OutputLine } from "../event.ts";
+import type { Emit, Event, OutputLine } from "../event.ts";
 import { asFault } from "../fault.ts";
 import { every, now, sleep, wallClock } from "../sys/clock.ts";
+import { createEmergencyCounter } from "../pool/emergency.ts";
+import { watchMembers } from "../pool/member-watch.ts";
 import { watchRequests } from "../pool/request-watch.ts";
+import type { Inherited } from "../socket/inherited.ts";
+import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper, onChildChange, reapStrangers } from "../sys/process.ts";
 import type { Handover } from "../sys/handover.ts";
 import { residentBytes } from "../sys/procfs.ts";
+import type { Standing } from "./notices.ts";
 import { Operations } from "./operations.ts";
 import { preflight } from "./preflight.ts";
 import { limitedTo, planned } from "./plan.ts";
@@ -18,10 +23,11 @@ import type { LateWorker, Report, Step } from "./report.ts";
 import { recordsByAddress, recover } from "./recover.ts";
 import { restartPools } from "./restart.ts";
 import { shutDown } from "./shutdown.ts";
+import { allListeners } from "./sockets.ts";
 import { startPools } from "./start.ts";
 import { type PoolRecord, readState } from "./state-file.ts";
 import { keepState, type StateKeeper } from "./state-keeper.ts";
-import { isReady, poolStatuses, type Status, upgradeStatus } from "./status.ts";
+import { isReady, poolStatuses, standingOf, type Status, upgradeStatus } from "./status.ts";
 import { becomeBinary, checkBinary } from "./upgrade.ts";
 import { poolsInOrder, type World } from "./world.ts";
 
@@ -43,6 +49,7 @@ export interface SupervisorOptions {
   readonly log: LogPort;
   /** Reads the config once more. */
   readonly load: () => Promise<Loaded>;
+  readonly inherited: Inherited;
   /** Take sockets over from whoever listens on the pools' addresses, when no state file tells who that is. */
   readonly takeover: boolean;
   /** What the program before this one handed over, after an upgrade. */
@@ -72,11 +79,14 @@ export class Supervisor {
   private readonly startedOn = wallClock();
   private current: SupervisorState = "starting";
   private readonly keeper: StateKeeper;
+  private readonly emergencies = createEmergencyCounter();
   private end: Promise<void> | null = null;
   /** While workers of an earlier supervisor leave. */
   private relieving: { readonly done: Promise<void>; readonly hurry: () => void } | null = null;
   /** Processes of an earlier supervisor that were found serving at the start. */
   tookOver = 0;
+  /** Grows as long as the supervisor's own loop turns. */
+  beats = 0;
   private readonly over = Promise.withResolvers<void>();
 
   constructor(options: SupervisorOptions) {
@@ -87,12 +97,36 @@ export class Supervisor {
       // Until it is running, the state file is still that of the supervisor before.
       const concerns = event.type === "group-started" || event.type === "group-ended";
       if (concerns && this.current === "running") this.keeper.changed();
+      this.watchForEmergency(event);
     };
-    this.world = { config: options.loaded.config, generation: 0, pools: new Map(), emit, output };
+    const { inherited, loaded } = options;
+    this.world = {
+      config: loaded.config,
+      generation: 0,
+      pools: new Map(),
+      inherited,
+      emit,
+      output,
+    };
     this.keeper = keepState(this.world, options.version);
     becomeSubreaper();
-    reapWhenNeeded();
+    reapWhenNeeded(() => this.beats++);
     watchRequests(() => poolsInOrder(this.world));
+    watchMembers(() => poolsInOrder(this.world));
+  }
+
+  private watchForEmergency(event: Event): void {
+    const { supervisor } = this.world.config;
+    if (this.current !== "running" || !this.emergencies.isEmergency(event, supervisor, now()))
+      return;
+    this.world.emit({
+      type: "emergency",
+      deaths: supervisor.emergencyRestartThreshold,
+      intervalMs: supervisor.emergencyRestartIntervalMs,
+    });
+    const request = { pools: [], wait: false };
+    // Its failure is in the log; the old workers go on.
+    void this.reload(request, "emergency_restart_threshold", () => {}).catch(() => {});
   }
 
   get state(): SupervisorState {
@@ -124,6 +158,8 @@ export class Supervisor {
       for (const fault of [...warnings, ...found])
         emit({ type: "config-warning", fault: fault.toJSON() });
       await startPools(this.world, recovery, signal);
+      for (const fault of this.options.inherited.closeRest())
+        emit({ type: "config-warning", fault: fault.toJSON() });
       this.relieving = {
         done: recovery.relieve().catch((error: unknown) => this.trouble(error)),
         hurry: recovery.hurry,
@@ -291,6 +327,17 @@ export class Supervisor {
     };
   }
 
+  get config(): Config {
+    return this.world.config;
+  }
+  get standing(): Standing {
+    return standingOf(this.world);
+  }
+  /** Every socket there is, leaving ones included. */
+  get listeners(): readonly Listener[] {
+    return allListeners(this.world);
+  }
+
   get isReady(): boolean {
     return this.current === "running" && isReady(this.world);
   }
@@ -360,11 +407,12 @@ function lateWorkers(world: World): LateWorker[] {
 }
 
 /** Orphans come to us as their subreaper; looking for dead ones costs a walk through /proc, so not oftener than needed. */
-function reapWhenNeeded(): void {
+function reapWhenNeeded(beat: () => void): void {
   let changed = false;
   onChildChange(() => (changed = true));
   every(REAP_EVERY_MS, () => {
     if (changed) reapStrangers();
     changed = false;
+    beat();
   });
 }

@@ -6,6 +6,7 @@ import { Fault } from "../fault.ts";
 import { Generation } from "../pool/generation.ts";
 import type { Pool } from "../pool/pool.ts";
 import { runtimeOf } from "../runtime/registry.ts";
+import type { Inherited } from "../socket/inherited.ts";
 import type { Listener } from "../socket/listener.ts";
 
 export interface World {
@@ -14,6 +15,8 @@ export interface World {
   /** Grows with every start, reload and restart. */
   generation: number;
   readonly pools: Map<string, Pool>;
+  /** Sockets that systemd handed over and no pool has yet. */
+  readonly inherited: Inherited;
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
 }
