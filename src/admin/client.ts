@@ -20,6 +20,8 @@ const UPGRADE_GAP_MS = 500;
 
 export interface Client {
   status(): Promise<Status>;
+  /** The config that is in force, as config/wire.ts writes it. */
+  config(): Promise<unknown>;
   /** Runs an operation to its end; `onStep` hears of each step. Throws the Fault it failed with. */
   operate(
     operation: Operation,
@@ -34,6 +36,10 @@ export function adminClient(socket: string): Client {
     async status() {
       const response = await ask(socket, "/v1/status", {});
       return (await response.json()) as Status;
+    },
+    async config() {
+      const response = await ask(socket, "/v1/config", {});
+      return response.json();
     },
     async operate(operation, options = {}, onStep = () => {}) {
       const response = await ask(socket, `/v1/${operation}`, {

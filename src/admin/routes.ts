@@ -1,5 +1,6 @@
 // From an HTTP request to the supervisor and back. Nothing is decided here.
 
+import { configToJson } from "../config/wire.ts";
 import { asFault, Fault } from "../fault.ts";
 import type { Supervisor, Tell } from "../supervisor/supervisor.ts";
 import {
@@ -34,6 +35,7 @@ export function routes(
 function pages(supervisor: Supervisor, socket: string): Record<string, () => Response> {
   return {
     "/v1/status": () => Response.json(supervisor.status(socket)),
+    "/v1/config": () => Response.json(configToJson(supervisor.config)),
     "/metrics": () =>
       new Response(metricsText(supervisor.status(socket)), {
         headers: { "content-type": "text/plain; version=0.0.4" },
@@ -173,7 +175,7 @@ function wrongMethod(allow: string): Response {
 function notFound(path: string): Response {
   const known = [
     ...OPERATIONS.map((word) => `POST /v1/${word}`),
-    ...["/v1/status", "/metrics", "/healthz", "/readyz"].map((page) => `GET ${page}`),
+    ...["/v1/status", "/v1/config", "/metrics", "/healthz", "/readyz"].map((page) => `GET ${page}`),
   ];
   const fault = new Fault(`there is nothing at ${path}`, { hint: known.join(", ") }).toJSON();
   return answer({ ok: false, fault }, 404);

@@ -4,11 +4,17 @@ import { defineCommand } from "citty";
 import type { Loaded } from "../config/load.ts";
 import { asFault, type Fault, faultLines } from "../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
-import { COMMON } from "./runner.ts";
+import { COMMON, usageFault } from "./runner.ts";
 
 const ARGS = {
   config: COMMON.config,
   prefix: COMMON.prefix,
+  socket: COMMON.socket,
+  against: {
+    type: "string",
+    valueHint: "running",
+    description: "print the plan that a reload of the running supervisor would follow",
+  },
   dump: {
     type: "boolean",
     description: "print the config as it is resolved, each setting with its origin",
@@ -20,6 +26,8 @@ const ARGS = {
 interface Options {
   readonly config?: string | undefined;
   readonly prefix?: string | undefined;
+  readonly socket?: string | undefined;
+  readonly against?: string | undefined;
   readonly dump?: boolean | undefined;
   readonly json?: boolean | undefined;
   readonly quiet?: boolean | undefined;
@@ -33,6 +41,8 @@ export default defineCommand({
   args: ARGS,
   async run({ args }) {
     const options: Options = args;
+    if (options.against !== undefined && options.against !== "running")
+      throw usageFault(`--against knows "running" only, not "${options.against}"`, "check");
     return options.json === true ? checkAsJson(options) : check(options);
   },
 });
@@ -43,6 +53,9 @@ async function check(options: Options): Promise<number> {
   if (options.dump === true) {
     const { dumpConfig } = await import("../config/dump.ts");
     process.stdout.write(dumpConfig(loaded));
+  } else if (options.against !== undefined) {
+    const { reportLines } = await import("./operate.ts");
+    process.stdout.write(`${reportLines(await planOf(loaded, options)).join("\n")}\n`);
   } else if (options.quiet !== true) {
     process.stdout.write(`${verdict(loaded)}\n`);
   }
@@ -53,12 +66,14 @@ async function checkAsJson(options: Options): Promise<number> {
   try {
     const { loaded, warnings } = await checked(options);
     const { source, pools } = loaded.config;
+    const plan = options.against === undefined ? {} : { plan: await planOf(loaded, options) };
     printJson({
       ok: true,
       file: source.file,
       format: source.format,
       pools: pools.map((p) => p.name),
       warnings,
+      ...plan,
     });
     return 0;
   } catch (error) {
@@ -66,6 +81,11 @@ async function checkAsJson(options: Options): Promise<number> {
     printJson({ ok: false, fault });
     return fault.exitCode;
   }
+}
+
+async function planOf({ config }: Loaded, options: Options) {
+  const { planAgainstRunning } = await import("./against.ts");
+  return planAgainstRunning(config, options);
 }
 
 async function checked(options: Options) {

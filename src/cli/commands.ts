@@ -37,6 +37,11 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     summary: "any config it can read, as TOML on stdout",
     load: () => import("./convert.ts"),
   },
+  init: { summary: "a first config that fits this machine", load: () => import("./init.ts") },
+  schema: {
+    summary: "the JSON Schema of the config, for editors",
+    load: () => import("./schema.ts"),
+  },
   request: {
     summary: "one FastCGI request to a pool, as a smoke test",
     load: () => import("./request.ts"),

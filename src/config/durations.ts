@@ -33,6 +33,7 @@ export function duration(least = "0s"): ValueType<number> {
   return {
     expected,
     legacy: "time",
+    schema: { type: "string", pattern: DURATION.source.replace("^", "^(?=.)") },
     parse(raw) {
       const ms = milliseconds(expected, raw);
       if (!("ok" in ms) || ms.ok >= Number(durationMs(least))) return ms;
@@ -81,6 +82,7 @@ export function bytes(text: string): number | null {
 export const sizeLimit: ValueType<number | "unlimited"> = {
   expected: 'a size such as "64M", 0, or "unlimited"',
   legacy: "core",
+  schema: { type: ["integer", "string"], minimum: 0, pattern: "^(\\d+[KMGT]?|unlimited)$" },
   parse(raw) {
     if (raw === "unlimited") return { ok: raw };
     const size = typeof raw === "string" ? bytes(raw) : typeof raw === "number" ? raw : null;

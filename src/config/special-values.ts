@@ -14,6 +14,7 @@ import { plainString, quote, strings, unexpected, type Parsed, type ValueType } 
 export const address: ValueType<ListenAddress> = {
   expected: 'an address such as "127.0.0.1:9000" or "/run/www.sock"',
   legacy: "address",
+  schema: { type: "string", minLength: 1 },
   parse(raw, base) {
     if (typeof raw === "number") {
       return { ...unexpected(address.expected, raw), hint: `write it in quotes: "${raw}"` };
@@ -44,6 +45,7 @@ function handedOver(name: string): Parsed<ListenAddress> {
 export const clients: ValueType<readonly string[]> = {
   expected: "an array of IP addresses or blocks of them",
   legacy: "list",
+  schema: { type: "array", items: { type: "string" } },
   parse(raw, base) {
     const list = strings.parse(raw, base);
     if (!("ok" in list)) return list;
@@ -70,6 +72,7 @@ const SIGNALS = ["HUP", "INT", "QUIT", "USR1", "USR2", "TERM", "WINCH"];
 export const signal: ValueType<string> = {
   expected: `one of ${SIGNALS.map((name) => `"SIG${name}"`).join(", ")}`,
   legacy: "text",
+  schema: { enum: SIGNALS.flatMap((name) => [`SIG${name}`, name]) },
   parse(raw) {
     const name = typeof raw === "string" ? raw.replace(/^SIG/, "") : "";
     return SIGNALS.includes(name) ? { ok: `SIG${name}` } : unexpected(signal.expected, raw);
@@ -83,6 +86,7 @@ export function pairs(what: string, checkName: (name: string) => string | null) 
   const type: ValueType<ReadonlyMap<string, string>> = {
     expected,
     legacy: "pairs",
+    schema: { type: "object", additionalProperties: { type: "string" } },
     parse(raw) {
       if (typeof raw !== "object" || raw === null || Array.isArray(raw) || raw instanceof Date) {
         return unexpected(expected, raw);
@@ -136,6 +140,7 @@ export function referencedName(value: string): string | null {
 export const extraWorkers: ValueType<ExtraWorkers> = {
   expected: 'a number of workers (2) or percent of them ("25%")',
   legacy: "text",
+  schema: { type: ["integer", "string"], minimum: 1, pattern: "^[0-9]{1,4}%$" },
   parse(raw) {
     if (typeof raw === "number" && Number.isInteger(raw) && raw >= 1)
       return { ok: { kind: "count", value: raw } };

@@ -10,10 +10,14 @@ export type Parsed<T> = { readonly ok: T } | { readonly problem: string; readonl
 export type LegacyForm =
   "text" | "integer" | "boolean" | "time" | "list" | "core" | "path" | "address" | "pairs";
 
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
 export interface ValueType<T> {
   /** Completes "expected …". */
   readonly expected: string;
   readonly legacy: LegacyForm;
+  /** What an editor can check of it, as JSON Schema; `parse` is stricter. */
+  readonly schema: JsonSchema;
   /** `base` is the folder that relative paths are relative to. */
   parse(raw: unknown, base: string): Parsed<T>;
   /** The value as TOML. */
@@ -63,6 +67,7 @@ export function plainString(expected: string, raw: unknown): Parsed<string> {
 export const text: ValueType<string> = {
   expected: "a string",
   legacy: "text",
+  schema: { type: "string" },
   parse: (raw) =>
     typeof raw !== "string"
       ? unexpected("a string", raw)
@@ -77,6 +82,7 @@ export function word(expected: string): ValueType<string> {
   return {
     expected,
     legacy: "text",
+    schema: { type: "string", minLength: 1 },
     parse: (raw) => plainString(expected, raw),
     print: quote,
   };
@@ -93,6 +99,7 @@ export function integer(least: number, most: number): ValueType<number> {
   return {
     expected,
     legacy: "integer",
+    schema: { type: "integer", minimum: least, maximum: most },
     parse(raw) {
       if (typeof raw !== "number" || !Number.isInteger(raw)) return unexpected(expected, raw);
       return raw < least || raw > most
@@ -106,6 +113,7 @@ export function integer(least: number, most: number): ValueType<number> {
 export const boolean: ValueType<boolean> = {
   expected: "true or false",
   legacy: "boolean",
+  schema: { type: "boolean" },
   parse: (raw) =>
     typeof raw === "boolean" ? { ok: raw } : unexpected("true or false (without quotes)", raw),
   print: String,
@@ -116,6 +124,7 @@ export function oneOf<const W extends string>(words: readonly W[]): ValueType<W>
   return {
     expected,
     legacy: "text",
+    schema: { enum: words },
     parse(raw) {
       const found = words.find((candidate) => candidate === raw);
       return found === undefined ? unexpected(expected, raw) : { ok: found };
@@ -128,6 +137,7 @@ export function oneOf<const W extends string>(words: readonly W[]): ValueType<W>
 export const mode: ValueType<number> = {
   expected: 'an octal mode such as "0660"',
   legacy: "text",
+  schema: { type: "string", pattern: "^0?[0-7]{1,3}$" },
   parse(raw) {
     if (typeof raw === "number") {
       const hint = `write it in quotes, so that it is read as octal: "${String(raw).padStart(4, "0")}"`;
@@ -144,6 +154,7 @@ export const mode: ValueType<number> = {
 export const urlPath: ValueType<string> = {
   expected: 'the path of a URL ("/ping")',
   legacy: "text",
+  schema: { type: "string", pattern: "^/" },
   parse(raw) {
     const parsed = plainString(this.expected, raw);
     if ("problem" in parsed || parsed.ok.startsWith("/")) return parsed;
@@ -158,6 +169,7 @@ export const urlPath: ValueType<string> = {
 export const path: ValueType<string> = {
   expected: "a path",
   legacy: "path",
+  schema: { type: "string", minLength: 1 },
   parse(raw, base) {
     const plain = plainString("a path", raw);
     return "ok" in plain ? { ok: resolve(base, plain.ok) } : plain;
@@ -169,6 +181,7 @@ export const path: ValueType<string> = {
 export const logFile: ValueType<string | null> = {
   expected: 'a path or "stderr"',
   legacy: "path",
+  schema: { type: "string", minLength: 1 },
   parse: (raw, base) => (raw === "stderr" ? { ok: null } : path.parse(raw, base)),
   print: (value) => quote(value ?? "stderr"),
 };
@@ -177,6 +190,7 @@ export const logFile: ValueType<string | null> = {
 export const command: ValueType<readonly string[]> = {
   expected: "an array of strings: the program and its arguments",
   legacy: "text",
+  schema: { type: "array", items: { type: "string" }, minItems: 1 },
   parse(raw, base) {
     if (typeof raw === "string") {
       const words = raw.trim().split(/\s+/).map(quote).join(", ");
@@ -198,6 +212,7 @@ export const command: ValueType<readonly string[]> = {
 export const strings: ValueType<readonly string[]> = {
   expected: "an array of strings",
   legacy: "list",
+  schema: { type: "array", items: { type: "string" } },
   parse(raw) {
     if (!Array.isArray(raw)) return unexpected(strings.expected, raw);
     const wrong = raw.findIndex((item) => typeof item !== "string" || item.includes("\0"));
