@@ -11,6 +11,7 @@ import { serviceManager } from "../supervisor/service-manager.ts";
 import { detachOutput } from "../sys/detach.ts";
 import { afterDashes, COMMON, usageFault } from "./runner.ts";
 import { serve } from "./serve.ts";
+import type { Supervisor } from "../supervisor/supervisor.ts";
 import { VERSION } from "./version.ts";
 
 const { config, socket, prefix, quiet } = COMMON;
@@ -20,6 +21,10 @@ export const RUN_ARGS = {
   socket,
   prefix,
   quiet,
+  "keep-going": {
+    type: "boolean",
+    description: "start with the pools that come up, and go on trying the others",
+  },
   takeover: {
     type: "boolean",
     description:
@@ -73,7 +78,8 @@ export default defineCommand({
         manager,
         background,
         takeover: args.takeover === true,
-        onReady: (config, tookOver) => announce(config, tookOver, background, args.quiet === true),
+        keepGoing: args["keep-going"] === true,
+        onReady: (supervisor) => announce(supervisor, background, args.quiet === true),
       });
     } catch (error) {
       manager.failed(error);
@@ -132,14 +138,14 @@ function withSocket(loaded: Loaded, socket: string | undefined): Loaded {
   return { ...loaded, config };
 }
 
-function announce(config: Config, tookOver: number, background: boolean, quiet: boolean): void {
+function announce(supervisor: Supervisor, background: boolean, quiet: boolean): void {
+  const { tookOver, failedPools, logFile, poolCount } = supervisor;
   if (background) {
     // `start` waits for this line; afterwards there is nobody to read.
-    process.stdout.write(
-      `${JSON.stringify({ ready: { pid: process.pid, pools: config.pools.length, tookOver } })}\n`,
-    );
+    const ready = { pid: process.pid, pools: poolCount, tookOver, failed: failedPools };
+    process.stdout.write(`${JSON.stringify({ ready })}\n`);
     detachOutput();
-  } else if (!quiet && config.log.file !== null) {
-    process.stderr.write(`fcgivisor: ready; the log is ${config.log.file}\n`);
+  } else if (!quiet && logFile !== null) {
+    process.stderr.write(`fcgivisor: ready; the log is ${logFile}\n`);
   }
 }

@@ -31,8 +31,9 @@ export interface ServeOptions {
   /** Who wants to be told how it goes. */
   readonly manager: ServiceManager;
   readonly takeover: boolean;
+  readonly keepGoing: boolean;
   /** Called when every pool serves. */
-  readonly onReady: (config: Config, tookOver: number) => void;
+  readonly onReady: (supervisor: Supervisor) => void;
 }
 
 /** Serves until it is told to stop; rejects with the reason when it does not even come up. */
@@ -68,7 +69,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     });
     if (handover !== null) closeHandover(handover);
     undo.push(writePidFile(config.supervisor.pidFile));
-    options.onReady(config, supervisor.tookOver);
+    options.onReady(supervisor);
     await supervisor.stopped;
     // Answers under way (that of stop itself) go out before the log and the socket are closed.
     await closeGently(server);

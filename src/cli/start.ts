@@ -3,14 +3,22 @@
 
 import { defineCommand } from "citty";
 import { adminClient } from "../admin/client.ts";
-import { Fault } from "../fault.ts";
+import { Fault, type FaultJson, faultLines } from "../fault.ts";
+import { sleep } from "../sys/clock.ts";
 import { spawnDaemon } from "../sys/daemon.ts";
-import { controlSocket } from "./control-socket.ts";
+import { controlSocket, type SocketArgs } from "./control-socket.ts";
 import { RUN_ARGS } from "./run.ts";
 
 interface Ready {
-  readonly ready: { readonly pid: number; readonly pools: number; readonly tookOver: number };
+  readonly ready: {
+    readonly pid: number;
+    readonly pools: number;
+    readonly tookOver: number;
+    readonly failed: readonly FaultJson[];
+  };
 }
+
+const POLL_MS = 20;
 
 export default defineCommand({
   meta: {
@@ -29,7 +37,7 @@ export default defineCommand({
       process.stderr.write(text),
     );
     const line = await daemon.firstLine;
-    if (line === null) return failed(await daemon.exitCode);
+    if (line === null) return failed(args, await daemon.exitCode);
     const { ready } = JSON.parse(line) as Ready;
     if (args.quiet !== true) {
       process.stdout.write(
@@ -41,19 +49,25 @@ export default defineCommand({
         `an earlier supervisor had died; its sockets were taken back from ${ready.tookOver} processes, which leave when their requests are done\n`,
       );
     }
-    return 0;
+    for (const fault of ready.failed)
+      process.stderr.write(`${faultLines(Fault.fromJSON(fault)).join("\n")}\n`);
+    return ready.failed.length === 0 ? 0 : 1;
   },
 });
 
-/** The daemon has told the reason on its stderr, which is ours. */
-function failed(exitCode: number): number {
+/** The daemon has told the reason on its stderr, which is ours; unless another start was quicker. */
+async function failed(args: SocketArgs, exitCode: number): Promise<number> {
   if (exitCode === 0) throw new Fault("the supervisor was stopped while it was starting");
-  return exitCode;
+  return (await runningPid(await controlSocket(args))) === null ? exitCode : 0;
 }
 
+/** The process that runs already, waited for while it is starting; null when there is none. */
 async function runningPid(socket: string): Promise<number | null> {
+  const client = adminClient(socket);
   try {
-    return (await adminClient(socket).status()).pid;
+    let status = await client.status();
+    for (; status.state === "starting"; status = await client.status()) await sleep(POLL_MS);
+    return status.pid;
   } catch (error) {
     if (error instanceof Fault && error.exitCode === 3) return null;
     throw error;

@@ -4,7 +4,7 @@
 import type { Loaded } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
 import type { Emit, Event, OutputLine } from "../event.ts";
-import { asFault } from "../fault.ts";
+import { asFault, type Fault } from "../fault.ts";
 import { every, now, sleep, wallClock } from "../sys/clock.ts";
 import { createEmergencyCounter } from "../pool/emergency.ts";
 import { watchMembers } from "../pool/member-watch.ts";
@@ -20,11 +20,11 @@ import { preflight } from "./preflight.ts";
 import { limitedTo, planned } from "./plan.ts";
 import { reload } from "./reload.ts";
 import type { LateWorker, Report, Step } from "./report.ts";
-import { recordsByAddress, recover } from "./recover.ts";
+import { recordsByAddress, recover, type Recovery } from "./recover.ts";
 import { restartPools } from "./restart.ts";
 import { shutDown } from "./shutdown.ts";
 import { allListeners } from "./sockets.ts";
-import { startPools } from "./start.ts";
+import { startEachPool, startPools } from "./start.ts";
 import { type PoolRecord, readState } from "./state-file.ts";
 import { keepState, type StateKeeper } from "./state-keeper.ts";
 import { isReady, poolStatuses, standingOf, type Status, upgradeStatus } from "./status.ts";
@@ -52,6 +52,8 @@ export interface SupervisorOptions {
   readonly inherited: Inherited;
   /** Take sockets over from whoever listens on the pools' addresses, when no state file tells who that is. */
   readonly takeover: boolean;
+  /** Start with the pools that come up, and go on trying the others. */
+  readonly keepGoing: boolean;
   /** What the program before this one handed over, after an upgrade. */
   readonly handover: Handover | null;
   /** The descriptor of the lock on the state directory. */
@@ -85,6 +87,8 @@ export class Supervisor {
   private relieving: { readonly done: Promise<void>; readonly hurry: () => void } | null = null;
   /** Processes of an earlier supervisor that were found serving at the start. */
   tookOver = 0;
+  /** With `keepGoing`: why some pools do not serve yet. */
+  failedPools: readonly Fault[] = [];
   /** Grows as long as the supervisor's own loop turns. */
   beats = 0;
   private readonly over = Promise.withResolvers<void>();
@@ -132,6 +136,14 @@ export class Supervisor {
   get state(): SupervisorState {
     return this.current;
   }
+  /** Pools that serve. */
+  get poolCount(): number {
+    return this.world.config.pools.length - this.failedPools.length;
+  }
+  /** Where the log goes; null = stderr. */
+  get logFile(): string | null {
+    return this.options.log.file;
+  }
   /** Resolves when stop or quit is done. */
   get stopped(): Promise<void> {
     return this.over.promise;
@@ -154,10 +166,8 @@ export class Supervisor {
         this.options.handover?.sockets ?? {},
       );
       this.tookOver = recovery.workers;
-      const found = await preflight(config);
-      for (const fault of [...warnings, ...found])
-        emit({ type: "config-warning", fault: fault.toJSON() });
-      await startPools(this.world, recovery, signal);
+      for (const fault of warnings) emit({ type: "config-warning", fault: fault.toJSON() });
+      await this.startAll(recovery, signal);
       for (const fault of this.options.inherited.closeRest())
         emit({ type: "config-warning", fault: fault.toJSON() });
       this.relieving = {
@@ -174,6 +184,18 @@ export class Supervisor {
       workers,
       ms: now() - this.startedAt,
     });
+  }
+
+  private async startAll(recovery: Recovery, signal: AbortSignal): Promise<void> {
+    const { emit, config } = this.world;
+    if (this.options.keepGoing) {
+      this.failedPools = await startEachPool(this.world, recovery, signal);
+      for (const fault of this.failedPools) emit({ type: "trouble", fault: fault.toJSON() });
+      return;
+    }
+    for (const fault of await preflight(config))
+      emit({ type: "config-warning", fault: fault.toJSON() });
+    await startPools(this.world, recovery, signal);
   }
 
   /** What an earlier supervisor left, from its state file; with `takeover` also without one. */
