@@ -69,7 +69,8 @@ export function readState(stateDir: string): State | null {
   }
 }
 
-function checkState(state: unknown): State {
+/** Reads a state with distrust. Throws a Fault for what is none, or a newer one. */
+export function checkState(state: unknown): State {
   const { format, pools, version, pid, generation } = object(state, "the file");
   if (typeof format !== "number") throw new Fault("it names no format");
   if (format > STATE_FORMAT) {

@@ -1,11 +1,13 @@
 // Keeps the state file in step with the world. That a socket is there is written at once; which
-// groups serve on it can wait a moment. A full disk is told once and tried again; the service goes on.
+// groups serve on it can wait a moment. A full disk is told once and tried again, and a file that
+// somebody spoilt or removed is written anew; the service goes on.
 
+import { statSync } from "node:fs";
 import { asFault } from "../fault.ts";
-import { after } from "../sys/clock.ts";
+import { after, every } from "../sys/clock.ts";
 import { processStat } from "../sys/procfs.ts";
 import type { Pool } from "../pool/pool.ts";
-import { type PoolRecord, removeState, type State, writeState } from "./state-file.ts";
+import { type PoolRecord, removeState, type State, statePath, writeState } from "./state-file.ts";
 import { STATE_FORMAT } from "./state-format.ts";
 import { poolsInOrder, type World } from "./world.ts";
 
@@ -13,6 +15,8 @@ export interface StateKeeper {
   /** Something less important changed: saved within a second. */
   changed(): void;
   save(): void;
+  /** As the file has it. */
+  state(): State;
   /** At a clean end nothing is left to recover. */
   remove(): void;
 }
@@ -22,6 +26,7 @@ const LAZY_MS = 1000;
 export function keepState(world: World, version: string): StateKeeper {
   const { stateDir } = world.config.supervisor;
   let written = "";
+  let trace: string | null = null;
   let failing = false;
   let cancel: (() => void) | null = null;
 
@@ -30,10 +35,11 @@ export function keepState(world: World, version: string): StateKeeper {
     cancel = null;
     const state = stateOf(world, version);
     const text = JSON.stringify(state);
-    if (text === written) return;
+    if (text === written && traceOf(stateDir) === trace) return;
     try {
       writeState(stateDir, state);
       written = text;
+      trace = traceOf(stateDir);
       failing = false;
     } catch (error) {
       if (!failing)
@@ -52,10 +58,21 @@ export function keepState(world: World, version: string): StateKeeper {
 
   function remove(): void {
     cancel?.();
+    endLooks();
     removeState(stateDir);
   }
 
-  return { changed, save, remove };
+  const endLooks = every(LAZY_MS, () => {
+    if (written !== "" && cancel === null) save();
+  });
+
+  return { changed, save, state: () => stateOf(world, version), remove };
+}
+
+/** Changes whenever somebody else has had a hand in it. */
+function traceOf(stateDir: string): string | null {
+  const stat = statSync(statePath(stateDir), { throwIfNoEntry: false });
+  return stat === undefined ? null : [stat.ino, stat.size, stat.mtimeMs].join();
 }
 
 function stateOf(world: World, version: string): State {

@@ -25,7 +25,7 @@ import { restartPools } from "./restart.ts";
 import { shutDown } from "./shutdown.ts";
 import { allListeners } from "./sockets.ts";
 import { startEachPool, startPools } from "./start.ts";
-import { type PoolRecord, readState } from "./state-file.ts";
+import { checkState, type PoolRecord, readState } from "./state-file.ts";
 import { keepState, type StateKeeper } from "./state-keeper.ts";
 import { isReady, poolStatuses, standingOf, type Status, upgradeStatus } from "./status.ts";
 import { becomeBinary, checkBinary } from "./upgrade.ts";
@@ -200,8 +200,10 @@ export class Supervisor {
 
   /** What an earlier supervisor left, from its state file; with `takeover` also without one. */
   private leftBehind(config: Config): readonly PoolRecord[] {
+    const { handover } = this.options;
     try {
-      const state = readState(config.supervisor.stateDir);
+      const state =
+        handover === null ? readState(config.supervisor.stateDir) : checkState(handover.state);
       if (state !== null) {
         this.world.generation = state.generation;
         return state.pools;
@@ -272,7 +274,8 @@ export class Supervisor {
       tell({ step: "executing", version: upgrade.version });
       // Lets the line go out: after execve(2) nobody sends it.
       await sleep(EXEC_PAUSE_MS);
-      return becomeBinary(this.world, upgrade, this.options.lock, id, this.options.version);
+      const { lock } = this.options;
+      return becomeBinary(this.world, upgrade, { lock, state: this.keeper.state() }, id);
     });
   }
 

@@ -17,6 +17,7 @@ import {
 import { capture } from "../sys/process.ts";
 import { allListeners } from "./sockets.ts";
 import { STATE_FORMAT, STATE_FORMAT_WORD } from "./state-format.ts";
+import type { State } from "./state-file.ts";
 import type { World } from "./world.ts";
 
 const QUESTION_TIMEOUT_MS = 20_000;
@@ -72,20 +73,21 @@ function refusal(binary: string, why: string, said: string): Fault {
   });
 }
 
+export interface OwnTraits {
+  readonly state: State;
+  /** Descriptor of the lock. */
+  readonly lock: number;
+}
+
 /** Becomes the new program. Returns only by throwing, when the system refuses to execute it. */
-export function becomeBinary(
-  world: World,
-  upgrade: Upgrade,
-  lock: number,
-  id: string,
-  version: string,
-): never {
+export function becomeBinary(world: World, upgrade: Upgrade, own: OwnTraits, id: string): never {
   const handover: Handover = {
     id,
-    from: version,
+    from: own.state.version,
     oldProgram: openOwnProgram(),
     words: [process.argv0, ...process.argv.slice(2)],
-    lock,
+    lock: own.lock,
+    state: own.state,
     sockets: Object.fromEntries(allListeners(world).map(({ inode, fd }) => [String(inode), fd])),
   };
   try {

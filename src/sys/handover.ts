@@ -18,6 +18,8 @@ export interface Handover {
   /** What the program that handed over was called with. */
   readonly words: readonly string[];
   readonly lock: number;
+  /** What the state file says, for who knows its shape; the file itself may be spoilt. */
+  readonly state: unknown;
   /** Listening sockets by inode. */
   readonly sockets: Readonly<Record<string, number>>;
   /** Why the upgrade failed, on the way back. */
