@@ -125,10 +125,13 @@ test("what comes after stop is turned away without beginning", async () => {
 
 test("a story that pays no heed to the abort still gives its result", async () => {
   const operations = new Operations();
+  const begun = Promise.withResolvers<void>();
   const result = operations.run("logrotate", async () => {
+    begun.resolve();
     await settled();
     return "done anyway";
   });
+  await begun.promise;
   await operations.override("stop");
   expect(await result).toBe("done anyway");
 });

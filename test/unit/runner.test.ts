@@ -1,0 +1,202 @@
+// Command lines are read strictly: what a command does not know is a usage error with exit code 2,
+// said before anything is done, and never passed over in silence.
+
+import { beforeEach, expect, test } from "bun:test";
+import { type ArgsDef, defineCommand } from "citty";
+import { Fault } from "../../src/fault.ts";
+import { afterDashes, COMMON, repeated, runStrict, usageText } from "../../src/cli/runner.ts";
+
+const ARGS = {
+  ...COMMON,
+  wait: {
+    type: "boolean",
+    default: true,
+    description: "wait for it",
+    negativeDescription: "do not wait for it",
+  },
+  header: { type: "string", alias: "H", valueHint: "line", description: "may be repeated" },
+  pool: { type: "positional", required: false, valueHint: "pool", description: "which one" },
+} as const satisfies ArgsDef;
+
+/** What the command got, when it was run at all. */
+let got: Record<string, unknown> | null;
+beforeEach(() => (got = null));
+
+const command = defineCommand({
+  meta: { name: "probe", description: "Notes what it gets." },
+  args: ARGS,
+  run({ args }) {
+    got = args;
+    return 7;
+  },
+});
+
+const run = (...words: string[]) => runStrict("probe", command, words);
+
+/** The usage error that these words make; the command must not have been run. */
+async function refused(...words: string[]): Promise<string> {
+  got = null;
+  const error = await run(...words).then(
+    (code) => new Error(`accepted with exit code ${code}: ${words.join(" ")}`),
+    (thrown: unknown) => thrown,
+  );
+  expect(got).toBeNull();
+  expect(error).toBeInstanceOf(Fault);
+  const fault = error as Fault;
+  expect(fault.exitCode).toBe(2);
+  expect(fault.hint).toContain("fcgivisor probe --help");
+  return fault.message;
+}
+
+test("options in every form reach the command, and its number is the exit code", async () => {
+  for (const words of [
+    ["--config", "a.toml", "--json", "www"],
+    ["--config=a.toml", "www", "--json"],
+    ["www", "-c", "a.toml", "--json"],
+  ]) {
+    expect(await run(...words)).toBe(7);
+    expect(got, words.join(" ")).toMatchObject({ config: "a.toml", json: true, pool: "www" });
+  }
+});
+
+test("a command that returns nothing has done its work: 0", async () => {
+  const silent = defineCommand({ meta: { name: "silent" }, args: COMMON, run() {} });
+  expect(await runStrict("silent", silent, [])).toBe(0);
+});
+
+test("an unknown option is named, in each of its forms", async () => {
+  expect(await refused("--jsn")).toBe("unknown option --jsn");
+  expect(await refused("--jsn=1")).toBe("unknown option --jsn");
+  expect(await refused("-x")).toBe("unknown option -x");
+  expect(await refused("--no-such")).toBe("unknown option --no-such");
+  expect(await refused("www", "--config", "a", "--late")).toBe("unknown option --late");
+});
+
+test("a long word behind one dash, and a letter behind two, are no options", async () => {
+  expect(await refused("-config", "a")).toContain("-config");
+  expect(await refused("-json")).toContain("-json");
+  expect(await refused("-cfile")).toContain("-cfile");
+  expect(await refused("-cq")).toContain("-cq");
+});
+
+test("a missing value is named", async () => {
+  expect(await refused("--config")).toBe("option --config needs a value");
+  expect(await refused("-c")).toBe("option -c needs a value");
+  expect(await refused("--config=")).toBe("option --config needs a value");
+  expect(await refused("--config", "")).toBe("option --config needs a value");
+  expect(await refused("--config", "--", "a")).toBe("option --config needs a value");
+});
+
+test("a value behind a switch is refused", async () => {
+  expect(await refused("--json=yes")).toBe("option --json takes no value");
+  expect(await refused("--no-json=1")).toBe("option --no-json takes no value");
+});
+
+test("the word behind an option is its value even when it looks like an option, as getopt has it", async () => {
+  await run("-H", "-1: x", "--config", "--json");
+  expect(got).toMatchObject({ header: "-1: x", config: "--json" });
+  expect(got).not.toHaveProperty("json", true);
+});
+
+test("a stray argument is refused, by a command that takes none and by one that takes one", async () => {
+  expect(await refused("www", "api")).toContain("too many arguments");
+  const none = defineCommand({ meta: { name: "none" }, args: COMMON, run: () => 0 });
+  await expect(runStrict("none", none, ["www"])).rejects.toThrow("none takes no arguments");
+});
+
+test("the value of an option is not counted as an argument", async () => {
+  expect(await run("-c", "a", "--socket", "b", "--prefix=c", "www")).toBe(7);
+  expect(got).toMatchObject({ config: "a", socket: "b", prefix: "c", pool: "www" });
+});
+
+test("an argument that is needed and missing is named", async () => {
+  const args = { ...COMMON, url: { type: "positional", valueHint: "url-path" } } as const;
+  const needy = defineCommand({ meta: { name: "needy" }, args, run: () => 0 });
+  await expect(runStrict("needy", needy, [])).rejects.toThrow("needy needs URL-PATH");
+  expect(await runStrict("needy", needy, ["/x"])).toBe(0);
+});
+
+test("an open list takes any number of arguments", async () => {
+  const pools = { type: "positional", required: false, valueHint: "pool..." } as const;
+  const words: string[][] = [];
+  const open = defineCommand({
+    meta: { name: "open" },
+    args: { ...COMMON, pools },
+    run: ({ args }) => void words.push(args._),
+  });
+  expect(await runStrict("open", open, [])).toBe(0);
+  expect(await runStrict("open", open, ["a", "b", "c"])).toBe(0);
+  expect(words).toEqual([[], ["a", "b", "c"]]);
+});
+
+test("what stands behind -- is not for the command line to judge", async () => {
+  expect(await run("-q", "--", "php-cgi", "--unknown", "-z", "--help")).toBe(7);
+  expect(got).toMatchObject({ quiet: true });
+  expect(afterDashes(["-q", "--", "php-cgi", "-z", "--", "x"])).toEqual([
+    "php-cgi",
+    "-z",
+    "--",
+    "x",
+  ]);
+  expect(afterDashes(["-q"])).toEqual([]);
+  expect(afterDashes(["--"])).toEqual([]);
+});
+
+test("an option before -- does not reach over it for its value", async () => {
+  expect(await refused("-c", "--", "php-cgi")).toBe("option -c needs a value");
+});
+
+test("a switch is turned off by --no-", async () => {
+  await run();
+  expect(got).toMatchObject({ wait: true });
+  await run("--no-wait");
+  expect(got).toMatchObject({ wait: false });
+  expect(await refused("--no-config", "a")).toBe("unknown option --no-config");
+});
+
+test("an option given twice: the last one counts, and all can be had", async () => {
+  const words = ["-H", "a: 1", "www", "--header=b: 2", "--header", "c: 3", "--", "-H", "d: 4"];
+  await run(...words);
+  expect(got).toMatchObject({ header: "c: 3", pool: "www" });
+  expect(repeated(words, ARGS, "header")).toEqual(["a: 1", "b: 2", "c: 3"]);
+  expect(repeated(words, ARGS, "config")).toEqual([]);
+});
+
+test("a value with an equals sign in it stays whole", async () => {
+  await run("--header=X: a=b=c");
+  expect(got).toMatchObject({ header: "X: a=b=c" });
+  expect(repeated(["-H=a=b"], ARGS, "header")).toEqual(["a=b"]);
+});
+
+test("a single dash is an argument, as it is for other programs", async () => {
+  expect(await run("-")).toBe(7);
+  expect(got).toMatchObject({ pool: "-" });
+});
+
+test("--help and -h print the usage and do nothing else, unless they stand behind --", async () => {
+  const written: string[] = [];
+  const write = process.stdout.write;
+  process.stdout.write = ((text: string) => written.push(text) > 0) as typeof write;
+  try {
+    expect(await run("--help")).toBe(0);
+    expect(await run("-h", "--unknown")).toBe(0);
+  } finally {
+    process.stdout.write = write;
+  }
+  expect(got).toBeNull();
+  expect(written).toEqual([`${usageText("probe", command)}\n`, `${usageText("probe", command)}\n`]);
+});
+
+test("the usage names every option, its short form, its value, and how it is turned off", () => {
+  const text = usageText("probe", command);
+  expect(text).toContain("Usage: fcgivisor probe [OPTIONS] [POOL]");
+  expect(text).toContain("-c, --config FILE");
+  expect(text).toContain("-H, --header LINE");
+  expect(text).toContain("--no-wait");
+  expect(text).toContain("do not wait for it");
+});
+
+test("words that are names of an object's own parts are unknown like any other", async () => {
+  for (const word of ["--constructor", "--toString", "--__proto__", "--hasOwnProperty"])
+    expect(await refused(word)).toBe(`unknown option ${word}`);
+});
