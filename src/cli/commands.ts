@@ -50,6 +50,10 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     summary: "requests at a constant rate, reloads meanwhile, and what was lost",
     load: () => import("./bench.ts"),
   },
+  service: {
+    summary: "prints a systemd unit, an init script, and the like",
+    load: () => import("./service.ts"),
+  },
   help: { summary: "the manual: topics and commands", load: () => import("./help.ts") },
   demo: { summary: "shows itself working", load: () => import("./demo.ts") },
   // Not listed: a worker for the demo and the tests, started by a supervisor.

@@ -1,0 +1,51 @@
+// `fcgivisor service KIND`: ready files for init systems, logrotate and nginx, made for the config in
+// use. It prints; putting them in their places is for who asked.
+
+import { defineCommand } from "citty";
+import { loadGivenConfig } from "./load-config.ts";
+import { COMMON, usageFault } from "./runner.ts";
+import { serviceFacts, type ServiceFacts } from "./service/facts.ts";
+
+type Template = (facts: ServiceFacts) => string;
+
+const KINDS: Readonly<Record<string, () => Promise<Template>>> = {
+  systemd: async () => (await import("./service/systemd.ts")).systemdUnit,
+  "systemd-socket": async () => (await import("./service/systemd-socket.ts")).socketUnits,
+  sysv: async () => (await import("./service/sysv.ts")).sysvScript,
+  openrc: async () => (await import("./service/openrc.ts")).openrcScript,
+  logrotate: async () => (await import("./service/logrotate.ts")).logrotateSnippet,
+  nginx: async () => (await import("./service/nginx.ts")).nginxSnippet,
+};
+
+export default defineCommand({
+  meta: {
+    name: "service",
+    description: `Prints a file for another program, made for the config in use: ${Object.keys(KINDS).join(", ")}.`,
+  },
+  args: {
+    kind: { type: "positional", description: "which file" },
+    config: COMMON.config,
+    prefix: COMMON.prefix,
+    pool: { type: "string", description: "systemd-socket, nginx: this pool only" },
+  },
+  async run({ args }) {
+    const options: {
+      kind?: string | undefined;
+      config?: string | undefined;
+      prefix?: string | undefined;
+      pool?: string | undefined;
+    } = args;
+    const kind = options.kind ?? "";
+    const load = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined;
+    if (load === undefined) {
+      throw usageFault(
+        `"${kind}" is no kind of service file; there are ${Object.keys(KINDS).join(", ")}`,
+        "service",
+      );
+    }
+    const { config } = await loadGivenConfig(options, null);
+    const template = await load();
+    process.stdout.write(template(serviceFacts(config, options)));
+    return 0;
+  },
+});

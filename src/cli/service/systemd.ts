@@ -1,0 +1,99 @@
+// The unit file. What it says follows from how the supervisor works: workers that outlive it, sockets
+// that systemd keeps, a look into the workers from outside. Each hardening line was tried with it.
+
+import { basename, dirname } from "node:path";
+import { type ServiceFacts, unitWord } from "./facts.ts";
+
+export function systemdUnit(facts: ServiceFacts): string {
+  const { program, words, pools } = facts;
+  const sockets = socketUnitNames(facts);
+  const command = (...more: string[]) => [program, ...more, ...words].map(unitWord).join(" ");
+  return `# /etc/systemd/system/fcgivisor.service
+# Made by \`fcgivisor service systemd\` for ${facts.config}
+#   systemctl daemon-reload && systemctl enable --now fcgivisor
+
+[Unit]
+Description=fcgivisor: FastCGI workers (${pools.map(({ name }) => name).join(", ")})
+After=network.target
+${sockets.length === 0 ? "" : `Requires=${sockets.join(" ")}\nAfter=${sockets.join(" ")}\n`}
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart=${command("run")}
+# Through the control socket: returns when the old workers have left, and fails when the reload fails.
+ExecReload=${command("reload", "--quiet")}
+${sockets.length === 0 ? "" : `Sockets=${sockets.join(" ")}\n`}
+# SIGTERM is ${facts.stopSignalMeans === "quit" ? '"quit" in this config: requests in hand finish.' : '"stop": at once. With KillSignal=SIGQUIT requests in hand would finish.'}
+# The supervisor ends its workers itself. When it dies, they go on serving, and the next one takes the
+# service back from them: so systemd must not kill them (any other KillMode would).
+KillMode=process
+TimeoutStartSec=${facts.reloadSeconds}
+TimeoutStopSec=${facts.stopSeconds}
+Restart=on-failure
+RestartPreventExitStatus=2
+# One worker out of memory is replaced; it is no reason to end all others.
+OOMPolicy=continue
+# A supervisor that hangs is started anew; its workers do not notice.
+WatchdogSec=30
+# systemd keeps copies of the sockets: they outlive even the last worker, and a restart of the unit.
+FileDescriptorStoreMax=${Math.max(64, 4 * pools.length)}
+${runtimeDirectory(facts)}
+${hardening(facts)}
+[Install]
+WantedBy=multi-user.target
+`;
+}
+
+/** The units that `fcgivisor service systemd-socket` prints for pools that name one. */
+function socketUnitNames({ pools }: ServiceFacts): string[] {
+  return pools.flatMap(({ descriptor }) => (descriptor === null ? [] : [socketUnit(descriptor)]));
+}
+
+export function socketUnit(descriptor: string): string {
+  return `fcgivisor-${descriptor}.socket`;
+}
+
+/** A folder of our own below /run, which is empty after each boot; kept, because the state file in it must be. */
+function runtimeDirectory({ stateDir }: ServiceFacts): string {
+  if (dirname(stateDir) !== "/run") return "";
+  return `RuntimeDirectory=${unitWord(basename(stateDir))}
+RuntimeDirectoryMode=0755
+RuntimeDirectoryPreserve=yes
+`;
+}
+
+function hardening(facts: ServiceFacts): string {
+  const chroot = facts.pools.some(({ config }) => config.chroot !== null);
+  const inTmp = facts.seen.filter((path) => /^\/(var\/)?tmp(\/|$)/.test(path));
+  const readOnly = facts.written.filter((path) => /^\/(usr|boot|efi|etc)(\/|$)/.test(path));
+  return `# Hardening. Left out, because it would break what workers may do: MemoryDenyWriteExecute (just-in-time
+# compilers), NoNewPrivileges (mail() through a setgid sendmail; set it if your scripts do without),
+# ProtectHome (scripts below /home; set it if there are none).
+ProtectSystem=full
+${readOnly.length === 0 ? "" : `ReadWritePaths=${readOnly.map(unitWord).join(" ")}\n`}${
+    inTmp.length === 0
+      ? "PrivateTmp=yes\n"
+      : `# No PrivateTmp: ${inTmp.join(", ")} would not be what other programs see there.\n`
+  }PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+LockPersonality=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RestrictNamespaces=yes
+SystemCallArchitectures=native
+# Workers' sockets; netlink tells how long the queue of a Unix socket is.
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+# Users of workers (SETUID, SETGID), sockets' owners and modes (CHOWN, FOWNER), files of other users
+# (DAC_OVERRIDE), signals (KILL), a look into workers and their sockets back (SYS_PTRACE), ports below
+# 1024 (NET_BIND_SERVICE), rlimit_* and nice (SYS_RESOURCE, SYS_NICE).
+CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE CAP_KILL CAP_SYS_PTRACE CAP_NET_BIND_SERVICE CAP_SYS_RESOURCE CAP_SYS_NICE${chroot ? " CAP_SYS_CHROOT" : ""}
+# pidfd_getfd takes a socket back out of a worker.
+SystemCallFilter=@system-service pidfd_getfd${chroot ? " chroot" : ""}
+SystemCallErrorNumber=EPERM
+`;
+}
