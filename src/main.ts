@@ -9,7 +9,7 @@ import { SHIM_WORD } from "./worker/shim-task.ts";
 async function main(argv: readonly string[]): Promise<number> {
   const [word, ...rest] = argv;
   if (word === SHIM_WORD) return (await import("./worker/shim.ts")).runShim();
-  if (basename(process.argv0) === "php-fpm") {
+  if (/^php-fpm[0-9.]*$/.test(basename(process.argv0))) {
     return (await import("./cli/php-fpm.ts")).runAsPhpFpm(process.argv0, argv);
   }
   if (word === "--version" || word === "-v") {

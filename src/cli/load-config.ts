@@ -6,6 +6,10 @@ import { Fault } from "../fault.ts";
 export interface ConfigArgs {
   readonly config?: string | undefined;
   readonly prefix?: string | undefined;
+  readonly "allow-root"?: boolean | undefined;
+  readonly "pid-file"?: string | undefined;
+  readonly "log-file"?: string | undefined;
+  readonly "php-ini"?: string | undefined;
 }
 
 /** The config of -c, $FCGIVISOR_CONFIG or the system. `uid` null: nobody is going to run it. */
@@ -22,6 +26,12 @@ export async function loadGivenConfig(args: ConfigArgs, uid: number | null): Pro
     env: process.env,
     uid,
     stateDirDefault: defaultStateDir(process.env, process.getuid?.() ?? 0),
+    overrides: {
+      allowRoot: args["allow-root"],
+      pidFile: args["pid-file"],
+      logFile: args["log-file"],
+      phpIni: args["php-ini"],
+    },
     ...(args.prefix === undefined ? {} : { prefix: args.prefix }),
   });
 }

@@ -1,11 +1,12 @@
-// What the old control script did, for who calls this program through a link named php-fpm: the same
-// six words, the same lines, the same exit codes (php-fpm 0.5's sbin/php-fpm). Only that the words
+// What the old control script did, for who calls this program through a link named php-fpm (or, for
+// options of today's php-fpm, php-fpm8.2): the same six words, the same lines, the same exit codes (php-fpm 0.5's sbin/php-fpm). Only that the words
 // now tell the truth: reload and logrotate used to say "done" whatever happened.
 
 import { existsSync, realpathSync } from "node:fs";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { asFault, faultLines } from "../fault.ts";
 import { COMMANDS } from "./commands.ts";
+import { phpFpmConfig } from "./php-fpm-config.ts";
 import { runStrict } from "./runner.ts";
 
 const WORDS: Readonly<Record<string, string>> = {
@@ -19,7 +20,11 @@ const WORDS: Readonly<Record<string, string>> = {
 /** `called`: the name it was called by. Returns the exit code. */
 export async function runAsPhpFpm(called: string, argv: readonly string[]): Promise<number> {
   const [word] = argv;
-  const config = ["-c", join(prefixOf(called), "etc/php-fpm.conf"), "--prefix", prefixOf(called)];
+  if (word?.startsWith("-") === true) {
+    const { runLikePhpFpm } = await import("./php-fpm-modern.ts");
+    return runLikePhpFpm(called, prefixOf(called), argv);
+  }
+  const config = ["-c", phpFpmConfig(called, prefixOf(called))];
   if (argv.length === 1 && word === "restart") {
     await step("stop", config);
     return step("start", config);

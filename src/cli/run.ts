@@ -38,7 +38,10 @@ export const RUN_ARGS = {
   workers: { type: "string", valueHint: "n", description: "without a config: how many workers" },
   user: { type: "string", description: "without a config: run the workers as this user" },
   group: { type: "string", description: "without a config: and as this group" },
-  "allow-root": { type: "boolean", description: "without a config: let workers run as root" },
+  "allow-root": { type: "boolean", description: "let workers run as root" },
+  "pid-file": { type: "string", valueHint: "path", description: "write the pid file here" },
+  "log-file": { type: "string", valueHint: "path", description: 'log to this file, or "stderr"' },
+  "php-ini": { type: "string", valueHint: "path", description: "php.ini of every pool" },
 } as const;
 
 interface RunArgs {
@@ -50,6 +53,10 @@ interface RunArgs {
   readonly workers?: string | undefined;
   readonly user?: string | undefined;
   readonly group?: string | undefined;
+  readonly "allow-root"?: boolean | undefined;
+  readonly "pid-file"?: string | undefined;
+  readonly "log-file"?: string | undefined;
+  readonly "php-ini"?: string | undefined;
 }
 
 export default defineCommand({
@@ -118,6 +125,8 @@ function loader(
         ...(workers === undefined ? {} : { workers: Number(workers) }),
         ...(user === undefined ? {} : { user }),
         ...(group === undefined ? {} : { group }),
+        ...(args["pid-file"] === undefined ? {} : { pidFile: args["pid-file"] }),
+        ...(args["log-file"] === undefined ? {} : { logFile: args["log-file"] }),
         ...(args.socket === undefined ? {} : { socket: resolve(args.socket) }),
       },
       {

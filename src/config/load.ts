@@ -7,6 +7,7 @@ import type { Environment } from "./default-places.ts";
 import type { Draft } from "./draft.ts";
 import { formatOf } from "./format.ts";
 import { finish, type Loaded } from "./finish.ts";
+import { withOverrides, type Overrides } from "./overrides.ts";
 import { collectProblems, summary, type Problems } from "./problems.ts";
 import { readSource } from "./source.ts";
 
@@ -22,6 +23,8 @@ export interface LoadOptions {
   /** Who is going to run it; null when nobody is (`convert`). */
   readonly uid: number | null;
   readonly stateDirDefault: string;
+  /** What the command line says otherwise than the file. */
+  readonly overrides?: Overrides;
 }
 
 /** Reads and checks a config. Throws one Fault whose parts are all that is wrong with it. */
@@ -32,7 +35,8 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
     const errors = [...problems.errors, asFault(error)];
     throw summary({ errors, warnings: problems.warnings }, file);
   });
-  return finish(draft, options, problems, file);
+  const changed = withOverrides(draft, options.overrides ?? {}, process.cwd());
+  return finish(changed, options, problems, file);
 }
 
 async function draftOf(file: string, options: LoadOptions, problems: Problems): Promise<Draft> {

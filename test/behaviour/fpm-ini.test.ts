@@ -2,7 +2,7 @@
 // the way.
 
 import { expect } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { fcgi } from "../helper/fcgi.ts";
 import { nginx } from "../helper/nginx.ts";
@@ -104,5 +104,90 @@ php_admin_flag[log_errors] = off
       loaded: join(server.fpm, "php.ini"),
       scanned: join(server.fpm, "conf.d/10-module.ini"),
     });
+  },
+);
+
+/** The binary under the name of Debian's php-fpm, with no config of the machine's in its reach. */
+function phpFpm(scene: Scene) {
+  const link = scene.path("usr/sbin/php-fpm");
+  mkdirSync(scene.path("usr/sbin"), { recursive: true });
+  symlinkSync(BINARY, link);
+  return (...words: string[]) => scene.command([link, ...words]);
+}
+
+behaviour(
+  "php-fpm -t and -tt tell whether the config is sound, with php-fpm's exit codes",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const server = debian(scene);
+    const call = phpFpm(scene);
+    const sound = await call("-t", "-y", server.file);
+    expect(sound).toMatchObject({ code: 0, stdout: "" });
+    expect(sound.stderr).toMatch(/^\[\d\d-\w{3}-\d{4} [\d:]{8}\] NOTICE: .* test is successful$/m);
+    const dumped = await call("-tt", `-y${server.file}`, "-p", scene.dir);
+    expect(dumped.stderr).toContain('listen.owner = "www-data"');
+
+    const wrong = scene.write("wrong.conf", "[www]\nlisten = /a.sock\npm = sttaic\n");
+    const refused = await call("--test", `--fpm-config=${wrong}`);
+    expect(refused.code).toBe(78);
+    expect(refused.stderr).toContain(`${wrong}:3:1: pm: expected one of`);
+    expect((await call("-y", wrong, "-F")).code).toBe(78);
+    for (const words of [["-x"], ["-y"], ["-t", "more"], ["--daemonize=yes"]]) {
+      const usage = await call(...words);
+      expect(usage.code).toBe(64);
+      expect(usage.stderr).toContain("Usage: ");
+    }
+    expect(await call("-h")).toMatchObject({ code: 0, stderr: "" });
+    expect((await call("-v")).stdout).toContain("fcgivisor");
+  },
+);
+
+behaviour(
+  "php-fpm -D stays in the background, -F in front; -g, -c and -O do what they say; a taken address is 70",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const server = debian(scene, "pm = static\npm.max_children = 1\n");
+    const call = phpFpm(scene);
+    const ini = scene.write("other/php.ini", "user_agent = the-ini-of-c\n");
+    const pidFile = scene.path("run/other.pid");
+    const start = await call("-D", "-y", server.file, "-g", pidFile, "-c", ini);
+    expect(start.code, start.stderr).toBe(0);
+    const pid = Number(textOf(pidFile));
+    const supervisor = scene.follow(pid, server.file, server.socket, server.log);
+    const script = scene.fixture("php/settings.php");
+    const answer = await fcgi(server.spot.where, { script, query: "ini=user_agent&env=A" });
+    expect(JSON.parse(answer.body)).toMatchObject({ ini: { user_agent: "the-ini-of-c" } });
+
+    const second = scene.write(
+      "second.conf",
+      `[global]\nerror_log = ${scene.path("second.log")}\npid = ${scene.path("run/second.pid")}
+${readFileSync(join(server.fpm, "pool.d/www.conf"), "utf8")}`,
+    );
+    const taken = await call("-F", "-O", "-y", second);
+    expect(taken.code).toBe(70);
+    expect(taken.stderr).toContain(server.spot.listen);
+    expect(existsSync(scene.path("second.log"))).toBe(false);
+
+    expect((await supervisor.control("stop")).code).toBe(0);
+    await supervisor.gone();
+    const front = scene.spawn([scene.path("usr/sbin/php-fpm"), "-F", "-y", server.file]);
+    scene.follow(front.pid, server.file, server.socket, () => front.stderr() + server.log());
+    await ready(server.socket, () => alive(front.pid));
+    expect(Number(textOf(scene.path("run/php/php8.2-fpm.pid")))).toBe(front.pid);
+    front.kill("SIGQUIT");
+    expect(await front.exited).toBe(0);
+  },
+);
+
+behaviour(
+  "php-fpm -R lets pools run as root, and without it they may not",
+  { needs: ["root", "php-cgi"] },
+  async (scene) => {
+    const server = debian(scene, "user = root\ngroup = root\n");
+    const call = phpFpm(scene);
+    const refused = await call("-t", "-y", server.file);
+    expect(refused.code).toBe(78);
+    expect(refused.stderr).toContain("run as root");
+    expect((await call("-t", "-R", "-y", server.file)).code).toBe(0);
   },
 );
