@@ -106,7 +106,9 @@ export function socketsOf(pid: number): Map<number, string> | null {
     try {
       const target = readlinkSync(`/proc/${pid}/fd/${name}`);
       if (target.startsWith("socket:[")) sockets.set(Number(name), target.slice(8, -1));
-    } catch {
+    } catch (error) {
+      // Root without CAP_SYS_PTRACE may list another user's descriptors, but not look at them.
+      if ((error as { code?: string }).code === "EACCES") return null;
       // Closed between the listing and the look.
     }
   }
