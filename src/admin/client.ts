@@ -1,7 +1,7 @@
 // Asking a running supervisor. Knows nothing but the socket's path, and imports nothing heavy: a
 // control command should feel instant.
 
-import { existsSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { Fault, type FaultJson } from "../fault.ts";
 import { now, sleep } from "../sys/clock.ts";
 import type {
@@ -58,8 +58,11 @@ async function ask(socket: string, path: string, init: RequestInit): Promise<Res
     try {
       return await fetch(`http://localhost${path}`, { ...init, unix: socket, timeout: false });
     } catch (error) {
+      const { code } = error as { code?: string };
+      if (code === "ECONNRESET") throw brokenOff(socket, error);
       // A socket file that nobody answers on: stale, or its supervisor is being upgraded just now.
-      if (!existsSync(socket) || now() - since > UPGRADE_GAP_MS) throw unreachable(socket, error);
+      if (code !== "ECONNREFUSED" || now() - since > UPGRADE_GAP_MS)
+        throw unreachable(socket, error);
       await sleep(RETRY_MS);
     }
   }
@@ -71,16 +74,15 @@ async function finalReport(
   socket: string,
 ): Promise<Report> {
   let last: Answer | null = null;
-  for await (const line of lines(response)) {
-    if ("ok" in line) last = line;
-    else onStep(line);
+  try {
+    for await (const line of lines(response)) {
+      if ("ok" in line) last = line;
+      else onStep(line);
+    }
+  } catch (error) {
+    throw brokenOff(socket, error);
   }
-  if (last === null) {
-    throw new Fault("the supervisor ended before it had answered", {
-      where: socket,
-      hint: "its log says why",
-    });
-  }
+  if (last === null) throw brokenOff(socket, undefined);
   if (!last.ok) throw Fault.fromJSON(last.fault as FaultJson);
   return last.report;
 }
@@ -96,6 +98,15 @@ async function* lines(response: Response): AsyncGenerator<StreamLine> {
     }
   }
   if (rest !== "") yield JSON.parse(rest) as StreamLine;
+}
+
+/** It was killed, or became another program. */
+function brokenOff(socket: string, cause: unknown): Fault {
+  return new Fault("the supervisor ended before it had answered", {
+    where: socket,
+    hint: "its log says why; `fcgivisor status` shows whether it is there again",
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 /** Not running (exit code 3), or not allowed to ask. */

@@ -53,8 +53,8 @@ export function metricsText(status: Status): string {
 }
 
 function workerSamples(pool: PoolStatus): [string, number][] {
-  const { idle, busy, starting, draining } = pool.workers;
-  return Object.entries({ idle, busy, starting, draining }).map(([state, count]) => [
+  const { idle, busy, unknown, starting, draining } = pool.workers;
+  return Object.entries({ idle, busy, unknown, starting, draining }).map(([state, count]) => [
     `{pool="${escape(pool.name)}",state="${state}"}`,
     count,
   ]);

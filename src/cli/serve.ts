@@ -68,13 +68,25 @@ export async function serve(options: ServeOptions): Promise<void> {
       throw error;
     });
     if (handover !== null) closeHandover(handover);
-    undo.push(writePidFile(config.supervisor.pidFile));
-    options.onReady(supervisor);
+    await orStopped(supervisor, () => {
+      undo.push(writePidFile(config.supervisor.pidFile));
+      options.onReady(supervisor);
+    });
     await supervisor.stopped;
     // Answers under way (that of stop itself) go out before the log and the socket are closed.
     await closeGently(server);
   } finally {
     for (const step of undo.reverse()) await step();
+  }
+}
+
+/** What fails once the pools serve must not leave them serving without a supervisor. */
+async function orStopped(supervisor: Supervisor, step: () => void): Promise<void> {
+  try {
+    step();
+  } catch (error) {
+    await supervisor.shutDown("stop", "a failed start", () => {});
+    throw error;
   }
 }
 

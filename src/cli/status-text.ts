@@ -23,14 +23,16 @@ export function statusText(status: Status): string {
 }
 
 function poolRow(pool: PoolStatus): string[] {
-  const { wanted, idle, busy, draining } = pool.workers;
+  const { wanted, idle, busy, unknown, draining } = pool.workers;
+  // Where workers cannot be seen, a number would be a guess.
+  const seen = (count: number) => (unknown > 0 ? "?" : String(count));
   return [
     pool.name,
     pool.failures > 0 ? `${pool.state} (failed ${pool.failures}x)` : pool.state,
     pool.listen,
     String(wanted),
-    String(idle),
-    String(busy),
+    seen(idle),
+    seen(busy),
     String(draining),
     pool.queue === null ? "?" : `${pool.queue.length}/${pool.queue.limit}`,
     String(pool.generation),

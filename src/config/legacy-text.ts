@@ -8,6 +8,12 @@ import { Fault } from "../fault.ts";
 export function legacyText(file: string, bytes: Uint8Array): string {
   const declared = declaredEncoding(bytes);
   const label = declared ?? "utf-8";
+  if (/^utf-?16/i.test(label) && !hasUtf16(bytes)) {
+    throw new Fault(`the file says it is ${label}, but it is not: one byte is one character here`, {
+      where: { file, line: 1 },
+      hint: 'declare the encoding it has: <?xml version="1.0" encoding="UTF-8"?>',
+    });
+  }
   try {
     const text = new TextDecoder(label as Encoding, { fatal: true }).decode(bytes);
     return text.replace(/^\ufeff/, "").replaceAll(/\r\n?/g, "\n");
@@ -20,6 +26,10 @@ export function legacyText(file: string, bytes: Uint8Array): string {
     }
     throw notText(file, bytes, declared);
   }
+}
+
+function hasUtf16(bytes: Uint8Array): boolean {
+  return bytes.subarray(0, 4).includes(0) || bytes[0] === 0xff || bytes[0] === 0xfe;
 }
 
 function declaredEncoding(bytes: Uint8Array): string | null {

@@ -42,8 +42,22 @@ function mayStart(sight: RollSight): boolean {
   const [first] = sight.newWaiting;
   if (first === undefined) return false;
   const there = sum(sight.oldServing) + sight.oldLeaving + sight.newReady + sight.newStarting;
-  const ceiling = Math.max(sight.oldWorkers, sight.newWorkers) + Math.max(sight.maxExtra, first);
-  return there + first <= ceiling;
+  const most = Math.max(sight.oldWorkers, sight.newWorkers);
+  return (
+    there + first <= most + Math.max(sight.maxExtra, leastExtra(sight.oldServing[0] ?? 0, first))
+  );
+}
+
+/**
+ * Groups come and go whole: with fewer extra workers than this, groups of `old` could wait for groups
+ * of `next` and those for them. When one size divides the other it is the bigger one.
+ */
+function leastExtra(old: number, next: number): number {
+  return old === 0 ? next : old + next - greatestCommonDivisor(old, next);
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
 /** The bound as a number of workers. */

@@ -29,6 +29,11 @@ export class Operations {
     return result;
   }
 
+  /** Turns away all that waits and all that comes, for when there is nothing left to operate on. */
+  close(by: string): void {
+    this.closedBy = by;
+  }
+
   /** Aborts what is in progress, turns away the rest, and resolves when the way is free. */
   async override(by: string): Promise<void> {
     this.closedBy = by;

@@ -3,6 +3,7 @@
 // with distrust, because it may be anything.
 
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import { asFault, Fault } from "../fault.ts";
 import type { Address } from "../sys/address.ts";
@@ -83,7 +84,7 @@ export function checkState(state: unknown): State {
     format: STATE_FORMAT,
     version: String(version),
     pid: Number(pid),
-    generation: typeof generation === "number" ? generation : 0,
+    generation: Number.isSafeInteger(generation) ? Number(generation) : 0,
     pools: pools.map(checkPool),
   };
 }
@@ -95,7 +96,7 @@ function checkPool(pool: unknown): PoolRecord {
     throw new Fault("a pool has no name or runtime");
   if (typeof inode !== "string" || !/^[0-9]+$/.test(inode))
     throw new Fault(`pool ${name} has no inode`);
-  if (typeof drain_timeout_ms !== "number" || !(drain_timeout_ms >= 0))
+  if (!Number.isFinite(drain_timeout_ms) || Number(drain_timeout_ms) < 0)
     throw new Fault(`pool ${name} has no drain_timeout_ms`);
   return {
     name,
@@ -103,8 +104,9 @@ function checkPool(pool: unknown): PoolRecord {
     inode,
     address: checkAddress(address, name),
     command: typeof command === "string" ? command : null,
-    stop_signal: typeof stop_signal === "string" ? stop_signal : null,
-    drain_timeout_ms,
+    stop_signal:
+      typeof stop_signal === "string" && stop_signal in constants.signals ? stop_signal : null,
+    drain_timeout_ms: Number(drain_timeout_ms),
     groups: [],
   };
 }

@@ -40,6 +40,8 @@ export interface PoolStatus {
     readonly wanted: number;
     readonly idle: number;
     readonly busy: number;
+    /** What they do cannot be seen: no right to look at another user's processes. */
+    readonly unknown: number;
     readonly starting: number;
     readonly draining: number;
   };
@@ -93,6 +95,7 @@ function poolStatus(pool: Pool): PoolStatus {
   const serving = own.filter(({ state }) => state === "serving" || state === "orphaned");
   const workers = serving.flatMap((group) => group.workers);
   const idle = workers.filter(({ state }) => state === "idle").length;
+  const unknown = workers.filter(({ state }) => state === "unknown").length;
   const draining = [...own, ...leaving].filter(({ draining }) => draining !== null);
   const starting = current.all.filter(({ state }) => state === "starting");
   return {
@@ -106,7 +109,8 @@ function poolStatus(pool: Pool): PoolStatus {
     workers: {
       wanted: config.workers,
       idle,
-      busy: workers.length - idle,
+      busy: workers.length - idle - unknown,
+      unknown,
       starting: starting.reduce((sum, { shape }) => sum + shape.size, 0),
       draining: draining.reduce((sum, group) => sum + group.workers.length, 0),
     },

@@ -159,24 +159,14 @@ export class Supervisor {
       pid: process.pid,
       config: config.source.file,
     });
-    await this.operations.run("start", async (signal) => {
-      const recovery = recover(
-        this.world,
-        this.leftBehind(config),
-        this.options.handover?.sockets ?? {},
-      );
-      this.tookOver = recovery.workers;
-      for (const fault of warnings) emit({ type: "config-warning", fault: fault.toJSON() });
-      await this.startAll(recovery, signal);
-      for (const fault of this.options.inherited.closeRest())
-        emit({ type: "config-warning", fault: fault.toJSON() });
-      this.relieving = {
-        done: recovery.relieve().catch((error: unknown) => this.trouble(error)),
-        hurry: recovery.hurry,
-      };
-      this.current = "running";
-      this.keeper.save();
-    });
+    for (const fault of warnings) emit({ type: "config-warning", fault: fault.toJSON() });
+    try {
+      await this.operations.run("start", (signal) => this.comeUp(config, signal));
+    } catch (error) {
+      // What waits behind a start that failed has nothing to work on.
+      this.operations.close("the failed start");
+      throw error;
+    }
     const workers = config.pools.reduce((sum, pool) => sum + pool.workers, 0);
     emit({
       type: "supervisor-ready",
@@ -184,6 +174,20 @@ export class Supervisor {
       workers,
       ms: now() - this.startedAt,
     });
+  }
+
+  private async comeUp(config: Config, signal: AbortSignal): Promise<void> {
+    const { handover, inherited } = this.options;
+    const recovery = recover(this.world, this.leftBehind(config), handover?.sockets ?? {});
+    this.tookOver = recovery.workers;
+    await this.startAll(recovery, signal);
+    for (const fault of inherited.closeRest()) {
+      this.world.emit({ type: "config-warning", fault: fault.toJSON() });
+    }
+    const done = recovery.relieve().catch((error: unknown) => this.trouble(error));
+    this.relieving = { done, hurry: recovery.hurry };
+    this.current = "running";
+    this.keeper.save();
   }
 
   private async startAll(recovery: Recovery, signal: AbortSignal): Promise<void> {

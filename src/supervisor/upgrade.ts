@@ -22,6 +22,9 @@ import type { World } from "./world.ts";
 
 const QUESTION_TIMEOUT_MS = 20_000;
 
+/** News for the old program that must not end the new one: its workers' output, above all. */
+const HARMLESS = ["SIGIO", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const;
+
 export interface Upgrade {
   readonly binary: string;
   readonly version: string;
@@ -91,7 +94,7 @@ export function becomeBinary(world: World, upgrade: Upgrade, own: OwnTraits, id:
     sockets: Object.fromEntries(allListeners(world).map(({ inode, fd }) => [String(inode), fd])),
   };
   try {
-    execute(upgrade.binary, handover.words, handOver(handover));
+    execute(upgrade.binary, handover.words, handOver(handover), HARMLESS);
   } catch (error) {
     takeBackHandover(handover);
     throw new Fault("the new program could not be executed; nothing was changed", {
@@ -109,5 +112,6 @@ export function goBack(handover: Handover, failure: string): void {
     programPath(oldProgram),
     handover.words,
     handOver({ ...rest, oldProgram: null, failure }),
+    HARMLESS,
   );
 }

@@ -2,13 +2,14 @@
 // Used by the worker shim, which does nothing else in its short life.
 
 import { constants } from "node:os";
-import { checked, cString, libc, ptr } from "./libc.ts";
+import { checked, cString, libc, type Pointer, ptr } from "./libc.ts";
 
 const RLIMIT_CORE = 4;
 const RLIMIT_NOFILE = 7;
 const RLIM_INFINITY = 0xffffffffffffffffn;
 const SIG_SETMASK = 2;
 const PRIO_PROCESS = 0;
+const SIG_IGN = 1 as Pointer;
 
 /** Sets the soft and the hard limit, as php-fpm since 0.5.14 does. */
 export function limit(which: "files" | "core", value: number | "unlimited"): void {
@@ -40,22 +41,46 @@ export function setUmask(mask: number): number {
 
 /**
  * Replaces this process by the program; `argv` begins with the name it is to see. Returns only by
- * throwing the SysError of execve(2).
+ * throwing the SysError of execve(2). `ignore`: signals that must not end the program before it has
+ * handlers of its own; a pending one is thrown away, where by default it would be deadly.
  */
 export function execute(
   program: string,
   argv: readonly string[],
   env: Readonly<Record<string, string>>,
+  ignore: readonly NodeJS.Signals[] = [],
 ): never {
-  // An ignored signal stays ignored across execve(2), and this runtime ignores some.
-  for (const number of new Set(Object.values(constants.signals))) libc.signal(number, null);
+  const restore = setDispositions(new Set(ignore.map((name) => constants.signals[name])));
   const empty = new BigUint64Array(16);
   libc.sigprocmask(SIG_SETMASK, ptr(empty), null);
   const path = cString(program);
   const words = pointerArray(argv);
   const variables = pointerArray(Object.entries(env).map(([name, value]) => `${name}=${value}`));
-  checked("execve", libc.execve(ptr(path), ptr(words.array), ptr(variables.array)), program);
+  try {
+    checked("execve", libc.execve(ptr(path), ptr(words.array), ptr(variables.array)), program);
+  } finally {
+    restore();
+  }
   throw new Error("execve returned");
+}
+
+/** Bytes that hold a struct sigaction on every architecture. */
+const SIGACTION_BYTES = 256;
+
+/**
+ * Gives every signal its default action, or none: an ignored one stays ignored across execve(2), and
+ * this runtime ignores some. The returned function puts back what was.
+ */
+function setDispositions(ignored: ReadonlySet<number>): () => void {
+  const before = new Map<number, Uint8Array>();
+  for (const number of new Set(Object.values(constants.signals))) {
+    const action = new Uint8Array(SIGACTION_BYTES);
+    if (libc.sigaction(number, null, ptr(action)) === 0) before.set(number, action);
+    libc.signal(number, ignored.has(number) ? SIG_IGN : null);
+  }
+  return () => {
+    for (const [number, action] of before) libc.sigaction(number, ptr(action), null);
+  };
 }
 
 /** char*[] with a closing NULL; the strings are returned too, so that they stay referenced. */

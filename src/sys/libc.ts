@@ -40,6 +40,7 @@ const SIGNATURES = {
   setuid: { args: ["u32"], returns: "i32" },
   shutdown: { args: ["i32", "i32"], returns: "i32" },
   siginterrupt: { args: ["i32", "i32"], returns: "i32" },
+  sigaction: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   signal: { args: ["i32", "ptr"], returns: "ptr" },
   sigprocmask: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },

@@ -11,7 +11,7 @@ import { fcgi, Lost } from "../helper/fcgi.ts";
 import { load } from "../helper/load.ts";
 import { phpPool, type Spot, tcpSpot, unixSpot } from "../helper/pool.ts";
 import { alive, leadersAt, workersAt } from "../helper/processes.ts";
-import { BINARY } from "../helper/program.ts";
+import { BINARY, textOf } from "../helper/program.ts";
 import { behaviour, type Scene, WORKER_USER } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
 
@@ -113,6 +113,11 @@ behaviour(
     );
     try {
       await wreakHavoc(world);
+    } catch (error) {
+      console.error(
+        `${world.said.join("\n")}\n--- log:\n${textOf(`${world.stateDir}/log`).slice(-6000)}`,
+      );
+      throw error;
     } finally {
       over();
     }
