@@ -1,0 +1,469 @@
+// The running program is replaced by another: same process, same sockets, no request lost. A program
+// that is not fit changes nothing, and one that turns out unfit only afterwards gives way to the old.
+
+import { expect } from "bun:test";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { fcgi, type FcgiRequest } from "../helper/fcgi.ts";
+import { load, type LoadReport } from "../helper/load.ts";
+import {
+  barePool,
+  bodyOf,
+  inHand,
+  phpPool,
+  tcpSpot,
+  unixSpot,
+  workersReach,
+  type Spot,
+} from "../helper/pool.ts";
+import {
+  alive,
+  childrenOf,
+  commandOf,
+  descriptorsOf,
+  leadersAt,
+  listenersAt,
+  procLink,
+  workersAt,
+} from "../helper/processes.ts";
+import { BINARY, textOf, type Outcome, type Supervisor } from "../helper/program.ts";
+import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
+import { eventually } from "../helper/wait.ts";
+
+const RATE = 60;
+
+/** Another copy of the program, a file of its own. */
+function copyOf(scene: Scene, name: string): string {
+  const file = scene.path(name);
+  mkdirSync(dirname(file), { recursive: true });
+  copyFileSync(BINARY, file);
+  chmodSync(file, 0o755);
+  return file;
+}
+
+/** A shell script that answers some words by itself and hands all others to the real program. */
+function wrapper(scene: Scene, cases: string): string {
+  return scene.write(
+    "wrapped",
+    `#!/bin/sh\ncase "$1" in\n${cases}\nesac\nexec ${BINARY} "$@"\n`,
+    0o755,
+  );
+}
+
+/** A supervisor in the background, started from this file. */
+async function startFrom(scene: Scene, binary: string, settings: Settings): Promise<Supervisor> {
+  const log = scene.path("fcgivisor.log");
+  const config = scene.config({ ...settings, log: { file: log } });
+  expect(await scene.command([binary, "start", "-c", config])).toMatchObject({ code: 0 });
+  const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
+  return scene.follow(pid, config, scene.path("run/admin.sock"), () => textOf(log));
+}
+
+/** Requests at a constant rate while the story runs; none of them may be lost. */
+async function underLoad(
+  spot: Spot,
+  request: FcgiRequest,
+  story: () => Promise<void>,
+): Promise<LoadReport> {
+  let served = 0;
+  const over = Promise.withResolvers<void>();
+  const send = async () => {
+    await bodyOf(spot, request);
+    served++;
+  };
+  const running = load({ rate: RATE, until: over.promise, send });
+  try {
+    await eventually(() => served >= 5, { what: "the load is served" });
+    await story();
+    const enough = served + 5;
+    await eventually(() => served >= enough, { what: "the load is still served" });
+  } finally {
+    over.resolve();
+  }
+  const report = await running;
+  expect(report.lost, report.messages.join("\n")).toEqual({});
+  return report;
+}
+
+async function upgraded(supervisor: Supervisor, ...binary: string[]): Promise<Outcome> {
+  const outcome = await supervisor.control("upgrade", ...binary);
+  expect(outcome, outcome.stderr).toMatchObject({ code: 0 });
+  expect(alive(supervisor.pid)).toBe(true);
+  return outcome;
+}
+
+const PLACES = [
+  ["TCP", (scene: Scene) => tcpSpot(scene)],
+  ["a Unix socket", async (scene: Scene) => unixSpot(scene)],
+] as const;
+
+for (const [name, place] of PLACES) {
+  behaviour(
+    `upgrade to another file under load: ${name}`,
+    { needs: ["php-cgi"], timeout: 60_000 },
+    async (scene) => {
+      const spot = await place(scene);
+      const script = scene.fixture("php/hello.php");
+      const long = scene.fixture("php/slow.php");
+      const supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
+      const old = await workersReach(spot, 3);
+      const sockets = listenersAt(spot.where);
+      const next = copyOf(scene, "fcgivisor-next");
+      await underLoad(spot, { script }, async () => {
+        const slow = fcgi(spot.where, { script: long, query: "ms=1500" });
+        slow.catch(() => undefined);
+        await inHand(spot);
+        const outcome = await upgraded(supervisor, next);
+        expect(outcome.stdout).toContain(String(supervisor.pid));
+        expect((await slow).body).toContain("slept");
+      });
+      expect(procLink(supervisor.pid, "exe")).toBe(next);
+      expect(textOf(scene.path("run/fcgivisor.pid")).trim()).toBe(String(supervisor.pid));
+      expect(listenersAt(spot.where)).toEqual(sockets);
+      const now = await workersReach(spot, 3);
+      expect(now.some((pid) => old.includes(pid))).toBe(false);
+      expect(leadersAt(spot.where).length).toBe(1);
+    },
+  );
+}
+
+behaviour(
+  "five upgrades in a row, under load, leak no descriptor and no process",
+  { needs: ["php-cgi"], timeout: 90_000 },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const other = unixSpot(scene);
+    const script = scene.fixture("php/hello.php");
+    const pools = { www: phpPool(spot), bare: barePool(scene, other) };
+    const supervisor = await scene.start({ pools });
+    const files = [copyOf(scene, "one"), copyOf(scene, "two")];
+    const counts: number[] = [];
+    await underLoad(spot, { script }, async () => {
+      for (let i = 0; i < 5; i++) {
+        await upgraded(supervisor, files[i % 2]!);
+        expect(procLink(supervisor.pid, "exe")).toBe(files[i % 2]!);
+        await workersReach(spot, 2);
+        await workersReach(other, 2);
+        // One leader of PHP and two of the other kind.
+        await eventually(() => childrenOf(supervisor.pid).length === 3, {
+          what: "only the workers of now are left",
+        });
+        counts.push(descriptorsOf(supervisor.pid).size);
+      }
+    });
+    expect(counts.at(-1)!, counts.join()).toBeLessThanOrEqual(counts[0]!);
+    expect(leadersAt(spot.where).length).toBe(1);
+    const inherited = workersAt(other.where).flatMap((pid) => [...descriptorsOf(pid).keys()]);
+    expect(Math.max(...inherited)).toBeLessThanOrEqual(2);
+  },
+);
+
+behaviour(
+  "upgrade in place: the program's own file was replaced by mv",
+  { timeout: 60_000 },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const file = copyOf(scene, "bin/fcgivisor");
+    const supervisor = await startFrom(scene, file, { pools: { www: barePool(scene, spot) } });
+    const old = await workersReach(spot, 2);
+    renameSync(copyOf(scene, "bin/fresh"), file);
+    expect(procLink(supervisor.pid, "exe")).toContain("(deleted)");
+    await underLoad(spot, {}, async () => {
+      await upgraded(supervisor);
+    });
+    expect(procLink(supervisor.pid, "exe")).toBe(file);
+    expect(statSync(`/proc/${supervisor.pid}/exe`).ino).toBe(statSync(file).ino);
+    expect((await workersReach(spot, 2)).some((pid) => old.includes(pid))).toBe(false);
+  },
+);
+
+behaviour(
+  "while the program's own file is gone or replaced, dead workers are still replaced and reloads work",
+  { timeout: 60_000 },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const file = copyOf(scene, "bin/fcgivisor");
+    const pool = barePool(scene, spot, { nice: 1 });
+    const supervisor = await startFrom(scene, file, { pools: { www: pool } });
+    const before = await workersReach(spot, 2);
+    renameSync(file, scene.path("bin/moved"));
+    writeFileSync(file, "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+    for (const pid of before) process.kill(pid, "SIGKILL");
+    await eventually(() => !before.some(alive));
+    await workersReach(spot, 2);
+    rmSync(file);
+    const reload = await supervisor.control("reload");
+    expect(reload, reload.stderr).toMatchObject({ code: 0 });
+    await workersReach(spot, 2);
+    expect(await bodyOf(spot, {})).toContain("hello");
+  },
+);
+
+/** All that must be the same after an upgrade that was refused. */
+function standing(supervisor: Supervisor, spot: Spot) {
+  return {
+    exe: procLink(supervisor.pid, "exe"),
+    words: commandOf(supervisor.pid),
+    workers: workersAt(spot.where).toSorted((a, b) => a - b),
+    sockets: listenersAt(spot.where),
+    descriptors: descriptorsOf(supervisor.pid).size,
+  };
+}
+
+interface Refused {
+  readonly title: string;
+  readonly binary: (scene: Scene) => string;
+  readonly says: RegExp;
+}
+
+const REFUSED: readonly Refused[] = [
+  { title: "that is another program", binary: () => "/bin/true", says: /not fcgivisor/ },
+  { title: "that fails", binary: () => "/bin/false", says: /does not run/ },
+  { title: "that is missing", binary: (s) => s.path("nothing"), says: /cannot be executed/ },
+  { title: "that is a folder", binary: (scene) => scene.dir, says: /cannot be executed/ },
+  {
+    title: "that may not be executed",
+    binary: (scene) => scene.write("plain", "#!/bin/sh\necho fcgivisor 9\n", 0o644),
+    says: /cannot be executed/,
+  },
+  {
+    title: "of another machine",
+    binary: (scene) => scene.write("alien", "\x7fELF\x02\x01\x01 nonsense", 0o755),
+    says: /cannot be executed|does not run/,
+  },
+  {
+    title: "that does not accept the config",
+    binary: (scene) => wrapper(scene, 'check) echo "pools.www: no such thing" >&2; exit 1;;'),
+    says: /does not accept the config[^]*no such thing/,
+  },
+  {
+    title: "that reads older state only",
+    binary: (scene) => wrapper(scene, "state-format) echo 0; exit 0;;"),
+    says: /format 0/,
+  },
+  {
+    title: "that knows nothing of state",
+    binary: (scene) => wrapper(scene, "state-format) exit 2;;"),
+    says: /state/,
+  },
+];
+
+for (const { title, binary, says } of REFUSED) {
+  behaviour(
+    `an upgrade to a program ${title} is refused and changes nothing`,
+    {},
+    async (scene) => {
+      const spot = await tcpSpot(scene);
+      const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+      await workersReach(spot, 2);
+      const file = binary(scene);
+      const before = standing(supervisor, spot);
+      const outcome = await supervisor.control("upgrade", file);
+      expect(outcome).toMatchObject({ code: 1 });
+      expect(outcome.stderr).toContain(file);
+      expect(outcome.stderr).toMatch(says);
+      expect(standing(supervisor, spot)).toEqual(before);
+      expect(await bodyOf(spot, {})).toContain("hello");
+      expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+    },
+  );
+}
+
+behaviour(
+  "a config that is broken by now refuses the upgrade, with its line",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+    await workersReach(spot, 2);
+    const before = standing(supervisor, spot);
+    writeFileSync(supervisor.configFile, '[pools.www]\nlisten = "127.0.0.1:9\n');
+    const outcome = await supervisor.control("upgrade");
+    expect(outcome).toMatchObject({ code: 1 });
+    expect(outcome.stderr).toContain("fcgivisor.toml:2");
+    expect(standing(supervisor, spot)).toEqual(before);
+  },
+);
+
+behaviour("a config whose workers do not come up by now refuses the upgrade", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  await workersReach(spot, 2);
+  const before = standing(supervisor, spot);
+  scene.config({
+    pools: { www: barePool(scene, spot, {}, "die") },
+    log: { file: scene.path("fcgivisor.log") },
+  });
+  const outcome = await supervisor.control("upgrade");
+  expect(outcome).toMatchObject({ code: 1 });
+  expect(outcome.stderr).toContain("last words of");
+  await eventually(() => Bun.deepEquals(standing(supervisor, spot), before));
+});
+
+behaviour("upgrade of what is not running: exit 3", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const config = scene.config({ pools: { www: barePool(scene, spot) } });
+  const outcome = await scene.fcgivisor(["upgrade", "-c", config]);
+  expect(outcome).toMatchObject({ code: 3 });
+});
+
+interface Unfit {
+  readonly title: string;
+  /** What the wrapper does when it is to run: BINARY and BROKEN stand for files. */
+  readonly does: string;
+}
+
+const UNFIT: readonly Unfit[] = [
+  {
+    title: "whose workers do not come up",
+    does: 'run) exec BINARY "$@" --quiet;;',
+  },
+  { title: "that cannot read its config", does: "run) exec BINARY run --background -c BROKEN;;" },
+  { title: "that is called wrongly", does: "run) exec BINARY run --no-such-option;;" },
+];
+
+/** Works under any supervisor but one that was called with --quiet. */
+function pickyProgram(scene: Scene): string {
+  const text = `#!/bin/sh
+if tr '\\0' '\\n' < /proc/$PPID/cmdline | grep -qx -e --quiet; then
+  echo "no work under this program" >&2
+  exit 3
+fi
+exec ${scene.fixture("fcgi/bare.pl")}
+`;
+  return scene.write("picky", text, 0o755);
+}
+
+for (const { title, does } of UNFIT) {
+  behaviour(
+    `a new program ${title} goes back to the old one, and nothing is lost`,
+    { timeout: 60_000 },
+    async (scene) => {
+      const spot = await tcpSpot(scene);
+      const made = does
+        .replace("BINARY", BINARY)
+        .replace("BROKEN", scene.write("broken.toml", "[pools.www\n"));
+      const pool = { ...barePool(scene, spot), command: [pickyProgram(scene)] };
+      const supervisor = await scene.start({ pools: { www: pool } });
+      const exe = procLink(supervisor.pid, "exe");
+      const sockets = listenersAt(spot.where);
+      const unfit = wrapper(scene, made);
+      await underLoad(spot, {}, async () => {
+        const outcome = await supervisor.control("upgrade", unfit);
+        expect(outcome, outcome.stdout).toMatchObject({ code: 1 });
+        expect(outcome.stderr).toContain("the old one is back");
+      });
+      expect(alive(supervisor.pid)).toBe(true);
+      expect(procLink(supervisor.pid, "exe")).toBe(exe);
+      expect(listenersAt(spot.where)).toEqual(sockets);
+      await workersReach(spot, 2);
+      const descriptors = await settledDescriptors(supervisor);
+      await upgraded(supervisor, copyOf(scene, "fit"));
+      await workersReach(spot, 2);
+      expect(await settledDescriptors(supervisor)).toBeLessThanOrEqual(descriptors);
+    },
+  );
+}
+
+/** How many descriptors are open once connections of the control socket are closed. */
+async function settledDescriptors(supervisor: Supervisor): Promise<number> {
+  let [last, same] = [-1, 0];
+  return eventually(() => {
+    const count = descriptorsOf(supervisor.pid).size;
+    same = count === last ? same + 1 : 0;
+    last = count;
+    return same >= 10 ? count : null;
+  });
+}
+
+behaviour(
+  "a new program that ends at once: workers serve on, the command says so, and start takes over",
+  { timeout: 60_000 },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+    const sockets = listenersAt(spot.where);
+    await underLoad(spot, {}, async () => {
+      const outcome = await supervisor.control("upgrade", wrapper(scene, "run) exit 9;;"));
+      expect(outcome).toMatchObject({ code: 1 });
+      expect(outcome.stderr).toContain("fcgivisor start");
+      await supervisor.gone();
+      const start = await scene.fcgivisor(["start", "-c", supervisor.configFile]);
+      expect(start, start.stderr).toMatchObject({ code: 0 });
+      const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
+      scene.follow(pid, supervisor.configFile, supervisor.socket, supervisor.log);
+    });
+    expect(listenersAt(spot.where)).toEqual(sockets);
+    await workersReach(spot, 2);
+  },
+);
+
+behaviour(
+  "after an upgrade everything works as before: reload, kill -9 and start, quit",
+  { needs: ["php-cgi"], timeout: 60_000 },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const script = scene.fixture("php/hello.php");
+    const long = scene.fixture("php/slow.php");
+    const first = await scene.start({ pools: { www: phpPool(spot) } });
+    const next = copyOf(scene, "next");
+    await underLoad(spot, { script }, async () => {
+      await upgraded(first, next);
+      expect(await first.control("reload")).toMatchObject({ code: 0 });
+      process.kill(first.pid, "SIGKILL");
+      await first.gone();
+      const start = await scene.fcgivisor(["start", "-c", first.configFile]);
+      expect(start, start.stderr).toMatchObject({ code: 0 });
+    });
+    const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
+    const second = scene.follow(pid, first.configFile, first.socket, first.log);
+    await upgraded(second, next);
+    const slow = fcgi(spot.where, { script: long, query: "ms=1000" });
+    await inHand(spot);
+    expect(await second.control("quit")).toMatchObject({ code: 0 });
+    expect((await slow).body).toContain("slept");
+    await second.gone();
+    expect(existsSync(spot.listen)).toBe(false);
+    expect(existsSync(scene.path("run"))).toBe(false);
+  },
+);
+
+behaviour(
+  "quit right after an upgrade lets the requests finish that workers of before have in hand",
+  { needs: ["php-cgi"], timeout: 60_000 },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const script = scene.fixture("php/slow.php");
+    const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
+    const slow = fcgi(spot.where, { script, query: "ms=2500" });
+    slow.catch(() => undefined);
+    await inHand(spot);
+    await upgraded(supervisor, copyOf(scene, "next"));
+    expect(await supervisor.control("quit")).toMatchObject({ code: 0 });
+    expect((await slow).body).toContain("slept");
+    await supervisor.gone();
+  },
+);
+
+behaviour("an upgrade in the foreground keeps process, log and terminal", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const supervisor = await scene.run({ pools: { www: barePool(scene, spot) } });
+  const outcome = await supervisor.control("upgrade", "--json", copyOf(scene, "next"));
+  expect(outcome).toMatchObject({ code: 0 });
+  expect(JSON.parse(outcome.stdout)).toMatchObject({ ok: true, report: { pid: supervisor.pid } });
+  await eventually(() => supervisor.log().split("fcgivisor is ready").length === 3, {
+    what: "the new program's words on the same stderr",
+  });
+  await workersReach(spot, 2);
+  supervisor.signal("SIGTERM");
+  await supervisor.gone();
+});
