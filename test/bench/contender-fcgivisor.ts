@@ -44,6 +44,7 @@ export function adminSocket(stage: Stage): string {
 /** Writes the config; `lines` are further settings of the pool. */
 export function configure(stage: Stage, workers: number, command: string, lines = ""): string {
   const user = USER === null ? "" : `user = "${USER}"`;
+  const mode = "path" in stage.where ? `, mode = "0666"` : "";
   return stage.write(
     "fcgivisor.toml",
     `[supervisor]
@@ -52,7 +53,7 @@ pid_file = "${stage.path("run/fcgivisor.pid")}"
 [log]
 file = "${stage.path("fcgivisor.log")}"
 [pools.www]
-listen = { address = "${stage.where.path}", backlog = ${BACKLOG}, mode = "0666" }
+listen = { address = "${stage.listen}", backlog = ${BACKLOG}${mode} }
 command = ["${command}"]
 runtime = "php-cgi"
 workers = ${workers}

@@ -52,7 +52,7 @@ error_log = ${stage.path("php-fpm.log")}
 daemonize = yes
 ${setting}
 [www]
-listen = ${stage.where.path}
+listen = ${stage.listen}
 listen.backlog = ${BACKLOG}
 listen.mode = 0666
 ${USER === null ? "" : `user = ${USER}\ngroup = ${USER}`}

@@ -55,7 +55,10 @@ function clientSection(stage: Stage): string {
 }
 
 function configure(stage: Stage, workers: number, command: string): string {
-  const owner = USER === null ? "" : `user=${USER}\nsocket_owner=${USER}`;
+  const unix = "path" in stage.where;
+  const socket = unix ? `unix://${stage.listen}\nsocket_mode=0666` : `tcp://${stage.listen}`;
+  const owner = USER !== null && unix ? `socket_owner=${USER}` : "";
+  const user = USER === null ? "" : `user=${USER}`;
   return stage.write(
     "supervisord.conf",
     `[supervisord]
@@ -70,11 +73,11 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 command=${command}
 process_name=%(program_name)s_%(process_num)d
 numprocs=${workers}
-socket=unix://${stage.where.path}
-socket_mode=0666
+socket=${socket}
 socket_backlog=${BACKLOG}
 environment=PHP_FCGI_MAX_REQUESTS="0"
 autorestart=true
+${user}
 ${owner}
 `,
   );

@@ -35,7 +35,7 @@ export async function figures(times: number): Promise<Figures> {
 }
 
 async function onStage<T>(measure: (stage: Stage) => Promise<T>): Promise<T> {
-  const stage = setStage();
+  const stage = await setStage();
   try {
     return await measure(stage);
   } finally {

@@ -36,7 +36,7 @@ export async function loadWhile<T>(
   seconds: number,
   act: () => Promise<T>,
 ): Promise<{ loaded: Loaded; came: T }> {
-  const words = ["--to", stage.where.path, "--script", stage.script("hello.php"), "--json"];
+  const words = ["--to", stage.listen, "--script", stage.script("hello.php"), "--json"];
   const load = ["--rate", String(RATE), "--duration", `${seconds}s`, "--expect", "hello"];
   const running = runCommand(stage.dir, [BINARY, "bench", "/hello.php", ...words, ...load], {
     timeout: seconds * 1000 + 20_000,

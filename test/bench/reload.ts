@@ -14,8 +14,8 @@ import { started, WORKERS, type Kind } from "./contender.ts";
 import { figures, median } from "./figures.ts";
 import { loadWhile, RATE } from "./loaded.ts";
 import { find, findPhpCgi, findPhpFpm, installMissing, versionOf } from "./programs.ts";
-import { setStage } from "./stage.ts";
-import { table, withBlock, type Row } from "./table.ts";
+import { setStage, type Transport } from "./stage.ts";
+import { count, table, withBlock, type Row } from "./table.ts";
 import { figureLines, targets, targetTable } from "./targets.ts";
 import { throughput, type Steady } from "./throughput.ts";
 
@@ -47,7 +47,14 @@ const QUICK_PROGRAMME: readonly Item[] = [
   { story: LONG, kinds: [FCGIVISOR, PHP_FPM_PATIENT] },
 ];
 
-const STEADY = `steady, through nginx, ${WORKERS} workers`;
+const STEADY: Readonly<Record<Transport, string>> = {
+  tcp: "steady, through nginx, TCP",
+  unix: "steady, through nginx, Unix socket",
+};
+/** Turns of a second each; many and short, because machines have other things to do, too. */
+const TURNS = 12;
+const QUICK_TURNS = 3;
+const TRANSPORTS = ["tcp", "unix"] as const;
 
 const { values: options } = parseArgs({
   options: { quick: { type: "boolean" }, "write-readme": { type: "boolean" } },
@@ -71,16 +78,17 @@ async function main(): Promise<number> {
       rows.push(row);
     }
   }
-  // In a quick run the steady row is for orientation only.
-  const turns = quick ? { least: 1, most: 1 } : { least: 110_000, most: 8 };
-  rows.push(...(await throughput(ONCE, turns)).map(steadyRow));
+  for (const transport of TRANSPORTS) {
+    const steady = await throughput(ONCE, transport, quick ? QUICK_TURNS : TURNS);
+    rows.push(...steady.map((one) => steadyRow(STEADY[transport], one, steady)));
+  }
   const found = await figures(quick ? 5 : 15);
   const all = targets(rows, found, {
     own: FCGIVISOR.name,
     patient: PHP_FPM_PATIENT.name,
     plain: PHP_FPM.name,
     long: LONG.name,
-    steady: STEADY,
+    steady: STEADY.tcp,
   });
   const block = [
     table(rows, { names: [PHP_FPM_PATIENT.name, PHP_FPM.name] }),
@@ -99,7 +107,7 @@ async function main(): Promise<number> {
 }
 
 async function play(story: Case, kind: Kind): Promise<Row | null> {
-  const stage = setStage();
+  const stage = await setStage();
   try {
     const contender = await started(kind, stage);
     if (!story.applies(contender)) return null;
@@ -114,7 +122,7 @@ async function play(story: Case, kind: Kind): Promise<Row | null> {
       p99: loaded.p99,
       max: loaded.max,
       gap: loaded.gap,
-      perSecond: null,
+      paired: null,
       came: `${words}; ${await aftermath(contender)}`,
     };
   } finally {
@@ -122,10 +130,10 @@ async function play(story: Case, kind: Kind): Promise<Row | null> {
   }
 }
 
-function steadyRow({ kind, turns }: Steady): Row {
-  const perSecond = median(turns.map((turn) => turn.perSecond));
+function steadyRow(what: string, { kind, turns }: Steady, all: readonly Steady[]): Row {
+  const base = all.find((other) => other.kind === PHP_FPM)?.turns ?? [];
   return {
-    what: STEADY,
+    what,
     program: kind.name,
     sent: turns.reduce((sum, { sent }) => sum + sent, 0),
     lost: turns.reduce((sum, { lost }) => sum + lost, 0),
@@ -133,13 +141,13 @@ function steadyRow({ kind, turns }: Steady): Row {
     p99: median(turns.map(({ p99 }) => p99)),
     max: Math.max(...turns.map(({ max }) => max)),
     gap: null,
-    perSecond,
-    came: `${Math.round(perSecond)} requests a second`,
+    paired: median(turns.map(({ perSecond }, i) => perSecond / (base[i]?.perSecond ?? perSecond))),
+    came: `${count(median(turns.map(({ perSecond }) => perSecond)))} requests a second`,
   };
 }
 
 function footnote(): string {
-  return `${WORKERS} workers each, OPcache on, ${RATE} requests a second but in the steady rows; times count from the moment a request was due, the gap is time in which no answer came though one was due. "To php-fpm": p99 as a share of that of php-fpm (with its control timeout, where it has a row), requests a second in the steady rows.`;
+  return `${WORKERS} workers each, OPcache on, ${RATE} requests a second but in the steady rows; times count from the moment a request was due, the gap is time in which no answer came though one was due. "To php-fpm": p99 as a share of that of php-fpm (with its control timeout, where it has a row), in the steady rows the median of the requests a second in each turn as a share of php-fpm's in the same turn.`;
 }
 
 function machine(): string {

@@ -17,8 +17,9 @@ export interface Stage {
   readonly write: (name: string, text: string, mode?: number) => string;
   /** Absolute path of a script of test/fixture/php. */
   readonly script: (name: string) => string;
-  /** Where the pool of the contender listens. */
-  readonly where: Where & { readonly path: string };
+  /** Where the pool of the contender listens, as a client wants it and as one writes it. */
+  readonly where: Where;
+  readonly listen: string;
   /** A program to its end. */
   readonly command: (words: readonly string[], timeout?: number) => Promise<Outcome>;
   /** A program that stays; ended with the stage. */
@@ -37,7 +38,9 @@ const COMMAND_MS = 40_000;
 /** Says whether OPcache is on, so that nobody is measured without it. */
 const OPCACHE = `<?php echo (opcache_get_status(false)["opcache_enabled"] ?? false) ? "on" : "off";\n`;
 
-export function setStage(): Stage {
+export type Transport = "unix" | "tcp";
+
+export async function setStage(transport: Transport = "unix"): Promise<Stage> {
   const dir = mkdtempSync(join(tmpdir(), "fv-bench-"));
   const ports: number[] = [];
   const path = (...parts: string[]): string => join(dir, ...parts);
@@ -46,6 +49,10 @@ export function setStage(): Stage {
   mkdirSync(path("www"));
   for (const name of SCRIPTS) copyFileSync(join(FIXTURES, name), path("www", name));
   writeFileSync(path("www/opcache.php"), OPCACHE);
+  const where: Where =
+    transport === "unix"
+      ? { path: path("www.sock") }
+      : { host: "127.0.0.1", port: await freePort(ports) };
   return {
     dir,
     path,
@@ -57,14 +64,11 @@ export function setStage(): Stage {
       return file;
     },
     script: (name) => path("www", name),
-    where: { path: path("www.sock") },
+    where,
+    listen: "path" in where ? where.path : `${where.host}:${where.port}`,
     command: (words, timeout = COMMAND_MS) => runCommand(dir, words, { timeout }),
     spawn: (words) => spawnIn(dir, words),
-    async port() {
-      const port = await freePort();
-      ports.push(port);
-      return port;
-    },
+    port: () => freePort(ports),
     async end() {
       await endAll(dir, ports);
       rmSync(dir, { recursive: true, force: true });
@@ -106,11 +110,13 @@ async function endAll(dir: string, ports: readonly number[]): Promise<void> {
   );
 }
 
-function freePort(): Promise<number> {
+/** Adds it to those that are looked at in the end. */
+function freePort(taken: number[]): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const server = createServer().once("error", reject);
   server.listen(0, "127.0.0.1", () => {
     const { port } = server.address() as { port: number };
+    taken.push(port);
     server.close(() => resolve(port));
   });
   return promise;

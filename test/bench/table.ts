@@ -11,8 +11,8 @@ export interface Row {
   readonly p99: number | null;
   readonly max: number | null;
   readonly gap: number | null;
-  /** Requests a second, where as many as possible were sent. */
-  readonly perSecond: number | null;
+  /** Its requests a second as a share of php-fpm's, where as many as possible were sent in turns. */
+  readonly paired: number | null;
   readonly came: string;
 }
 
@@ -80,12 +80,12 @@ function baseOf(rows: readonly Row[], what: string, { names }: Base): Row | null
 const LOST_MOST = 0.01;
 
 /**
- * How a row compares with that of php-fpm: by requests a second where that was measured, else by the
+ * How a row compares with that of php-fpm: by requests a second where those were measured, else by the
  * 99th percentile; null where either lost too much for the numbers to mean anything.
  */
 export function ratio(row: Row, base: Row | null): number | null {
   if (base === null) return null;
-  if (row.perSecond !== null && base.perSecond !== null) return row.perSecond / base.perSecond;
+  if (row.paired !== null) return row.paired;
   if ([row, base].some(({ sent, lost }) => lost > sent * LOST_MOST)) return null;
   return row.p99 === null || base.p99 === null ? null : row.p99 / base.p99;
 }

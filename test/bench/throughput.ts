@@ -3,14 +3,13 @@
 // that whatever else the machine does meets them all.
 
 import { nginx } from "../helper/nginx.ts";
-import { started, type Contender, type Kind } from "./contender.ts";
+import { started, type Kind } from "./contender.ts";
 import { find } from "./programs.ts";
-import { setStage, type Stage } from "./stage.ts";
+import { setStage, type Stage, type Transport } from "./stage.ts";
 import { readWrk, type WrkResult } from "./wrk.ts";
 
 const CONNECTIONS = 8;
-const TURN_S = 4;
-const WARM_UP_S = 1;
+const TURN_S = 1;
 
 export interface Steady {
   readonly kind: Kind;
@@ -19,40 +18,46 @@ export interface Steady {
 
 interface Player {
   readonly kind: Kind;
-  readonly contender: Contender;
+  readonly stage: Stage;
   readonly url: string;
   readonly turns: WrkResult[];
 }
 
-/** Turns go on till the first kind has had `least` requests answered, at most `most` turns. */
 export async function throughput(
   kinds: readonly Kind[],
-  { least, most }: { readonly least: number; readonly most: number },
+  transport: Transport,
+  turns: number,
 ): Promise<Steady[]> {
-  const stages: Stage[] = [];
+  const players: Player[] = [];
   try {
-    const players: Player[] = [];
-    for (const kind of kinds) {
-      const stage = setStage();
-      stages.push(stage);
-      const contender = await started(kind, stage);
-      const { url } = await nginx(stage, { to: stage.where, root: stage.path("www") });
-      players.push({ kind, contender, url: `${url}/hello.php`, turns: [] });
+    for (const kind of kinds) players.push(await player(kind, await setStage(transport)));
+    for (const each of players) await turn(each);
+    for (let i = 0; i < turns; i++) {
+      // There and back, so that nobody always comes after the same one.
+      for (const each of i % 2 === 0 ? players : players.toReversed()) {
+        each.turns.push(await turn(each));
+      }
     }
-    for (const player of players) await turn(player, WARM_UP_S);
-    const served = () => players[0]!.turns.reduce((sum, { sent }) => sum + sent, 0);
-    for (let i = 0; i < most && served() < least; i++) {
-      for (const player of players) player.turns.push(await turn(player, TURN_S));
-    }
-    return players.map(({ kind, turns }) => ({ kind, turns }));
+    return players;
   } finally {
-    for (const stage of stages) await stage.end();
+    for (const { stage } of players) await stage.end();
   }
 }
 
-async function turn({ contender, url }: Player, seconds: number): Promise<WrkResult> {
-  const words = ["-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, "--latency", url];
-  const { stdout, stderr, code } = await contender.stage.command([find("wrk"), ...words]);
+async function player(kind: Kind, stage: Stage): Promise<Player> {
+  try {
+    await started(kind, stage);
+    const { url } = await nginx(stage, { to: stage.where, root: stage.path("www") });
+    return { kind, stage, url: `${url}/hello.php`, turns: [] };
+  } catch (error) {
+    await stage.end();
+    throw error;
+  }
+}
+
+async function turn({ stage, url }: Player): Promise<WrkResult> {
+  const words = ["-t1", `-c${CONNECTIONS}`, `-d${TURN_S}s`, "--latency", url];
+  const { stdout, stderr, code } = await stage.command([find("wrk"), ...words]);
   if (code !== 0) throw new Error(`wrk: exit ${code}: ${stderr}`);
   return readWrk(stdout);
 }
