@@ -12,6 +12,7 @@ import { detachOutput } from "../sys/detach.ts";
 import { afterDashes, COMMON, usageFault } from "./runner.ts";
 import { serve } from "./serve.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
+import { holdSignals } from "./signals.ts";
 import { VERSION } from "./version.ts";
 
 const { config, socket, prefix, quiet } = COMMON;
@@ -73,6 +74,7 @@ export default defineCommand({
     const command = afterDashes(rawArgs);
     const background = args.background === true;
     const read = loader(args, args["allow-root"] === true, command);
+    const signals = holdSignals();
     const manager = serviceManager(process.env, process.pid);
     try {
       const inherited = inheritedSockets(process.env, process.pid);
@@ -83,6 +85,7 @@ export default defineCommand({
         load,
         inherited,
         manager,
+        signals,
         background,
         takeover: args.takeover === true,
         keepGoing: args["keep-going"] === true,

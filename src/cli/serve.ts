@@ -11,13 +11,14 @@ import type { Config, LogConfig } from "../config/model.ts";
 import { asFault, Fault } from "../fault.ts";
 import { type Log, openLog } from "../log/logger.ts";
 import { closeHandover, type Handover, receiveHandover } from "../sys/handover.ts";
+import { yieldToEvents } from "../sys/clock.ts";
 import { heldLock, type Lock, takeLock } from "../sys/lock.ts";
 import type { Inherited } from "../socket/inherited.ts";
 import type { ServiceManager } from "../supervisor/service-manager.ts";
 import { goBack } from "../supervisor/upgrade.ts";
 import { type LogPort, Supervisor } from "../supervisor/supervisor.ts";
 import { stateDirDefault } from "./control-socket.ts";
-import { listenToSignals } from "./signals.ts";
+import { type HeldSignals, listenToSignals } from "./signals.ts";
 
 export interface ServeOptions {
   readonly version: string;
@@ -30,6 +31,7 @@ export interface ServeOptions {
   readonly inherited: Inherited;
   /** Who wants to be told how it goes. */
   readonly manager: ServiceManager;
+  readonly signals: HeldSignals;
   readonly takeover: boolean;
   readonly keepGoing: boolean;
   /** Called when every pool serves. */
@@ -54,7 +56,10 @@ export async function serve(options: ServeOptions): Promise<void> {
     gate.handle = routes(supervisor, config.admin.socket);
     listenToSignals(supervisor, log.emit);
     undo.push(leaveTraces(config));
-    await supervisor.start().catch(async (error: unknown) => {
+    const starting = supervisor.start();
+    // Not before the start is under way: it knows best what a stop has to end.
+    void yieldToEvents().then(() => options.signals.release());
+    await starting.catch(async (error: unknown) => {
       // Told to stop while it was starting: that is what it did, and nothing failed.
       if (supervisor.state !== "starting") return supervisor.stopped;
       if (log.file !== null)

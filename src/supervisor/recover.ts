@@ -2,7 +2,7 @@
 // taken back out of them, new generations come up on the very same sockets, and then the old workers
 // are asked to leave. No client notices.
 
-import { unlinkSync } from "node:fs";
+import { rmSync } from "node:fs";
 import type { PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
 import { RUNTIMES, runtimeOf } from "../runtime/registry.ts";
@@ -11,7 +11,7 @@ import { boundAddress } from "../socket/bound.ts";
 import { takeBack } from "../socket/handover.ts";
 import { Listener, type Maker } from "../socket/listener.ts";
 import { inodesOn } from "../socket/open.ts";
-import { addressText, sameAddress } from "../sys/address.ts";
+import { type Address, addressText, sameAddress } from "../sys/address.ts";
 import { now } from "../sys/clock.ts";
 import { closeSocket } from "../sys/socket.ts";
 import { drainStrays, type Strays } from "../worker/strays.ts";
@@ -40,6 +40,8 @@ export interface Recovery {
   hurry(): void;
   /** To be called when the start failed: leaves everything to the old workers. */
   giveUp(): void;
+  /** To be called after that when the whole service is to end: the old workers with it. */
+  dismiss(): Promise<void>;
 }
 
 /** Looks for what the earlier supervisor left. Takes copies of sockets, and touches nothing else. */
@@ -94,6 +96,14 @@ export function recover(
     for (const { socket } of unused) if ("fd" in socket) closeSocket(socket.fd);
   }
 
+  async function dismiss(): Promise<void> {
+    await Promise.all(
+      found.map(({ record }) => drainStrays(straysOf(world, record, impatience.signal))),
+    );
+    for (const { record } of found)
+      if (world.inherited.makerOf(record.address) !== "systemd") removeFile(record.address);
+  }
+
   return {
     workers: found.reduce((sum, { holders }) => sum + holders, 0),
     open,
@@ -101,6 +111,7 @@ export function recover(
     relieve,
     hurry: () => impatience.abort(),
     giveUp,
+    dismiss,
   };
 }
 
@@ -143,13 +154,11 @@ function ownGroups(world: World): Set<number> {
 function closeUnused({ address }: PoolRecord, socket: Legacy["socket"], maker: Maker): void {
   if (!("fd" in socket)) return;
   closeSocket(socket.fd);
-  if (address.kind !== "unix" || maker === "systemd") return;
-  try {
-    unlinkSync(address.path);
-  } catch (error) {
-    // Somebody else has removed it, which is as well.
-    if ((error as { code?: string }).code !== "ENOENT") throw error;
-  }
+  if (maker !== "systemd") removeFile(address);
+}
+
+function removeFile(address: Address): void {
+  if (address.kind === "unix") rmSync(address.path, { force: true });
 }
 
 /** What a supervisor would have left, when it left nothing: whoever listens on the pools' addresses. */

@@ -83,6 +83,7 @@ export class Supervisor {
   private readonly keeper: StateKeeper;
   private readonly emergencies = createEmergencyCounter();
   private end: Promise<void> | null = null;
+  private endsBy: "stop" | "quit" | null = null;
   /** While workers of an earlier supervisor leave. */
   private relieving: { readonly done: Promise<void>; readonly hurry: () => void } | null = null;
   /** Processes of an earlier supervisor that were found serving at the start. */
@@ -180,7 +181,14 @@ export class Supervisor {
     const { handover, inherited } = this.options;
     const recovery = recover(this.world, this.leftBehind(config), handover?.sockets ?? {});
     this.tookOver = recovery.workers;
-    await this.startAll(recovery, signal);
+    try {
+      await this.startAll(recovery, signal);
+    } catch (error) {
+      // Told to stop while it was starting: the workers that an earlier supervisor left are to go as well.
+      if (this.endsBy === "stop") recovery.hurry();
+      if (this.endsBy !== null) await recovery.dismiss();
+      throw error;
+    }
     for (const fault of inherited.closeRest()) {
       this.world.emit({ type: "config-warning", fault: fault.toJSON() });
     }
@@ -316,6 +324,7 @@ export class Supervisor {
     if (this.end === null) {
       this.world.emit({ type: "supervisor-stopping", word, by });
       this.current = "stopping";
+      this.endsBy = word;
       this.end = this.operations.override(word).then(() => this.endAll(word));
       void this.end.finally(() => {
         this.current = "stopped";
