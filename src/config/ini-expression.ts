@@ -30,6 +30,9 @@ export function constantText(word: string): string | null {
   return CONSTANTS.get(word)?.toString() ?? null;
 }
 
+/** Nobody writes more, and braces in braces go as deep as the stack. */
+const MOST_TOKENS = 200;
+
 interface Cursor {
   readonly tokens: readonly string[];
   at: number;
@@ -38,6 +41,7 @@ interface Cursor {
 /** The value of an expression as text, or null when it is none. */
 export function expressionText(text: string): string | null {
   const tokens = text.match(/[|&^~!()]|[^|&^~!()\s]+/g) ?? [];
+  if (tokens.length > MOST_TOKENS) return null;
   const cursor = { tokens, at: 0 };
   const value = expression(cursor);
   return value === null || cursor.at < tokens.length ? null : String(value);

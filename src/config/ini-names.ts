@@ -43,7 +43,14 @@ function named(section: "supervisor" | "log" | "pool", rows: Rows) {
 }
 
 /** The names that may stand in [global], or in a pool. */
-export function iniNamesIn(section: "global" | "pool"): string[] {
+export function iniNamesIn(section: "global" | "pool"): readonly string[] {
+  return NAMES[section];
+}
+
+// Found once: a file can have very many unknown names.
+const NAMES = { global: namesIn("global"), pool: namesIn("pool") };
+
+function namesIn(section: string): string[] {
   return [...INI_NAMES.keys()]
     .filter((path) => path.startsWith(`${section}/`))
     .map((path) => path.slice(section.length + 1));

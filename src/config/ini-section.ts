@@ -93,6 +93,11 @@ function isHarmless({ harmless = [] }: Unlike, raw: unknown): boolean {
   return harmless.includes(typeof raw === "boolean" ? String(Number(raw)) : String(raw));
 }
 
+const KNOWN = {
+  global: `known here: ${iniNamesIn("global").join(", ")}`,
+  pool: `known here: ${iniNamesIn("pool").join(", ")}`,
+};
+
 function unknown({ problems }: IniReading, item: IniItem, kind: "global" | "pool"): void {
   const other = kind === "pool" ? "global" : "pool";
   const name = item.name.toLowerCase();
@@ -107,7 +112,7 @@ function unknown({ problems }: IniReading, item: IniItem, kind: "global" | "pool
   problems.error(
     `unknown setting "${item.name}"`,
     item.where,
-    near === null ? `known here: ${iniNamesIn(kind).join(", ")}` : `did you mean "${near}"?`,
+    near === null ? KNOWN[kind] : `did you mean "${near}"?`,
   );
 }
 

@@ -4,8 +4,10 @@
 export function nearest(name: string, known: readonly string[]): string | null {
   const plain = name.toLowerCase();
   let best: string | null = null;
-  let bestDistance = Math.max(1, Math.floor(plain.length / 3)) + 1;
+  let bestDistance = Math.min(8, Math.max(1, Math.floor(plain.length / 3))) + 1;
   for (const candidate of known) {
+    // Every letter too many or too few is a step.
+    if (Math.abs(candidate.length - plain.length) >= bestDistance) continue;
     const distance = editDistance(plain, candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }

@@ -12,23 +12,37 @@ export interface Problems {
   warn(message: string, where: Where, hint?: string): void;
 }
 
+/** Who has more to correct does not read them at once. */
+const MOST = 200;
+
 export function collectProblems(): Problems {
   const errors: Fault[] = [];
   const warnings: Fault[] = [];
+  const addError = collector(errors, "problems");
+  const addWarning = collector(warnings, "warnings");
   return {
     errors,
     warnings,
-    error: (message, where, hint) => add(errors, problem(message, where, hint)),
-    warn: (message, where, hint) => add(warnings, problem(message, where, hint)),
+    error: (message, where, hint) => addError(message, where, hint),
+    warn: (message, where, hint) => addWarning(message, where, hint),
   };
 }
 
 // A legacy value that holds for every pool is read once for each: its problem is still one.
-function add(list: Fault[], fault: Fault): void {
-  const same = (other: Fault) =>
-    other.message === fault.message &&
-    originText(other.where ?? "") === originText(fault.where ?? "");
-  if (!list.some(same)) list.push(fault);
+function collector(list: Fault[], what: string) {
+  const known = new Set<string>();
+  return (message: string, where: Where, hint: string | undefined) => {
+    if (list.length > MOST) return;
+    const key = `${originText(where)}\0${message}`;
+    if (known.has(key)) return;
+    known.add(key);
+    const full = list.length === MOST;
+    list.push(
+      full
+        ? problem(`there are more ${what} than these ${MOST}`, where, undefined)
+        : problem(message, where, hint),
+    );
+  };
 }
 
 /** The one Fault that sums up all errors, each a part of it; warnings follow, they may be the cause. */

@@ -10,6 +10,7 @@ export type FindPlace = (path: readonly string[]) => Place;
 export function findPlaces(file: string, text: string): FindPlace {
   const offsets = new Map<string, number>();
   walkDocument({ text, at: 0 }, (path, at) => {
+    if (path.length > DEEPEST) return;
     const key = path.join("\0");
     if (!offsets.has(key)) offsets.set(key, at);
   });
@@ -22,6 +23,9 @@ export function findPlaces(file: string, text: string): FindPlace {
     return { file };
   };
 }
+
+/** No setting lies deeper, and long paths in great number would cost much. */
+const DEEPEST = 8;
 
 interface Cursor {
   readonly text: string;
@@ -84,11 +88,26 @@ function value(cursor: Cursor, path: readonly string[], found: Found): void {
   const first = peek(cursor);
   if (first === "[") return array(cursor, path, found);
   if (first === "{") return inlineTable(cursor, path, found);
-  if (first === '"' || first === "'") return void take(cursor, STRING);
+  if (first === '"' || first === "'") return string(cursor, first);
   take(cursor, /[^,\]}#\r\n]*/y);
 }
 
-const STRING = /"""(?:[^\\]|\\[\s\S])*?"""{1,3}|'''[\s\S]*?'''{1,3}|"(?:[^"\\\n]|\\.)*"|'[^'\n]*'/y;
+/** By search and not by a pattern, which would step through a long text letter by letter. */
+function string(cursor: Cursor, quote: string): void {
+  const { text } = cursor;
+  const close = text.startsWith(quote.repeat(3), cursor.at) ? quote.repeat(3) : quote;
+  let end = text.indexOf(close, cursor.at + close.length);
+  while (end >= 0 && quote === '"' && isEscaped(text, end)) end = text.indexOf(close, end + 1);
+  cursor.at = end < 0 ? text.length : end + close.length;
+  // Up to two quotes more may stand before the closing three.
+  if (close.length === 3) take(cursor, /["']{0,2}/y);
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let start = at;
+  while (text[start - 1] === "\\") start--;
+  return (at - start) % 2 === 1;
+}
 
 function array(cursor: Cursor, path: readonly string[], found: Found): void {
   cursor.at++;
