@@ -10,7 +10,8 @@ export type ProcessEnd =
   | { readonly how: "vanished" };
 
 /** Why a worker's end was expected, or that it was not. */
-export type EndReason = "recycled" | "ended" | "drained" | "stopped" | "start-failed" | "crashed";
+export type EndReason =
+  "recycled" | "ended" | "drained" | "stopped" | "start-failed" | "crashed" | "timed-out";
 
 export type Event =
   | {

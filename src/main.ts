@@ -46,4 +46,18 @@ function complain(error: unknown): number {
   return fault.exitCode;
 }
 
-process.exit(await main(process.argv.slice(2)).catch(complain));
+/** A program that was upgraded to, and failed before it had even taken over, goes back to the old one. */
+async function goBackFrom(error: unknown): Promise<void> {
+  const { receiveHandover } = await import("./sys/handover.ts");
+  const { goBack } = await import("./supervisor/upgrade.ts");
+  const handover = receiveHandover();
+  if (handover !== null) goBack(handover, asFault(error).message);
+}
+
+async function failed(error: unknown): Promise<number> {
+  const code = complain(error);
+  if (process.env["FCGIVISOR_HANDOVER"] !== undefined) await goBackFrom(error);
+  return code;
+}
+
+process.exit(await main(process.argv.slice(2)).catch(failed));

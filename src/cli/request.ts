@@ -1,6 +1,7 @@
 // `fcgivisor request`: one FastCGI request, as a smoke test of a pool or of any FastCGI address. The
 // body goes to stdout byte for byte; what else there is to say goes to stderr.
 
+import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { duration } from "../config/durations.ts";
 import { Fault } from "../fault.ts";
@@ -93,7 +94,12 @@ export default defineCommand({
   async run({ args, rawArgs }) {
     const options = args as Options;
     const target = await findTarget(options, "request");
-    const response = await send(options, rawArgs, target.address, options.root ?? target.root);
+    const response = await send(
+      options,
+      rawArgs,
+      target.address,
+      options.root === undefined ? target.root : resolve(options.root),
+    );
     await print(response, options, target.address);
     return verdict(response, options, target.address);
   },
@@ -115,7 +121,7 @@ async function send(
     method: options.method ?? (body ? "POST" : "GET"),
     url: options.url,
     documentRoot: root,
-    scriptFilename: options.script ?? null,
+    scriptFilename: options.script === undefined ? null : resolve(options.script),
     index: options.index ?? "index.php",
     headers: withDefaults(headers, body !== null),
     contentLength: body?.length ?? lengthOf(declared),

@@ -46,7 +46,7 @@ export default defineCommand({
     }
     if (args.quiet !== true && ready.tookOver > 0) {
       process.stdout.write(
-        `an earlier supervisor had died; its sockets were taken back from ${ready.tookOver} processes, which leave when their requests are done\n`,
+        `an earlier supervisor had died; ${ready.tookOver} of its processes still served, and leave when their requests are done; the log tells of their sockets\n`,
       );
     }
     for (const fault of ready.failed)

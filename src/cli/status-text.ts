@@ -16,7 +16,7 @@ export function statusText(status: Status): string {
   if (workers.length > 0) {
     lines.push(
       "",
-      ...table([["WORKER", "POOL", "STATE", "GENERATION", "AGE", "MEMORY"], ...workers]),
+      ...table([["WORKER", "POOL", "STATE", "GENERATION", "AGE", "MEMORY", "REQUEST"], ...workers]),
     );
   }
   return lines.join("\n");
@@ -50,6 +50,9 @@ function workerRows(pool: PoolStatus): string[][] {
       String(group.generation),
       age(group.uptime_ms),
       worker.rss_bytes === null ? "?" : `${Math.round(worker.rss_bytes / 1024 / 1024)} MB`,
+      worker.request === null
+        ? ""
+        : `${worker.request.method} ${worker.request.uri || worker.request.script}`,
     ]),
   );
 }

@@ -71,7 +71,8 @@ function poolNames(options: CommandLineOptions): Readonly<Record<string, unknown
     start_timeout: options.startTimeout,
     drain_timeout: options.drainTimeout,
     request_timeout: options.requestTimeout,
-    chdir: options.chdir,
+    // Whoever types a command expects it to run where it is typed.
+    chdir: options.chdir ?? ".",
     // Whoever types a command expects it to see the environment it is typed in.
     clear_env: false,
   };

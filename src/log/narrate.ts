@@ -163,6 +163,7 @@ const AFTER_END: {
   drained: { say: debug, rest: "as it was asked to, its last request done" },
   stopped: { say: debug, rest: "as it was told to" },
   "start-failed": { say: error, rest: "before it took a request" },
+  "timed-out": { say: notice, rest: "for the request_timeout, and is being replaced" },
   crashed: { say: warn, rest: "and is being replaced" },
   ended: { say: notice, rest: "by itself and is being replaced" },
 };

@@ -42,6 +42,7 @@ export class Generation {
   private readonly groups = new Set<Group>();
   private backoff: Backoff = NO_BACKOFF;
   private unseen = 0;
+  private check: () => Promise<void> = async () => {};
   /** What was lost and is not started again yet, with the orphans that the replacement will relieve. */
   private missing: { readonly size: number; readonly orphans: Group | null }[] = [];
   private cancelRefill: (() => void) | null = null;
@@ -145,17 +146,23 @@ export class Generation {
     return group.drain();
   }
 
-  /** Starts again what was released. */
+  /** Has what was released wait to be started again, step by step. */
   regain(): void {
-    for (const size of this.released.splice(0)) this.want(size, null);
+    this.unstarted.push(...this.released.splice(0));
+  }
+
+  /** Starts what still waits as losses are refilled: again and again. */
+  refillAll(): void {
+    for (const size of this.unstarted.splice(0)) this.want(size, null);
     this.refill();
   }
 
   /**
    * Takes duty although it did not come up, and goes on trying: for when nothing else serves.
-   * Call after a failed start.
+   * Call after a failed start. `check` is asked before each try; what it throws counts as a failure.
    */
-  insist(): void {
+  insist(check: () => Promise<void>): void {
+    this.check = check;
     this.duty = "responsible";
     const { pool, runtime } = this.context;
     this.unstarted.length = 0;
@@ -226,7 +233,9 @@ export class Generation {
 
   /** A recycled worker did not fail; but one after the other that nobody has ever seen serve did. */
   private endedTooSoon(group: Group): boolean {
-    if (group.ended!.reason !== "recycled") return group.uptimeMs < PROVEN_MS;
+    const { reason } = group.ended!;
+    if (reason === "timed-out") return false;
+    if (reason !== "recycled") return group.uptimeMs < PROVEN_MS;
     this.unseen = group.wasReady === "inferred" ? this.unseen + 1 : 0;
     return this.unseen > UNSEEN_MOST;
   }
@@ -267,6 +276,8 @@ export class Generation {
 
   private async replace(size: number, orphans: Group | null): Promise<void> {
     try {
+      await this.check();
+      if (this.duty !== "responsible") return;
       await this.spawn(size).ready;
       void orphans?.drain();
       this.watchRecovery();

@@ -3,7 +3,6 @@
 
 import { activityOf } from "../observe/activity.ts";
 import { every, now } from "../sys/clock.ts";
-import { signal } from "../sys/process.ts";
 import { bytesRead } from "../sys/procfs.ts";
 import type { Group } from "../worker/group.ts";
 import type { Pool } from "./pool.ts";
@@ -50,8 +49,7 @@ function look(
   const ageMs = now() - since;
   if (ageMs < pool.requestTimeoutMs) return;
   emit({ type: "request-timeout", pool: pool.name, pid, ageMs, limitMs: pool.requestTimeoutMs });
-  // A polite signal would let the request go on.
-  signal(pid, "SIGKILL");
+  group.endRequest(pid);
 }
 
 /**

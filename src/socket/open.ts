@@ -8,6 +8,7 @@ import { type Address, addressText, ipv4Bytes, ipv6Bytes } from "../sys/address.
 import { SysError } from "../sys/libc.ts";
 import { holderOf, listeningInodes, unixInodes } from "../sys/procfs.ts";
 import { bindSocket, probeUnix } from "../sys/socket.ts";
+import { isUnixListening } from "../sys/unix-listening.ts";
 
 /** Binds the address and returns the descriptor, not yet listening. Throws a Fault saying why not. */
 export function openSocket(address: Address): number {
@@ -29,7 +30,10 @@ function clearPath(path: string): void {
       hint: "move that file away, or choose another path for `listen`",
     });
   }
-  if (probeUnix(path) === "accepts") throw takenFault({ kind: "unix", path });
+  // Asked of the kernel first: a program may not survive a connection that closes at once. Connecting
+  // is for a listener in another network namespace, which the kernel's list does not show.
+  if (isUnixListening(path) || probeUnix(path) === "accepts")
+    throw takenFault({ kind: "unix", path });
   unlinkSync(path);
 }
 

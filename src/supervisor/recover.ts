@@ -14,7 +14,7 @@ import { inodesOn } from "../socket/open.ts";
 import { type Address, addressText, sameAddress } from "../sys/address.ts";
 import { now } from "../sys/clock.ts";
 import { closeSocket } from "../sys/socket.ts";
-import { drainStrays, type Strays } from "../worker/strays.ts";
+import { drainStrays, findStrays, type Strays } from "../worker/strays.ts";
 import { handedOver } from "./sockets.ts";
 import type { PoolRecord } from "./state-file.ts";
 import type { World } from "./world.ts";
@@ -51,7 +51,7 @@ export function recover(
   handed: Readonly<Record<string, number>>,
 ): Recovery {
   const found = records
-    .map((record) => legacyOf(record, handed[record.inode]))
+    .map((record) => legacyOf(world, record, handed[record.inode]))
     .filter((legacy) => legacy !== null);
   const unused = new Set(found);
   const adopted: Listener[] = [];
@@ -100,8 +100,12 @@ export function recover(
     await Promise.all(
       found.map(({ record }) => drainStrays(straysOf(world, record, impatience.signal))),
     );
-    for (const { record } of found)
-      if (world.inherited.makerOf(record.address) !== "systemd") removeFile(record.address);
+    const addresses = [
+      ...found.map(({ record }) => record.address),
+      ...adopted.map(({ address }) => address),
+    ];
+    for (const address of addresses)
+      if (world.inherited.makerOf(address) !== "systemd") removeFile(address);
   }
 
   return {
@@ -115,11 +119,15 @@ export function recover(
   };
 }
 
-function legacyOf(record: PoolRecord, handed: number | undefined): Legacy | null {
+function legacyOf(world: World, record: PoolRecord, handed: number | undefined): Legacy | null {
   const taken = takeBack(record.address, record.inode, handed);
-  if (taken.got === "nobody") return null;
-  const socket = taken.got === "socket" ? { fd: taken.fd } : { why: taken.why };
-  return { record, holders: taken.holders.length, socket };
+  if (taken.got === "socket")
+    return { record, holders: taken.holders.length, socket: { fd: taken.fd } };
+  if (taken.got === "refused")
+    return { record, holders: taken.holders.length, socket: { why: taken.why } };
+  const hidden = findStrays(straysOf(world, record, new AbortController().signal)).length;
+  if (hidden === 0) return null;
+  return { record, holders: hidden, socket: { why: "there is no right to look into its workers" } };
 }
 
 /** systemd's copy outlives even the last worker, and needs no right to look into one; else the workers' own. */
@@ -139,6 +147,7 @@ function straysOf(world: World, record: PoolRecord, hurry: AbortSignal): Strays 
     address,
     inode,
     command,
+    groups: record.groups.map(({ pid, start_time }) => ({ pid, startTime: start_time })),
     own: () => ownGroups(world),
     emit: world.emit,
     hurry,

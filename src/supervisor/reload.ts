@@ -98,20 +98,29 @@ async function rollOn(
       } catch (error) {
         signal.throwIfAborted();
         failures.push(asFault(error));
-        goBack(world, leaver);
+        await goBack(world, leaver, signal);
       }
     }),
   );
   return failures;
 }
 
-function goBack(world: World, leaver: Leaver): void {
+/** The way back goes by the same steps: never fewer workers than configured. */
+async function goBack(world: World, leaver: Leaver, signal: AbortSignal): Promise<void> {
   const { pool, generation: old } = leaver;
-  leaver.generation = pool.swap(old);
-  old.regain();
+  const failed = pool.swap(old);
+  leaver.generation = failed;
   const kept = old.context.pool;
   const pools = world.config.pools.map((config) => (config.name === kept.name ? kept : config));
   world.config = { ...world.config, pools };
+  old.regain();
+  try {
+    await roll(failed, old, signal);
+  } catch {
+    signal.throwIfAborted();
+    // The old ones do not come up at once either: they are tried again and again from here on.
+    old.refillAll();
+  }
 }
 
 async function leave(world: World, leavers: readonly Leaver[]): Promise<void> {

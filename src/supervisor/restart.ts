@@ -56,7 +56,7 @@ function insistOnOld(world: World, old: readonly Pool[], number: number): void {
   for (const { config, listener } of old) {
     const generation = newGeneration(world, config, listener, number);
     world.pools.set(config.name, new Pool(generation));
-    generation.insist();
+    generation.insist(async () => {});
   }
 }
 

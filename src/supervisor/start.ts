@@ -87,7 +87,7 @@ async function startOne(
     }
     const again = newGeneration(world, pool, listener, number);
     world.pools.set(pool.name, new Pool(again));
-    again.insist();
+    again.insist(async () => void (await preflight(world.config, new Set([pool.name]))));
     return asFault(error);
   }
 }

@@ -19,7 +19,7 @@ export interface PoolRecord {
   readonly command: string | null;
   readonly stop_signal: string | null;
   readonly drain_timeout_ms: number;
-  /** For who reads this by eye; the workers are found by the socket. */
+  /** Where the kernel does not let us see who holds the socket, the workers are found by these. */
   readonly groups: readonly { readonly pid: number; readonly start_time: number }[];
 }
 
@@ -107,8 +107,17 @@ function checkPool(pool: unknown): PoolRecord {
     stop_signal:
       typeof stop_signal === "string" && stop_signal in constants.signals ? stop_signal : null,
     drain_timeout_ms: Number(drain_timeout_ms),
-    groups: [],
+    groups: checkGroups(record["groups"]),
   };
+}
+
+function checkGroups(groups: unknown): PoolRecord["groups"] {
+  if (!Array.isArray(groups)) return [];
+  return groups.flatMap((group: unknown) => {
+    const { pid, start_time } = object(group, "a group");
+    const sound = Number.isSafeInteger(pid) && Number(pid) > 1 && Number.isSafeInteger(start_time);
+    return sound ? [{ pid: Number(pid), start_time: Number(start_time) }] : [];
+  });
 }
 
 function checkAddress(value: unknown, pool: string): Address {

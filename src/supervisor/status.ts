@@ -15,6 +15,12 @@ export interface WorkerStatus {
   readonly pid: number;
   readonly state: Exclude<Activity["doing"], "gone">;
   readonly rss_bytes: number | null;
+  /** The request it is in, where its program keeps a record of that; null otherwise. */
+  readonly request: {
+    readonly method: string;
+    readonly uri: string;
+    readonly script: string;
+  } | null;
 }
 
 export interface GroupStatus {
@@ -124,7 +130,16 @@ function groupStatus(group: Group): GroupStatus {
   const { address } = group.context.listener;
   const workers = group.members.workers().flatMap(({ pid }): WorkerStatus[] => {
     const { doing } = activityOf(pid, address);
-    return doing === "gone" ? [] : [{ pid, state: doing, rss_bytes: residentBytes(pid) }];
+    return doing === "gone"
+      ? []
+      : [
+          {
+            pid,
+            state: doing,
+            rss_bytes: residentBytes(pid),
+            request: requestOf(group, pid, doing),
+          },
+        ];
   });
   const { draining } = group;
   return {
@@ -151,6 +166,14 @@ export function standingOf(world: World): Standing {
     wanted: world.config.pools.reduce((sum, pool) => sum + pool.workers, 0),
     generation: world.generation,
   };
+}
+
+function requestOf(group: Group, pid: number, doing: Activity["doing"]): WorkerStatus["request"] {
+  if (doing !== "busy") return null;
+  const request = group.context.runtime.requestOf?.(pid) ?? null;
+  if (request === null || request === "none") return null;
+  const { method, uri, script } = request;
+  return { method, uri, script };
 }
 
 /** Whether every pool can take a request: at least one worker that serves. */

@@ -9,12 +9,15 @@ export interface EndSight {
   readonly state: GroupState;
   /** Whether it had reached accept(2) before. */
   readonly wasReady: boolean;
+  /** Whether it was ended because its request took too long. */
+  readonly timedOut: boolean;
   /** Whether its program leaves by itself after max_requests, and is told to. */
   readonly recycles: boolean;
 }
 
 /** Why the process ended, as far as can be told from outside. */
-export function endReason({ end, state, wasReady, recycles }: EndSight): EndReason {
+export function endReason({ end, state, wasReady, timedOut, recycles }: EndSight): EndReason {
+  if (timedOut) return "timed-out";
   if (state === "draining") return "drained";
   if (state === "terminating" || state === "killing") return wasReady ? "stopped" : "start-failed";
   const well = end.how === "exited" && end.code === 0;

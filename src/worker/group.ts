@@ -64,6 +64,7 @@ export class Group {
   private deadline: number | null = null;
   private leaderEnd: GroupEnd | null = null;
   private watchingEnd = false;
+  private timedOut = false;
   private cancelDeadline: () => void = () => {};
   private readonly channel: OutputChannel;
   private readonly tail = createTail(TAIL_LINES);
@@ -116,6 +117,12 @@ export class Group {
   get lastWords(): string[] {
     this.channel.drain();
     return this.tail.lines();
+  }
+
+  /** Ends one of its workers whose request takes too long; a polite signal would let it go on. */
+  endRequest(pid: number): void {
+    this.timedOut ||= pid === this.leader.pid;
+    signal(pid, "SIGKILL");
   }
 
   /** How many of its workers have something in hand. */
@@ -263,7 +270,13 @@ export class Group {
     const { pool, runtime, emit } = this.context;
     const state = this.current;
     const recycles = runtime.recyclesItself && pool.maxRequests > 0;
-    const reason = endReason({ end, state, wasReady: this.wasReady !== null, recycles });
+    const reason = endReason({
+      end,
+      state,
+      wasReady: this.wasReady !== null,
+      timedOut: this.timedOut,
+      recycles,
+    });
     this.leaderEnd = { end, reason };
     this.channel.drain();
     if (reason === "recycled") this.dispatch("ready");

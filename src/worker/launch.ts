@@ -65,14 +65,15 @@ function throughShim(pool: PoolConfig, argv: string[], env: Record<string, strin
     env,
     identity: identityOf(pool),
     chroot: chrootOf(pool),
-    chdir: pool.chdir,
+    // A daemon started by root must not read code from where it stands: PHP looks for php.ini there.
+    chdir: pool.chdir ?? "/",
     umask: pool.umask,
     nice: pool.nice,
     rlimitFiles: pool.rlimitFiles,
     rlimitCore: pool.rlimitCore,
   };
   if (!needsShim(task)) {
-    return { argv, env, ...(task.chdir === null ? {} : { cwd: task.chdir }) };
+    return { argv, env, cwd: task.chdir };
   }
   return { argv: [...selfCommand(), SHIM_WORD], env: { [SHIM_VARIABLE]: JSON.stringify(task) } };
 }

@@ -11,7 +11,8 @@ export interface ShimTask {
   readonly env: Readonly<Record<string, string>>;
   readonly identity: Identity | null;
   readonly chroot: string | null;
-  readonly chdir: string | null;
+  /** Inside the chroot. */
+  readonly chdir: string;
   readonly umask: number | null;
   readonly nice: number | null;
   readonly rlimitFiles: number | null;

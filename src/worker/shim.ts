@@ -42,8 +42,7 @@ function steps(task: ShimTask): Step[] {
     wish(`set rlimit_core to ${rlimitCore}`, () => limit("core", rlimitCore));
   if (nice !== null) wish(`set nice to ${nice}`, () => beNice(nice));
   if (chroot !== null) need(`chroot to ${chroot}`, () => changeRoot(chroot));
-  const folder = chdir ?? (chroot === null ? null : "/");
-  if (folder !== null) need(`change to the directory ${folder}`, () => process.chdir(folder));
+  need(`change to the directory ${chdir}`, () => process.chdir(chdir));
   if (identity !== null) {
     const { uid, gid, groups } = identity;
     need(`become user ${uid}, group ${gid}`, () => becomeUser(uid, gid, groups));

@@ -7,7 +7,13 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { Address } from "../sys/address.ts";
 import { now, sleep } from "../sys/clock.ts";
 import { signal } from "../sys/process.ts";
-import { processesOn, type ProcessStat, processStat } from "../sys/procfs.ts";
+import {
+  type ProcessId,
+  processesOn,
+  processGroup,
+  type ProcessStat,
+  processStat,
+} from "../sys/procfs.ts";
 import { askToLeave } from "./farewell.ts";
 
 export interface Strays {
@@ -18,6 +24,8 @@ export interface Strays {
   readonly inode: string;
   /** Name of the program, as /proc tells it; null = unknown. What scripts started has another one. */
   readonly command: string | null;
+  /** Process groups they were started as, for where nobody lets us see who holds the socket. */
+  readonly groups: readonly ProcessId[];
   /** Process groups that are our own. */
   readonly own: () => ReadonlySet<number>;
   readonly emit: Emit;
@@ -31,11 +39,11 @@ const TERM_GRACE_MS = 1000;
 /** Lets them finish what is in hand and leave; then TERM, then KILL. Resolves when none is left. */
 export async function drainStrays(strays: Strays): Promise<void> {
   const since = now();
-  const found = find(strays);
+  const found = findStrays(strays);
   if (found.length === 0) return;
   endLeaders(found);
   // What a leader forked before it went.
-  const left = new Map(find(strays).map((stat) => [stat.pid, stat]));
+  const left = new Map(findStrays(strays).map((stat) => [stat.pid, stat]));
   const workers = () => [...left.values()].filter(isStill);
   const deadline = since + strays.pool.drainTimeoutMs;
   const members = { workers };
@@ -50,10 +58,25 @@ export async function drainStrays(strays: Strays): Promise<void> {
   });
 }
 
-function find({ inode, command, own }: Strays): ProcessStat[] {
+/** Who serves on the socket, but for our own and for what scripts started. */
+export function findStrays({
+  inode,
+  command,
+  groups,
+  own,
+}: Pick<Strays, "inode" | "command" | "groups" | "own">): ProcessStat[] {
   const ours = own();
-  return processesOn(inode).filter(
+  const onSocket = processesOn(inode);
+  const found = onSocket.length > 0 ? onSocket : groups.flatMap(membersNow);
+  return found.filter(
     (stat) => !ours.has(stat.group) && (command === null || stat.command === command),
+  );
+}
+
+/** A number may mean another process by now; what is older than the group began is none of it. */
+function membersNow({ pid, startTime }: ProcessId): readonly ProcessStat[] {
+  return processGroup(pid, true).filter(
+    (stat) => stat.startTime >= startTime && stat.state !== "Z",
   );
 }
 

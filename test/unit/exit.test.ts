@@ -11,7 +11,13 @@ const SEGV: ProcessEnd = { how: "signaled", signal: "SIGSEGV" };
 const VANISHED: ProcessEnd = { how: "vanished" };
 const ALL = [ZERO, THREE, SEGV, VANISHED];
 
-const SERVED: EndSight = { end: ZERO, state: "serving", wasReady: true, recycles: false };
+const SERVED: EndSight = {
+  end: ZERO,
+  state: "serving",
+  wasReady: true,
+  timedOut: false,
+  recycles: false,
+};
 
 function reasons(sight: Partial<EndSight>): EndReason[] {
   return ALL.map((end) => endReason({ ...SERVED, ...sight, end }));

@@ -43,7 +43,7 @@ const STATE: State = {
 };
 
 /** The state as it is read back: who serves is found by the sockets, not by the file. */
-const READ = { ...STATE, pools: STATE.pools.map((pool) => ({ ...pool, groups: [] })) };
+const READ = STATE;
 
 function reading(text: string | Uint8Array): Promise<State | null> {
   return withTempDir(async (dir) => {
