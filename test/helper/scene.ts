@@ -30,6 +30,7 @@ import {
   type Outcome,
   type Supervisor,
 } from "./program.ts";
+import { systemdRuns } from "./systemd.ts";
 import { eventually } from "./wait.ts";
 
 type Table = Record<string, unknown>;
@@ -76,7 +77,7 @@ export interface Spawned {
   readonly kill: (signal: NodeJS.Signals) => void;
 }
 
-export type Need = Part | "root" | "ipv6" | "mounting";
+export type Need = Part | "root" | "ipv6" | "mounting" | "a systemd that can run";
 
 export interface BehaviourOptions {
   readonly needs?: readonly Need[];
@@ -116,7 +117,9 @@ export function behaviour(
 }
 
 function isPart(need: Need): need is Part {
-  return need !== "root" && need !== "ipv6" && need !== "mounting";
+  return (
+    need !== "root" && need !== "ipv6" && need !== "mounting" && need !== "a systemd that can run"
+  );
 }
 
 function isLacking(need: Need): boolean {
@@ -128,6 +131,7 @@ function isLacking(need: Need): boolean {
   if (need === "mounting") {
     return Bun.spawnSync(["unshare", "-m", "true"], { stderr: "ignore" }).exitCode !== 0;
   }
+  if (need === "a systemd that can run") return !AM_ROOT || !systemdRuns();
   return missing([need]).length > 0;
 }
 

@@ -1,0 +1,282 @@
+// The printed units under a real systemd: what was promised of kills, restarts and hardening.
+
+import { expect } from "bun:test";
+import { existsSync } from "node:fs";
+import { fcgi } from "../helper/fcgi.ts";
+import { load } from "../helper/load.ts";
+import { barePool, bodyOf, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
+import {
+  alive,
+  leadersAt,
+  listenersAt,
+  parentOf,
+  statusField,
+  workersAt,
+} from "../helper/processes.ts";
+import { textOf } from "../helper/program.ts";
+import { behaviour, type Scene } from "../helper/scene.ts";
+import { type Systemd, systemd } from "../helper/systemd.ts";
+import { eventually } from "../helper/wait.ts";
+
+const REAL = { needs: ["root", "systemd", "a systemd that can run"], timeout: 60_000 } as const;
+
+const UNIT = "fcgivisor.service";
+
+/** The unit that the program prints for this config, started. */
+async function started(scene: Scene, manager: Systemd, config: string, dropIn = ""): Promise<void> {
+  const printed = await scene.fcgivisor(["service", "systemd", "-c", config]);
+  expect([printed.stderr, printed.code]).toEqual(["", 0]);
+  await manager.unit(UNIT, printed.stdout);
+  if (dropIn !== "") await manager.unit(`${UNIT}.d/test.conf`, dropIn);
+  const start = await manager.ctl("start", UNIT);
+  if (start.code !== 0) throw new Error(`${start.stderr}\n${manager.said()}`);
+  scene.atEnd(async () => {
+    await manager.ctl("stop", UNIT);
+  });
+}
+
+/** Waits until systemd has started it once more and it has said READY. */
+async function servesAgain(manager: Systemd): Promise<void> {
+  const serving = async () =>
+    (await manager.show(UNIT, "NRestarts")) === "1" &&
+    (await manager.show(UNIT, "StatusText")).startsWith("serving");
+  await eventually(serving, { timeout: 15_000, what: "it serves again" });
+}
+
+/** Supervisor's pid as this side of the namespaces has it. */
+async function mainPid(manager: Systemd): Promise<number> {
+  const inner = await manager.show(UNIT, "MainPID");
+  const outer = await eventually(
+    async () => {
+      const { stdout } = await manager.inside("cat", `/proc/${inner}/stat`);
+      return stdout.split(" ")[21];
+    },
+    { what: "the supervisor's start time" },
+  );
+  const { allPids, procText } = await import("../helper/processes.ts");
+  return allPids().find((pid) => {
+    const stat = procText(pid, "stat");
+    return (
+      statusField(pid, "NSpid").split(/\s+/).at(-1) === inner &&
+      stat.slice(stat.lastIndexOf(")")).split(" ")[20] === outer
+    );
+  })!;
+}
+
+const logOf = (scene: Scene) => textOf(scene.path("fcgivisor.log"));
+
+behaviour("start, status, reload and stop through systemctl", REAL, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const manager = await systemd(scene);
+  const log = { file: scene.path("fcgivisor.log") };
+  const config = scene.config({ log, pools: { www: barePool(scene, spot) } });
+  await started(scene, manager, config);
+  expect(await manager.show(UNIT, "ActiveState")).toBe("active");
+  expect(await manager.show(UNIT, "StatusText")).toBe("serving: 1 pool, 2 workers, generation 1");
+  expect(await bodyOf(spot, {})).toContain("hello");
+  const reload = await manager.ctl("reload", UNIT);
+  expect([reload.stderr, reload.code]).toEqual(["", 0]);
+  expect(await manager.show(UNIT, "StatusText")).toContain("generation 2");
+  scene.write("fcgivisor.toml", "nonsense = 1\n");
+  expect((await manager.ctl("reload", UNIT)).code).not.toBe(0);
+  expect(await manager.show(UNIT, "ActiveState")).toBe("active");
+  expect(await bodyOf(spot, {})).toContain("hello");
+  expect((await manager.ctl("stop", UNIT)).code).toBe(0);
+  expect(listenersAt(spot.where)).toEqual([]);
+});
+
+behaviour(
+  "kill -9 of the supervisor: systemd starts it again, and nobody notices",
+  REAL,
+  async (scene) => {
+    const [tcp, unix] = [await tcpSpot(scene), unixSpot(scene)];
+    const manager = await systemd(scene);
+    const log = { file: scene.path("fcgivisor.log") };
+    const pools = { www: barePool(scene, tcp), other: barePool(scene, unix) };
+    await started(scene, manager, scene.config({ log, pools }));
+    const inodes = [listenersAt(tcp.where), listenersAt(unix.where)];
+    const slow = bodyOf(unix, { query: "2", timeout: 10_000 });
+    const done = Promise.withResolvers<void>();
+    const report = load({ rate: 100, until: done.promise, send: () => bodyOf(tcp, {}) });
+    process.kill(await mainPid(manager), "SIGKILL");
+    await servesAgain(manager);
+    expect(await slow).toContain("hello");
+    done.resolve();
+    const { lostTotal, messages } = await report;
+    expect([lostTotal, messages]).toEqual([0, []]);
+    expect([listenersAt(tcp.where), listenersAt(unix.where)]).toEqual(inodes);
+    expect(logOf(scene)).toMatch(/systemd has kept the socket/);
+  },
+);
+
+behaviour(
+  "sockets outlive even the last worker: who comes meanwhile waits",
+  REAL,
+  async (scene) => {
+    const [tcp, unix] = [await tcpSpot(scene), unixSpot(scene)];
+    const manager = await systemd(scene);
+    const pools = { www: barePool(scene, tcp), other: barePool(scene, unix) };
+    const log = { file: scene.path("fcgivisor.log") };
+    await started(scene, manager, scene.config({ log, pools }), "[Service]\nRestartSec=1\n");
+    const inodes = [listenersAt(tcp.where), listenersAt(unix.where)];
+    await manager.ctl("kill", "--kill-who=all", "-s", "KILL", UNIT);
+    await eventually(() => workersAt(tcp.where).length === 0 && workersAt(unix.where).length === 0);
+    const waiting = [tcp, unix].map((spot) => bodyOf(spot, { timeout: 15_000 }));
+    for (const body of await Promise.all(waiting)) expect(body).toContain("hello");
+    await servesAgain(manager);
+    expect([listenersAt(tcp.where), listenersAt(unix.where)]).toEqual(inodes);
+  },
+);
+
+behaviour("systemctl restart refuses nobody on TCP", REAL, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const manager = await systemd(scene);
+  const log = { file: scene.path("fcgivisor.log") };
+  await started(
+    scene,
+    manager,
+    scene.config({ log, pools: { www: barePool(scene, spot) } }),
+    "[Service]\nKillSignal=SIGQUIT\n",
+  );
+  const done = Promise.withResolvers<void>();
+  const report = load({
+    rate: 100,
+    until: done.promise,
+    send: () => bodyOf(spot, { timeout: 10_000 }),
+  });
+  expect((await manager.ctl("restart", UNIT)).code).toBe(0);
+  done.resolve();
+  const { lostTotal, messages } = await report;
+  expect([lostTotal, messages]).toEqual([0, []]);
+});
+
+behaviour(
+  "a supervisor that hangs is started anew by the watchdog; its workers serve on",
+  REAL,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const manager = await systemd(scene);
+    const log = { file: scene.path("fcgivisor.log") };
+    await started(
+      scene,
+      manager,
+      scene.config({ log, pools: { www: barePool(scene, spot) } }),
+      "[Service]\nWatchdogSec=1\n",
+    );
+    const pid = await mainPid(manager);
+    const workers = await workersReach(spot, 2);
+    process.kill(pid, "SIGSTOP");
+    await eventually(() => !alive(pid), { timeout: 15_000, what: "the watchdog ends it" });
+    expect(workers.some(alive)).toBe(true);
+    expect(await bodyOf(spot, { timeout: 10_000 })).toContain("hello");
+    await servesAgain(manager);
+    await eventually(() => workers.every((worker) => !alive(worker)), { timeout: 10_000 });
+    await workersReach(spot, 2);
+  },
+);
+
+behaviour(
+  "the printed socket unit starts the service at the first connection",
+  REAL,
+  async (scene) => {
+    const path = scene.path("api.sock");
+    const spot = { where: { path }, listen: "systemd:api" };
+    const manager = await systemd(scene);
+    const log = { file: scene.path("fcgivisor.log") };
+    const config = scene.config({ log, pools: { api: barePool(scene, spot) } });
+    const printed = await scene.fcgivisor(["service", "systemd-socket", "-c", config]);
+    const socket = printed.stdout.replace(/^ListenStream=.*$/m, `ListenStream=${path}`);
+    await manager.unit("fcgivisor-api.socket", socket);
+    const service = await scene.fcgivisor(["service", "systemd", "-c", config]);
+    await manager.unit(UNIT, service.stdout);
+    scene.atEnd(async () => {
+      await manager.ctl("stop", "fcgivisor-api.socket", UNIT);
+    });
+    expect((await manager.ctl("start", "fcgivisor-api.socket")).code).toBe(0);
+    expect(await manager.show(UNIT, "ActiveState")).toBe("inactive");
+    expect(await bodyOf(spot, { timeout: 15_000 })).toContain("hello");
+    expect(logOf(scene)).toContain(`systemd hands over its socket ${path} for pool api`);
+
+    process.kill(await mainPid(manager), "SIGKILL");
+    await servesAgain(manager);
+    expect(await bodyOf(spot, { timeout: 15_000 })).toContain("hello");
+    expect((await manager.ctl("stop", UNIT)).code).toBe(0);
+    expect(existsSync(path)).toBe(true);
+  },
+);
+
+for (const more of ["", "NoNewPrivileges=yes\n"]) {
+  behaviour(
+    `all that it does works under the hardening of the unit${more === "" ? "" : ` and ${more.trim()}`}`,
+    { ...REAL, needs: [...REAL.needs, "php-cgi"] },
+    async (scene) => {
+      const [php, bare] = [await tcpSpot(scene), unixSpot(scene)];
+      const manager = await systemd(scene);
+      const log = { file: scene.path("fcgivisor.log") };
+      const script = scene.fixture("php/hello.php");
+      const config = scene.config({
+        log,
+        pools: {
+          www: {
+            listen: php.listen,
+            command: ["php-cgi"],
+            workers: 2,
+            nice: -5,
+            rlimit_files: 2_000_000 > 0 ? 65_536 : 0,
+            request_timeout: "20s",
+            health: { script, expect: "hello" },
+          },
+          other: barePool(scene, bare, {
+            listen: { address: bare.listen, owner: "nobody", group: "www-data", mode: "0660" },
+          }),
+        },
+      });
+      await started(scene, manager, config, more === "" ? "" : `[Service]\n${more}`);
+      expect(await bodyOf(php, { script })).toContain("hello");
+      const pid = await mainPid(manager);
+      const [worker] = workersAt(bare.where);
+      expect(statusField(worker!, "Uid").split(/\s+/)[0]).toBe("33");
+      expect(statusField(pid, "Seccomp")).toBe("2");
+      expect(statusField(pid, "NoNewPrivs")).toBe(more === "" ? "0" : "1");
+      expect(statusField(pid, "CapBnd")).not.toBe("000001ffffffffff");
+      expect(leadersAt(php.where).map(parentOf)).toEqual([pid]);
+
+      const status = JSON.parse((await scene.fcgivisor(["status", "--json", "-c", config])).stdout);
+      for (const pool of status.pools) {
+        expect(pool.queue).toEqual({ length: 0, limit: 511 });
+        expect(pool.workers).toMatchObject({ wanted: 2, idle: 2, busy: 0 });
+      }
+      const reload = await manager.ctl("reload", UNIT);
+      expect([reload.stderr, reload.code]).toEqual(["", 0]);
+
+      // Without systemd's copies (another start, the same state file) the sockets come out of the workers.
+      process.kill(await mainPid(manager), "SIGKILL");
+      await servesAgain(manager);
+      expect(await bodyOf(php, { script })).toContain("hello");
+      const answers = await fcgi(bare.where, {});
+      expect(answers.status).toBe(200);
+      expect(logOf(scene)).not.toMatch(/ (error|alert) /);
+      expect((await manager.ctl("stop", UNIT)).code).toBe(0);
+      expect(listenersAt(php.where)).toEqual([]);
+      expect(existsSync(bare.listen)).toBe(false);
+    },
+  );
+}
+
+behaviour(
+  "without room in the store, the sockets come out of the workers under the hardening",
+  REAL,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const manager = await systemd(scene);
+    const log = { file: scene.path("fcgivisor.log") };
+    const config = scene.config({ log, pools: { www: barePool(scene, spot) } });
+    await started(scene, manager, config, "[Service]\nFileDescriptorStoreMax=0\n");
+    const inodes = listenersAt(spot.where);
+    process.kill(await mainPid(manager), "SIGKILL");
+    await servesAgain(manager);
+    expect(listenersAt(spot.where)).toEqual(inodes);
+    expect(await bodyOf(spot, {})).toContain("hello");
+    expect(logOf(scene)).not.toContain("systemd has kept");
+  },
+);
