@@ -2,10 +2,11 @@
 // missing there and no default is wrong. A page says where one belongs by a line of its own:
 // `<!-- settings pool -->`.
 
-import { REQUIRED, type Rows, type Setting } from "../config/setting.ts";
+import { UNLIKE } from "../config/ini-unlike.ts";
+import { defaultFor, REQUIRED, type Rows, type Setting } from "../config/setting.ts";
 import { SECTIONS } from "../config/settings.ts";
 
-const MARK = /^<!-- settings (\w+) -->$/gm;
+const MARK = /^<!-- settings ([\w-]+) -->$/gm;
 
 /** The page with its tables filled in. */
 export function withSettings(page: string): string {
@@ -14,6 +15,8 @@ export function withSettings(page: string): string {
 
 function table(name: string): string {
   if (name === "legacy") return markdown(["legacy name", "TOML", "default there"], legacyRows());
+  if (name === "php-fpm") return markdown(["php-fpm.conf", "TOML", "default there"], fpmRows());
+  if (name === "unlike") return markdown(["php-fpm.conf", "here", "instead"], unlikeRows());
   const section = Object.entries(SECTIONS).find(([key]) => key === name);
   if (section === undefined) throw new Error(`the manual asks for the settings of "${name}"`);
   return markdown(["setting", "default", "meaning"], settingRows(section[1] as Rows));
@@ -35,6 +38,47 @@ function legacyRows(): Cells[] {
         defaultText({ ...row, default: row.legacyDefault ?? row.default }),
       ]),
   );
+}
+
+/** Have a default here, and none in php-fpm. */
+const FPM_REQUIRED = ["scaling", "workers"];
+
+function fpmRows(): Cells[] {
+  return Object.entries(SECTIONS).flatMap(([section, rows]) =>
+    Object.entries(rows as Rows)
+      .filter(([, row]) => row.fpm !== undefined)
+      .map(([name, row]) => [
+        code(row.fpm!.replace("pool/", "").replace("global/", "[global] ")),
+        code(section === "pool" ? name : `${section}.${name}`),
+        FPM_REQUIRED.includes(name)
+          ? "required"
+          : defaultText({ ...row, default: defaultFor(row, "php-fpm-ini") }),
+      ]),
+  );
+}
+
+function unlikeRows(): Cells[] {
+  return Object.entries(UNLIKE)
+    .filter(([, { why }]) => why !== null)
+    .map(([path, { why, instead }]) => [
+      code(path.split("/")[1]!),
+      why!,
+      (instead ?? "").replaceAll("|", "\\|"),
+    ]);
+}
+
+const HEADINGS: Readonly<Record<keyof typeof SECTIONS, string>> = {
+  supervisor: "[supervisor]",
+  admin: "[admin]: the control socket",
+  log: "[log]",
+  pool: "[pools.NAME]",
+};
+
+/** The settings of the README, which stand there between two marks; a test keeps them the same. */
+export function readmeSettings(): string {
+  return Object.entries(HEADINGS)
+    .map(([section, heading]) => `### ${heading}\n\n${table(section)}`)
+    .join("\n\n");
 }
 
 function defaultText(row: Setting<never, unknown>): string {

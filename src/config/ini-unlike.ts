@@ -111,7 +111,7 @@ export const UNLIKE: Readonly<Record<string, Unlike>> = {
   },
   "pool/request_terminate_timeout_track_finished": {
     form: "boolean",
-    why: "is not used: a worker that goes on after fastcgi_finish_request() counts as busy anyway",
+    why: "is not used: php-cgi has no fastcgi_finish_request()",
     harmless: ["0"],
   },
   "pool/decorate_workers_output": {

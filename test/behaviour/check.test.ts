@@ -1,7 +1,9 @@
-// `check` beside a running supervisor: the plan of a reload, without touching anything.
+// The commands that only read: check with its plan against what runs, broken files, init, schema.
 
 import { expect } from "bun:test";
+import { chmodSync, copyFileSync, writeFileSync } from "node:fs";
 import { barePool, tcpSpot, workersReach } from "../helper/pool.ts";
+import { BINARY } from "../helper/program.ts";
 import { behaviour } from "../helper/scene.ts";
 
 behaviour(
@@ -36,3 +38,79 @@ behaviour(
     expect((await scene.fcgivisor([...words.slice(0, 4), "yesterday"])).code).toBe(2);
   },
 );
+
+/** One of each kind; test/unit/config-broken.test.ts has all of them. */
+const BROKEN: readonly (readonly [string, string | Uint8Array, string])[] = [
+  ["a.toml", '[pools.www]\nlisten = "9000"\nworkers = "3"\n', "a.toml:3:1: "],
+  ["b.toml", '[pools.www\nlisten = "9000"', "b.toml:1:11: not valid TOML"],
+  ["c.toml", `[pools.www]\nuser = ${"[".repeat(50_000)}`, "c.toml:2"],
+  ["d.xml", "<configuration><workers>", "d.xml:1:16: not well-formed"],
+  ["e.xml", `${"<a>".repeat(50_000)}`, "e.xml:1"],
+  ["f.xml", '<!DOCTYPE c [<!ENTITY a "&a;">]><c>&a;</c>', "f.xml:1"],
+  ["g.conf", "[www]\nlisten = /a\npm = sttaic\n", "g.conf:3:1: pm: expected one of"],
+  ["h.conf", "[www]\npm = static\nuser = ${A\n", "h.conf:3:1: user: this variable"],
+  ["i.bin", Uint8Array.from([0x7f, 0x45, 0x4c, 0x46, 0]), "i.bin: this is a binary file"],
+  ["j.toml", "#".repeat(10 * 1024 * 1024), "j.toml: the file is larger"],
+  ["k.toml", "", "k.toml: the config file is empty"],
+];
+
+behaviour(
+  "a broken config is refused within a second, with its place and without a stack trace",
+  {},
+  async (scene) => {
+    const fifo = scene.path("fifo");
+    expect((await scene.command(["mkfifo", fifo])).code).toBe(0);
+    const cases: [string, string][] = [
+      [scene.dir, "this is a directory"],
+      [fifo, "not a regular file"],
+      [scene.path("missing.toml"), "there is no such config file"],
+    ];
+    for (const [name, content, said] of BROKEN) {
+      const file = scene.path(name);
+      writeFileSync(file, content);
+      cases.push([file, said]);
+    }
+    for (const [file, said] of cases) {
+      for (const words of [
+        ["check", "-c", file],
+        ["convert", file],
+        ["run", "-c", file],
+      ]) {
+        const outcome = await scene.fcgivisor(words);
+        expect(outcome, file).toMatchObject({ code: 1, stdout: "" });
+        expect(outcome.stderr).toContain(said);
+        expect(outcome.stderr).not.toMatch(/^\s+at /m);
+        expect(outcome.ms).toBeLessThan(1_000);
+      }
+      const json = JSON.parse((await scene.fcgivisor(["check", "--json", "-c", file])).stdout);
+      expect(json).toMatchObject({ ok: false, fault: { message: expect.any(String) } });
+    }
+  },
+);
+
+behaviour("a config that may not be read is named", { needs: ["root"] }, async (scene) => {
+  const file = scene.write("secret.toml", "[pools.www]\n", 0o600);
+  const binary = scene.path("fcgivisor");
+  copyFileSync(BINARY, binary);
+  chmodSync(scene.dir, 0o755);
+  const drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+  const outcome = await scene.command([...drop, binary, "check", "-c", file]);
+  expect(outcome).toMatchObject({ code: 1, stdout: "" });
+  expect(outcome.stderr).toContain(`${file}: this user may not read the config file`);
+});
+
+behaviour("init writes a config that check takes, and schema prints JSON", {}, async (scene) => {
+  const file = scene.path("first.toml");
+  expect((await scene.fcgivisor(["init", file])).code).toBe(0);
+  const converted = await scene.fcgivisor(["convert", file, "-q"]);
+  expect(converted).toMatchObject({ code: 0, stderr: "" });
+  expect(await scene.fcgivisor(["init", file])).toMatchObject({ code: 1, stdout: "" });
+  const schema = JSON.parse((await scene.fcgivisor(["schema"])).stdout);
+  expect(Object.keys(schema.properties)).toEqual([
+    "supervisor",
+    "admin",
+    "log",
+    "defaults",
+    "pools",
+  ]);
+});

@@ -1,4 +1,8 @@
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { readmeSettings } from "../../src/cli/help-settings.ts";
+import { INI_NAMES } from "../../src/config/ini-names.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { helpText } from "../../src/cli/help.ts";
 import { PAGES } from "../../src/cli/help-pages.ts";
@@ -31,6 +35,20 @@ test("the legacy page has every legacy name beside today's", async () => {
   expect(text).toMatch(/^\| `pool\/pm\/max_children` +\| `workers` +\|/m);
   expect(text).toMatch(/^\| `global_options\/error_log` +\| `log\.file` +\|/m);
   expect(text).not.toContain("<!--");
+});
+
+test("the legacy page has every name of php-fpm.conf, and what becomes of the others", async () => {
+  const text = await helpText("legacy");
+  expect(text).toMatch(/^\| `pm\.max_children` +\| `workers` +\|/m);
+  expect(text).toMatch(/^\| `\[global\] error_log` +\| `log\.file` +\|/m);
+  for (const path of INI_NAMES.keys()) expect(text).toContain(path.split("/")[1]!);
+});
+
+test("the README has the settings of the table", () => {
+  const readme = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
+  const block = /<!-- settings:begin -->\n([\s\S]*?)<!-- settings:end -->/.exec(readme)?.[1];
+  // If this fails, put what is expected here between the two marks in README.md.
+  expect(block?.trim()).toBe(readmeSettings());
 });
 
 test("every topic that the manual names exists", () => {
