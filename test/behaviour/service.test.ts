@@ -1,0 +1,219 @@
+// `fcgivisor service KIND`: each file is given to the program it is for, which must find nothing wrong.
+
+import { expect } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { findProgram } from "../helper/packages.ts";
+import { barePool, bodyOf, phpPool, tcpSpot, unixSpot } from "../helper/pool.ts";
+import { BINARY, textOf } from "../helper/program.ts";
+import { behaviour, type Scene } from "../helper/scene.ts";
+
+/** A config with something of everything. */
+async function configOf(scene: Scene): Promise<string> {
+  const [tcp, unix] = [await tcpSpot(scene), unixSpot(scene)];
+  return scene.config({
+    log: { file: scene.path("fcgivisor.log") },
+    pools: {
+      www: phpPool(tcp),
+      api: barePool(scene, { where: unix.where, listen: "systemd:api" }),
+      other: barePool(scene, unix),
+    },
+  });
+}
+
+async function printed(scene: Scene, ...words: string[]): Promise<string> {
+  const outcome = await scene.fcgivisor(["service", ...words]);
+  expect([outcome.stderr, outcome.code]).toEqual(["", 0]);
+  return outcome.stdout;
+}
+
+behaviour(
+  "systemd-analyze finds nothing wrong with the units",
+  { needs: ["systemd"] },
+  async (scene) => {
+    const config = await configOf(scene);
+    const unit = scene.write(
+      "units/fcgivisor.service",
+      await printed(scene, "systemd", "-c", config),
+    );
+    for (const name of ["www", "api", "other"]) {
+      const text = await printed(scene, "systemd-socket", "--pool", name, "-c", config);
+      scene.write(`units/fcgivisor-${name}.socket`, text);
+    }
+    const analyze = findProgram("systemd-analyze")!;
+    const sockets = ["www", "api", "other"].map((name) =>
+      scene.path(`units/fcgivisor-${name}.socket`),
+    );
+    const outcome = await scene.command([analyze, "verify", "--man=no", unit, ...sockets]);
+    const said = outcome.stderr.split("\n").filter((line) => line.includes("fcgivisor"));
+    expect([said, outcome.code]).toEqual([[], 0]);
+  },
+);
+
+behaviour("systemd-analyze does find what is wrong", { needs: ["systemd"] }, async (scene) => {
+  const config = await configOf(scene);
+  const text = (await printed(scene, "systemd", "-c", config)).replace(
+    "KillMode=process",
+    "KillMode=proces",
+  );
+  const unit = scene.write("units/fcgivisor.service", text);
+  const outcome = await scene.command([
+    findProgram("systemd-analyze")!,
+    "verify",
+    "--man=no",
+    unit,
+  ]);
+  expect(outcome.stderr).toContain("Failed to parse kill mode");
+});
+
+behaviour("the unit says what its config needs, and no more", {}, async (scene) => {
+  const config = await configOf(scene);
+  const unit = await printed(scene, "systemd", "-c", config);
+  expect(unit).toContain(`ExecStart=${BINARY} run -c ${config}\n`);
+  expect(unit).toContain("Sockets=fcgivisor-api.socket\n");
+  expect(unit).toContain("KillMode=process\n");
+  // Its folders are below /tmp here.
+  expect(unit).not.toContain("PrivateTmp=yes");
+  expect(unit).not.toContain("RuntimeDirectory=");
+  const elsewhere = scene.write(
+    "run.toml",
+    `[supervisor]
+state_dir = "/run/fcgivisor"
+pid_file = "/usr/local/php/logs/p.pid"
+[pools.ab]
+listen = "/run/%x.sock"
+command = ["x"]
+chroot = "/srv"
+`,
+  );
+  const other = await printed(scene, "systemd", "-c", elsewhere);
+  expect(other).toContain("RuntimeDirectory=fcgivisor\n");
+  expect(other).toContain("ReadWritePaths=/usr/local/php/logs\n");
+  expect(other).toMatch(/^CapabilityBoundingSet=.* CAP_SYS_CHROOT$/m);
+  const socket = await printed(scene, "systemd-socket", "-c", elsewhere);
+  expect(socket).toContain("ListenStream=/run/%%x.sock\n");
+});
+
+behaviour(
+  "shellcheck has nothing to say of the init scripts",
+  { needs: ["shellcheck"] },
+  async (scene) => {
+    const config = await configOf(scene);
+    for (const kind of ["sysv", "openrc"]) {
+      const script = scene.write(kind, await printed(scene, kind, "-c", config), 0o755);
+      const outcome = await scene.command([findProgram("shellcheck")!, script]);
+      expect([outcome.stdout, outcome.code]).toEqual(["", 0]);
+      expect((await scene.command(["sh", "-n", script])).code).toBe(0);
+    }
+  },
+);
+
+behaviour("the SysV script does what its words say, with LSB's exit codes", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const log = { file: scene.path("fcgivisor.log") };
+  const config = scene.config({ log, pools: { www: barePool(scene, spot) } });
+  const script = scene.write("sysv", await printed(scene, "sysv", "-c", config), 0o755);
+  const text = readFileSync(script, "utf8");
+  expect(text).toMatch(/^### BEGIN INIT INFO\n(# .*\n)+### END INIT INFO$/m);
+  expect(text).toMatch(/^# chkconfig: \d+ \d+ \d+$/m);
+  const word = async (name: string) => (await scene.command([script, name])).code;
+  expect(await word("status")).toBe(3);
+  expect(await word("stop")).toBe(0);
+  expect(await word("try-restart")).toBe(0);
+  expect(await word("start")).toBe(0);
+  expect(await word("start")).toBe(0);
+  expect(await bodyOf(spot, {})).toContain("hello");
+  for (const name of ["reload", "force-reload", "logrotate", "status", "restart"]) {
+    expect([name, await word(name)]).toEqual([name, 0]);
+  }
+  expect(await bodyOf(spot, {})).toContain("hello");
+  expect(await word("nonsense")).toBe(2);
+  expect(await word("quit")).toBe(0);
+  expect(await word("restart")).toBe(0);
+  expect(await word("stop")).toBe(0);
+  expect(await word("status")).toBe(3);
+});
+
+behaviour("the OpenRC script does what its words say", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const log = { file: scene.path("fcgivisor.log") };
+  const config = scene.config({ log, pools: { www: barePool(scene, spot) } });
+  const script = scene.write("openrc", await printed(scene, "openrc", "-c", config));
+  // What openrc-run brings along, as far as the script uses it.
+  const around =
+    'ebegin() { :; }; eend() { return "$1"; }; mark_service_stopped() { :; }; RC_SVCNAME=f; . "$0"; "$1"';
+  const word = async (name: string) =>
+    (await scene.command(["sh", "-c", around, script, name])).code;
+  for (const name of ["depend"]) expect(readFileSync(script, "utf8")).toContain(`${name}() {`);
+  for (const name of ["checkconfig", "start", "status", "reload", "logrotate", "quit"]) {
+    expect([name, await word(name)]).toEqual([name, 0]);
+  }
+  expect(await word("status")).toBe(3);
+  expect(await word("start")).toBe(0);
+  expect(await word("stop")).toBe(0);
+});
+
+behaviour(
+  "logrotate takes the snippet, and the program writes on in a new file",
+  { needs: ["logrotate"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const log = { file: scene.path("logs/fcgivisor.log") };
+    scene.write("logs/keep", "");
+    const supervisor = await scene.start({ log, pools: { www: barePool(scene, spot) } });
+    const snippet = scene.write(
+      "rotate.conf",
+      await printed(scene, "logrotate", "-c", supervisor.configFile),
+    );
+    const logrotate = findProgram("logrotate")!;
+    const dry = await scene.command([logrotate, "-d", snippet]);
+    expect([/error/i.exec(dry.stderr), dry.code]).toEqual([null, 0]);
+    const state = scene.path("rotate.state");
+    expect((await scene.command([logrotate, "-f", "-s", state, snippet])).code).toBe(0);
+    expect(textOf(log.file)).toContain("reopened");
+    expect(existsSync(`${log.file}.1`)).toBe(true);
+    expect((await supervisor.control("stop")).code).toBe(0);
+    // Nobody runs: nothing to tell, and nothing wrong.
+    expect((await scene.command([logrotate, "-f", "-s", state, snippet])).code).toBe(0);
+  },
+);
+
+behaviour("nginx takes the snippet", { needs: ["nginx", "root"] }, async (scene) => {
+  const config = await configOf(scene);
+  const port = await scene.port();
+  const snippet = (await printed(scene, "nginx", "-c", config)).replaceAll(
+    "listen 80;",
+    `listen 127.0.0.1:${port};`,
+  );
+  scene.write("nginx/fcgivisor.conf", snippet);
+  scene.write("nginx/fastcgi_params", readFileSync("/etc/nginx/fastcgi_params", "utf8"));
+  const prefix = scene.path("nginx");
+  const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+    (kind) => `${kind}_temp_path ${prefix}/${kind};`,
+  );
+  const main = scene.write(
+    "nginx/nginx.conf",
+    `pid ${prefix}/pid; error_log stderr; events {} http { access_log off; ${temp.join(" ")} include fcgivisor.conf; }`,
+  );
+  const outcome = await scene.command([
+    findProgram("nginx")!,
+    "-t",
+    "-p",
+    prefix,
+    "-c",
+    main,
+    "-e",
+    "stderr",
+  ]);
+  expect(outcome.stderr).toContain("test is successful");
+  expect(outcome.stderr).not.toMatch(/\[(warn|emerg)\]/);
+});
+
+behaviour("an unknown kind or pool is said, with those there are", {}, async (scene) => {
+  const config = await configOf(scene);
+  const kind = await scene.fcgivisor(["service", "upstart", "-c", config]);
+  expect([kind.code, kind.stdout]).toEqual([2, ""]);
+  expect(kind.stderr).toContain("systemd, systemd-socket, sysv, openrc, logrotate, nginx");
+  const pool = await scene.fcgivisor(["service", "nginx", "--pool", "nobody", "-c", config]);
+  expect(pool.code).toBe(1);
+  expect(pool.stderr).toContain("pools are www, api, other");
+});
