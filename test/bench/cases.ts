@@ -26,6 +26,14 @@ const FLOOD = 25;
 /** One that manages a reload in a second after the other would need as many. */
 const FLOOD_MS = 10_000;
 
+/** The noise of the machine, below which no other row can be. */
+export const NOTHING: Case = {
+  name: "nothing happens",
+  seconds: 5,
+  applies: always,
+  play: () => Promise.resolve({ words: "" }),
+};
+
 export const PLAIN: Case = {
   name: "reload, three times",
   seconds: 6,
@@ -120,11 +128,18 @@ const WORDS_MOST = 90;
 
 /** Paths of the stage's folder say nothing to a reader. */
 function shortened(words: string): string {
-  const plain = words.replaceAll(/\/\S*\/fv-bench-[^/\s]+\//g, "");
+  const plain = words.replace(/^\[[^\]]*\] /, "").replaceAll(/\/\S*\/fv-bench-[^/\s]+\//g, "");
   return plain.length > WORDS_MOST ? `${plain.slice(0, WORDS_MOST)}…` : plain;
 }
 
+/** What is not back by then does not come back by itself. */
+const BACK_MS = 3000;
+
 /** Told after the load: whether it was only shaken, or is down till somebody comes. */
 export async function aftermath(contender: Contender): Promise<string> {
-  return (await serves(contender.stage)) ? "serves" : "**down**";
+  const back = eventually(() => serves(contender.stage), { timeout: BACK_MS, every: 100 });
+  return back.then(
+    () => "serves",
+    () => "**down**",
+  );
 }

@@ -6,7 +6,17 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { aftermath, BROKEN, KILLED, LONG, PLAIN, STORM, UNSTARTABLE, type Case } from "./cases.ts";
+import {
+  aftermath,
+  BROKEN,
+  KILLED,
+  LONG,
+  NOTHING,
+  PLAIN,
+  STORM,
+  UNSTARTABLE,
+  type Case,
+} from "./cases.ts";
 import { FCGIVISOR } from "./contender-fcgivisor.ts";
 import { PHP_FPM, PHP_FPM_PATIENT } from "./contender-php-fpm.ts";
 import { SUPERVISORD } from "./contender-supervisord.ts";
@@ -14,7 +24,7 @@ import { started, WORKERS, type Kind } from "./contender.ts";
 import { figures, median } from "./figures.ts";
 import { loadWhile, RATE } from "./loaded.ts";
 import { find, findPhpCgi, findPhpFpm, installMissing, versionOf } from "./programs.ts";
-import { setStage, type Transport } from "./stage.ts";
+import { endStages, setStage, type Transport } from "./stage.ts";
 import { count, table, withBlock, type Row } from "./table.ts";
 import { figureLines, targets, targetTable } from "./targets.ts";
 import { throughput, type Steady } from "./throughput.ts";
@@ -35,6 +45,7 @@ interface Item {
 }
 
 const WHOLE_PROGRAMME: readonly Item[] = [
+  { story: NOTHING, kinds: ONCE },
   { story: PLAIN, kinds: ALL },
   { story: LONG, kinds: ALL },
   { story: BROKEN, kinds: ONCE },
@@ -43,6 +54,7 @@ const WHOLE_PROGRAMME: readonly Item[] = [
   { story: KILLED, kinds: ONCE },
 ];
 const QUICK_PROGRAMME: readonly Item[] = [
+  { story: NOTHING, kinds: [FCGIVISOR, PHP_FPM_PATIENT] },
   { story: PLAIN, kinds: [FCGIVISOR, PHP_FPM_PATIENT] },
   { story: LONG, kinds: [FCGIVISOR, PHP_FPM_PATIENT] },
 ];
@@ -59,14 +71,21 @@ const TRANSPORTS = ["tcp", "unix"] as const;
 const { values: options } = parseArgs({
   options: { quick: { type: "boolean" }, "write-readme": { type: "boolean" } },
 });
-const watchdog = setTimeout(() => {
-  console.error(`not done after ${WHOLE_MS / 60_000} minutes; given up`);
-  process.exit(1);
-}, WHOLE_MS);
+const watchdog = setTimeout(() => giveUp(`not done after ${WHOLE_MS / 60_000} minutes`), WHOLE_MS);
+process.once("SIGINT", () => giveUp("interrupted"));
+process.once("SIGTERM", () => giveUp("interrupted"));
 process.exitCode = await main();
 clearTimeout(watchdog);
 
+function giveUp(why: string): void {
+  console.error(`${why}; given up`);
+  void endStages().finally(() => process.exit(1));
+}
+
 async function main(): Promise<number> {
+  const toReadme = options["write-readme"] === true;
+  // Before five minutes of measuring, not after.
+  if (toReadme) withBlock(readFileSync(README, "utf8"), "");
   installMissing();
   const quick = options.quick === true;
   const rows: Row[] = [];
@@ -100,9 +119,7 @@ async function main(): Promise<number> {
     `Made by \`${COMMAND}${quick ? " --quick" : ""}\` on ${machine()}.`,
   ].join("\n\n");
   process.stdout.write(`${block}\n`);
-  if (options["write-readme"] === true) {
-    writeFileSync(README, withBlock(readFileSync(README, "utf8"), block));
-  }
+  if (toReadme) writeFileSync(README, withBlock(readFileSync(README, "utf8"), block));
   return all[0]!.found.startsWith("0 of ") ? 0 : 1;
 }
 
@@ -123,7 +140,7 @@ async function play(story: Case, kind: Kind): Promise<Row | null> {
       max: loaded.max,
       gap: loaded.gap,
       paired: null,
-      came: `${words}; ${await aftermath(contender)}`,
+      came: [words, await aftermath(contender)].filter(Boolean).join("; "),
     };
   } finally {
     await stage.end();
