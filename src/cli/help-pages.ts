@@ -7,6 +7,7 @@ import logs from "../help/logs.md" with { type: "text" };
 import recovery from "../help/recovery.md" with { type: "text" };
 import reload from "../help/reload.md" with { type: "text" };
 import runtimes from "../help/runtimes.md" with { type: "text" };
+import service from "../help/service.md" with { type: "text" };
 import signals from "../help/signals.md" with { type: "text" };
 import start from "../help/start.md" with { type: "text" };
 
@@ -24,6 +25,7 @@ export const PAGES: readonly Page[] = [
   { name: "recovery", summary: "when the supervisor dies, and upgrade", text: recovery },
   { name: "logs", summary: "what is logged, and rotation", text: logs },
   { name: "runtimes", summary: "php-cgi groups, libfcgi, fcgiwrap, others", text: runtimes },
+  { name: "service", summary: "systemd, init scripts, containers", text: service },
   { name: "signals", summary: "what signals do, here and to workers", text: signals },
   { name: "legacy", summary: "coming from php-fpm, of 2008 and of today", text: legacy },
 ];
