@@ -30,6 +30,7 @@ export function iniValues(reading: IniReading, section: IniSection): IniValues {
   const scalars: IniScalar[] = [];
   const arrays = new Map<string, IniItem[]>();
   for (const item of section.items) {
+    if (reading.problems.full) break;
     const name = item.name.toLowerCase();
     const known = INI_NAMES.get(`${kind}/${name}`);
     if (known === undefined) unknown(reading, item, kind);

@@ -41,56 +41,67 @@ export function iniValue(text: string, env: Environment): Parsed<string> {
 
 type Problem = { readonly problem: string; readonly hint: string };
 
+/** All up to the next character with a meaning; `$` alone has none. */
+const PLAIN = /(?:[^"'$=;]+|\$(?!\{))+/y;
+const QUOTED = /"((?:[^"\\]|\\[\s\S])*)"[ \t]*/y;
+const LITERAL = /'([^']*)'/y;
+const VARIABLE = /\$\{([^}]*)\}/y;
+
 function step(scan: Scan): Problem | null {
-  const rest = scan.text.slice(scan.at);
-  const start = rest[0]!;
-  if (start === '"') return quoted(scan, rest);
-  if (start === "'") return literal(scan, rest);
-  if (rest.startsWith("${")) return variable(scan, rest);
-  if (start === "=") {
-    return {
-      problem: "an equals sign cannot stand in a value without quotes",
-      hint: `write ${quote(scan.text)}`,
-    };
+  const plain = take(scan, PLAIN);
+  if (plain !== null) {
+    scan.value += plain[0];
+    return null;
   }
-  scan.value += start;
-  scan.at++;
-  return null;
+  switch (scan.text[scan.at]) {
+    case '"':
+      return quoted(scan);
+    case "'":
+      return literal(scan);
+    case "$":
+      return variable(scan);
+    default:
+      return {
+        problem: "an equals sign cannot stand in a value without quotes",
+        hint: `write ${quote(scan.text)}`,
+      };
+  }
 }
 
-function quoted(scan: Scan, rest: string): Problem | null {
-  const found = /^"((?:[^"\\]|\\[\s\S])*)"[ \t]*/.exec(rest);
+function quoted(scan: Scan): Problem | null {
+  const found = take(scan, QUOTED);
   if (found === null) return unclosed('"');
   const inner = found[1]!.replaceAll(/\\(["'\\])|\$\{([^}]*)\}/g, (_, escaped, name) =>
     escaped === undefined ? (scan.env[name] ?? "") : escaped,
   );
   // Blanks around double quotes are dropped, as PHP does.
-  scan.value = scan.value.trimEnd() + inner;
-  return advance(scan, found[0]);
+  return keep(scan, scan.value.trimEnd() + inner);
 }
 
-function literal(scan: Scan, rest: string): Problem | null {
-  const found = /^'([^']*)'/.exec(rest);
-  if (found === null) return unclosed("'");
-  scan.value += found[1]!;
-  return advance(scan, found[0]);
+function literal(scan: Scan): Problem | null {
+  const found = take(scan, LITERAL);
+  return found === null ? unclosed("'") : keep(scan, scan.value + found[1]!);
 }
 
-function variable(scan: Scan, rest: string): Problem | null {
-  const found = /^\$\{([^}]*)\}/.exec(rest);
-  if (found === null) {
-    return {
-      problem: "this variable has no closing brace",
-      hint: "write ${NAME}, or put the value into single quotes",
-    };
-  }
-  scan.value += scan.env[found[1]!] ?? "";
-  return advance(scan, found[0]);
+function variable(scan: Scan): Problem | null {
+  const found = take(scan, VARIABLE);
+  if (found !== null) return keep(scan, scan.value + (scan.env[found[1]!] ?? ""));
+  return {
+    problem: "this variable has no closing brace",
+    hint: "write ${NAME}, or put the value into single quotes",
+  };
 }
 
-function advance(scan: Scan, taken: string): null {
-  scan.kept = scan.value.length;
-  scan.at += taken.length;
+function take(scan: Scan, pattern: RegExp): RegExpExecArray | null {
+  pattern.lastIndex = scan.at;
+  const found = pattern.exec(scan.text);
+  scan.at += found?.[0].length ?? 0;
+  return found;
+}
+
+function keep(scan: Scan, value: string): null {
+  scan.value = value;
+  scan.kept = value.length;
   return null;
 }
 

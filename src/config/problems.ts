@@ -8,6 +8,8 @@ export type Where = Place | string;
 export interface Problems {
   readonly errors: readonly Fault[];
   readonly warnings: readonly Fault[];
+  /** Whether further errors are not listed any more: then there is no need to look for them. */
+  readonly full: boolean;
   error(message: string, where: Where, hint?: string): void;
   warn(message: string, where: Where, hint?: string): void;
 }
@@ -23,6 +25,9 @@ export function collectProblems(): Problems {
   return {
     errors,
     warnings,
+    get full() {
+      return errors.length > MOST;
+    },
     error: (message, where, hint) => addError(message, where, hint),
     warn: (message, where, hint) => addWarning(message, where, hint),
   };

@@ -10,11 +10,12 @@ import { Fault, placeText } from "../../src/fault.ts";
 import { smallCases } from "../config-cases/cases.ts";
 import { withTempDir, write } from "../config-cases/temp-dir.ts";
 
+/** Of the processor, so that what else the machine does is not counted. */
 const LONGEST_MS = 1000;
 
 /** The first part of what is said of a file, with its place. */
 async function firstSaid(file: string): Promise<string> {
-  const began = performance.now();
+  const began = process.cpuUsage();
   const fault: unknown = await loadConfig({
     file,
     prefix: "/PREFIX",
@@ -25,7 +26,8 @@ async function firstSaid(file: string): Promise<string> {
     () => null,
     (error: unknown) => error,
   );
-  expect(performance.now() - began).toBeLessThan(LONGEST_MS);
+  const { user, system } = process.cpuUsage(began);
+  expect((user + system) / 1000).toBeLessThan(LONGEST_MS);
   if (!(fault instanceof Fault)) throw fault ?? new Error("nothing was wrong");
   const first = fault.parts[0] ?? fault;
   expect(fault.exitCode).toBe(1);
