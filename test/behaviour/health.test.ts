@@ -1,107 +1,403 @@
-// New workers prove themselves before old ones go: health is asked of a canary on a private socket, and
-// max_extra bounds how many extra workers a reload may cost.
+// New workers prove themselves before old ones go: health is asked of a canary on a private socket. When
+// it answers wrong, the reason is told, everything stays as it was, and no client has met the new code.
 
 import { expect } from "bun:test";
+import { existsSync, readdirSync } from "node:fs";
+import { fcgi, type FcgiRequest } from "../helper/fcgi.ts";
 import { load } from "../helper/load.ts";
-import { findProgram } from "../helper/packages.ts";
-import { barePool, bodyOf, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
-import { workersAt } from "../helper/processes.ts";
-import { behaviour } from "../helper/scene.ts";
+import { findProgram, type Part } from "../helper/packages.ts";
+import { bodyOf, phpPool, tcpSpot, unixSpot, workersReach, type Spot } from "../helper/pool.ts";
+import { allPids, listenersAt, procText } from "../helper/processes.ts";
+import { textOf } from "../helper/program.ts";
+import { behaviour, type Scene } from "../helper/scene.ts";
+import { eventually } from "../helper/wait.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
+const RATE = 50;
 
-behaviour(
-  "a healthy canary lets the reload through, and stays out of sight",
-  PHP,
-  async (scene) => {
-    const spot = await tcpSpot(scene);
-    const script = scene.fixture("php/hello.php");
-    const health = { script, expect: "hello world" };
-    const supervisor = await scene.start({ pools: { www: phpPool(spot, { health }) } });
-    const before = await workersReach(spot, 2);
-    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
-    const after = await workersReach(spot, 2);
-    expect(after.some((pid) => before.includes(pid))).toBe(false);
-    expect(await bodyOf(spot, { script })).toBe("hello world");
+/** How the ping of new code goes wrong. */
+type Wrong = "status" | "text" | "silent" | "fatal";
+
+type Table = Record<string, unknown>;
+
+/** A kind of program that tells which generation it is, and whose new one can answer the ping wrong. */
+interface Kind {
+  readonly name: string;
+  readonly needs: readonly Part[];
+  readonly pool: (scene: Scene, spot: Spot) => Table;
+  readonly health: (scene: Scene) => Table;
+  /** Asks for the page that tells the generation. */
+  readonly page: (scene: Scene) => FcgiRequest;
+  readonly wrongs: readonly Wrong[];
+}
+
+const PING_PHP = `<?php
+$wrong = getenv("GEN") === "new" ? getenv("WRONG") : "";
+error_log("the ping was asked of " . getenv("GEN"));
+if ($wrong === "status") http_response_code(503);
+if ($wrong === "silent") sleep(60);
+if ($wrong === "fatal") function_that_is_not_there();
+echo $wrong === "text" ? "down for maintenance" : "pong";
+`;
+
+const PING_PL = `#!/usr/bin/perl
+use FCGI;
+my ($gen, $wrong) = @ENV{"GEN", "WRONG"};
+my $request = FCGI::Request();
+while ($request->Accept() >= 0) {
+    if (($ENV{REQUEST_URI} // "") ne "/ping?deep=1") { print "Content-Type: text/plain\\r\\n\\r\\n$gen"; next; }
+    print STDERR "the ping was asked of $gen\\n";
+    my $now = $gen eq "new" ? $wrong : "";
+    if ($now eq "silent") { select(undef, undef, undef, 60); }
+    print "Status: 503 Not now\\r\\n" if $now eq "status";
+    print "Content-Type: text/plain\\r\\n\\r\\n", $now eq "text" ? "down for maintenance" : "pong";
+}
+`;
+
+const PING_SH = `#!/bin/sh
+echo "the ping was asked of $GEN" >&2
+[ "$GEN" = new ] || WRONG=
+[ "$WRONG" != silent ] || exec sleep 60
+[ "$WRONG" != status ] || printf 'Status: 503 Not now\\r\\n'
+printf 'Content-Type: text/plain\\r\\n\\r\\n'
+if [ "$WRONG" = text ]; then printf 'down for maintenance'; else printf pong; fi
+`;
+
+const PAGE_SH = `#!/bin/sh
+printf 'Content-Type: text/plain\\r\\n\\r\\n%s' "$GEN"
+`;
+
+const KINDS: readonly Kind[] = [
+  {
+    name: "php-cgi",
+    needs: ["php-cgi"],
+    pool: (_scene, spot) => phpPool(spot, { php: { defines: { display_errors: "0" } } }),
+    health: (scene) => ({ script: scene.write("www/ping.php", PING_PHP), expect: "pong" }),
+    page: (scene) => ({ script: scene.write("www/page.php", '<?php echo getenv("GEN");') }),
+    wrongs: ["status", "text", "silent", "fatal"],
   },
-);
+  {
+    name: "Perl's FCGI",
+    needs: ["perl-fcgi"],
+    pool: (scene, spot) => ({
+      listen: spot.listen,
+      command: [scene.write("www/ping.pl", PING_PL, 0o755)],
+      runtime: "libfcgi",
+      workers: 2,
+    }),
+    health: () => ({ path: "/ping?deep=1", expect: "pong" }),
+    page: () => ({}),
+    wrongs: ["status", "text", "silent"],
+  },
+  {
+    name: "fcgiwrap",
+    needs: ["fcgiwrap"],
+    pool: (_scene, spot) => ({
+      listen: spot.listen,
+      // -f: what the script writes to stderr goes to FCGI_STDERR.
+      command: [findProgram("fcgiwrap")!, "-f"],
+      workers: 2,
+    }),
+    health: (scene) => ({ script: scene.write("www/ping.sh", PING_SH, 0o755), expect: "pong" }),
+    page: (scene) => ({ script: scene.write("www/page.sh", PAGE_SH, 0o755) }),
+    wrongs: ["status", "text", "silent"],
+  },
+];
 
-for (const [title, edit, health, reason] of [
-  ["says something else", '<?php echo "maintenance";', {}, "maintenance"],
-  ["has another status", '<?php http_response_code(500); echo "pong";', {}, "500"],
-  ["takes too long", "<?php sleep(8);", { timeout: "500ms" }, "500 ms"],
-] as const) {
-  behaviour(`a reload is refused when the canary ${title}`, PHP, async (scene) => {
-    const spot = await tcpSpot(scene);
-    const hello = scene.fixture("php/hello.php");
-    const script = scene.write("www/ping.php", '<?php echo "pong";');
-    const pool = phpPool(spot, { health: { script, expect: "pong", ...health } });
-    const supervisor = await scene.start({ pools: { www: pool } });
-    const before = await workersReach(spot, 2);
-    scene.write("www/ping.php", edit);
-    const running = load({ rate: 50, count: 50, send: () => bodyOf(spot, { script: hello }) });
-    const outcome = await supervisor.control("reload");
-    expect(outcome.code).toBe(1);
-    expect(outcome.stderr).toContain("www");
-    expect(outcome.stderr).toContain(reason);
-    expect((await running).lost).toEqual({});
-    expect(await workersReach(spot, 2)).toEqual(before);
+const REASONS: Readonly<Record<Wrong, RegExp>> = {
+  status: /status 503 instead of 200/,
+  text: /down for maintenance/,
+  silent: /700 ms/,
+  fatal: /status 500 instead of 200/,
+};
+
+/** What the canary wrote to FCGI_STDERR is part of the reason. */
+const SAID: Readonly<Record<Wrong, RegExp | null>> = {
+  status: /the ping was asked of new/,
+  text: /the ping was asked of new/,
+  silent: null,
+  fatal: /function_that_is_not_there/,
+};
+
+/** The pool, its config telling which generation it is and how the new one is wrong. */
+function poolOf(scene: Scene, kind: Kind, spot: Spot, gen: string, wrong = ""): Table {
+  const health = { ...kind.health(scene), timeout: "700ms" };
+  const env = { GEN: gen, WRONG: wrong, MARK: scene.dir, PATH: "/usr/bin:/bin" };
+  return { ...kind.pool(scene, spot), health, env };
+}
+
+function change(scene: Scene, pools: Record<string, Table>): void {
+  scene.config({ pools, log: { file: scene.path("fcgivisor.log") } });
+}
+
+/** Socket files of canaries. */
+function canaries(scene: Scene): string[] {
+  const run = scene.path("run");
+  const files = existsSync(run) ? readdirSync(run) : [];
+  return files.filter((name) => name.includes("canary"));
+}
+
+/** Processes of the new code, by the folder that their environment names. */
+function newPrograms(scene: Scene): number[] {
+  return allPids().filter((pid) => {
+    const environment = procText(pid, "environ");
+    return environment.includes("GEN=new") && environment.includes(`MARK=${scene.dir}`);
   });
 }
 
-behaviour("health is asked of fcgiwrap, too", { needs: ["fcgiwrap"] }, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const script = scene.fixture("cgi/hello.sh");
-  const command = [findProgram("fcgiwrap")!];
-  const pool = { listen: spot.listen, command, workers: 2, health: { script, expect: "shell" } };
-  const supervisor = await scene.start({ pools: { app: pool } });
-  expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
-  scene.write("www/cgi/hello.sh", "#!/bin/sh\nprintf 'Status: 503\\r\\n\\r\\nno'\n", 0o755);
-  expect((await supervisor.control("reload")).code).toBe(1);
-  await workersReach(spot, 2);
-});
+/** Requests while the story runs; each must be answered, and by this generation. */
+async function servedBy(
+  gen: string,
+  spot: Spot,
+  page: FcgiRequest,
+  story: () => Promise<void>,
+): Promise<void> {
+  let served = 0;
+  const over = Promise.withResolvers<void>();
+  const send = async () => {
+    const body = await bodyOf(spot, page);
+    if (body !== gen) throw new Error(`answered by generation "${body}"`);
+    served++;
+  };
+  const running = load({ rate: RATE, until: over.promise, send });
+  try {
+    await eventually(() => served > 2, { what: "the load is served" });
+    await story();
+    const enough = served + 3;
+    await eventually(() => served >= enough, { what: "the load is still served" });
+  } finally {
+    over.resolve();
+  }
+  const report = await running;
+  expect(report.lost, report.messages.join("\n")).toEqual({});
+}
+
+for (const kind of KINDS) {
+  behaviour(
+    `${kind.name}: a healthy canary lets start, reload and restart through, and stays out of sight`,
+    { needs: kind.needs },
+    async (scene) => {
+      const spot = await tcpSpot(scene);
+      const page = kind.page(scene);
+      const first = poolOf(scene, kind, spot, "old");
+      const supervisor = await scene.start({ pools: { app: first } });
+      const before = await workersReach(spot, 2);
+      expect(await bodyOf(spot, page)).toBe("old");
+      change(scene, { app: poolOf(scene, kind, spot, "new") });
+      expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+      const after = await workersReach(spot, 2);
+      expect(after.some((pid) => before.includes(pid))).toBe(false);
+      for (let i = 0; i < 4; i++) expect(await bodyOf(spot, page)).toBe("new");
+      expect(await supervisor.control("restart")).toMatchObject({ code: 0 });
+      await workersReach(spot, 2);
+      expect(canaries(scene)).toEqual([]);
+    },
+  );
+
+  for (const wrong of kind.wrongs) {
+    behaviour(
+      `${kind.name}: a reload is refused when the canary's answer is wrong: ${wrong}`,
+      { needs: kind.needs },
+      async (scene) => {
+        const spot = await tcpSpot(scene);
+        const page = kind.page(scene);
+        const pool = poolOf(scene, kind, spot, "old");
+        const supervisor = await scene.start({ pools: { app: pool } });
+        const before = await workersReach(spot, 2);
+        change(scene, { app: poolOf(scene, kind, spot, "new", wrong) });
+        await servedBy("old", spot, page, async () => {
+          const outcome = await supervisor.control("reload");
+          expect(outcome, outcome.stdout).toMatchObject({ code: 1 });
+          expect(outcome.stderr).toContain("app");
+          expect(outcome.stderr).toMatch(REASONS[wrong]);
+          if (SAID[wrong] !== null) expect(outcome.stderr).toMatch(SAID[wrong]);
+          expect(outcome.ms).toBeLessThan(8_000);
+        });
+        expect(await workersReach(spot, 2)).toEqual(before);
+        expect(canaries(scene)).toEqual([]);
+        await eventually(() => newPrograms(scene).length === 0, {
+          what: "no program of the new code",
+        });
+        change(scene, { app: poolOf(scene, kind, spot, "new") });
+        expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+        expect(await bodyOf(spot, page)).toBe("new");
+      },
+    );
+  }
+
+  behaviour(
+    `${kind.name}: a canary that answers wrong fails the start, and nothing is left`,
+    { needs: kind.needs },
+    async (scene) => {
+      const spot = unixSpot(scene);
+      const pools = { app: poolOf(scene, kind, spot, "new", "text") };
+      const config = scene.config({ pools, log: { file: scene.path("fcgivisor.log") } });
+      const outcome = await scene.fcgivisor(["start", "-c", config]);
+      expect(outcome).toMatchObject({ code: 1 });
+      expect(outcome.stderr).toMatch(REASONS.text);
+      expect(outcome.stderr).toMatch(SAID.text!);
+      expect(existsSync(spot.listen)).toBe(false);
+      expect(existsSync(scene.path("run"))).toBe(false);
+    },
+  );
+
+  behaviour(
+    `${kind.name}: a canary that answers wrong refuses the restart before anything is stopped`,
+    { needs: kind.needs },
+    async (scene) => {
+      const spot = await tcpSpot(scene);
+      const page = kind.page(scene);
+      const pool = poolOf(scene, kind, spot, "old");
+      const supervisor = await scene.start({ pools: { app: pool } });
+      const before = await workersReach(spot, 2);
+      change(scene, { app: poolOf(scene, kind, spot, "new", "status") });
+      await servedBy("old", spot, page, async () => {
+        const outcome = await supervisor.control("restart");
+        expect(outcome, outcome.stdout).toMatchObject({ code: 1 });
+        expect(outcome.stderr).toMatch(REASONS.status);
+      });
+      expect(await workersReach(spot, 2)).toEqual(before);
+      expect(canaries(scene)).toEqual([]);
+    },
+  );
+}
 
 behaviour(
-  "max_extra = 1 rolls through a pool one by one, never below its number",
-  {},
+  "a release that breaks a page with OPcache on never meets a client",
+  PHP,
   async (scene) => {
     const spot = await tcpSpot(scene);
-    const pool = barePool(scene, spot, { workers: 4, reload: { max_extra: 1 } });
+    const script = scene.write("www/page.php", '<?php echo "first";');
+    const defines = {
+      "opcache.enable": "1",
+      "opcache.validate_timestamps": "0",
+      "opcache.file_update_protection": "0",
+      display_errors: "0",
+    };
+    const cached = scene.write(
+      "www/cached.php",
+      '<?php echo function_exists("opcache_get_status") ? "yes" : "no";',
+    );
+    const pool = phpPool(spot, { php: { defines }, health: { script, expect: "first" } });
     const supervisor = await scene.start({ pools: { www: pool } });
-    const before = await workersReach(spot, 4);
-    let most = 0;
-    let fewest = 99;
-    let last = 4;
-    const reload = supervisor.control("reload");
-    let over = false;
-    const done = reload.finally(() => (over = true));
-    while (!over) {
-      const count = workersAt(spot.where).length;
-      most = Math.max(most, count);
-      // A look at /proc takes a while; who comes and who goes meanwhile can both be missing from it.
-      fewest = Math.min(fewest, Math.max(count, last));
-      last = count;
-      await Bun.sleep(1);
-    }
-    expect(await done).toMatchObject({ code: 0 });
-    const after = await workersReach(spot, 4);
-    expect(after.some((pid) => before.includes(pid))).toBe(false);
-    expect(most).toBeLessThanOrEqual(5);
-    expect(fewest).toBeGreaterThanOrEqual(4);
+    // Without the extension old workers would read the new file by themselves.
+    if ((await bodyOf(spot, { script: cached })) !== "yes") return;
+    expect(await bodyOf(spot, { script })).toBe("first");
+    await servedBy("first", spot, { script }, async () => {
+      scene.write("www/page.php", '<?php echo "second"; nowhere();');
+      const outcome = await supervisor.control("reload");
+      expect(outcome).toMatchObject({ code: 1 });
+      expect(outcome.stderr).toContain("nowhere");
+      scene.write("www/page.php", "<?php this does not parse");
+      const worse = await supervisor.control("reload");
+      expect(worse).toMatchObject({ code: 1 });
+      expect(worse.stderr).toMatch(/syntax error/i);
+    });
+    scene.write("www/page.php", '<?php echo "first again";');
+    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+    expect(await bodyOf(spot, { script })).toBe("first again");
   },
 );
 
-behaviour("129 pools, of which one goes", { timeout: 90_000 }, async (scene) => {
-  const spots = [];
-  for (let i = 0; i < 129; i++) {
-    const path = scene.path(`s${i}.sock`);
-    spots.push({ where: { path }, listen: path });
-  }
-  const pools = spots.map((spot, i) => [`p${i}`, barePool(scene, spot, { workers: 1 })] as const);
-  const supervisor = await scene.start({ pools: Object.fromEntries(pools) });
-  const log = { file: scene.path("fcgivisor.log") };
-  scene.config({ log, pools: Object.fromEntries(pools.filter(([name]) => name !== "p77")) });
-  expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
-  expect(workersAt(spots[77]!.where)).toEqual([]);
-  for (const i of [0, 76, 78, 128]) expect(await bodyOf(spots[i]!, {})).toContain("hello");
+behaviour("one pool's canary that fails leaves every pool as it was", PHP, async (scene) => {
+  const [good, bad, fresh] = [await tcpSpot(scene), await tcpSpot(scene), unixSpot(scene)];
+  const kind = KINDS[0]!;
+  const supervisor = await scene.start({
+    pools: { good: poolOf(scene, kind, good, "old"), bad: poolOf(scene, kind, bad, "old") },
+  });
+  const before = [...(await workersReach(good, 2)), ...(await workersReach(bad, 2))];
+  change(scene, {
+    good: poolOf(scene, kind, good, "new"),
+    bad: poolOf(scene, kind, bad, "new", "status"),
+    fresh: poolOf(scene, kind, fresh, "new"),
+  });
+  const outcome = await supervisor.control("reload");
+  expect(outcome).toMatchObject({ code: 1 });
+  expect(outcome.stderr).toContain("pool bad");
+  expect([...(await workersReach(good, 2)), ...(await workersReach(bad, 2))]).toEqual(before);
+  await eventually(() => listenersAt(fresh.where).length === 0);
+  expect(existsSync(fresh.listen)).toBe(false);
+  expect(canaries(scene)).toEqual([]);
+  expect(await supervisor.control("reload", "good")).toMatchObject({ code: 0 });
+  expect(await bodyOf(good, kind.page(scene))).toBe("new");
 });
+
+behaviour("the status that counts as healthy can be another than 200", PHP, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const script = scene.write("www/ping.php", "<?php http_response_code(204);");
+  const health = { script, status: 204 };
+  const supervisor = await scene.start({ pools: { www: phpPool(spot, { health }) } });
+  expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+  scene.write("www/ping.php", '<?php echo "fine";');
+  const outcome = await supervisor.control("reload");
+  expect(outcome).toMatchObject({ code: 1 });
+  expect(outcome.stderr).toContain("status 200 instead of 204");
+});
+
+behaviour("health works for a pool with a long name in a deep folder", PHP, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const script = scene.write("www/ping.php", '<?php echo "pong";');
+  const name = "a-customer-with-a-rather-long-name-and-another-one-for-staging";
+  const supervisor = await scene.start({
+    supervisor: { state_dir: scene.path("run/of/a/customer/in/a/deep/folder") },
+    admin: { socket: scene.path("run/admin.sock") },
+    pools: { [name]: phpPool(spot, { health: { script, expect: "pong" } }) },
+  });
+  expect(await bodyOf(spot, { script })).toBe("pong");
+  expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+});
+
+behaviour(
+  "after a crash, a start with a bad canary leaves the old workers serving",
+  PHP,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const kind = KINDS[0]!;
+    const pool = poolOf(scene, kind, spot, "old");
+    const dead = await scene.start({ pools: { app: pool } });
+    const before = await workersReach(spot, 2);
+    await servedBy("old", spot, kind.page(scene), async () => {
+      process.kill(dead.pid, "SIGKILL");
+      await dead.gone();
+      change(scene, { app: poolOf(scene, kind, spot, "new", "status") });
+      const refused = await scene.fcgivisor(["start", "-c", dead.configFile]);
+      expect(refused).toMatchObject({ code: 1 });
+      expect(refused.stderr).toMatch(REASONS.status);
+      expect(await workersReach(spot, 2)).toEqual(before);
+      change(scene, { app: pool });
+      const start = await scene.fcgivisor(["start", "-c", dead.configFile]);
+      expect(start, start.stderr).toMatchObject({ code: 0 });
+      const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
+      scene.follow(pid, dead.configFile, dead.socket, dead.log);
+    });
+  },
+);
+
+behaviour(
+  "kill -9 while a canary is asked: the next start works, and no canary is left",
+  { ...PHP, timeout: 40_000 },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const kind = KINDS[0]!;
+    const pool = poolOf(scene, kind, spot, "old");
+    const dead = await scene.start({ pools: { app: pool } });
+    const before = await workersReach(spot, 2);
+    const silent = poolOf(scene, kind, spot, "new", "silent");
+    change(scene, { app: { ...silent, health: { ...kind.health(scene), timeout: "20s" } } });
+    const reload = dead.control("reload");
+    await eventually(() => canaries(scene).length === 1, { every: 2, what: "the canary is there" });
+    await eventually(() => newPrograms(scene).length > 0);
+    process.kill(dead.pid, "SIGKILL");
+    await dead.gone();
+    await reload;
+    expect(await workersReach(spot, 2)).toEqual(before);
+    change(scene, { app: pool });
+    const start = await scene.fcgivisor(["start", "-c", dead.configFile]);
+    expect(start, start.stderr).toMatchObject({ code: 0 });
+    const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
+    const supervisor = scene.follow(pid, dead.configFile, dead.socket, dead.log);
+    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+    expect((await fcgi(spot.where, kind.page(scene))).body).toBe("old");
+    expect(canaries(scene)).toEqual([]);
+  },
+);

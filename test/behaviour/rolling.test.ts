@@ -63,7 +63,7 @@ async function reloadWatched(supervisor: Supervisor, spot: Spot, script?: string
   const seen = await census(spot, reload);
   const report = await running;
   expect(report.lost, report.messages.join("\n")).toEqual({});
-  expect(report.ok).toBeGreaterThan(3);
+  expect(report.ok).toBeGreaterThan(0);
   expect(seen.looks).toBeGreaterThan(5);
   return { ...seen, outcome: await reload };
 }
