@@ -7,13 +7,14 @@ import { Fault, type FaultJson, faultLines } from "../fault.ts";
 import { sleep } from "../sys/clock.ts";
 import { spawnDaemon } from "../sys/daemon.ts";
 import { controlSocket, type SocketArgs } from "./control-socket.ts";
+import type { Found } from "../supervisor/supervisor.ts";
 import { RUN_ARGS } from "./run.ts";
 
 interface Ready {
   readonly ready: {
     readonly pid: number;
     readonly pools: number;
-    readonly tookOver: number;
+    readonly found: Found;
     readonly failed: readonly FaultJson[];
   };
 }
@@ -44,16 +45,21 @@ export default defineCommand({
         `started as process ${ready.pid}, ${ready.pools} ${ready.pools === 1 ? "pool serves" : "pools serve"}\n`,
       );
     }
-    if (args.quiet !== true && ready.tookOver > 0) {
-      process.stdout.write(
-        `an earlier supervisor had died; ${ready.tookOver} of its processes still served, and leave when their requests are done; the log tells of their sockets\n`,
-      );
-    }
+    if (args.quiet !== true) process.stdout.write(foundText(ready.found));
     for (const fault of ready.failed)
       process.stderr.write(`${faultLines(Fault.fromJSON(fault)).join("\n")}\n`);
     return ready.failed.length === 0 ? 0 : 1;
   },
 });
+
+function foundText({ processes, reopened }: Found): string {
+  if (processes === 0) return "";
+  const what =
+    reopened.length === 0
+      ? `its sockets were taken back from ${processes} processes`
+      : `${processes} of its processes still served, but ${reopened.join(", ")} had to be opened anew (the log says why)`;
+  return `an earlier supervisor had died; ${what}; they leave when their requests are done\n`;
+}
 
 /** The daemon has told the reason on its stderr, which is ours; unless another start was quicker. */
 async function failed(args: SocketArgs, exitCode: number): Promise<number> {

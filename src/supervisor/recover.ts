@@ -30,6 +30,8 @@ interface Legacy {
 export interface Recovery {
   /** How many processes of the earlier supervisor still serve. */
   readonly workers: number;
+  /** Addresses whose socket could not be taken back, and was opened anew. */
+  readonly reopened: readonly string[];
   /** Opens a pool's socket: the one that was left, where there is one. */
   open(pool: PoolConfig): Promise<Listener>;
   /** Whether the socket was taken back, and so is not ours to close when the start fails. */
@@ -56,6 +58,7 @@ export function recover(
   const unused = new Set(found);
   const adopted: Listener[] = [];
   const impatience = new AbortController();
+  const reopened: string[] = [];
 
   async function open(pool: PoolConfig): Promise<Listener> {
     const legacy = found.find(({ record }) => sameAddress(record.address, pool.listen.address));
@@ -72,6 +75,7 @@ export function recover(
     const since = now();
     await drainStrays(straysOf(world, legacy.record, impatience.signal));
     const listener = Listener.open(pool);
+    reopened.push(address);
     world.emit({
       type: "recovered-with-gap",
       pool: pool.name,
@@ -110,6 +114,7 @@ export function recover(
 
   return {
     workers: found.reduce((sum, { holders }) => sum + holders, 0),
+    reopened,
     open,
     isAdopted: (listener) => adopted.includes(listener),
     relieve,

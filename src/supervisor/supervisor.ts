@@ -67,6 +67,13 @@ export interface ReloadRequest {
   readonly wait: boolean;
 }
 
+export interface Found {
+  /** Processes that still served. */
+  readonly processes: number;
+  /** Addresses whose socket could not be taken back from them. */
+  readonly reopened: readonly string[];
+}
+
 export type Tell = (step: Step) => void;
 
 const EXEC_PAUSE_MS = 50;
@@ -86,8 +93,8 @@ export class Supervisor {
   private endsBy: "stop" | "quit" | null = null;
   /** While workers of an earlier supervisor leave. */
   private relieving: { readonly done: Promise<void>; readonly hurry: () => void } | null = null;
-  /** Processes of an earlier supervisor that were found serving at the start. */
-  tookOver = 0;
+  /** What the start found of an earlier supervisor. */
+  found: Found = { processes: 0, reopened: [] };
   /** With `keepGoing`: why some pools do not serve yet. */
   failedPools: readonly Fault[] = [];
   /** Grows as long as the supervisor's own loop turns. */
@@ -180,9 +187,9 @@ export class Supervisor {
   private async comeUp(config: Config, signal: AbortSignal): Promise<void> {
     const { handover, inherited } = this.options;
     const recovery = recover(this.world, this.leftBehind(config), handover?.sockets ?? {});
-    this.tookOver = recovery.workers;
     try {
       await this.startAll(recovery, signal);
+      this.found = { processes: recovery.workers, reopened: recovery.reopened };
     } catch (error) {
       // Told to stop while it was starting: the workers that an earlier supervisor left are to go as well.
       if (this.endsBy === "stop") recovery.hurry();
