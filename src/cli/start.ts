@@ -7,7 +7,7 @@ import { Fault, type FaultJson, faultLines } from "../fault.ts";
 import { sleep } from "../sys/clock.ts";
 import { spawnDaemon } from "../sys/daemon.ts";
 import { controlSocket, type SocketArgs } from "./control-socket.ts";
-import type { Found } from "../supervisor/supervisor.ts";
+import type { Found } from "../supervisor/come-up.ts";
 import { RUN_ARGS } from "./run.ts";
 
 interface Ready {

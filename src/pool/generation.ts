@@ -5,12 +5,12 @@ import type { PoolConfig } from "../config/model.ts";
 import type { Emit, OutputLine } from "../event.ts";
 import { asFault } from "../fault.ts";
 import type { Listener } from "../socket/listener.ts";
-import { after, now } from "../sys/clock.ts";
+import { now } from "../sys/clock.ts";
 import { groupSizes } from "../runtime/registry.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { Group } from "../worker/group.ts";
 import { endText } from "../worker/exit.ts";
-import { afterFailure, type Backoff, NO_BACKOFF, PROVEN_MS } from "./backoff.ts";
+import { Losses } from "./losses.ts";
 
 export interface GenerationContext {
   readonly pool: PoolConfig;
@@ -20,12 +20,6 @@ export interface GenerationContext {
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
 }
-
-/** After so long without a loss, a pool that had been failing counts as well again. */
-const RECOVERED_MS = 10_000;
-
-/** So many workers in a row may have served their share without having been seen to. */
-const UNSEEN_MOST = 20;
 
 type Duty =
   /** Coming up; a loss fails the start. */
@@ -40,13 +34,7 @@ export class Generation {
   readonly startedAt = now();
   private duty: Duty = "starting";
   private readonly groups = new Set<Group>();
-  private backoff: Backoff = NO_BACKOFF;
-  private unseen = 0;
-  private check: () => Promise<void> = async () => {};
-  /** What was lost and is not started again yet, with the orphans that the replacement will relieve. */
-  private missing: { readonly size: number; readonly orphans: Group | null }[] = [];
-  private cancelRefill: (() => void) | null = null;
-  private cancelRecovery: () => void = () => {};
+  private readonly losses: Losses;
   private readonly unstarted: number[];
   private readonly released: number[] = [];
   private readonly failed = Promise.withResolvers<never>();
@@ -55,6 +43,8 @@ export class Generation {
     this.context = context;
     this.unstarted = groupSizes(context.pool, context.runtime);
     this.failed.promise.catch(() => {});
+    const { pool, emit } = context;
+    this.losses = new Losses(pool.name, emit, (size) => this.spawn(size));
   }
 
   get all(): readonly Group[] {
@@ -62,7 +52,7 @@ export class Generation {
   }
 
   get failures(): number {
-    return this.backoff.failures;
+    return this.losses.failures;
   }
 
   /** Sizes of the groups that are not started yet. */
@@ -134,10 +124,10 @@ export class Generation {
   endStorm(group: Group): void {
     const { pool, emit } = this.context;
     emit({ type: "fork-storm", pool: pool.name, leader: group.leader.pid });
-    this.want(group.shape.size, null);
-    this.countFailure("its leader forked workers that did not live", false);
+    this.losses.want(group.shape.size, null);
+    this.losses.countFailure("its leader forked workers that did not live", false);
     void group.stop();
-    this.refill();
+    this.losses.refill();
   }
 
   /** Lets one group finish and leave, and does not refill it. */
@@ -153,8 +143,8 @@ export class Generation {
 
   /** Starts what still waits as losses are refilled: again and again. */
   refillAll(): void {
-    for (const size of this.unstarted.splice(0)) this.want(size, null);
-    this.refill();
+    for (const size of this.unstarted.splice(0)) this.losses.want(size, null);
+    this.losses.refill();
   }
 
   /**
@@ -162,19 +152,19 @@ export class Generation {
    * Call after a failed start. `check` is asked before each try; what it throws counts as a failure.
    */
   insist(check: () => Promise<void>): void {
-    this.check = check;
+    this.losses.checkFirst(check);
     this.duty = "responsible";
     const { pool, runtime } = this.context;
     this.unstarted.length = 0;
-    for (const size of groupSizes(pool, runtime)) this.want(size, null);
-    this.countFailure("it did not come up", false);
-    this.refill();
+    for (const size of groupSizes(pool, runtime)) this.losses.want(size, null);
+    this.losses.countFailure("it did not come up", false);
+    this.losses.refill();
   }
 
   /** From here on, what is lost is refilled. */
   takeDuty(): void {
     this.duty = "responsible";
-    this.refill();
+    this.losses.refill();
   }
 
   /** Lets every worker finish what is in hand and leave. */
@@ -195,10 +185,7 @@ export class Generation {
 
   private relieve(): void {
     this.duty = "relieved";
-    this.missing = [];
-    this.cancelRefill?.();
-    this.cancelRefill = null;
-    this.cancelRecovery();
+    this.losses.end();
   }
 
   private spawn(size: number): Group {
@@ -216,7 +203,7 @@ export class Generation {
 
   private onLost(group: Group): void {
     if (this.duty === "starting" && group.ended!.reason === "recycled") {
-      this.want(group.shape.size, null);
+      this.losses.want(group.shape.size, null);
       return;
     }
     if (this.duty === "starting") {
@@ -226,77 +213,9 @@ export class Generation {
     }
     if (this.duty !== "responsible") return;
     const orphans = group.state === "gone" ? null : group;
-    this.want(group.shape.size, orphans);
-    if (this.endedTooSoon(group)) this.countFailure(endText(group.ended!.end), true);
-    this.refill();
-  }
-
-  /** A recycled worker did not fail; but one after the other that nobody has ever seen serve did. */
-  private endedTooSoon(group: Group): boolean {
-    const { reason } = group.ended!;
-    if (reason === "timed-out") return false;
-    if (reason !== "recycled") return group.uptimeMs < PROVEN_MS;
-    this.unseen = group.wasReady === "inferred" ? this.unseen + 1 : 0;
-    return this.unseen > UNSEEN_MOST;
-  }
-
-  private want(size: number, orphans: Group | null): void {
-    this.missing.push({ size, orphans });
-    this.cancelRecovery();
-  }
-
-  private countFailure(why: string, wasReady: boolean): void {
-    const before = this.backoff;
-    this.backoff = afterFailure(before, now(), wasReady);
-    const delay = this.backoff.notBefore - now();
-    if (this.backoff === before || delay <= 0) return;
-    const { pool, emit } = this.context;
-    emit({
-      type: "backing-off",
-      pool: pool.name,
-      failures: this.backoff.failures,
-      delayMs: delay,
-      why,
-    });
-  }
-
-  /** Starts what is missing, now or when the wait is over. */
-  private refill(): void {
-    if (this.cancelRefill !== null) return;
-    const wait = this.backoff.notBefore - now();
-    if (wait > 0) {
-      this.cancelRefill = after(wait, () => {
-        this.cancelRefill = null;
-        this.refill();
-      });
-      return;
-    }
-    for (const { size, orphans } of this.missing.splice(0)) void this.replace(size, orphans);
-  }
-
-  private async replace(size: number, orphans: Group | null): Promise<void> {
-    try {
-      await this.check();
-      if (this.duty !== "responsible") return;
-      await this.spawn(size).ready;
-      void orphans?.drain();
-      this.watchRecovery();
-    } catch (error) {
-      if (this.duty !== "responsible") return;
-      this.want(size, orphans);
-      this.countFailure(reasonText(error), false);
-      this.refill();
-    }
-  }
-
-  private watchRecovery(): void {
-    if (this.backoff.failures === 0 || this.missing.length > 0) return;
-    this.cancelRecovery();
-    this.cancelRecovery = after(RECOVERED_MS, () => {
-      const { pool, emit } = this.context;
-      emit({ type: "pool-recovered", pool: pool.name, failures: this.backoff.failures });
-      this.backoff = NO_BACKOFF;
-    });
+    this.losses.want(group.shape.size, orphans);
+    this.losses.judge(group);
+    this.losses.refill();
   }
 }
 
@@ -304,11 +223,4 @@ export class Generation {
 function withJitter(pool: PoolConfig): number {
   if (pool.maxRequests === 0) return 0;
   return pool.maxRequests + Math.floor(Math.random() * (pool.maxRequestsJitter + 1));
-}
-
-function reasonText(error: unknown): string {
-  const { message, cause } = asFault(error);
-  return cause instanceof Error && cause.message !== message
-    ? `${message} (${cause.message})`
-    : message;
 }

@@ -5,27 +5,27 @@ import type { Loaded } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
 import type { Emit, Event, OutputLine } from "../event.ts";
 import { asFault, type Fault } from "../fault.ts";
-import { every, now, sleep, wallClock } from "../sys/clock.ts";
+import { now, sleep, wallClock } from "../sys/clock.ts";
 import { createEmergencyCounter } from "../pool/emergency.ts";
 import { watchMembers } from "../pool/member-watch.ts";
 import { watchRequests } from "../pool/request-watch.ts";
 import type { Inherited } from "../socket/inherited.ts";
 import type { Listener } from "../socket/listener.ts";
-import { becomeSubreaper, onChildChange, reapStrangers } from "../sys/process.ts";
+import { becomeSubreaper } from "../sys/process.ts";
 import type { Handover } from "../sys/handover.ts";
 import { residentBytes } from "../sys/procfs.ts";
+import { comeUp, type Found, type Relieving } from "./come-up.ts";
 import type { Standing } from "./notices.ts";
 import { Operations } from "./operations.ts";
 import { preflight } from "./preflight.ts";
 import { limitedTo, planned } from "./plan.ts";
 import { reload } from "./reload.ts";
-import type { LateWorker, Report, Step } from "./report.ts";
-import { recordsByAddress, recover, type Recovery } from "./recover.ts";
+import { tellUntil } from "./progress.ts";
+import { reapWhenNeeded } from "./reaper.ts";
+import type { Report, Step } from "./report.ts";
 import { restartPools } from "./restart.ts";
 import { shutDown } from "./shutdown.ts";
 import { allListeners } from "./sockets.ts";
-import { startEachPool, startPools } from "./start.ts";
-import { checkState, type PoolRecord, readState } from "./state-file.ts";
 import { keepState, type StateKeeper } from "./state-keeper.ts";
 import { isReady, poolStatuses, standingOf, type Status, upgradeStatus } from "./status.ts";
 import { becomeBinary, checkBinary } from "./upgrade.ts";
@@ -67,18 +67,9 @@ export interface ReloadRequest {
   readonly wait: boolean;
 }
 
-export interface Found {
-  /** Processes that still served. */
-  readonly processes: number;
-  /** Addresses whose socket could not be taken back from them. */
-  readonly reopened: readonly string[];
-}
-
 export type Tell = (step: Step) => void;
 
 const EXEC_PAUSE_MS = 50;
-const REAP_EVERY_MS = 1000;
-const PROGRESS_EVERY_MS = 1000;
 
 export class Supervisor {
   private readonly options: SupervisorOptions;
@@ -92,7 +83,7 @@ export class Supervisor {
   private end: Promise<void> | null = null;
   private endsBy: "stop" | "quit" | null = null;
   /** While workers of an earlier supervisor leave. */
-  private relieving: { readonly done: Promise<void>; readonly hurry: () => void } | null = null;
+  private relieving: Relieving | null = null;
   /** What the start found of an earlier supervisor. */
   found: Found = { processes: 0, reopened: [] };
   /** With `keepGoing`: why some pools do not serve yet. */
@@ -169,7 +160,14 @@ export class Supervisor {
     });
     for (const fault of warnings) emit({ type: "config-warning", fault: fault.toJSON() });
     try {
-      await this.operations.run("start", (signal) => this.comeUp(config, signal));
+      await this.operations.run("start", async (signal) => {
+        const up = await comeUp(this.world, this.options, () => this.endsBy, signal);
+        this.found = up.found;
+        this.failedPools = up.failedPools;
+        this.relieving = up.relieving;
+        this.current = "running";
+        this.keeper.save();
+      });
     } catch (error) {
       // What waits behind a start that failed has nothing to work on.
       this.operations.close("the failed start");
@@ -182,55 +180,6 @@ export class Supervisor {
       workers,
       ms: now() - this.startedAt,
     });
-  }
-
-  private async comeUp(config: Config, signal: AbortSignal): Promise<void> {
-    const { handover, inherited } = this.options;
-    const recovery = recover(this.world, this.leftBehind(config), handover?.sockets ?? {});
-    try {
-      await this.startAll(recovery, signal);
-      this.found = { processes: recovery.workers, reopened: recovery.reopened };
-    } catch (error) {
-      // Told to stop while it was starting: the workers that an earlier supervisor left are to go as well.
-      if (this.endsBy === "stop") recovery.hurry();
-      if (this.endsBy !== null) await recovery.dismiss();
-      throw error;
-    }
-    for (const fault of inherited.closeRest()) {
-      this.world.emit({ type: "config-warning", fault: fault.toJSON() });
-    }
-    const done = recovery.relieve().catch((error: unknown) => this.trouble(error));
-    this.relieving = { done, hurry: recovery.hurry };
-    this.current = "running";
-    this.keeper.save();
-  }
-
-  private async startAll(recovery: Recovery, signal: AbortSignal): Promise<void> {
-    const { emit, config } = this.world;
-    if (this.options.keepGoing) {
-      this.failedPools = await startEachPool(this.world, recovery, signal);
-      for (const fault of this.failedPools) emit({ type: "trouble", fault: fault.toJSON() });
-      return;
-    }
-    for (const fault of await preflight(config))
-      emit({ type: "config-warning", fault: fault.toJSON() });
-    await startPools(this.world, recovery, signal);
-  }
-
-  /** What an earlier supervisor left, from its state file; with `takeover` also without one. */
-  private leftBehind(config: Config): readonly PoolRecord[] {
-    const { handover } = this.options;
-    try {
-      const state =
-        handover === null ? readState(config.supervisor.stateDir) : checkState(handover.state);
-      if (state !== null) {
-        this.world.generation = state.generation;
-        return state.pools;
-      }
-    } catch (error) {
-      if (!this.options.takeover) this.trouble(error);
-    }
-    return this.options.takeover ? recordsByAddress(config.pools) : [];
   }
 
   async reload(request: ReloadRequest, by: string, tell: Tell): Promise<Report> {
@@ -248,7 +197,7 @@ export class Supervisor {
       // The next operation need not wait for the last of the old workers, only this answer does.
       return async () => {
         if (!request.wait) return report(false);
-        await this.tellWhileDraining(drained, tell);
+        await tellUntil(drained, this.world, tell);
         return report(true);
       };
     });
@@ -343,7 +292,7 @@ export class Supervisor {
       this.relieving?.hurry();
       void Promise.all(poolsInOrder(this.world).map((pool) => pool.stop()));
     }
-    await this.tellWhileDraining(this.end, tell);
+    await tellUntil(this.end, this.world, tell);
     return this.report(word, since);
   }
 
@@ -419,45 +368,7 @@ export class Supervisor {
     return { operation, pid: process.pid, duration_ms: Math.round(now() - since), generation };
   }
 
-  private async tellWhileDraining(over: Promise<unknown>, tell: Tell): Promise<void> {
-    const done = new AbortController();
-    const settled = over.finally(() => done.abort());
-    settled.catch(() => {});
-    while (!done.signal.aborted) {
-      await sleep(PROGRESS_EVERY_MS, done.signal);
-      if (!done.signal.aborted) tell({ step: "draining", late: lateWorkers(this.world) });
-    }
-    await settled;
-    tell({ step: "drained" });
-  }
-
   private trouble(error: unknown): void {
     this.world.emit({ type: "trouble", fault: asFault(error).toJSON() });
   }
-}
-
-function lateWorkers(world: World): LateWorker[] {
-  return poolsInOrder(world).flatMap((pool) =>
-    [pool.current, ...pool.leaving]
-      .flatMap((generation) => generation.all)
-      .flatMap((group) => {
-        const { draining } = group;
-        if (draining === null) return [];
-        const [age_ms, left_ms] = [Math.round(draining.ageMs), Math.round(draining.leftMs)];
-        return group.members
-          .workers()
-          .map(({ pid }) => ({ pool: pool.name, pid, age_ms, left_ms }));
-      }),
-  );
-}
-
-/** Orphans come to us as their subreaper; looking for dead ones costs a walk through /proc, so not oftener than needed. */
-function reapWhenNeeded(beat: () => void): void {
-  let changed = false;
-  onChildChange(() => (changed = true));
-  every(REAP_EVERY_MS, () => {
-    if (changed) reapStrangers();
-    changed = false;
-    beat();
-  });
 }

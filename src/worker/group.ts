@@ -5,12 +5,10 @@
 import type { PoolConfig } from "../config/model.ts";
 import type { Emit, EndReason, OutputLine, ProcessEnd } from "../event.ts";
 import { Fault } from "../fault.ts";
-import { createLineAssembler, createTail } from "../log/worker-output.ts";
 import { activityOf } from "../observe/activity.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Address } from "../sys/address.ts";
 import { after, now, sleep } from "../sys/clock.ts";
-import { type OutputChannel, openOutputChannel } from "../sys/output-channel.ts";
 import { signal, signalGroup, spawn } from "../sys/process.ts";
 import type { ProcessId } from "../sys/procfs.ts";
 import { endReason } from "./exit.ts";
@@ -20,6 +18,7 @@ import { type GroupAction, type GroupEvent, type GroupState, transition } from "
 import { type Members, membersOf } from "./members.ts";
 import { createReadinessCheck } from "./readiness.ts";
 import { startFault } from "./start-fault.ts";
+import { openVoice, type Voice } from "./voice.ts";
 
 /** What a group needs of the world around it. */
 export interface GroupContext {
@@ -44,8 +43,6 @@ const READY_POLL_MS = 2;
 const END_POLL_MS = 5;
 /** Between TERM and KILL, as php-fpm has it. */
 const TERM_GRACE_MS = 1000;
-const MAX_LINE_BYTES = 65536;
-const TAIL_LINES = 5;
 
 export class Group {
   readonly context: GroupContext;
@@ -66,8 +63,7 @@ export class Group {
   private watchingEnd = false;
   private timedOut = false;
   private cancelDeadline: () => void = () => {};
-  private readonly channel: OutputChannel;
-  private readonly tail = createTail(TAIL_LINES);
+  private readonly voice: Voice;
   private readonly settle: { ready: () => void; failed: (fault: Fault) => void; gone: () => void };
 
   /** Spawns the process. Throws a Fault when the system cannot start it. */
@@ -81,7 +77,7 @@ export class Group {
     this.ready.catch(() => {});
     this.gone = gone.promise;
     this.settle = { ready: ready.resolve, failed: ready.reject, gone: gone.resolve };
-    this.channel = this.openChannel();
+    this.voice = openVoice(context.pool, context.output);
     this.leader = this.spawn();
     this.members = membersOf(this.leader, this.forks, () => this.leaderEnd === null);
     const { pool, generation, emit } = context;
@@ -115,8 +111,7 @@ export class Group {
   }
   /** The last lines its workers wrote. */
   get lastWords(): string[] {
-    this.channel.drain();
-    return this.tail.lines();
+    return this.voice.lastWords();
   }
 
   /** Ends one of its workers whose request takes too long; a polite signal would let it go on. */
@@ -151,31 +146,16 @@ export class Group {
 
   // ---------------------------------------------------------------- starting
 
-  private openChannel(): OutputChannel {
-    const { pool, output } = this.context;
-    const lines = createLineAssembler({
-      maxLine: MAX_LINE_BYTES,
-      onLine: (pid, text) => {
-        this.tail.push(text);
-        if (pool.logOutput) output({ pool: pool.name, pid, text });
-      },
-    });
-    return openOutputChannel(
-      (pid, chunk) => lines.feed(pid, chunk),
-      () => lines.end(),
-    );
-  }
-
   private spawn(): ProcessId {
     const { pool, runtime, listener } = this.context;
-    const output = this.channel.workerEnd;
+    const output = this.voice.channel.workerEnd;
     try {
       const launch = launchOf(pool, runtime, this.shape);
       const id = spawn({ ...launch, stdin: listener.fd, output }, (end) => this.onLeaderEnd(end));
-      this.channel.closeWorkerEnd();
+      this.voice.channel.closeWorkerEnd();
       return id;
     } catch (error) {
-      this.channel.close();
+      this.voice.channel.close();
       if (error instanceof Fault) throw error;
       const where = `pool ${pool.name}`;
       throw new Fault(`cannot start ${pool.command[0]}`, { where, cause: error });
@@ -220,8 +200,8 @@ export class Group {
       case "kill":
         return this.escalate("SIGKILL");
       case "finish":
-        this.channel.drain();
-        this.channel.close();
+        this.voice.channel.drain();
+        this.voice.channel.close();
         return this.settle.gone();
     }
   }
@@ -278,7 +258,7 @@ export class Group {
       recycles,
     });
     this.leaderEnd = { end, reason };
-    this.channel.drain();
+    this.voice.channel.drain();
     if (reason === "recycled") this.dispatch("ready");
     const { pid } = this.leader;
     emit({

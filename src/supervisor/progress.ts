@@ -1,0 +1,39 @@
+// Who keeps an operation waiting: told once a second while old workers leave.
+
+import { sleep } from "../sys/clock.ts";
+import type { LateWorker, Step } from "./report.ts";
+import { poolsInOrder, type World } from "./world.ts";
+
+const PROGRESS_EVERY_MS = 1000;
+
+/** Tells the late workers until `over` settles, and then that it has; rejects as it does. */
+export async function tellUntil(
+  over: Promise<unknown>,
+  world: World,
+  tell: (step: Step) => void,
+): Promise<void> {
+  const done = new AbortController();
+  const settled = over.finally(() => done.abort());
+  settled.catch(() => {});
+  while (!done.signal.aborted) {
+    await sleep(PROGRESS_EVERY_MS, done.signal);
+    if (!done.signal.aborted) tell({ step: "draining", late: lateWorkers(world) });
+  }
+  await settled;
+  tell({ step: "drained" });
+}
+
+function lateWorkers(world: World): LateWorker[] {
+  return poolsInOrder(world).flatMap((pool) =>
+    [pool.current, ...pool.leaving]
+      .flatMap((generation) => generation.all)
+      .flatMap((group) => {
+        const { draining } = group;
+        if (draining === null) return [];
+        const [age_ms, left_ms] = [Math.round(draining.ageMs), Math.round(draining.leftMs)];
+        return group.members
+          .workers()
+          .map(({ pid }) => ({ pool: pool.name, pid, age_ms, left_ms }));
+      }),
+  );
+}

@@ -1,0 +1,18 @@
+// Orphans come to us as their subreaper and must be reaped when they die. Looking for dead ones costs a
+// walk through /proc, so it is done only when a child has changed, and not oftener than needed.
+
+import { every } from "../sys/clock.ts";
+import { onChildChange, reapStrangers } from "../sys/process.ts";
+
+const REAP_EVERY_MS = 1000;
+
+/** `beat` is called at every turn of the loop, whether there was something to reap or not. */
+export function reapWhenNeeded(beat: () => void): void {
+  let changed = false;
+  onChildChange(() => (changed = true));
+  every(REAP_EVERY_MS, () => {
+    if (changed) reapStrangers();
+    changed = false;
+    beat();
+  });
+}
