@@ -10,9 +10,13 @@ interface Scan {
   readonly text: string;
   readonly env: Environment;
   at: number;
-  value: string;
-  /** How much of it stood in quotes or came from a variable, up to its end: blanks there are kept. */
-  kept: number;
+  readonly parts: Part[];
+}
+
+interface Part {
+  readonly text: string;
+  /** Neither in quotes nor from a variable: words and signs in it have a meaning. */
+  readonly plain: boolean;
 }
 
 const WORDS = new Map([
@@ -28,15 +32,14 @@ const WORDS = new Map([
 
 /** The text that the value stands for. `text` is all that follows the equals sign. */
 export function iniValue(text: string, env: Environment): Parsed<string> {
-  const scan: Scan = { text: text.trim(), env, at: 0, value: "", kept: 0 };
+  const scan: Scan = { text: text.trim(), env, at: 0, parts: [] };
   while (scan.at < scan.text.length && scan.text[scan.at] !== ";") {
     const problem = step(scan);
     if (problem !== null) return problem;
   }
-  const { value, kept } = scan;
-  // Only what is plain all through can be a word with a meaning.
-  if (kept === 0) return meaning(value.trim());
-  return { ok: value.slice(0, kept) + value.slice(kept).trimEnd() };
+  const [first, ...more] = scan.parts;
+  if (first === undefined) return { ok: "" };
+  return first.plain && more.length === 0 ? meaning(first.text.trim()) : joined(scan.parts);
 }
 
 type Problem = { readonly problem: string; readonly hint: string };
@@ -50,7 +53,7 @@ const VARIABLE = /\$\{([^}]*)\}/y;
 function step(scan: Scan): Problem | null {
   const plain = take(scan, PLAIN);
   if (plain !== null) {
-    scan.value += plain[0];
+    scan.parts.push({ text: plain[0], plain: true });
     return null;
   }
   switch (scan.text[scan.at]) {
@@ -75,17 +78,24 @@ function quoted(scan: Scan): Problem | null {
     escaped === undefined ? (scan.env[name] ?? "") : escaped,
   );
   // Blanks around double quotes are dropped, as PHP does.
-  return keep(scan, scan.value.trimEnd() + inner);
+  const before = scan.parts.at(-1);
+  if (before?.plain === true && before.text.endsWith("$")) {
+    const hint = "put the dollar sign into the quotes";
+    return { problem: "a dollar sign cannot stand right before a double quote", hint };
+  }
+  if (before?.plain === true)
+    scan.parts.splice(-1, 1, { text: before.text.trimEnd(), plain: true });
+  return keep(scan, inner);
 }
 
 function literal(scan: Scan): Problem | null {
   const found = take(scan, LITERAL);
-  return found === null ? unclosed("'") : keep(scan, scan.value + found[1]!);
+  return found === null ? unclosed("'") : keep(scan, found[1]!);
 }
 
 function variable(scan: Scan): Problem | null {
   const found = take(scan, VARIABLE);
-  if (found !== null) return keep(scan, scan.value + (scan.env[found[1]!] ?? ""));
+  if (found !== null) return keep(scan, scan.env[found[1]!] ?? "");
   return {
     problem: "this variable has no closing brace",
     hint: "write ${NAME}, or put the value into single quotes",
@@ -99,10 +109,20 @@ function take(scan: Scan, pattern: RegExp): RegExpExecArray | null {
   return found;
 }
 
-function keep(scan: Scan, value: string): null {
-  scan.value = value;
-  scan.kept = value.length;
+function keep(scan: Scan, text: string): null {
+  scan.parts.push({ text, plain: false });
   return null;
+}
+
+function joined(parts: readonly Part[]): Parsed<string> {
+  let value = "";
+  for (const [i, part] of parts.entries()) {
+    const last = i === parts.length - 1;
+    const read = part.plain ? plainText(last ? part.text.trimEnd() : part.text) : { ok: part.text };
+    if (!("ok" in read)) return read;
+    value += read.ok;
+  }
+  return { ok: value };
 }
 
 function unclosed(mark: string): Problem {
@@ -124,9 +144,25 @@ function meaning(text: string): Parsed<string> {
       hint: `write the value itself, or "${text}" in quotes for the name`,
     };
   }
-  if (![...OPERATORS].some((sign) => text.includes(sign))) return { ok: text };
+  if (![...OPERATORS].some((sign) => text.includes(sign))) return plainText(text);
   const value = expressionText(text);
-  if (value !== null) return { ok: value };
+  return value === null ? nothingToCalculate(text) : { ok: value };
+}
+
+/** Text beside other text: words with a meaning cannot stand there, constants are replaced. */
+function plainText(text: string): Parsed<string> {
+  if ([...OPERATORS].some((sign) => text.includes(sign))) return nothingToCalculate(text);
+  const words = text.split(/(\s+)/);
+  const special = words.find((word) => WORDS.has(word.toLowerCase()));
+  if (special === undefined)
+    return { ok: words.map((word) => constantText(word) ?? word).join("") };
+  return {
+    problem: `the word ${special} has a meaning of its own, and cannot stand beside others`,
+    hint: "put the whole value into quotes",
+  };
+}
+
+function nothingToCalculate(text: string): Problem {
   return {
     problem: `the characters | & ^ ~ ! ( ) calculate here, and ${quote(text)} is nothing to calculate`,
     hint: `write ${quote(text)}, in quotes`,
