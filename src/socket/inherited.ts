@@ -14,6 +14,8 @@ import type { Listener, Maker } from "./listener.ts";
 export interface Inherited {
   /** The config with addresses in place of names. Throws the Fault for a name that was not handed over. */
   resolve(loaded: Loaded): Loaded;
+  /** Whether the socket of this address was handed over and nobody has it yet. */
+  has(address: Address): boolean;
   /** The socket of this address, once; null when there is none (any more). */
   take(address: Address): number | null;
   makerOf(address: Address): Maker;
@@ -50,6 +52,7 @@ export function inheritedSockets(env: Environment, pid: number): Inherited {
     [...sockets].find((socket) => sameAddress(socket.address, address));
   return {
     resolve: (loaded) => withAddresses(loaded, named),
+    has: (address) => find(address) !== undefined,
     take(address) {
       const socket = find(address);
       if (socket === undefined) return null;

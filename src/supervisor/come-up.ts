@@ -1,8 +1,9 @@
 // The story of coming up: look for what an earlier supervisor left, start the pools (on its sockets,
 // where there are any), and then let its workers leave.
 
-import type { Config } from "../config/model.ts";
+import type { Config, PoolConfig } from "../config/model.ts";
 import { asFault, type Fault } from "../fault.ts";
+import { boundAddress } from "../socket/bound.ts";
 import type { Inherited } from "../socket/inherited.ts";
 import type { Handover } from "../sys/handover.ts";
 import { preflight } from "./preflight.ts";
@@ -84,7 +85,7 @@ async function startAll(
 /** What an earlier supervisor left, from its state file; with `takeover` also without one. */
 function leftBehind(
   world: World,
-  { handover, takeover }: ComeUpOptions,
+  { handover, takeover, inherited }: ComeUpOptions,
   trouble: (fault: Fault) => void,
 ): readonly PoolRecord[] {
   const { config }: { readonly config: Config } = world;
@@ -98,5 +99,7 @@ function leftBehind(
   } catch (error) {
     if (!takeover) trouble(asFault(error));
   }
-  return takeover ? recordsByAddress(config.pools) : [];
+  // Who serves on a socket that systemd hands to us was started for it: by an earlier supervisor.
+  const ours = ({ listen }: PoolConfig) => inherited.has(boundAddress(listen.address));
+  return recordsByAddress(takeover ? config.pools : config.pools.filter(ours));
 }

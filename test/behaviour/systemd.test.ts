@@ -1,7 +1,7 @@
 // The printed units under a real systemd: what was promised of kills, restarts and hardening.
 
 import { expect } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, unlinkSync } from "node:fs";
 import { fcgi } from "../helper/fcgi.ts";
 import { load } from "../helper/load.ts";
 import { barePool, bodyOf, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
@@ -13,7 +13,7 @@ import {
   statusField,
   workersAt,
 } from "../helper/processes.ts";
-import { textOf } from "../helper/program.ts";
+import { BINARY, textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { type Systemd, systemd } from "../helper/systemd.ts";
 import { eventually } from "../helper/wait.ts";
@@ -278,5 +278,53 @@ behaviour(
     expect(listenersAt(spot.where)).toEqual(inodes);
     expect(await bodyOf(spot, {})).toContain("hello");
     expect(logOf(scene)).not.toContain("systemd has kept");
+  },
+);
+
+behaviour(
+  "without a state file, workers on the sockets that systemd kept are found and relieved",
+  REAL,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const manager = await systemd(scene);
+    const log = { file: scene.path("fcgivisor.log") };
+    const config = scene.config({ log, pools: { www: barePool(scene, spot) } });
+    await started(scene, manager, config, "[Service]\nRestartSec=1\n");
+    const workers = await workersReach(spot, 2);
+    process.kill(await mainPid(manager), "SIGKILL");
+    await eventually(async () => (await manager.show(UNIT, "SubState")) === "auto-restart");
+    unlinkSync(scene.path("run/state.json"));
+    await servesAgain(manager);
+    await eventually(() => !workers.some(alive), { what: "the earlier workers have left" });
+    await workersReach(spot, 2);
+    expect(await bodyOf(spot, {})).toContain("hello");
+  },
+);
+
+behaviour(
+  "an upgrade under systemd: same main process, no socket stored twice",
+  REAL,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const manager = await systemd(scene);
+    const log = { file: scene.path("fcgivisor.log") };
+    const config = scene.config({ log, pools: { www: barePool(scene, spot) } });
+    await started(scene, manager, config, "[Service]\nWatchdogSec=1\n");
+    const pid = await mainPid(manager);
+    expect(await manager.show(UNIT, "NFileDescriptorStore")).toBe("1");
+    const upgrade = await manager.inside(BINARY, "upgrade", "-c", config);
+    expect([upgrade.stderr, upgrade.code]).toEqual(["", 0]);
+    await eventually(
+      async () =>
+        logOf(scene).match(/is ready after/g)?.length === 2 &&
+        (await manager.show(UNIT, "StatusText")).startsWith("serving: 1 pool, 2 workers"),
+      { what: "it serves again" },
+    );
+    // Longer than the watchdog allows without a sign of life.
+    await bodyOf(spot, { query: "1.5" });
+    expect(await mainPid(manager)).toBe(pid);
+    expect(await manager.show(UNIT, "ActiveState")).toBe("active");
+    expect(await manager.show(UNIT, "NRestarts")).toBe("0");
+    expect(await manager.show(UNIT, "NFileDescriptorStore")).toBe("1");
   },
 );
