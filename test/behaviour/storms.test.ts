@@ -158,6 +158,23 @@ async function starting(scene: Scene, settings: Settings) {
   return { start, supervisor: scene.follow(pid, config, socket, () => textOf(log.file)) };
 }
 
+for (const word of ["reload", "restart"] as const) {
+  behaviour(
+    `a ${word} of which there is nothing to tell for twelve seconds is still answered`,
+    { timeout: 60_000 },
+    async (scene) => {
+      const spot = await tcpSpot(scene);
+      const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+      const slow = { ...sluggish(scene, spot, 12), start_timeout: "30s" };
+      change(scene, { pools: { www: slow } });
+      const outcome = await supervisor.control(word);
+      expect(outcome, outcome.stderr).toMatchObject({ code: 0 });
+      expect(outcome.ms).toBeGreaterThan(12_000);
+      await workersReach(spot, 2);
+    },
+  );
+}
+
 behaviour("a reload during start waits for it, and both succeed", {}, async (scene) => {
   const spot = await tcpSpot(scene);
   const { start, supervisor } = await starting(scene, { pools: { www: sluggish(scene, spot, 1) } });

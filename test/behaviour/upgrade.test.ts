@@ -157,7 +157,7 @@ behaviour(
         await eventually(() => childrenOf(supervisor.pid).length === 3, {
           what: "only the workers of now are left",
         });
-        counts.push(descriptorsOf(supervisor.pid).size);
+        counts.push(await settledDescriptors(supervisor));
       }
     });
     expect(counts.at(-1)!, counts.join()).toBeLessThanOrEqual(counts[0]!);
