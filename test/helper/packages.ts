@@ -19,7 +19,6 @@ const PARTS = {
   logrotate: { package: "logrotate", there: () => inPath("logrotate") },
   mount: { package: "mount", there: () => inPath("mount") },
   unshare: { package: "util-linux", there: () => inPath("unshare") },
-  perl: { package: "perl-base", there: () => inPath("perl") },
   systemd: { package: "systemd", there: () => inPath("systemd-analyze") },
   shellcheck: { package: "shellcheck", there: () => inPath("shellcheck") },
 } as const;
