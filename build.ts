@@ -1,5 +1,6 @@
 // Builds dist/fcgivisor and runs it once. `--target bun-linux-x64-musl` cross-builds (not run then);
 // `--quiet` says nothing unless something fails.
+import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import pkg from "./package.json" with { type: "json" };
 
@@ -7,6 +8,10 @@ const { values } = parseArgs({
   options: { target: { type: "string" }, outfile: { type: "string" }, quiet: { type: "boolean" } },
 });
 const outfile = values.outfile ?? "dist/fcgivisor";
+
+// Chunks are named by their content: the maps of an earlier build would stay for ever.
+for (const map of new Bun.Glob(`${dirname(outfile)}/*.map`).scanSync())
+  await Bun.file(map).delete();
 
 const result = await Bun.build({
   entrypoints: ["src/main.ts"],
@@ -18,6 +23,8 @@ const result = await Bun.build({
     ...(values.target ? { target: values.target as Bun.Build.CompileTarget } : {}),
   },
   format: "esm",
+  // A chunk for each command: what a command does not need is not even parsed.
+  splitting: true,
   bytecode: true,
   minify: true,
   sourcemap: "linked",

@@ -100,9 +100,11 @@ async function* lines(response: Response): AsyncGenerator<StreamLine> {
   if (rest !== "") yield JSON.parse(rest) as StreamLine;
 }
 
-/** It was killed, or became another program. */
-function brokenOff(socket: string, cause: unknown): Fault {
-  return new Fault("the supervisor ended before it had answered", {
+/** The connection broke before the answer: the supervisor was killed, ended, or became another program. */
+export class BrokenOff extends Fault {}
+
+function brokenOff(socket: string, cause: unknown): BrokenOff {
+  return new BrokenOff("the supervisor ended before it had answered", {
     where: socket,
     hint: "its log says why; `fcgivisor status` shows whether it is there again",
     ...(cause === undefined ? {} : { cause }),

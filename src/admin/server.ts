@@ -31,6 +31,8 @@ export function serveAdmin(
   try {
     server = Bun.serve({
       unix: socket,
+      // Also for a response that is streamed and has nothing to tell for a while.
+      idleTimeout: 0,
       // Operations take as long as they take.
       fetch(request, self) {
         self.timeout(request, 0);

@@ -1,7 +1,7 @@
 // One control word from the shell: ask the supervisor, show how it goes, print what came of it. The
 // supervisor owns the operation; when this process is interrupted, it goes on.
 
-import { adminClient } from "../admin/client.ts";
+import { adminClient, BrokenOff, type Client } from "../admin/client.ts";
 import type { Operation, PoolOutcome, OperationOptions, Report, Step } from "../admin/contract.ts";
 import { faultLines } from "../fault.ts";
 import { sleep } from "../sys/clock.ts";
@@ -22,11 +22,12 @@ export async function operate(
   const socket = await controlSocket(args);
   const show =
     process.stderr.isTTY && args.quiet !== true && args.json !== true ? showStep : () => {};
+  const client = adminClient(socket);
   const report = await withFaultAsJson(args, () =>
-    adminClient(socket).operate(word, options, show),
+    client.operate(word, options, show).catch((error: unknown) => ifEnded(client, word, error)),
   );
   if (report === null) return 1;
-  if (word === "stop" || word === "quit") await untilGone(report.pid);
+  if ((word === "stop" || word === "quit") && report.pid > 0) await untilGone(report.pid);
   if (args.json === true)
     process.stdout.write(`${JSON.stringify({ ok: true, report }, null, 2)}\n`);
   else if (args.quiet !== true) process.stdout.write(`${reportLines(report).join("\n")}\n`);
@@ -49,6 +50,15 @@ async function withFaultAsJson(
     process.stderr.write(`${faultLines(fault).join("\n")}\n`);
     return null;
   }
+}
+
+/** Two words at once: one of them may find the supervisor gone, which is what it wanted. */
+async function ifEnded(client: Client, word: Operation, error: unknown): Promise<Report> {
+  const wantsEnd = word === "stop" || word === "quit";
+  if (!wantsEnd || !(error instanceof BrokenOff)) throw error;
+  const status = await client.status().catch(() => null);
+  if (status !== null) throw error;
+  return { operation: word, pid: 0, duration_ms: 0, generation: 0 };
 }
 
 /** The answer comes when the workers have left; the process itself goes a moment later. */

@@ -74,6 +74,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     });
     if (handover !== null) closeHandover(handover);
     await orStopped(supervisor, () => {
+      // Told to stop meanwhile: nobody is to hear that it is ready.
+      if (supervisor.state !== "running") return;
       undo.push(writePidFile(config.supervisor.pidFile));
       options.onReady(supervisor);
     });

@@ -3,7 +3,7 @@
 
 import { resolve } from "node:path";
 import { defineCommand } from "citty";
-import { adminClient, type Client } from "../admin/client.ts";
+import { adminClient, BrokenOff, type Client } from "../admin/client.ts";
 import type { Status } from "../admin/contract.ts";
 import { Fault } from "../fault.ts";
 import { now, sleep } from "../sys/clock.ts";
@@ -45,7 +45,8 @@ export default defineCommand({
         (step) => (executing ||= step.step === "executing"),
       );
     } catch (error) {
-      if (!executing) throw error;
+      // The line that tells of it may be lost with the connection.
+      if (!executing && !(error instanceof BrokenOff)) throw error;
     }
     const after = await untilUpgraded(client, id, before.pid, socket);
     if (after.upgrade!.failure !== null) {

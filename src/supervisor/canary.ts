@@ -1,15 +1,20 @@
 // Health before duty: one worker of the new generation on a private socket is asked over FastCGI,
 // before any new worker joins the public one. A generation that answers wrong never meets a client.
 
+import { readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { HealthConfig, PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
 import { type FcgiResponse, fcgiRequest, paramsFor } from "../fcgi/client.ts";
 import { Listener } from "../socket/listener.ts";
-import type { Address } from "../sys/address.ts";
+import { type Address, UNIX_PATH_MAX } from "../sys/address.ts";
+import { signal } from "../sys/process.ts";
+import { processesOn, unixInodes } from "../sys/procfs.ts";
 import { inLanes } from "./lanes.ts";
 import { newGeneration, type World } from "./world.ts";
 
+const CANARY_PREFIX = "canary-";
 /** Only the supervisor talks to a canary. */
 const PRIVATE_MODE = 0o600;
 const SHOWN_CHARACTERS = 200;
@@ -32,7 +37,7 @@ async function askCanary(
   signal: AbortSignal,
 ): Promise<void> {
   if (pool.health === null) return;
-  const path = join(world.config.supervisor.stateDir, `canary-${number}-${pool.name}.sock`);
+  const path = freePath(world.config.supervisor.stateDir);
   const lone = alone(pool, { kind: "unix", path });
   const listener = Listener.open(lone);
   const generation = newGeneration(world, lone, listener, number);
@@ -42,6 +47,25 @@ async function askCanary(
   } finally {
     await generation.stop();
     listener.close();
+  }
+}
+
+let asked = 0;
+
+/** A path of our own, short enough for a socket: the state directory may be deep. */
+function freePath(stateDir: string): string {
+  const name = `${CANARY_PREFIX}${process.pid}-${++asked}.sock`;
+  const path = join(stateDir, name);
+  return Buffer.byteLength(path) <= UNIX_PATH_MAX ? path : join(tmpdir(), `fcgivisor-${name}`);
+}
+
+/** A supervisor that died while it asked a canary left it behind, with its socket. */
+export function endStrayCanaries(stateDir: string): void {
+  for (const name of readdirSync(stateDir)) {
+    if (!name.startsWith(CANARY_PREFIX)) continue;
+    const path = join(stateDir, name);
+    for (const { pid } of unixInodes(path).flatMap(processesOn)) signal(pid, "SIGKILL");
+    rmSync(path, { force: true });
   }
 }
 

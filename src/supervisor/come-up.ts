@@ -6,6 +6,7 @@ import { asFault, type Fault } from "../fault.ts";
 import { boundAddress } from "../socket/bound.ts";
 import type { Inherited } from "../socket/inherited.ts";
 import type { Handover } from "../sys/handover.ts";
+import { endStrayCanaries } from "./canary.ts";
 import { preflight } from "./preflight.ts";
 import { recordsByAddress, recover, type Recovery } from "./recover.ts";
 import { startEachPool, startPools } from "./start.ts";
@@ -49,6 +50,7 @@ export async function comeUp(
 ): Promise<Up> {
   const trouble = (fault: Fault) => world.emit({ type: "trouble", fault: fault.toJSON() });
   const warn = (fault: Fault) => world.emit({ type: "config-warning", fault: fault.toJSON() });
+  endStrayCanaries(world.config.supervisor.stateDir);
   const left = leftBehind(world, options, trouble);
   const recovery = recover(world, left, options.handover?.sockets ?? {});
   const failedPools = await startAll(world, options.keepGoing, recovery, signal, warn).catch(
