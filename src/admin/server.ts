@@ -17,6 +17,11 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
+/**
+ * A response that is streamed may have nothing to tell for a while; without this it is cut after 10 s.
+ * Bun's types know the option for TCP only, Bun itself also for Unix sockets.
+ */
+const NEVER_IDLE: object = { idleTimeout: 0 };
 const CLOSE_PATIENCE_MS = 1000;
 
 /** Opens the control socket. Throws a Fault when another supervisor has it, or it cannot be made. */
@@ -31,8 +36,7 @@ export function serveAdmin(
   try {
     server = Bun.serve({
       unix: socket,
-      // Also for a response that is streamed and has nothing to tell for a while.
-      idleTimeout: 0,
+      ...NEVER_IDLE,
       // Operations take as long as they take.
       fetch(request, self) {
         self.timeout(request, 0);
