@@ -17,6 +17,7 @@ import type { Inherited } from "../socket/inherited.ts";
 import type { ServiceManager } from "../supervisor/service-manager.ts";
 import { goBack } from "../supervisor/upgrade.ts";
 import { type LogPort, Supervisor } from "../supervisor/supervisor.ts";
+import { lives } from "../sys/procfs.ts";
 import { stateDirDefault } from "./control-socket.ts";
 import { type HeldSignals, listenToSignals } from "./signals.ts";
 
@@ -46,6 +47,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     makeStateDir(config.supervisor.stateDir, undo);
     const handover = receiveHandover();
     const lock = lockStateDir(config.supervisor.stateDir, handover, undo);
+    clearPidFile(config.supervisor.pidFile);
     const gate: Gate = { handle: async () => new Response("starting\n", { status: 503 }) };
     const server = serveAdmin(config.admin, (request) => gate.handle(request));
     undo.push(() => server.close());
@@ -153,6 +155,13 @@ function writePidFile(path: string | null): () => void {
   return () => {
     if (readPid(path) === String(process.pid)) rmSync(path, { force: true });
   };
+}
+
+/** A supervisor that was killed left its pid behind; whoever has that number now is somebody else. */
+function clearPidFile(path: string | null): void {
+  const pid = path === null ? null : readPid(path);
+  if (path === null || pid === null || lives(Number(pid))) return;
+  rmSync(path, { force: true });
 }
 
 function readPid(path: string): string | null {
