@@ -4,6 +4,7 @@
 // do that. Readability is told by SIGIO (O_ASYNC), because Bun has no way to watch a descriptor
 // without reading it. The one price: a socket cannot be opened again through /dev/stderr.
 
+import { after, now } from "./clock.ts";
 import { checked, libc, ptr } from "./libc.ts";
 
 const AF_UNIX = 1;
@@ -19,7 +20,7 @@ const MSG_DONTWAIT = 0x40;
 
 /** Bytes read at once, and at most in one turn from one channel, so that a flood starves nobody. */
 const CHUNK = 65536;
-const TURN = 16 * CHUNK;
+const TURN = 4 * CHUNK;
 
 export interface OutputChannel {
   /** The workers' end, to be put on their descriptors 1 and 2; then close it here. */
@@ -73,9 +74,22 @@ export function openOutputChannel(
   };
 }
 
+let resting = false;
+
+/**
+ * Reads every channel for a turn. After a turn that left something unread, the supervisor has as long
+ * for its other work as the turn took: a flood is slowed down (its writer waits), never the control.
+ */
 function readAll(): void {
+  if (resting) return;
+  const since = now();
   const unfinished = [...readers].filter((reader) => !readTurn(reader));
-  if (unfinished.length > 0) setImmediate(readAll);
+  if (unfinished.length === 0) return;
+  resting = true;
+  after(Math.max(1, now() - since), () => {
+    resting = false;
+    readAll();
+  });
 }
 
 const buffer = new Uint8Array(CHUNK);
