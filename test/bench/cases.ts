@@ -87,12 +87,12 @@ export const STORM: Case = {
   seconds: 6,
   applies: always,
   async play(contender) {
-    const pokes: Promise<unknown>[] = [];
+    const pokes: Promise<boolean>[] = [];
     for (let gap = 0; gap < FLOOD; gap++) {
       await Bun.sleep(gap);
-      pokes.push(contender.poke());
+      pokes.push(inTime(contender.poke()));
     }
-    const failed = (await Promise.all(pokes.map(inTime))).filter((taken) => !taken).length;
+    const failed = (await Promise.all(pokes)).filter((taken) => !taken).length;
     return { words: failed === 0 ? "all taken" : `${failed} not done after ${FLOOD_MS / 1000} s` };
   },
 };
