@@ -25,8 +25,8 @@ import {
   listenersAt,
   workersAt,
 } from "../helper/processes.ts";
-import { textOf, type Outcome, type Supervisor } from "../helper/program.ts";
-import { behaviour, type Need, type Scene, type Settings } from "../helper/scene.ts";
+import { BINARY, textOf, type Outcome, type Supervisor } from "../helper/program.ts";
+import { behaviour, type Need, type Scene, type Settings, WORKER_USER } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
@@ -555,5 +555,38 @@ behaviour(
       }
     });
     await eventually(() => leadersAt(spot.where).length === 1);
+  },
+);
+
+behaviour(
+  "without the right to look into the workers, they are asked to leave, and the gap is told",
+  { needs: ["php-cgi", "root"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const log = scene.path("fcgivisor.log");
+    const config = scene.config({ pools: { www: phpPool(spot, WORKER_USER) }, log: { file: log } });
+    const blind = (...words: string[]) =>
+      scene.command([
+        "setpriv",
+        "--bounding-set",
+        "-sys_ptrace",
+        "--",
+        BINARY,
+        ...words,
+        "-c",
+        config,
+      ]);
+    expect(await blind("start")).toMatchObject({ code: 0 });
+    const status = await blind("status", "--json");
+    process.kill((JSON.parse(status.stdout) as { pid: number }).pid, "SIGKILL");
+    const again = await eventually(async () => {
+      const outcome = await blind("start");
+      return outcome.stdout.includes("already running") ? null : outcome;
+    });
+    expect(again).toMatchObject({ code: 0 });
+    expect(again.stdout).toContain("had to be opened anew");
+    expect(readFileSync(log, "utf8")).toContain("could not be taken back");
+    expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
+    expect(await blind("stop")).toMatchObject({ code: 0 });
   },
 );

@@ -55,7 +55,7 @@ describe("what is no config file", () => {
       expect(await complaint(load(huge))).toContain("larger than 4 MB");
     }));
 
-  test.skipIf(process.getuid?.() === 0)("a file that may not be read", () =>
+  test.skipIf(process.getuid?.() === 0)("a file that may not be read (not as root)", () =>
     withTempDir(async (dir) => {
       const file = await write(dir, "a.toml", POOL);
       await chmod(file, 0);
