@@ -10,6 +10,7 @@ import { maxBacklog } from "../sys/procfs.ts";
 import {
   attachFilter,
   closeSocket,
+  deferAccept,
   listenOn,
   makeBlocking,
   tcpQueue,
@@ -59,6 +60,7 @@ export class Listener {
     try {
       listener.setFile(spec);
       listener.setFilter(spec);
+      if (listener.address.kind !== "unix") deferAccept(listener.fd);
       listenOn(listener.fd, backlogOf(spec));
       return listener;
     } catch (error) {

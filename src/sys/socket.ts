@@ -70,6 +70,14 @@ export function bindSocket(address: Address): number {
   }
 }
 
+/**
+ * Lets a worker have a connection only when its request has begun to arrive (tcp(7), TCP_DEFER_ACCEPT):
+ * it is woken once instead of twice, and a client that keeps silent holds no worker.
+ */
+export function deferAccept(fd: number): void {
+  setOption(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_SECONDS);
+}
+
 /** Starts listening, or changes the backlog of a socket that listens already. */
 export function listenOn(fd: number, backlog: number): void {
   checked("listen", libc.listen(fd, backlog));
@@ -167,6 +175,9 @@ export function attachFilter(fd: number, program: readonly BpfInstruction[] | nu
 }
 
 const IPPROTO_TCP = 6;
+const TCP_DEFER_ACCEPT = 9;
+/** So long a silent client is kept waiting; then a worker gets it all the same. */
+const DEFER_SECONDS = 5;
 const TCP_INFO = 11;
 
 /** Connections waiting on a listening TCP socket, and the most that may (tcp_info's unacked and sacked). */

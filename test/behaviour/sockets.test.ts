@@ -229,3 +229,17 @@ behaviour("backlog bounds how many clients wait", {}, async (scene) => {
   expect((await slow).status).toBe(200);
   expect(waiting).toBe(4); // Linux lets backlog + 1 wait
 });
+
+behaviour("a silent client on TCP holds no worker", { needs: ["php-cgi"] }, async (scene) => {
+  const spot = await tcpSpot(scene);
+  await scene.run({ pools: { www: phpPool(spot, { workers: 1 }) } });
+  const silent = connect({ host: "127.0.0.1", port: Number(spot.listen.split(":")[1]) });
+  await new Promise((resolve) => silent.once("connect", resolve));
+  try {
+    // php-cgi would wait five seconds for a word of it.
+    const script = scene.fixture("php/hello.php");
+    expect(await fcgi(spot.where, { script, timeout: 3_000 })).toMatchObject({ status: 200 });
+  } finally {
+    silent.destroy();
+  }
+});
