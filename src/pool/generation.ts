@@ -126,7 +126,7 @@ export class Generation {
     emit({ type: "fork-storm", pool: pool.name, leader: group.leader.pid });
     this.losses.want(group.shape.size, null);
     this.losses.countFailure("its leader forked workers that did not live", false);
-    void group.stop();
+    void group.drain();
     this.losses.refill();
   }
 

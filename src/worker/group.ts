@@ -127,6 +127,11 @@ export class Group {
       .length;
   }
 
+  /** Whether this worker of its has a connection in hand. */
+  hasInHand(pid: number): boolean {
+    return activityOf(pid, this.context.listener.address).doing === "busy";
+  }
+
   /** Whether its process forks the workers, instead of being the worker. */
   private get forks(): boolean {
     return this.shape.size > 1;

@@ -2,7 +2,7 @@
 // leader that forks without end.
 
 import { expect } from "bun:test";
-import { bodyOf, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
+import { bodyOf, inHand, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
 import { alive, leadersAt, workersAt } from "../helper/processes.ts";
 import { behaviour } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
@@ -13,14 +13,20 @@ behaviour(
   async (scene) => {
     const spot = await tcpSpot(scene);
     const supervisor = await scene.run({ pools: { www: phpPool(spot, { workers: 3 }) } });
-    const [worker] = await workersReach(spot, 3);
+    const workers = await workersReach(spot, 3);
+    const long = bodyOf(spot, { script: scene.fixture("php/slow.php"), query: "ms=8000" });
+    const busy = await inHand(spot);
     const [leader] = leadersAt(spot.where);
     // After USR1 every worker that a leader forks leaves at once, and it forks the next.
     process.kill(leader!, "SIGUSR1");
-    process.kill(worker!, "SIGKILL");
+    process.kill(
+      workers.find((pid) => pid !== busy)!,
+      "SIGKILL",
+    );
     await eventually(() => !alive(leader!), { timeout: 20_000, what: "the storm is ended" });
     await workersReach(spot, 3, 10_000);
     expect(supervisor.log()).toContain("forks workers that do not live to serve");
+    expect(await long).toBe(`slept ${busy}`);
     expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
   },
 );
