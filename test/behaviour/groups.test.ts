@@ -82,7 +82,7 @@ async function killAndTime(spot: Spot, count: number): Promise<void> {
     },
     { every: 2 },
   );
-  expect(performance.now() - began).toBeLessThan(400);
+  expect(performance.now() - began).toBeLessThan(2_000);
 }
 
 behaviour(

@@ -5,7 +5,7 @@ import { findProgram } from "./packages.ts";
 import type { Where } from "./processes.ts";
 import { AM_ROOT, type Scene } from "./scene.ts";
 import { Lost } from "./fcgi.ts";
-import { eventually } from "./wait.ts";
+import { eventually, PATIENCE } from "./wait.ts";
 
 export interface NginxOptions {
   /** Where the pool listens. */
@@ -49,7 +49,7 @@ export async function nginx(scene: Place, options: NginxOptions): Promise<Nginx>
   return {
     url,
     errors: child.stderr,
-    get: async (path, timeout = 15_000) => {
+    get: async (path, timeout = 15_000 * PATIENCE) => {
       const response = await fetch(url + path, {
         signal: AbortSignal.timeout(timeout),
         keepalive: false,

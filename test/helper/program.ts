@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { MARK } from "./leftovers.ts";
 import { SEARCH_PATH } from "./packages.ts";
 import { alive } from "./processes.ts";
-import { eventually } from "./wait.ts";
+import { eventually, PATIENCE } from "./wait.ts";
 
 /** The binary under test; FCGIVISOR_BINARY names another than the one that build.ts makes. */
 export const BINARY =
@@ -48,7 +48,7 @@ export async function runCommand(
     stdout: "pipe",
     stderr: "pipe",
   });
-  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeout ?? 30_000);
+  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeout ?? 30_000 * PATIENCE);
   const [stdout, stderr, code] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),

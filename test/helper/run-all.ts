@@ -12,6 +12,9 @@ const ROOT = join(import.meta.dir, "../..");
 /** How many test files run at once: they mostly wait, and each has ports and folders of its own. */
 const AT_ONCE = 3;
 
+/** For a test that names no limit itself; none of them needs a tenth of it on an idle machine. */
+const UNIT_TIMEOUT_MS = 60_000;
+
 interface Tally {
   passed: number;
   failed: number;
@@ -40,6 +43,7 @@ function main(filters: string[]): Tally {
       process.execPath,
       "test",
       `--parallel=${AT_ONCE}`,
+      `--timeout=${UNIT_TIMEOUT_MS}`,
       "--reporter=junit",
       `--reporter-outfile=${report}`,
       ...filters,

@@ -31,7 +31,7 @@ import {
   type Supervisor,
 } from "./program.ts";
 import { systemdRuns } from "./systemd.ts";
-import { eventually } from "./wait.ts";
+import { eventually, PATIENCE } from "./wait.ts";
 
 type Table = Record<string, unknown>;
 
@@ -112,7 +112,7 @@ export function behaviour(
       if (lacking.length > 0) throw new Error(`needs ${reason}`);
       await play(story);
     },
-    timeout,
+    timeout * PATIENCE,
   );
 }
 
