@@ -145,9 +145,13 @@ function bad(message: string): Fault {
 /** The steps as they happen, then the answer; the status is 200 before it is known how it ends. */
 function stream(run: (tell: Tell) => Promise<Report>): Response {
   const encoder = new TextEncoder();
+  let open = true;
   const body = new ReadableStream<Uint8Array>({
+    // Who asked has gone; what was asked for goes on.
+    cancel() {
+      open = false;
+    },
     async start(controller) {
-      let open = true;
       const line = (value: unknown) => {
         if (open) controller.enqueue(encoder.encode(`${JSON.stringify(value)}\n`));
       };
@@ -156,8 +160,8 @@ function stream(run: (tell: Tell) => Promise<Report>): Response {
       } catch (error) {
         line({ ok: false, fault: asFault(error).toJSON() } satisfies Answer);
       }
+      if (open) controller.close();
       open = false;
-      controller.close();
     },
   });
   return new Response(body, { headers: { "content-type": STREAM_TYPE } });

@@ -23,7 +23,7 @@ import {
   rssOf,
   workersAt,
 } from "../helper/processes.ts";
-import { textOf, type Outcome, type Supervisor } from "../helper/program.ts";
+import { BINARY, textOf, type Outcome, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
 import { eventually, within } from "../helper/wait.ts";
 
@@ -238,6 +238,22 @@ for (const word of ["stop", "quit"] as const) {
     expect(existsSync(spot.listen)).toBe(false);
   });
 }
+
+behaviour("who asked for a reload goes away: the reload goes on", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const slow = fcgi(spot.where, { query: "3" });
+  const busy = await inHand(spot);
+  const asker = scene.spawn([BINARY, "reload", "-c", supervisor.configFile]);
+  await eventually(() => supervisor.log().includes("generation 2 of pool www serves"));
+  asker.kill("SIGKILL");
+  await asker.exited;
+  expect((await slow).body).toContain(`${busy}`);
+  await eventually(() => supervisor.log().includes("reload is done"));
+  expect(supervisor.log()).not.toContain("reload failed");
+  expect(await workersReach(spot, 2)).not.toContain(busy);
+  expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+});
 
 behaviour("quit, then stop: the stop makes it quick", { needs: ["php-cgi"] }, async (scene) => {
   const spot = await tcpSpot(scene);
