@@ -156,6 +156,22 @@ export type Event =
       readonly afterMs: number;
     }
   | {
+      /** Not even KILL has ended it. `state`: of proc(5); `where`: the kernel function it waits in. */
+      readonly type: "worker-stuck";
+      readonly pool: string;
+      readonly pid: number;
+      readonly state: string;
+      readonly where: string | null;
+    }
+  | {
+      /** Somebody has sent it SIGSTOP. */
+      readonly type: "worker-stopped";
+      readonly pool: string;
+      readonly pid: number;
+      readonly resumesInMs: number;
+    }
+  | { readonly type: "worker-resumed"; readonly pool: string; readonly pid: number }
+  | {
       readonly type: "drain-finished";
       readonly pool: string;
       readonly generation: number;

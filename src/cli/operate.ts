@@ -107,6 +107,11 @@ export function reportLines(report: Report): string[] {
   const lines = [headline(report)];
   for (const outcome of report.pools ?? [])
     lines.push(...outcomeLines(outcome, report.dry_run === true));
+  if (report.cut) lines.push(`  ${cutText(report.operation, report.cut)}`);
+  for (const { pool, pid } of report.stuck ?? [])
+    lines.push(
+      `  process ${pid} of pool ${pool} does not die of SIGKILL and was left: it waits in the kernel (see /proc/${pid}/stack)`,
+    );
   for (const { setting, to } of report.needs_restart ?? []) {
     lines.push(
       `  ${setting} = ${to ?? "(default)"}: takes effect when fcgivisor is stopped and started`,
@@ -114,6 +119,12 @@ export function reportLines(report: Report): string[] {
   }
   for (const warning of report.warnings ?? []) lines.push(`  warning: ${warning}`);
   return lines;
+}
+
+function cutText(operation: Operation, cut: number): string {
+  const what = cut === 1 ? "1 request was cut short" : `${cut} requests were cut short`;
+  if (operation === "stop" || operation === "restart") return what;
+  return `${what}: longer than drain_timeout`;
 }
 
 function headline(report: Report): string {
@@ -133,8 +144,13 @@ function headline(report: Report): string {
       return `upgraded ${took}`;
     case "reload":
       if (report.dry_run === true) return "a reload would do this (nothing was touched):";
-      return `reloaded ${took}, generation ${report.generation}${report.drained === true ? ", old workers have left" : ", old workers are leaving"}`;
+      return `reloaded ${took}, generation ${report.generation}${leavingText(report)}`;
   }
+}
+
+function leavingText({ drained, stuck = [] }: Report): string {
+  if (drained !== true) return ", old workers are leaving";
+  return stuck.length === 0 ? ", old workers have left" : ", old workers have left, but not all";
 }
 
 function outcomeLines({ pool, outcome, listen, changes }: PoolOutcome, planned: boolean): string[] {

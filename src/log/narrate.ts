@@ -74,8 +74,8 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
       `leader ${leader} of pool ${pool} forks workers that do not live to serve; it is ended and started anew; look at what its workers wrote`,
     ),
   "socket-held": ({ address, pids }) =>
-    warn(
-      `${address} was closed here, but ${count(pids.length, "process", "processes")} that workers started in the background still ${pids.length === 1 ? "holds" : "hold"} it (${list(pids)}); end ${pids.length === 1 ? "it" : "them"} to free the address`,
+    notice(
+      `${address} is closed and free, though ${count(pids.length, "process", "processes")} that workers started in the background still ${pids.length === 1 ? "holds" : "hold"} its descriptor (${list(pids)})`,
     ),
   emergency: ({ deaths, intervalMs }) => ({
     level: "alert",
@@ -130,6 +130,16 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     warn(
       `worker ${pid} of pool ${pool} has not left after ${duration(afterMs)} and is sent ${signal}; if its requests need longer, raise drain_timeout`,
     ),
+  "worker-stuck": ({ pool, pid, state, where }) =>
+    error(
+      `process ${pid} of pool ${pool} does not die of SIGKILL: ${state === "D" ? `it waits in the kernel${where === null ? "" : ` (${where})`}, often for a disk or a network file system` : `it is in state ${state}`}; it is left alone, and ends when the kernel lets it go`,
+    ),
+  "worker-stopped": ({ pool, pid, resumesInMs }) =>
+    warn(
+      `process ${pid} of pool ${pool} is stopped, as by SIGSTOP, and does nothing; if nobody continues it (kill -CONT ${pid}), it is continued in ${duration(resumesInMs)}`,
+    ),
+  "worker-resumed": ({ pool, pid }) =>
+    notice(`process ${pid} of pool ${pool} was still stopped and is continued`),
   "drain-finished": ({ pool, generation, ms }) =>
     notice(`generation ${generation} of pool ${pool} has left after ${duration(ms)}`),
   "request-timeout": ({ pool, pid, ageMs, limitMs }) =>

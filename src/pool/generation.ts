@@ -11,6 +11,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { Group } from "../worker/group.ts";
 import { endText } from "../worker/exit.ts";
 import { Losses } from "./losses.ts";
+import { sumOf, type Toll } from "./toll.ts";
 
 export interface GenerationContext {
   readonly pool: PoolConfig;
@@ -35,6 +36,7 @@ export class Generation {
   private duty: Duty = "starting";
   private readonly groups = new Set<Group>();
   private readonly losses: Losses;
+  private cost: Toll = { cut: 0, stuck: [] };
   private readonly unstarted: number[];
   private readonly released: number[] = [];
   private readonly failed = Promise.withResolvers<never>();
@@ -53,6 +55,11 @@ export class Generation {
 
   get failures(): number {
     return this.losses.failures;
+  }
+
+  /** Of what has left so far. */
+  get toll(): Toll {
+    return this.cost;
   }
 
   /** Sizes of the groups that are not started yet. */
@@ -195,8 +202,14 @@ export class Generation {
       { size, maxRequests: withJitter(pool) },
     );
     this.groups.add(group);
-    void group.gone.then(() => this.groups.delete(group));
+    void group.gone.then(() => this.bury(group));
     return group;
+  }
+
+  private bury(group: Group): void {
+    this.groups.delete(group);
+    const stuck = group.stuck.map((pid) => ({ pool: this.context.pool.name, pid }));
+    this.cost = sumOf([this.cost, { cut: group.cut, stuck }]);
   }
 
   // ---------------------------------------------------------------- refilling

@@ -4,6 +4,7 @@
 import type { PoolConfig } from "../config/model.ts";
 import type { Listener } from "../socket/listener.ts";
 import type { Generation } from "./generation.ts";
+import { sumOf, type Toll } from "./toll.ts";
 
 export class Pool {
   private serving: Generation;
@@ -49,12 +50,16 @@ export class Pool {
   }
 
   /** Drains everything. */
-  async drain(): Promise<void> {
-    await Promise.all([this.serving, ...this.leavers].map((generation) => generation.drain()));
+  async drain(): Promise<Toll> {
+    const generations = [this.serving, ...this.leavers];
+    await Promise.all(generations.map((generation) => generation.drain()));
+    return sumOf(generations.map(({ toll }) => toll));
   }
 
   /** Stops everything at once. */
-  async stop(): Promise<void> {
-    await Promise.all([this.serving, ...this.leavers].map((generation) => generation.stop()));
+  async stop(): Promise<Toll> {
+    const generations = [this.serving, ...this.leavers];
+    await Promise.all(generations.map((generation) => generation.stop()));
+    return sumOf(generations.map(({ toll }) => toll));
   }
 }

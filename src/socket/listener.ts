@@ -10,6 +10,7 @@ import { maxBacklog } from "../sys/procfs.ts";
 import {
   attachFilter,
   closeSocket,
+  endListening,
   deferAccept,
   listenOn,
   makeBlocking,
@@ -115,8 +116,13 @@ export class Listener {
     return this.address.kind === "unix" ? unixQueue(this.inode) : tcpQueue(this.fd);
   }
 
-  /** Closes the socket and removes its file, if that is still the one made here; systemd's file is systemd's to remove. */
+  /**
+   * Ends the socket, also for whoever else holds it (what a script left in the background, a worker
+   * that does not die): the address is free. Removes its file, if that is still the one made here.
+   * systemd's socket and file are systemd's to end.
+   */
   close(): void {
+    if (this.maker !== "systemd") endListening(this.fd);
     closeSocket(this.fd);
     if (this.address.kind !== "unix" || this.file === null || this.maker === "systemd") return;
     const now = lstatSync(this.address.path, { throwIfNoEntry: false });

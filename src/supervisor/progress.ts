@@ -6,12 +6,12 @@ import { poolsInOrder, type World } from "./world.ts";
 
 const PROGRESS_EVERY_MS = 1000;
 
-/** Tells the late workers until `over` settles, and then that it has; rejects as it does. */
-export async function tellUntil(
-  over: Promise<unknown>,
+/** Tells the late workers until `over` settles, and then that it has; gives what it gives. */
+export async function tellUntil<T>(
+  over: Promise<T>,
   world: World,
   tell: (step: Step) => void,
-): Promise<void> {
+): Promise<T> {
   const done = new AbortController();
   const settled = over.finally(() => done.abort());
   settled.catch(() => {});
@@ -19,8 +19,9 @@ export async function tellUntil(
     await sleep(PROGRESS_EVERY_MS, done.signal);
     if (!done.signal.aborted) tell({ step: "draining", late: lateWorkers(world) });
   }
-  await settled;
+  const result = await settled;
   tell({ step: "drained" });
+  return result;
 }
 
 function lateWorkers(world: World): LateWorker[] {

@@ -7,6 +7,7 @@ import { asFault, Fault } from "../fault.ts";
 import type { Generation } from "../pool/generation.ts";
 import { Pool } from "../pool/pool.ts";
 import { firstBatch, roll } from "../pool/roll.ts";
+import { sumOf, type Toll } from "../pool/toll.ts";
 import { processesOn } from "../sys/procfs.ts";
 import { bringUp, type Candidate } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
@@ -21,7 +22,7 @@ export async function reload(
   only: readonly string[],
   signal: AbortSignal,
   tell: (step: Step) => void,
-): Promise<{ readonly drained: Promise<void> }> {
+): Promise<{ readonly drained: Promise<Toll> }> {
   const touched = next.pools.filter(({ name }) => only.length === 0 || only.includes(name));
   const sockets = acquireSockets(world, touched);
   const undo: (() => void)[] = [];
@@ -123,7 +124,7 @@ async function goBack(world: World, leaver: Leaver, signal: AbortSignal): Promis
   }
 }
 
-async function leave(world: World, leavers: readonly Leaver[]): Promise<void> {
+async function leave(world: World, leavers: readonly Leaver[]): Promise<Toll> {
   const before = new Set([
     ...allListeners(world),
     ...leavers.map(({ generation }) => generation.context.listener),
@@ -140,4 +141,5 @@ async function leave(world: World, leavers: readonly Leaver[]): Promise<void> {
     const pids = processesOn(String(listener.inode)).map(({ pid }) => pid);
     if (pids.length > 0) world.emit({ type: "socket-held", address: listener.name, pids });
   }
+  return sumOf(leavers.map(({ generation }) => generation.toll));
 }

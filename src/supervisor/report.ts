@@ -2,6 +2,7 @@
 // socket as they are.
 
 import type { Change } from "../config/diff.ts";
+import type { StuckProcess } from "../pool/toll.ts";
 
 export interface PoolOutcome {
   readonly pool: string;
@@ -41,6 +42,10 @@ export interface Report {
   readonly pools?: readonly PoolOutcome[];
   /** reload: whether the old workers have left; false with --no-wait. */
   readonly drained?: boolean;
+  /** Requests that were cut short: longer than drain_timeout, or longer than a stop waits. */
+  readonly cut?: number;
+  /** Processes that not even KILL has ended. */
+  readonly stuck?: readonly StuckProcess[];
   /** Settings that keep their old value until the supervisor is started anew. */
   readonly needs_restart?: readonly Change[];
   /** logrotate: the files that were opened anew. */

@@ -6,6 +6,7 @@
 import { type Config } from "../config/model.ts";
 import { asFault, Fault } from "../fault.ts";
 import { Pool } from "../pool/pool.ts";
+import { sumOf, type Toll } from "../pool/toll.ts";
 import { bringUp, whole } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
 import type { Step } from "./report.ts";
@@ -17,7 +18,7 @@ export async function restartPools(
   next: Config,
   signal: AbortSignal,
   tell: (step: Step) => void,
-): Promise<void> {
+): Promise<Toll> {
   const old = poolsInOrder(world);
   const before = allListeners(world);
   const sockets = acquireSockets(world, next.pools);
@@ -28,7 +29,7 @@ export async function restartPools(
     sockets.release();
     throw error;
   }
-  await Promise.all(old.map((pool) => pool.stop()));
+  const tolls = await Promise.all(old.map((pool) => pool.stop()));
   world.generation = number;
   const generations = next.pools.map((pool) =>
     newGeneration(world, pool, sockets.of(pool), number),
@@ -49,6 +50,7 @@ export async function restartPools(
   for (const pool of next.pools) changeInPlace(world, sockets.of(pool), pool);
   const used = new Set(allListeners(world));
   for (const listener of before) if (!used.has(listener)) closeListener(world, listener);
+  return sumOf(tolls);
 }
 
 function insistOnOld(world: World, old: readonly Pool[], number: number): void {

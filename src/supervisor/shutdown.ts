@@ -1,6 +1,7 @@
 // The story of the end: workers first (at once, or each after its request), then what their scripts
 // left in the background, then the sockets.
 
+import { sumOf, type Toll } from "../pool/toll.ts";
 import { sleep } from "../sys/clock.ts";
 import { adopted, reapStrangers, signal } from "../sys/process.ts";
 import { allListeners, closeListener } from "./sockets.ts";
@@ -15,15 +16,16 @@ export async function shutDown(
   world: World,
   word: "stop" | "quit",
   others: Promise<void>,
-): Promise<void> {
+): Promise<Toll> {
   const pools = poolsInOrder(world);
-  await Promise.all([
-    ...pools.map((pool) => (word === "stop" ? pool.stop() : pool.drain())),
-    others,
-  ]);
+  const tolls = await Promise.all(
+    pools.map((pool) => (word === "stop" ? pool.stop() : pool.drain())),
+  );
+  await others;
   await endStrays();
   for (const listener of allListeners(world)) closeListener(world, listener);
   world.pools.clear();
+  return sumOf(tolls);
 }
 
 /** They inherited the listening socket: while one lives, the address stays taken. */

@@ -9,6 +9,8 @@ import { now, sleep, wallClock } from "../sys/clock.ts";
 import { createEmergencyCounter } from "../pool/emergency.ts";
 import { watchMembers } from "../pool/member-watch.ts";
 import { watchRequests } from "../pool/request-watch.ts";
+import { watchStopped } from "../pool/stopped-watch.ts";
+import { sumOf, type Toll } from "../pool/toll.ts";
 import type { Inherited } from "../socket/inherited.ts";
 import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
@@ -80,7 +82,7 @@ export class Supervisor {
   private current: SupervisorState = "starting";
   private readonly keeper: StateKeeper;
   private readonly emergencies = createEmergencyCounter();
-  private end: Promise<void> | null = null;
+  private end: Promise<Toll> | null = null;
   private endsBy: "stop" | "quit" | null = null;
   /** While workers of an earlier supervisor leave. */
   private relieving: Relieving | null = null;
@@ -116,6 +118,7 @@ export class Supervisor {
     reapWhenNeeded(() => this.beats++);
     watchRequests(() => poolsInOrder(this.world));
     watchMembers(() => poolsInOrder(this.world));
+    watchStopped(() => poolsInOrder(this.world));
   }
 
   private watchForEmergency(event: Event): void {
@@ -187,18 +190,18 @@ export class Supervisor {
     return this.operate("reload", by, detail, tell, async (signal, since) => {
       const { plan, done, warnings } = await this.renew(request.pools, signal, tell);
       const drained = done.drained.catch((error: unknown) => this.trouble(error));
-      const report = (left: boolean): Report => ({
+      const report = (left: boolean, toll?: Toll): Report => ({
         ...this.report("reload", since),
         pools: plan.pools,
         drained: left,
+        ...toll,
         needs_restart: plan.needsRestart,
         warnings,
       });
       // The next operation need not wait for the last of the old workers, only this answer does.
       return async () => {
         if (!request.wait) return report(false);
-        await tellUntil(drained, this.world, tell);
-        return report(true);
+        return report(true, await tellUntil(drained, this.world, tell));
       };
     });
   }
@@ -252,11 +255,11 @@ export class Supervisor {
       const loaded = await this.options.load();
       const found = await preflight(loaded.config);
       tell({ step: "checked", pools: loaded.config.pools.length });
-      await restartPools(this.world, loaded.config, signal, tell);
+      const toll = await restartPools(this.world, loaded.config, signal, tell);
       this.keeper.save();
       this.options.log.reopen(loaded);
       const warnings = [...loaded.warnings, ...found].map((fault) => fault.message);
-      return async () => ({ ...this.report("restart", since), warnings });
+      return async () => ({ ...this.report("restart", since), ...toll, warnings });
     });
   }
 
@@ -292,13 +295,13 @@ export class Supervisor {
       this.relieving?.hurry();
       void Promise.all(poolsInOrder(this.world).map((pool) => pool.stop()));
     }
-    await tellUntil(this.end, this.world, tell);
-    return this.report(word, since);
+    const toll = await tellUntil(this.end, this.world, tell);
+    return { ...this.report(word, since), ...toll };
   }
 
-  private async endAll(word: "stop" | "quit"): Promise<void> {
+  private async endAll(word: "stop" | "quit"): Promise<Toll> {
     if (word === "stop") this.relieving?.hurry();
-    await shutDown(this.world, word, this.relieving?.done ?? Promise.resolve());
+    return shutDown(this.world, word, this.relieving?.done ?? Promise.resolve());
   }
 
   status(socket: string): Status {
@@ -368,7 +371,8 @@ export class Supervisor {
     return { operation, pid: process.pid, duration_ms: Math.round(now() - since), generation };
   }
 
-  private trouble(error: unknown): void {
+  private trouble(error: unknown): Toll {
     this.world.emit({ type: "trouble", fault: asFault(error).toJSON() });
+    return sumOf([]);
   }
 }

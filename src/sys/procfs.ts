@@ -60,6 +60,12 @@ export function residentBytes(pid: number): number | null {
   return kilobytes === null ? null : Number(kilobytes[1]) * 1024;
 }
 
+/** The kernel function a process waits in (proc(5), wchan); null when it does not wait or may not be seen. */
+export function waitChannel(pid: number): string | null {
+  const name = readText(`/proc/${pid}/wchan`);
+  return name === null || name === "" || name === "0" ? null : name;
+}
+
 /** Bytes a process has read in all (proc(5), io: rchar); null when that cannot be seen. */
 export function bytesRead(pid: number): number | null {
   const match = /^rchar: ([0-9]+)$/m.exec(readText(`/proc/${pid}/io`) ?? "");

@@ -121,6 +121,12 @@ function intOption(fd: number, option: number): number | null {
   return libc.getsockopt(fd, SOL_SOCKET, option, ptr(value), ptr(size)) === 0 ? value[0]! : null;
 }
 
+/** Ends listening for every holder of the socket, and frees its address: shutdown(2), both ways. */
+export function endListening(fd: number): void {
+  const SHUT_RDWR = 2;
+  libc.shutdown(fd, SHUT_RDWR);
+}
+
 export function closeSocket(fd: number): void {
   libc.close(fd);
 }

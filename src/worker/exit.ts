@@ -19,6 +19,7 @@ export interface EndSight {
 export function endReason({ end, state, wasReady, timedOut, recycles }: EndSight): EndReason {
   if (timedOut) return "timed-out";
   if (state === "draining") return "drained";
+  if (state === "gone") return "stopped";
   if (state === "terminating" || state === "killing") return wasReady ? "stopped" : "start-failed";
   const well = end.how === "exited" && end.code === 0;
   // Under load a worker may serve its share before it was ever seen to wait for a request.

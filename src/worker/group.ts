@@ -5,12 +5,13 @@
 import type { PoolConfig } from "../config/model.ts";
 import type { Emit, EndReason, OutputLine, ProcessEnd } from "../event.ts";
 import { Fault } from "../fault.ts";
-import { activityOf } from "../observe/activity.ts";
+import { activityOf, holdsConnection } from "../observe/activity.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Address } from "../sys/address.ts";
 import { after, now, sleep } from "../sys/clock.ts";
 import { signal, signalGroup, spawn } from "../sys/process.ts";
-import type { ProcessId } from "../sys/procfs.ts";
+import { type ProcessId, processStat, waitChannel } from "../sys/procfs.ts";
+import { shortage } from "../sys/scarcity.ts";
 import { endReason } from "./exit.ts";
 import { askToLeave } from "./farewell.ts";
 import { type GroupShape, launchOf } from "./launch.ts";
@@ -43,6 +44,8 @@ const READY_POLL_MS = 2;
 const END_POLL_MS = 5;
 /** Between TERM and KILL, as php-fpm has it. */
 const TERM_GRACE_MS = 1000;
+/** A process that has not died so long after KILL waits for something in the kernel. */
+const KILL_GRACE_MS = 5000;
 
 export class Group {
   readonly context: GroupContext;
@@ -64,6 +67,12 @@ export class Group {
   private timedOut = false;
   private cancelDeadline: () => void = () => {};
   private readonly voice: Voice;
+  /** How many requests were in hand when it got its last signal. */
+  private interrupted = 0;
+  /** How many requests its end has cut short. */
+  cut = 0;
+  /** Processes of it that not even KILL has ended. */
+  readonly stuck: number[] = [];
   private readonly settle: { ready: () => void; failed: (fault: Fault) => void; gone: () => void };
 
   /** Spawns the process. Throws a Fault when the system cannot start it. */
@@ -127,9 +136,12 @@ export class Group {
       .length;
   }
 
-  /** Whether this worker of its has a connection in hand. */
+  /** Whether this worker of its has a request in hand. */
   hasInHand(pid: number): boolean {
-    return activityOf(pid, this.context.listener.address).doing === "busy";
+    const { listener, runtime } = this.context;
+    const { doing } = activityOf(pid, listener.address);
+    if (doing !== "busy" && !(doing === "stopped" && holdsConnection(pid) === true)) return false;
+    return runtime.requestOf?.(pid) !== "none";
   }
 
   /** Whether its process forks the workers, instead of being the worker. */
@@ -163,7 +175,11 @@ export class Group {
       this.voice.channel.close();
       if (error instanceof Fault) throw error;
       const where = `pool ${pool.name}`;
-      throw new Fault(`cannot start ${pool.command[0]}`, { where, cause: error });
+      throw new Fault(`cannot start ${pool.command[0]}`, {
+        where,
+        cause: error,
+        ...shortage(error),
+      });
     }
   }
 
@@ -204,6 +220,9 @@ export class Group {
         return this.escalate("SIGTERM");
       case "kill":
         return this.escalate("SIGKILL");
+      case "give-up":
+        this.tellStuck();
+        return this.act("finish");
       case "finish":
         this.voice.channel.drain();
         this.voice.channel.close();
@@ -238,17 +257,31 @@ export class Group {
 
   private escalate(name: "SIGTERM" | "SIGKILL"): void {
     const { emit, pool } = this.context;
+    const workers = this.members.workers();
+    this.interrupted = workers.filter(({ pid }) => this.hasInHand(pid)).length;
+    // After TERM a worker may still finish; how one ended that a leader forked cannot be seen.
+    if (name === "SIGKILL" && this.forks) this.cut = this.interrupted;
     if (this.drainSince !== null) {
       const afterMs = now() - this.drainSince;
-      for (const { pid } of this.members.workers()) {
+      for (const { pid } of workers) {
         emit({ type: "drain-escalated", pool: pool.name, pid, signal: name, afterMs });
       }
     }
-    this.setDeadline(TERM_GRACE_MS);
+    this.setDeadline(name === "SIGTERM" ? TERM_GRACE_MS : KILL_GRACE_MS);
     signalGroup(this.leader.pid, name);
     // A stopped process takes no TERM before it goes on.
     signalGroup(this.leader.pid, "SIGCONT");
     void this.watchEnd();
+  }
+
+  private tellStuck(): void {
+    const { emit, pool } = this.context;
+    const leader = this.leaderEnd === null ? [this.leader.pid] : [];
+    for (const pid of new Set([...leader, ...this.members.workers(true).map(({ pid }) => pid)])) {
+      this.stuck.push(pid);
+      const [state, where] = [processStat(pid)?.state ?? "?", waitChannel(pid)];
+      emit({ type: "worker-stuck", pool: pool.name, pid, state, where });
+    }
   }
 
   private onLeaderEnd(end: ProcessEnd): void {
@@ -263,6 +296,7 @@ export class Group {
       recycles,
     });
     this.leaderEnd = { end, reason };
+    if (!this.forks && end.how === "signaled") this.cut = this.interrupted;
     this.voice.channel.drain();
     if (reason === "recycled") this.dispatch("ready");
     const { pid } = this.leader;

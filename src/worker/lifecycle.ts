@@ -28,7 +28,14 @@ export type GroupEvent =
   /** The time for the present state is over. */
   | "deadline";
 
-export type GroupAction = "nothing" | "ask-politely" | "terminate" | "kill" | "finish";
+export type GroupAction =
+  | "nothing"
+  | "ask-politely"
+  | "terminate"
+  | "kill"
+  /** What KILL did not end is told, and left to the kernel. */
+  | "give-up"
+  | "finish";
 
 type Row = readonly [next: GroupState, action: GroupAction];
 
@@ -68,8 +75,8 @@ export const LIFECYCLE: Readonly<Record<GroupState, Partial<Record<GroupEvent, R
   },
   killing: {
     "all-ended": FINISH,
-    // A process in an uninterruptible sleep dies when it wakes; KILL again does no harm.
-    deadline: KILL,
+    // A process in an uninterruptible sleep dies when it wakes, and nothing else makes it die.
+    deadline: ["gone", "give-up"],
   },
   gone: {},
 };

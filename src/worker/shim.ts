@@ -1,8 +1,10 @@
 // The shim: this program started once more, which takes on a worker's limits, root and user, and
-// then becomes the worker. Its order is php-fpm's: limits, priority, chroot, chdir, user, umask.
+// then becomes the worker. Its order is php-fpm's: limits, priority, chroot, chdir, then the user last.
 // What fails is told on stderr, which the supervisor shows as the worker's last words.
 
-import { becomeUser, beNice, changeRoot, execute, limit, setUmask } from "../sys/become.ts";
+import { writeSync } from "node:fs";
+import { becomeUser, beNice, changeRoot, limit, readyToExecute, setUmask } from "../sys/become.ts";
+import { shortage } from "../sys/scarcity.ts";
 import { SHIM_VARIABLE, type ShimTask } from "./shim-task.ts";
 
 /** Does not return when all goes well; else the exit code (126 as shells have it for "cannot execute"). */
@@ -17,7 +19,9 @@ export function runShim(): number {
       act();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      process.stderr.write(`fcgivisor: cannot ${what}: ${reason}\n`);
+      const short = shortage(error);
+      const more = short === undefined ? "" : ` (${short.hint})`;
+      writeSync(2, `fcgivisor: cannot ${what}: ${reason}${more}\n`);
       if (needed) return 126;
     }
   }
@@ -43,11 +47,13 @@ function steps(task: ShimTask): Step[] {
   if (nice !== null) wish(`set nice to ${nice}`, () => beNice(nice));
   if (chroot !== null) need(`chroot to ${chroot}`, () => changeRoot(chroot));
   need(`change to the directory ${chdir}`, () => process.chdir(chdir));
+  if (umask !== null) wish("set the umask", () => void setUmask(umask));
+  const program = task.argv[0]!;
+  const { become } = readyToExecute(program, task.argv, task.env);
   if (identity !== null) {
     const { uid, gid, groups } = identity;
     need(`become user ${uid}, group ${gid}`, () => becomeUser(uid, gid, groups));
   }
-  if (umask !== null) wish("set the umask", () => void setUmask(umask));
-  need(`start ${task.argv[0]}`, () => execute(task.argv[0]!, task.argv, task.env));
+  need(`start ${program}`, become);
   return all;
 }

@@ -13,6 +13,7 @@ import {
   processGroup,
   type ProcessStat,
   processStat,
+  waitChannel,
 } from "../sys/procfs.ts";
 import { askToLeave } from "./farewell.ts";
 
@@ -105,5 +106,14 @@ async function escalate(
       signal(pid, "SIGCONT");
     }
     while (workers().length > 0 && now() < end) await sleep(POLL_MS);
+  }
+  for (const { pid, state } of workers()) {
+    strays.emit({
+      type: "worker-stuck",
+      pool: strays.pool.name,
+      pid,
+      state,
+      where: waitChannel(pid),
+    });
   }
 }

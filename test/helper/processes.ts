@@ -91,6 +91,12 @@ export function niceOf(pid: number): number {
   return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16]);
 }
 
+/** Names of its threads. */
+export function threadsOf(pid: number): string[] {
+  const read = (task: string) => readFileSync(`/proc/${pid}/task/${task}/comm`, "utf8").trim();
+  return readdirSync(`/proc/${pid}/task`).map(read);
+}
+
 /** Resident memory in kB. */
 export function rssOf(pid: number): number {
   return Number(statusField(pid, "VmRSS").split(" ")[0]);

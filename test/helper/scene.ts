@@ -30,6 +30,7 @@ import {
   type Outcome,
   type Supervisor,
 } from "./program.ts";
+import { canFreeze, canLimit } from "./kernel.ts";
 import { systemdRuns } from "./systemd.ts";
 import { eventually, PATIENCE } from "./wait.ts";
 
@@ -77,7 +78,15 @@ export interface Spawned {
   readonly kill: (signal: NodeJS.Signals) => void;
 }
 
-export type Need = Part | "root" | "ipv6" | "mounting" | "a systemd that can run";
+export type Need =
+  | Part
+  | "root"
+  | "ipv6"
+  | "mounting"
+  | "a loop device"
+  | "a control group for memory"
+  | "a control group for pids"
+  | "a systemd that can run";
 
 export interface BehaviourOptions {
   readonly needs?: readonly Need[];
@@ -116,10 +125,18 @@ export function behaviour(
   );
 }
 
+const NO_PARTS: readonly Need[] = [
+  "root",
+  "ipv6",
+  "mounting",
+  "a loop device",
+  "a control group for memory",
+  "a control group for pids",
+  "a systemd that can run",
+];
+
 function isPart(need: Need): need is Part {
-  return (
-    need !== "root" && need !== "ipv6" && need !== "mounting" && need !== "a systemd that can run"
-  );
+  return !NO_PARTS.includes(need);
 }
 
 function isLacking(need: Need): boolean {
@@ -131,6 +148,9 @@ function isLacking(need: Need): boolean {
   if (need === "mounting") {
     return Bun.spawnSync(["unshare", "-m", "true"], { stderr: "ignore" }).exitCode !== 0;
   }
+  if (need === "a loop device") return !AM_ROOT || !canFreeze();
+  if (need === "a control group for memory") return !canLimit("memory");
+  if (need === "a control group for pids") return !canLimit("pids");
   if (need === "a systemd that can run") return !AM_ROOT || !systemdRuns();
   return missing([need]).length > 0;
 }

@@ -50,7 +50,7 @@ const MEANT: readonly (readonly [GroupState, GroupEvent, GroupState, GroupAction
   ["terminating", "all-ended", "gone", "finish"],
   ["terminating", "deadline", "killing", "kill"],
   ["killing", "all-ended", "gone", "finish"],
-  ["killing", "deadline", "killing", "kill"],
+  ["killing", "deadline", "gone", "give-up"],
 ];
 
 for (const state of STATES) {

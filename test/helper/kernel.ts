@@ -1,0 +1,102 @@
+// What only the kernel can do to a process, for tests that run as root: a file system that holds
+// whoever writes to it, and a control group with a limit.
+
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Scene } from "./scene.ts";
+import { eventually } from "./wait.ts";
+
+export interface Frozen {
+  /** Any user may write here, when it is not frozen. */
+  readonly dir: string;
+  /** From now on a writer waits in an uninterruptible sleep. */
+  readonly freeze: () => Promise<void>;
+  readonly thaw: () => Promise<void>;
+}
+
+const TOOLS = ["mkfs.ext4", "losetup", "fsfreeze", "mount", "umount"];
+
+/** Whether `freezable` can work here. */
+export function canFreeze(): boolean {
+  if (!TOOLS.every((tool) => Bun.which(tool) !== null)) return false;
+  return Bun.spawnSync(["losetup", "--find"], { stderr: "ignore" }).exitCode === 0;
+}
+
+/** A small file system of its own, which is thawed and unmounted at the end of the test. */
+export async function freezable(scene: Scene): Promise<Frozen> {
+  const [image, dir] = [scene.path("image"), scene.path("frozen")];
+  mkdirSync(dir);
+  const must = async (...words: string[]) => {
+    const { code, stderr } = await scene.command(words);
+    if (code !== 0) throw new Error(`${words.join(" ")}: ${stderr}`);
+  };
+  await must("dd", "if=/dev/zero", `of=${image}`, "bs=1M", "count=16");
+  await must("mkfs.ext4", "-q", image);
+  await must("mount", "-o", "loop", image, dir);
+  await must("chmod", "777", dir);
+  let frozen = false;
+  const thaw = async () => {
+    if (frozen) await must("fsfreeze", "-u", dir);
+    frozen = false;
+  };
+  scene.atEnd(async () => {
+    await thaw();
+    await eventually(async () => (await scene.command(["umount", dir])).code === 0);
+  });
+  const freeze = async () => {
+    await must("fsfreeze", "-f", dir);
+    frozen = true;
+  };
+  return { dir, freeze, thaw };
+}
+
+const CGROUPS = "/sys/fs/cgroup";
+const LIMITS = {
+  memory: { v1: "memory.limit_in_bytes", v2: "memory.max" },
+  pids: { v1: "pids.max", v2: "pids.max" },
+} as const;
+
+export type Limited = keyof typeof LIMITS;
+
+export interface ControlGroup {
+  /** The most that is allowed from now on; null = no limit. */
+  readonly limit: (most: number | null) => void;
+  readonly add: (pid: number) => void;
+  /** How many processes are in it. */
+  readonly count: () => number;
+}
+
+function isUnified(): boolean {
+  return existsSync(join(CGROUPS, "cgroup.controllers"));
+}
+
+/** Whether a control group for this can be made here. */
+export function canLimit(what: Limited): boolean {
+  if (!isUnified()) return existsSync(join(CGROUPS, what, "cgroup.procs")) && mayWrite();
+  const enabled = readFileSync(join(CGROUPS, "cgroup.subtree_control"), "utf8");
+  return enabled.split(/\s/).includes(what) && mayWrite();
+}
+
+function mayWrite(): boolean {
+  const parent = isUnified() ? CGROUPS : join(CGROUPS, "pids");
+  return Bun.spawnSync(["test", "-w", parent]).exitCode === 0;
+}
+
+/** A control group of its own, removed at the end of the test, when its processes are gone. */
+export function controlGroup(scene: Scene, what: Limited): ControlGroup {
+  const name = `fv-${process.pid}-${scene.dir.split("-").at(-1)}-${what}`;
+  const dir = isUnified() ? join(CGROUPS, name) : join(CGROUPS, what, name);
+  mkdirSync(dir);
+  const members = () => readFileSync(join(dir, "cgroup.procs"), "utf8").split("\n").filter(Boolean);
+  scene.atEnd(async () => {
+    await eventually(() => members().length === 0, { what: `${dir} is empty` });
+    rmdirSync(dir);
+  });
+  const file = join(dir, LIMITS[what][isUnified() ? "v2" : "v1"]);
+  const none = isUnified() || what === "pids" ? "max" : "-1";
+  return {
+    limit: (most) => writeFileSync(file, String(most ?? none)),
+    add: (pid) => writeFileSync(join(dir, "cgroup.procs"), String(pid)),
+    count: () => members().length,
+  };
+}
