@@ -9,7 +9,10 @@ import { SHIM_WORD } from "./worker/shim-task.ts";
 async function main(argv: readonly string[]): Promise<number> {
   const [word, ...rest] = argv;
   if (word === SHIM_WORD) return (await import("./worker/shim.ts")).runShim();
-  if (/^php-fpm[0-9.]*$/.test(basename(process.argv0))) {
+  const asPhpFpm = /^php-fpm[0-9.]*$/.test(basename(process.argv0));
+  // The words that stay; as early as can be, because it starts this program once more.
+  if (asPhpFpm || word === "run") (await import("./sys/steady.ts")).becomeSteady();
+  if (asPhpFpm) {
     return (await import("./cli/php-fpm.ts")).runAsPhpFpm(process.argv0, argv);
   }
   if (word === "--version" || word === "-v") {

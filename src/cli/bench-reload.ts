@@ -84,9 +84,8 @@ export function commandReload(command: string): Reload {
   );
   return async () => {
     const said = await capture({ argv: ["/bin/sh", "-c", command], env }, COMMAND_MS);
-    if (said.code === 0) return;
-    const how = said.timedOut ? `did not end within ${COMMAND_MS / 1000} s` : `exit ${said.code}`;
+    if (said.failure === null) return;
     const words = said.output.trim();
-    throw new Fault(`${command}: ${how}`, words === "" ? {} : { cause: words });
+    throw new Fault(`${command}: it ${said.failure}`, words === "" ? {} : { cause: words });
   };
 }

@@ -134,9 +134,8 @@ async function callSelf(words: readonly string[]): Promise<Said> {
     { argv: [...selfWords(), ...words], env: ownEnvironment() },
     COMMAND_MS,
   );
-  if (said.code === 0) return { output: said.output, ms: now() - began };
-  const how = said.timedOut ? `did not end within ${COMMAND_MS} ms` : `exited with ${said.code}`;
-  throw new Fault(`fcgivisor ${words[0]} ${how}`, {
+  if (said.failure === null) return { output: said.output, ms: now() - began };
+  throw new Fault(`fcgivisor ${words[0]} ${said.failure}`, {
     cause: said.output.trim() || "it said nothing",
   });
 }

@@ -53,15 +53,9 @@ async function preflight(
         hint: "PHP would ignore everything behind that line; correct it and try again",
       }),
   );
-  if (said.timedOut || said.code !== 0) {
-    errors.push(
-      new Fault(
-        said.timedOut
-          ? "`php-cgi -v` did not end in time"
-          : `\`php-cgi -v\` failed with exit code ${said.code}`,
-        { where, hint: lines.filter(Boolean).slice(-3).join("; ") || "run it by hand to see why" },
-      ),
-    );
+  if (said.failure !== null) {
+    const hint = lines.filter(Boolean).slice(-3).join("; ") || "run it by hand to see why";
+    errors.push(new Fault(`\`php-cgi -v\` ${said.failure}`, { where, hint }));
   }
   const unique = new Set(startup.map((line) => line.replace(/^PHP /, "")));
   const warnings = [...unique].map((line) => new Fault(`PHP says: ${line}`, { where }));

@@ -9,6 +9,7 @@ import { asFault, Fault } from "../fault.ts";
 import { RUNTIMES, runtimeOf } from "../runtime/registry.ts";
 import type { Preflight, Runtime } from "../runtime/runtime.ts";
 import { type Captured, capture } from "../sys/process.ts";
+import { shortage } from "../sys/scarcity.ts";
 import { findGroup, findUser } from "../sys/users.ts";
 import { identityOf, isRoot } from "../worker/identity.ts";
 import { launchForQuestion } from "../worker/launch.ts";
@@ -66,9 +67,16 @@ async function ask(
   return runtime.preflight(pool, (args) => {
     const launch = launchForQuestion(pool, runtime, args);
     const key = JSON.stringify(launch);
-    const answer = asked.get(key) ?? capture(launch, QUESTION_TIMEOUT_MS);
+    const answer = asked.get(key) ?? capture(launch, QUESTION_TIMEOUT_MS).catch(cannotAsk);
     asked.set(key, answer);
     return answer;
+  });
+}
+
+function cannotAsk(error: unknown): never {
+  throw new Fault("the program cannot be asked about its settings", {
+    cause: error,
+    ...shortage(error),
   });
 }
 

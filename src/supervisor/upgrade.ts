@@ -65,7 +65,7 @@ async function ask(binary: string, args: string[], complaint: string): Promise<s
       throw refusal(binary, "it cannot be executed", String(error));
     },
   );
-  if (said.code !== 0) throw refusal(binary, complaint, said.output.trim());
+  if (said.failure !== null) throw refusal(binary, complaint, said.output.trim());
   return said.output.trim();
 }
 

@@ -50,18 +50,42 @@ export function execute(
   env: Readonly<Record<string, string>>,
   ignore: readonly NodeJS.Signals[] = [],
 ): never {
+  const { become, restore } = readyToExecute(program, argv, env, ignore);
+  try {
+    return become();
+  } finally {
+    restore();
+  }
+}
+
+export interface Ready {
+  readonly become: () => never;
+  /** To be called when it has failed and this program is to go on. */
+  readonly restore: () => void;
+}
+
+/**
+ * The same in steps: `become` is hardly more than the call itself. Before it a user with a limit on
+ * processes may be taken on; then a thread more, which this runtime starts when a loop grows hot,
+ * would be one too many and end it.
+ */
+export function readyToExecute(
+  program: string,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+  ignore: readonly NodeJS.Signals[] = [],
+): Ready {
   const restore = setDispositions(new Set(ignore.map((name) => constants.signals[name])));
   const empty = new BigUint64Array(16);
   libc.sigprocmask(SIG_SETMASK, ptr(empty), null);
   const path = cString(program);
   const words = pointerArray(argv);
   const variables = pointerArray(Object.entries(env).map(([name, value]) => `${name}=${value}`));
-  try {
+  const become = (): never => {
     checked("execve", libc.execve(ptr(path), ptr(words.array), ptr(variables.array)), program);
-  } finally {
-    restore();
-  }
-  throw new Error("execve returned");
+    throw new Error("execve returned");
+  };
+  return { become, restore };
 }
 
 /** Bytes that hold a struct sigaction on every architecture. */

@@ -1,6 +1,7 @@
 // Starting this program once more as a daemon: in a session of its own, without a terminal.
 
 import { selfCommand } from "./self.ts";
+import { STEADY } from "./steady.ts";
 
 export interface Daemon {
   /** Its first line on stdout; null when it ended without one. */
@@ -11,7 +12,7 @@ export interface Daemon {
 /** `onStderr` gets what it writes there, until it lets go of it. */
 export function spawnDaemon(args: readonly string[], onStderr: (text: string) => void): Daemon {
   const child = Bun.spawn([...selfCommand(), ...args], {
-    env: process.env,
+    env: { ...STEADY, ...process.env },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });

@@ -4,6 +4,7 @@
 
 import { constants } from "node:os";
 import type { ProcessEnd } from "../event.ts";
+import { after } from "./clock.ts";
 import { checked, libc } from "./libc.ts";
 import { type ProcessId, processesWhere, type ProcessStat, processStat } from "./procfs.ts";
 
@@ -56,11 +57,11 @@ function signalName(signal: number | string): string {
 /** What a program printed and how it ended; both streams together, cut at 64 KiB. */
 export interface Captured {
   readonly output: string;
-  readonly code: number | null;
-  readonly timedOut: boolean;
+  /** What went wrong with it, as the end of a sentence; null = it exited with 0. */
+  readonly failure: string | null;
 }
 
-/** Runs a program to its end with a closed stdin, for at most `timeoutMs` milliseconds. */
+/** Runs a program to its end with a closed stdin, for at most `timeoutMs` milliseconds. Throws what Bun.spawn throws. */
 export async function capture(
   spec: Omit<SpawnSpec, "stdin" | "output">,
   timeoutMs: number,
@@ -70,18 +71,22 @@ export async function capture(
     ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
-    timeout: timeoutMs,
-    killSignal: "SIGKILL",
+  });
+  let late = false;
+  const cancel = after(timeoutMs, () => {
+    late = true;
+    signalGroup(child.pid, "SIGKILL");
   });
   ownChildren.add(child.pid);
   const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
   const code = await child.exited;
   ownChildren.delete(child.pid);
-  return {
-    output: `${err}${out}`.slice(0, 65536),
-    code: child.signalCode === null ? code : null,
-    timedOut: child.signalCode === "SIGKILL",
-  };
+  cancel();
+  const { signalCode } = child;
+  const killed = late ? `did not end within ${timeoutMs / 1000} s` : `was killed by ${signalCode}`;
+  const exited = code === 0 ? null : `failed with exit code ${code}`;
+  const failure = signalCode === null ? exited : killed;
+  return { output: `${err}${out}`.slice(0, 65536), failure };
 }
 
 /** Sends a signal to a process; false when there is none of that pid. */

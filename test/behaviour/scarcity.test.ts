@@ -2,8 +2,9 @@
 // and all is well by itself when there is room again.
 
 import { expect } from "bun:test";
-import { barePool, bodyOf, tcpSpot, workersReach } from "../helper/pool.ts";
-import { descriptorsOf } from "../helper/processes.ts";
+import { controlGroup } from "../helper/kernel.ts";
+import { barePool, bodyOf, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
+import { alive, descriptorsOf, leadersAt, threadsOf, workersAt } from "../helper/processes.ts";
 import { behaviour } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
 
@@ -45,5 +46,58 @@ behaviour(
     expect(await bodyOf(spot, {})).toContain("hello");
     await limit("20000");
     await workersReach(spot, 2, 15_000);
+  },
+);
+
+behaviour(
+  "no process more to be had: a reload is refused with the reason, all go on, and recover",
+  { needs: ["php-cgi", "a control group for pids"], timeout: 90_000 },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
+    const before = await workersReach(spot, 3);
+    const [leader] = leadersAt(spot.where);
+    const group = controlGroup(scene, "pids");
+    for (const pid of [supervisor.pid, leader!, ...before]) group.add(pid);
+    group.limit(1);
+    const refused = await supervisor.control("reload");
+    expect(refused).toMatchObject({ code: 1 });
+    expect(refused.stderr).toContain("as many processes run as a limit allows");
+    expect(await workersReach(spot, 3)).toEqual(before);
+    process.kill(before[0]!, "SIGKILL");
+    for (let i = 0; i < 200; i++) {
+      expect((await supervisor.http("/v1/status")).status).toBe(200);
+    }
+    // Threads that end when they are idle, and that it could not have back now.
+    expect(threadsOf(supervisor.pid).join()).not.toMatch(/JITWorker|HeapHelper/);
+    expect(alive(supervisor.pid)).toBe(true);
+    expect(workersAt(spot.where).length).toBeGreaterThanOrEqual(2);
+    group.limit(null);
+    await workersReach(spot, 3, 15_000);
+    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+  },
+);
+
+behaviour(
+  "no memory left: the kernel ends a worker, it is said, and another takes its place",
+  { needs: ["php-cgi", "a control group for memory"], timeout: 60_000 },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const pool = phpPool(spot, {
+      workers: 2,
+      group_size: 1,
+      php: { defines: { memory_limit: "-1" } },
+    });
+    const supervisor = await scene.start({ pools: { www: pool } });
+    const before = await workersReach(spot, 2);
+    const group = controlGroup(scene, "memory");
+    for (const pid of before) group.add(pid);
+    group.limit(64 * 1024 * 1024);
+    const script = scene.write("big.php", "<?php echo strlen(str_repeat('x', 500000000));");
+    await expect(bodyOf(spot, { script })).rejects.toThrow();
+    await eventually(() => supervisor.log().includes("out-of-memory killer"));
+    const after = await workersReach(spot, 2);
+    expect(after.filter((pid) => before.includes(pid)).length).toBe(1);
+    expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
   },
 );
