@@ -53,7 +53,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     undo.push(() => server.close());
     const log = openLogPort(options);
     undo.push(() => log.close());
-    const supervisor = new Supervisor({ ...options, log, handover, lock: lock.fd });
+    const managed = options.manager.present;
+    const supervisor = new Supervisor({ ...options, managed, log, handover, lock: lock.fd });
     options.manager.watch(supervisor, log.emit);
     gate.handle = routes(supervisor, config.admin.socket);
     listenToSignals(supervisor, log.emit);

@@ -117,12 +117,16 @@ export class Listener {
   }
 
   /**
-   * Ends the socket, also for whoever else holds it (what a script left in the background, a worker
-   * that does not die): the address is free. Removes its file, if that is still the one made here.
-   * systemd's socket and file are systemd's to end.
+   * Closes the socket also for whoever else holds it (what a script left in the background, a worker
+   * that does not die), so that the address is free. systemd's is systemd's to end.
    */
-  close(): void {
+  end(): void {
     if (this.maker !== "systemd") endListening(this.fd);
+    this.close();
+  }
+
+  /** Closes the socket and removes its file, if that is still the one made here; systemd's file is systemd's to remove. */
+  close(): void {
     closeSocket(this.fd);
     if (this.address.kind !== "unix" || this.file === null || this.maker === "systemd") return;
     const now = lstatSync(this.address.path, { throwIfNoEntry: false });

@@ -28,6 +28,8 @@ export interface Watched {
 }
 
 export interface ServiceManager {
+  /** Whether there is one. */
+  readonly present: boolean;
   /** To be called for every event. */
   tell(event: Event): void;
   /** Whom it is about, from when there is one. */
@@ -46,7 +48,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function serviceManager(env: Environment, pid: number): ServiceManager {
   const path = env["NOTIFY_SOCKET"];
   const socket = path === undefined ? null : openNotifySocket(path);
-  if (socket === null) return { tell() {}, watch() {}, failed() {}, close() {} };
+  if (socket === null) return { present: false, tell() {}, watch() {}, failed() {}, close() {} };
   let report: (fault: Fault) => void = () => {};
   const queue = notifyQueue(socket, (error) => {
     const hint = "the service runs on; the manager may think that it does not";
@@ -119,6 +121,7 @@ function teller(queue: NotifyQueue, env: Environment, pid: number): ServiceManag
   }
 
   return {
+    present: true,
     tell,
     watch(whom) {
       watched = whom;

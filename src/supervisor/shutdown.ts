@@ -4,7 +4,7 @@
 import { sumOf, type Toll } from "../pool/toll.ts";
 import { sleep } from "../sys/clock.ts";
 import { adopted, reapStrangers, signal } from "../sys/process.ts";
-import { allListeners, closeListener } from "./sockets.ts";
+import { allListeners, leaveListener } from "./sockets.ts";
 import { poolsInOrder, type World } from "./world.ts";
 
 /** What scripts left running gets TERM, and KILL so much later. */
@@ -23,7 +23,7 @@ export async function shutDown(
   );
   await others;
   await endStrays();
-  for (const listener of allListeners(world)) closeListener(world, listener);
+  for (const listener of allListeners(world)) leaveListener(world, listener);
   world.pools.clear();
   return sumOf(tolls);
 }

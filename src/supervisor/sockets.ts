@@ -72,9 +72,17 @@ export function changeInPlace(world: World, listener: Listener, next: PoolConfig
   return () => void listener.change(before);
 }
 
+/** Ends a socket that no pool has any more. */
 export function closeListener(world: World, listener: Listener): void {
   // systemd's stays open in systemd anyway; kept here, a later config can have it again.
   if (listener.maker === "systemd") world.inherited.giveBack(listener);
-  else listener.close();
+  else listener.end();
+  world.emit({ type: "listener-closed", address: listener.name });
+}
+
+/** Closes a socket when the service ends; a copy that a service manager has stored goes on listening. */
+export function leaveListener(world: World, listener: Listener): void {
+  if (world.socketsAreStored) listener.close();
+  else listener.end();
   world.emit({ type: "listener-closed", address: listener.name });
 }

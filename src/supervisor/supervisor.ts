@@ -52,6 +52,8 @@ export interface SupervisorOptions {
   /** Reads the config once more. */
   readonly load: () => Promise<Loaded>;
   readonly inherited: Inherited;
+  /** A service manager is told of the sockets, and stores them. */
+  readonly managed: boolean;
   /** Take sockets over from whoever listens on the pools' addresses, when no state file tells who that is. */
   readonly takeover: boolean;
   /** Start with the pools that come up, and go on trying the others. */
@@ -110,6 +112,7 @@ export class Supervisor {
       generation: 0,
       pools: new Map(),
       inherited,
+      socketsAreStored: options.managed,
       emit,
       output,
     };

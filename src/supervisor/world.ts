@@ -17,6 +17,8 @@ export interface World {
   readonly pools: Map<string, Pool>;
   /** Sockets that systemd handed over and no pool has yet. */
   readonly inherited: Inherited;
+  /** A service manager has copies of the sockets, for the next start. */
+  readonly socketsAreStored: boolean;
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
 }

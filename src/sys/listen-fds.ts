@@ -19,13 +19,22 @@ type Environment = Record<string, string | undefined>;
 
 /** What was handed over, made close-on-exec. Takes the variables out of `env`, so that nobody else believes them. */
 export function receiveDescriptors(env: Environment, pid: number): HandedDescriptor[] {
-  const { LISTEN_PID, LISTEN_FDS, LISTEN_FDNAMES } = env;
+  const { LISTEN_FDNAMES } = env;
+  const handed = handedDescriptors(env, pid);
   for (const name of ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID"])
     delete env[name];
-  if (LISTEN_PID !== String(pid) || !/^[0-9]+$/.test(LISTEN_FDS ?? "")) return [];
   const names = (LISTEN_FDNAMES ?? "").split(":");
-  return Array.from({ length: Math.min(Number(LISTEN_FDS), MOST) }, (_, i) => ({
-    fd: FIRST + i,
-    name: names[i] ?? "",
-  })).filter(({ fd }) => libc.fcntl(fd, F_SETFD, FD_CLOEXEC) === 0);
+  return handed
+    .map((fd, i) => ({ fd, name: names[i] ?? "" }))
+    .filter(({ fd }) => libc.fcntl(fd, F_SETFD, FD_CLOEXEC) === 0);
+}
+
+/** Leaves them open for the program that this process becomes: Bun makes all but the first close-on-exec. */
+export function passDescriptors(env: Environment, pid: number): void {
+  for (const fd of handedDescriptors(env, pid)) libc.fcntl(fd, F_SETFD, 0);
+}
+
+function handedDescriptors({ LISTEN_PID, LISTEN_FDS }: Environment, pid: number): number[] {
+  if (LISTEN_PID !== String(pid) || !/^[0-9]+$/.test(LISTEN_FDS ?? "")) return [];
+  return Array.from({ length: Math.min(Number(LISTEN_FDS), MOST) }, (_, i) => FIRST + i);
 }

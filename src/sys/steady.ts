@@ -5,6 +5,7 @@
 // more CPU for what a supervisor does.
 
 import { execute } from "./become.ts";
+import { passDescriptors } from "./listen-fds.ts";
 import { selfCommand } from "./self.ts";
 
 /** Options of JavaScriptCore, as Bun reads them. */
@@ -20,6 +21,7 @@ export const STEADY = {
 export function becomeSteady(): void {
   const env = process.env as Record<string, string>;
   if (Object.keys(STEADY).every((name) => env[name] !== undefined)) return;
+  passDescriptors(env, process.pid);
   const [program, ...words] = selfCommand();
   execute(program!, [process.argv0, ...words, ...process.argv.slice(2)], { ...STEADY, ...env });
 }

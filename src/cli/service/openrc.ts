@@ -26,9 +26,8 @@ description_logrotate="Reopen every log file"
 description_checkconfig="Say all that is wrong with the config"
 
 depend() {
-    need localmount
     use net logger dns
-    after firewall
+    after localmount bootmisc firewall
 }
 
 checkconfig() {
