@@ -1,8 +1,10 @@
 // `fcgivisor service KIND`: each file is given to the program it is for, which must find nothing wrong.
 
 import { expect } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
-import { findProgram } from "../helper/packages.ts";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { rcService } from "../helper/openrc.ts";
+import { findProgram, UNPACKED } from "../helper/packages.ts";
 import { barePool, bodyOf, phpPool, tcpSpot, unixSpot } from "../helper/pool.ts";
 import { BINARY, textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
@@ -133,24 +135,59 @@ behaviour("the SysV script does what its words say, with LSB's exit codes", {}, 
   expect(await word("status")).toBe(3);
 });
 
-behaviour("the OpenRC script does what its words say", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const log = { file: scene.path("fcgivisor.log") };
-  const config = scene.config({ log, pools: { www: barePool(scene, spot) } });
-  const script = scene.write("openrc", await printed(scene, "openrc", "-c", config));
-  // What openrc-run brings along, as far as the script uses it.
-  const around =
-    'ebegin() { :; }; eend() { return "$1"; }; mark_service_stopped() { :; }; RC_SVCNAME=f; . "$0"; "$1"';
-  const word = async (name: string) =>
-    (await scene.command(["sh", "-c", around, script, name])).code;
-  for (const name of ["depend"]) expect(readFileSync(script, "utf8")).toContain(`${name}() {`);
-  for (const name of ["checkconfig", "start", "status", "reload", "logrotate", "quit"]) {
-    expect([name, await word(name)]).toEqual([name, 0]);
-  }
-  expect(await word("status")).toBe(3);
-  expect(await word("start")).toBe(0);
-  expect(await word("stop")).toBe(0);
-});
+behaviour(
+  "OpenRC runs the script: every word does what it says",
+  { needs: ["openrc", "an overlay mount"], timeout: 60_000 },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const log = { file: scene.path("fcgivisor.log") };
+    const config = scene.config({ log, pools: { www: barePool(scene, spot) } });
+    const binary = scene.path("fcgivisor");
+    copyFileSync(BINARY, binary);
+    const { stdout } = await scene.command([binary, "service", "openrc", "-c", config]);
+    const script = scene.write("openrc", stdout);
+    const words = ["checkconfig", "status", "start", "status", "reload", "logrotate", "restart"];
+    const ends = ["quit", "status", "start", "stop", "status", "describe"];
+    const { codes, said } = await rcService(scene, script, [...words, ...ends]);
+    expect(codes, said).toEqual([
+      ["checkconfig", 0],
+      ["status", 3],
+      ["start", 0],
+      ["status", 0],
+      ["reload", 0],
+      ["logrotate", 0],
+      ["restart", 0],
+      ["quit", 0],
+      ["status", 3],
+      ["start", 0],
+      ["stop", 0],
+      ["status", 3],
+      ["describe", 0],
+    ]);
+    expect(said).toContain("Requests in hand finish".toLowerCase());
+    expect(textOf(log.file)).toContain("reload is done");
+    expect(textOf(log.file).match(/generation 1 of pool www serves/g)).toHaveLength(3);
+  },
+);
+
+behaviour(
+  "insserv finds a place for the SysV script in every runlevel",
+  { needs: ["insserv"] },
+  async (scene) => {
+    const config = await configOf(scene);
+    scene.write("etc/init.d/fcgivisor", await printed(scene, "sysv", "-c", config), 0o755);
+    for (const level of "0123456S") mkdirSync(scene.path(`etc/rc${level}.d`));
+    const places = ["-p", scene.path("etc/init.d"), "-i", scene.path("etc")];
+    const insserv = join(UNPACKED, "sbin/insserv");
+    const conf = join(UNPACKED, "etc/insserv.conf");
+    const outcome = await scene.command([insserv, "-c", conf, ...places, "fcgivisor"]);
+    expect([outcome.code, outcome.stdout, outcome.stderr]).toEqual([0, "", ""]);
+    const links = [..."0123456"].map((level) => readdirSync(scene.path(`etc/rc${level}.d`)).join());
+    const [on, off] = [/^S\d\dfcgivisor$/, /^K\d\dfcgivisor$/];
+    for (const [level, link] of links.entries())
+      expect(link).toMatch(level >= 2 && level <= 5 ? on : off);
+  },
+);
 
 behaviour(
   "logrotate takes the snippet, and the program writes on in a new file",

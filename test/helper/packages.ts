@@ -2,6 +2,20 @@
 // needs; what is missing is installed by run-all when it may, and else named in the skipped title.
 
 import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+/**
+ * Where packages are unpacked that would turn a machine into another one if they were installed: an
+ * init system has no business on a developer's machine.
+ */
+export const UNPACKED = join(import.meta.dir, "../../node_modules/.cache/debian");
+
+interface PartRow {
+  readonly package: string;
+  /** Packages to be unpacked instead of installed. */
+  readonly unpack?: readonly string[];
+  readonly there: () => boolean;
+}
 
 /** What to look for, and the Debian package that brings it. */
 const PARTS = {
@@ -21,7 +35,13 @@ const PARTS = {
   unshare: { package: "util-linux", there: () => inPath("unshare") },
   systemd: { package: "systemd", there: () => inPath("systemd-analyze") },
   shellcheck: { package: "shellcheck", there: () => inPath("shellcheck") },
-} as const;
+  insserv: { package: "insserv", unpack: ["insserv"], there: () => unpacked("sbin/insserv") },
+  openrc: {
+    package: "openrc",
+    unpack: ["openrc", "librc1", "libeinfo1"],
+    there: () => unpacked("sbin/openrc-run"),
+  },
+} as const satisfies Record<string, PartRow>;
 
 export type Part = keyof typeof PARTS;
 
@@ -48,8 +68,18 @@ export function allParts(): Part[] {
   return Object.keys(PARTS) as Part[];
 }
 
+/** Packages that are not installed for it but unpacked; none for most. */
+export function unpackedFor(part: Part): readonly string[] {
+  const row: PartRow = PARTS[part];
+  return row.unpack ?? [];
+}
+
 export function packageOf(part: Part): string {
   return PARTS[part].package;
+}
+
+function unpacked(path: string): boolean {
+  return existsSync(join(UNPACKED, path));
 }
 
 function inPath(name: string): boolean {

@@ -2,10 +2,10 @@
 // where it may, builds the binary, runs all tests (or those whose file names contain an argument), and
 // ends with one line that a machine can read: "N passed, N failed, N skipped".
 
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { allParts, missing, packageOf, SEARCH_PATH } from "./packages.ts";
+import { allParts, missing, packageOf, SEARCH_PATH, unpackedFor, UNPACKED } from "./packages.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 
@@ -66,9 +66,11 @@ function none(): Tally {
 
 /** Installs what is missing from Debian's packages, as root on a Debian; else the tests say it. */
 function installMissing(): void {
-  const lacking = missing(allParts()).map(packageOf);
+  const lacking = missing(allParts());
   if (lacking.length === 0) return;
-  const names = [...new Set(lacking)].join(" ");
+  const toUnpack = lacking.flatMap(unpackedFor);
+  const toInstall = lacking.filter((part) => unpackedFor(part).length === 0).map(packageOf);
+  const names = [...new Set([...toInstall, ...toUnpack])].join(" ");
   if (process.getuid?.() !== 0 || Bun.which("apt-get") === null) {
     console.error(`not installed, some tests are skipped: ${names}`);
     return;
@@ -76,15 +78,27 @@ function installMissing(): void {
   console.error(`installing for the tests: ${names}`);
   const apt = ["apt-get", "-qq", "-o=Dpkg::Use-Pty=0", "-o=Acquire::Retries=3"];
   run([...apt, "update"], { quiet: true });
-  const code = run([...apt, "install", "-y", "--no-install-recommends", ...names.split(" ")], {
-    quiet: true,
-  });
+  const install = [...apt, "install", "-y", "--no-install-recommends", ...new Set(toInstall)];
+  const code = toInstall.length === 0 ? 0 : run(install, { quiet: true });
   if (code !== 0) console.error(`apt-get could not install them all (exit ${code})`);
+  if (toUnpack.length > 0) unpack(apt, toUnpack);
 }
 
-function run(command: string[], { quiet = false } = {}): number {
+function unpack(apt: readonly string[], names: readonly string[]): void {
+  mkdirSync(UNPACKED, { recursive: true });
+  const dir = mkdtempSync(join(tmpdir(), "fv-debian-"));
+  const code = run([...apt, "-o=APT::Sandbox::User=root", "download", ...names], {
+    quiet: true,
+    cwd: dir,
+  });
+  if (code !== 0) console.error(`apt-get could not download ${names.join(", ")} (exit ${code})`);
+  for (const file of readdirSync(dir)) run(["dpkg", "-x", join(dir, file), UNPACKED]);
+  rmSync(dir, { recursive: true, force: true });
+}
+
+function run(command: string[], { quiet = false, cwd = ROOT } = {}): number {
   const child = Bun.spawnSync(command, {
-    cwd: ROOT,
+    cwd,
     env: { ...process.env, PATH: SEARCH_PATH, DEBIAN_FRONTEND: "noninteractive" },
     stdin: "ignore",
     stdout: quiet ? "ignore" : "inherit",

@@ -16,6 +16,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 import { stringify } from "smol-toml";
+import { canOverlay } from "./openrc.ts";
 import { leftoverPids, leftovers } from "./leftovers.ts";
 import { missing, packageOf, type Part } from "./packages.ts";
 import { alive } from "./processes.ts";
@@ -84,6 +85,7 @@ export type Need =
   | "ipv6"
   | "mounting"
   | "a loop device"
+  | "an overlay mount"
   | "a control group for memory"
   | "a control group for pids"
   | "a systemd that can run";
@@ -130,6 +132,7 @@ const NO_PARTS: readonly Need[] = [
   "ipv6",
   "mounting",
   "a loop device",
+  "an overlay mount",
   "a control group for memory",
   "a control group for pids",
   "a systemd that can run",
@@ -149,6 +152,7 @@ function isLacking(need: Need): boolean {
     return Bun.spawnSync(["unshare", "-m", "true"], { stderr: "ignore" }).exitCode !== 0;
   }
   if (need === "a loop device") return !AM_ROOT || !canFreeze();
+  if (need === "an overlay mount") return !AM_ROOT || !canOverlay();
   if (need === "a control group for memory") return !canLimit("memory");
   if (need === "a control group for pids") return !canLimit("pids");
   if (need === "a systemd that can run") return !AM_ROOT || !systemdRuns();
