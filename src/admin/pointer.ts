@@ -43,10 +43,18 @@ export function leavePointer(defaultStateDir: string, config: string, socket: st
     writeFileSync(unfinished, `${socket}\n`);
     renameSync(unfinished, file);
   }
-  return () => {
-    for (const file of files) if (readPointer(file) === socket) rmSync(file, { force: true });
-    for (const empty of [folder(defaultStateDir), defaultStateDir]) removeIfEmpty(empty);
-  };
+  return () => removePointers(defaultStateDir, files, socket);
+}
+
+/** Removes what a supervisor that has died left for this config and socket. */
+export function forgetPointer(defaultStateDir: string, config: string, socket: string): void {
+  const files = namesOf(config).map((name) => pointerFile(defaultStateDir, name));
+  removePointers(defaultStateDir, files, socket);
+}
+
+function removePointers(defaultStateDir: string, files: readonly string[], socket: string): void {
+  for (const file of files) if (readPointer(file) === socket) rmSync(file, { force: true });
+  for (const empty of [folder(defaultStateDir), defaultStateDir]) removeIfEmpty(empty);
 }
 
 /** The socket of the supervisor that runs with this config, as far as a pointer tells. */

@@ -1,8 +1,9 @@
 // Which socket a control word is for. The config is read only when nothing else tells: a control
 // word works while the file is broken or gone.
 
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { followPointer } from "../admin/pointer.ts";
+import type { Config } from "../config/model.ts";
 import { configPath, defaultStateDir } from "../config/default-places.ts";
 
 export interface SocketArgs {
@@ -23,10 +24,28 @@ export async function controlSocket(args: SocketArgs): Promise<string> {
   const fallback = join(stateDir, "admin.sock");
   const config = configPath({ given: args.config, env: process.env, calledAsPhpFpm: null });
   if (config === null) return fallback;
-  return followPointer(stateDir, config) ?? (await socketInConfig(config, args.prefix)) ?? fallback;
+  const pointed = followPointer(stateDir, config);
+  return pointed ?? (await readConfig(config, args.prefix))?.admin.socket ?? fallback;
 }
 
-async function socketInConfig(file: string, prefix: string | undefined): Promise<string | null> {
+/** Where the supervisor of a control socket keeps its files. */
+export interface Traces {
+  readonly stateDir: string;
+  readonly pidFile: string | null;
+  readonly config: string | null;
+}
+
+/** What the config says, if it is that socket's; else what stands beside the socket. */
+export async function tracesOf(args: SocketArgs, socket: string): Promise<Traces> {
+  const file = configPath({ given: args.config, env: process.env, calledAsPhpFpm: null });
+  const config = file === null ? null : await readConfig(file, args.prefix);
+  if (config?.admin.socket !== socket)
+    return { stateDir: dirname(socket), pidFile: null, config: file };
+  const { stateDir, pidFile } = config.supervisor;
+  return { stateDir, pidFile, config: file };
+}
+
+async function readConfig(file: string, prefix: string | undefined): Promise<Config | null> {
   const { loadConfig } = await import("../config/load.ts");
   try {
     const { config } = await loadConfig({
@@ -36,7 +55,7 @@ async function socketInConfig(file: string, prefix: string | undefined): Promise
       stateDirDefault: stateDirDefault(),
       ...(prefix === undefined ? {} : { prefix }),
     });
-    return config.admin.socket;
+    return config;
   } catch {
     // Broken or gone, and nobody left a pointer: what is wrong with it is for `check` to say.
     return null;

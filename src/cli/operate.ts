@@ -3,7 +3,7 @@
 
 import { adminClient, BrokenOff, type Client } from "../admin/client.ts";
 import type { Operation, PoolOutcome, OperationOptions, Report, Step } from "../admin/contract.ts";
-import { faultLines } from "../fault.ts";
+import { Fault, faultLines } from "../fault.ts";
 import { sleep } from "../sys/clock.ts";
 import { lives } from "../sys/procfs.ts";
 import { controlSocket, type SocketArgs } from "./control-socket.ts";
@@ -24,7 +24,10 @@ export async function operate(
     process.stderr.isTTY && args.quiet !== true && args.json !== true ? showStep : () => {};
   const client = adminClient(socket);
   const report = await withFaultAsJson(args, () =>
-    client.operate(word, options, show).catch((error: unknown) => ifEnded(client, word, error)),
+    client
+      .operate(word, options, show)
+      .catch((error: unknown) => ifEnded(client, word, error))
+      .catch((error: unknown) => ifNotRunning(word, args, socket, error)),
   );
   if (report === null) return 1;
   if ((word === "stop" || word === "quit") && report.pid > 0) await untilGone(report.pid);
@@ -59,6 +62,20 @@ async function ifEnded(client: Client, word: Operation, error: unknown): Promise
   const status = await client.status().catch(() => null);
   if (status !== null) throw error;
   return { operation: word, pid: 0, duration_ms: 0, generation: 0 };
+}
+
+/** Where nobody answers, a dead supervisor's workers may still serve: a stop ends them. */
+async function ifNotRunning(
+  word: Operation,
+  args: OperateArgs,
+  socket: string,
+  error: unknown,
+): Promise<Report> {
+  if (!(error instanceof Fault) || error.exitCode !== 3) throw error;
+  const { endLeftBehind, withLeftBehind } = await import("./left-behind.ts");
+  const ended = word === "stop" || word === "quit" ? await endLeftBehind(word, args, socket) : null;
+  if (ended === null) throw await withLeftBehind(error, args, socket);
+  return ended;
 }
 
 /** The answer comes when the workers have left; the process itself goes a moment later. */
@@ -98,8 +115,8 @@ function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(0)} s`;
 }
 
-function plural(count: number, word: string): string {
-  return `${count} ${word}${count === 1 ? "" : "s"}`;
+function plural(count: number, word: string, many = `${word}s`): string {
+  return `${count} ${count === 1 ? word : many}`;
 }
 
 /** What is printed when an operation is done. */
@@ -131,9 +148,9 @@ function headline(report: Report): string {
   const took = `in ${duration(report.duration_ms)}`;
   switch (report.operation) {
     case "stop":
-      return `stopped ${took}`;
+      return `${diedText(report)}stopped ${took}`;
     case "quit":
-      return `stopped ${took}, every request in hand finished or its drain_timeout over`;
+      return `${diedText(report)}stopped ${took}, every request in hand finished or its drain_timeout over`;
     case "restart":
       return `restarted ${took}, generation ${report.generation}`;
     case "logrotate":
@@ -146,6 +163,12 @@ function headline(report: Report): string {
       if (report.dry_run === true) return "a reload would do this (nothing was touched):";
       return `reloaded ${took}, generation ${report.generation}${leavingText(report)}`;
   }
+}
+
+function diedText({ left_behind: left }: Report): string {
+  return left === undefined
+    ? ""
+    : `the supervisor had died; ${plural(left, "process", "processes")} of it served on: `;
 }
 
 function leavingText({ drained, stuck = [] }: Report): string {

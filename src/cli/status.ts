@@ -17,9 +17,13 @@ export default defineCommand({
     watch: { type: "boolean", alias: "w", description: "show it again every second" },
   },
   async run({ args }) {
-    const client = adminClient(await controlSocket(args));
+    const socket = await controlSocket(args);
+    const client = adminClient(socket);
     for (;;) {
-      const status = await client.status();
+      const status = await client.status().catch(async (error: unknown) => {
+        const { withLeftBehind } = await import("./left-behind.ts");
+        throw await withLeftBehind(error, args, socket);
+      });
       const text = args.json === true ? JSON.stringify(status, null, 2) : statusText(status);
       const clear = args.watch === true && process.stdout.isTTY ? CLEAR_SCREEN : "";
       if (args.quiet !== true) process.stdout.write(`${clear}${text}\n`);

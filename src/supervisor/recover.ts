@@ -17,7 +17,7 @@ import { closeSocket } from "../sys/socket.ts";
 import { drainStrays, findStrays, type Strays } from "../worker/strays.ts";
 import { handedOver } from "./sockets.ts";
 import type { PoolRecord } from "./state-file.ts";
-import type { World } from "./world.ts";
+import type { Ground } from "./world.ts";
 
 /** What an earlier supervisor left of one pool. */
 interface Legacy {
@@ -48,7 +48,7 @@ export interface Recovery {
 
 /** Looks for what the earlier supervisor left. Takes copies of sockets, and touches nothing else. */
 export function recover(
-  world: World,
+  world: Ground,
   records: readonly PoolRecord[],
   handed: Readonly<Record<string, number>>,
 ): Recovery {
@@ -91,8 +91,7 @@ export function recover(
     await Promise.all(
       found.map(({ record }) => drainStrays(straysOf(world, record, impatience.signal))),
     );
-    for (const { record, socket } of unused)
-      closeUnused(record, socket, world.inherited.makerOf(record.address));
+    for (const { record, socket } of unused) closeUnused(record, socket, makerOf(world, record));
   }
 
   function giveUp(): void {
@@ -104,12 +103,8 @@ export function recover(
     await Promise.all(
       found.map(({ record }) => drainStrays(straysOf(world, record, impatience.signal))),
     );
-    const addresses = [
-      ...found.map(({ record }) => record.address),
-      ...adopted.map(({ address }) => address),
-    ];
-    for (const address of addresses)
-      if (world.inherited.makerOf(address) !== "systemd") removeFile(address);
+    const ours = found.filter(({ record }) => makerOf(world, record) !== "systemd");
+    for (const { record } of ours) removeFile(record.address);
   }
 
   return {
@@ -124,7 +119,7 @@ export function recover(
   };
 }
 
-function legacyOf(world: World, record: PoolRecord, handed: number | undefined): Legacy | null {
+function legacyOf(world: Ground, record: PoolRecord, handed: number | undefined): Legacy | null {
   const taken = takeBack(record.address, record.inode, handed);
   if (taken.got === "socket")
     return { record, holders: taken.holders.length, socket: { fd: taken.fd } };
@@ -136,7 +131,7 @@ function legacyOf(world: World, record: PoolRecord, handed: number | undefined):
 }
 
 /** systemd's copy outlives even the last worker, and needs no right to look into one; else the workers' own. */
-function keptSocket(world: World, pool: PoolConfig, legacy: Legacy | undefined): Listener | null {
+function keptSocket(world: Ground, pool: PoolConfig, legacy: Legacy | undefined): Listener | null {
   const own = legacy !== undefined && "fd" in legacy.socket ? legacy.socket.fd : null;
   const handed = handedOver(world, pool);
   if (handed !== null && own !== null) closeSocket(own);
@@ -144,7 +139,7 @@ function keptSocket(world: World, pool: PoolConfig, legacy: Legacy | undefined):
   return Listener.adopt(pool, own, world.inherited.makerOf(boundAddress(pool.listen.address)));
 }
 
-function straysOf(world: World, record: PoolRecord, hurry: AbortSignal): Strays {
+function straysOf(world: Ground, record: PoolRecord, hurry: AbortSignal): Strays {
   const { name, address, inode, command } = record;
   return {
     pool: { name, stopSignal: record.stop_signal, drainTimeoutMs: record.drain_timeout_ms },
@@ -159,9 +154,13 @@ function straysOf(world: World, record: PoolRecord, hurry: AbortSignal): Strays 
   };
 }
 
-function ownGroups(world: World): Set<number> {
+function ownGroups(world: Ground): Set<number> {
   const generations = [...world.pools.values()].flatMap((pool) => [pool.current, ...pool.leaving]);
   return new Set(generations.flatMap(({ all }) => all.map(({ leader }) => leader.pid)));
+}
+
+function makerOf({ inherited }: Ground, { maker, address }: PoolRecord): Maker {
+  return maker === "systemd" ? maker : inherited.makerOf(address);
 }
 
 /** The socket of a pool that the config no longer has: its workers have left, so it ends here. */
@@ -183,6 +182,7 @@ export function recordsByAddress(pools: readonly PoolConfig[]): PoolRecord[] {
       name: pool.name,
       address,
       inode,
+      maker: "fcgivisor",
       runtime: runtimeName(pool),
       command: null,
       stop_signal: pool.stopSignal,

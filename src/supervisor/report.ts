@@ -44,6 +44,8 @@ export interface Report {
   readonly drained?: boolean;
   /** Requests that were cut short: longer than drain_timeout, or longer than a stop waits. */
   readonly cut?: number;
+  /** stop, quit: the supervisor had died before, and so many processes that it left were ended. */
+  readonly left_behind?: number;
   /** Processes that not even KILL has ended. */
   readonly stuck?: readonly StuckProcess[];
   /** Settings that keep their old value until the supervisor is started anew. */

@@ -5,7 +5,7 @@ import type { PoolConfig } from "../config/model.ts";
 import { boundAddress } from "../socket/bound.ts";
 import { Listener } from "../socket/listener.ts";
 import { addressText, sameAddress } from "../sys/address.ts";
-import type { World } from "./world.ts";
+import type { Ground, World } from "./world.ts";
 
 export interface Sockets {
   of(pool: PoolConfig): Listener;
@@ -40,7 +40,7 @@ export function acquireSockets(world: World, pools: readonly PoolConfig[]): Sock
 }
 
 /** The pool's socket as systemd handed it over; null when it did not. */
-export function handedOver(world: World, pool: PoolConfig): Listener | null {
+export function handedOver(world: Ground, pool: PoolConfig): Listener | null {
   const address = boundAddress(pool.listen.address);
   const fd = world.inherited.take(address);
   if (fd === null) return null;

@@ -14,6 +14,8 @@ export interface PoolRecord {
   readonly address: Address;
   /** Of the listening socket. */
   readonly inode: string;
+  /** Who made the socket, and so ends it. */
+  readonly maker: "fcgivisor" | "systemd";
   readonly runtime: string;
   /** Name of the workers' program, as /proc tells it. */
   readonly command: string | null;
@@ -91,7 +93,7 @@ export function checkState(state: unknown): State {
 
 function checkPool(pool: unknown): PoolRecord {
   const record = object(pool, "a pool");
-  const { name, address, inode, runtime, command, stop_signal, drain_timeout_ms } = record;
+  const { name, address, inode, maker, runtime, command, stop_signal, drain_timeout_ms } = record;
   if (typeof name !== "string" || typeof runtime !== "string")
     throw new Fault("a pool has no name or runtime");
   if (typeof inode !== "string" || !/^[0-9]+$/.test(inode))
@@ -102,6 +104,7 @@ function checkPool(pool: unknown): PoolRecord {
     name,
     runtime,
     inode,
+    maker: maker === "systemd" ? maker : "fcgivisor",
     address: checkAddress(address, name),
     command: typeof command === "string" ? command : null,
     stop_signal:

@@ -93,6 +93,7 @@ function records(pool: Pool): PoolRecord[] {
       name: pool.name,
       address: listener.address,
       inode: String(listener.inode),
+      maker: listener.maker,
       runtime: pool.current.context.runtime.name,
       command: serving === undefined ? null : (processStat(serving.leader.pid)?.command ?? null),
       stop_signal: pool.config.stopSignal,

@@ -23,6 +23,9 @@ export interface World {
   readonly output: (line: OutputLine) => void;
 }
 
+/** As much of it as there is before, or without, a supervisor. */
+export type Ground = Pick<World, "pools" | "inherited" | "emit">;
+
 /** A generation of the pool on this listener, not started yet. */
 export function newGeneration(
   world: World,

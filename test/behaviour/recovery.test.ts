@@ -590,3 +590,40 @@ behaviour(
     expect(await blind("stop")).toMatchObject({ code: 0 });
   },
 );
+
+for (const word of ["stop", "quit"] as const) {
+  behaviour(
+    `${word} with the supervisor dead ends the workers that it left, and says so`,
+    { needs: ["php-cgi"] },
+    async (scene) => {
+      const [spot, unix] = [await tcpSpot(scene), unixSpot(scene, "app.sock")];
+      const pools = { www: phpPool(spot, { workers: 3 }), app: barePool(scene, unix) };
+      const supervisor = await scene.start({ pools });
+      await workersReach(spot, 3);
+      const script = scene.fixture("php/slow.php");
+      const slow = fcgi(spot.where, { script, query: "ms=2000" }).catch(() => "cut");
+      const busy = await inHand(spot);
+      supervisor.signal("SIGKILL");
+      await supervisor.gone();
+
+      const status = await supervisor.control("status");
+      expect(status).toMatchObject({ code: 3 });
+      expect(status.stderr).toContain(
+        `it has died, and 6 processes that it left still serve ${spot.listen}, ${unix.listen}`,
+      );
+      expect(await supervisor.control("reload")).toMatchObject({ code: 3 });
+      expect(await workersReach(spot, 3)).toContain(busy);
+
+      const ended = await supervisor.control(word);
+      expect(ended).toMatchObject({ code: 0 });
+      expect(ended.stdout).toContain("the supervisor had died; 6 processes of it served on");
+      const answer = await slow;
+      if (word === "quit") expect(answer).toMatchObject({ body: `slept ${busy}` });
+      expect(listenersAt(spot.where)).toEqual([]);
+      expect(existsSync(unix.listen)).toBe(false);
+      const again = await supervisor.control(word);
+      expect(again).toMatchObject({ code: 3 });
+      expect(again.stderr).not.toContain("died");
+    },
+  );
+}

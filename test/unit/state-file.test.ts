@@ -18,6 +18,7 @@ const POOL = {
   name: "www",
   address: { kind: "inet", host: "127.0.0.1", port: 9000 },
   inode: "4711",
+  maker: "fcgivisor",
   runtime: "php-cgi",
   command: "php-cgi",
   stop_signal: null,
@@ -36,6 +37,7 @@ const STATE: State = {
     {
       ...POOL,
       name: "six",
+      maker: "systemd",
       address: { kind: "inet6", host: "::1", port: 1 },
       stop_signal: "SIGINT",
     },
