@@ -2,7 +2,8 @@
 
 import { configToJson } from "../config/wire.ts";
 import { asFault, Fault } from "../fault.ts";
-import type { Supervisor, Tell } from "../supervisor/supervisor.ts";
+import type { Tell } from "../supervisor/operations.ts";
+import type { Supervisor } from "../supervisor/supervisor.ts";
 import {
   type Answer,
   type Operation,

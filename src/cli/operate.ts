@@ -4,6 +4,7 @@
 import { adminClient, BrokenOff, type Client } from "../admin/client.ts";
 import type { Operation, PoolOutcome, OperationOptions, Report, Step } from "../admin/contract.ts";
 import { Fault, faultLines } from "../fault.ts";
+import { count, duration } from "../log/words.ts";
 import { sleep } from "../sys/clock.ts";
 import { lives } from "../sys/procfs.ts";
 import { controlSocket, type SocketArgs } from "./control-socket.ts";
@@ -95,7 +96,7 @@ function stepText(step: Step): string | null {
     case "waiting":
       return `waiting for ${step.behind} to end`;
     case "checked":
-      return `config checked: ${plural(step.pools, "pool")}`;
+      return `config checked: ${count(step.pools, "pool")}`;
     case "ready":
       return `pool ${step.pool}: new workers are ready`;
     case "swapped":
@@ -103,20 +104,12 @@ function stepText(step: Step): string | null {
     case "draining":
       return step.late.length === 0
         ? null
-        : `still busy: ${step.late.map((late) => `worker ${late.pid} of pool ${late.pool} (${seconds(late.age_ms)}, at most ${seconds(late.left_ms)} more)`).join(", ")}`;
+        : `still busy: ${step.late.map((late) => `worker ${late.pid} of pool ${late.pool} (${duration(late.age_ms)}, at most ${duration(late.left_ms)} more)`).join(", ")}`;
     case "executing":
       return `becoming fcgivisor ${step.version}`;
     case "drained":
       return null;
   }
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(0)} s`;
-}
-
-function plural(count: number, word: string, many = `${word}s`): string {
-  return `${count} ${count === 1 ? word : many}`;
 }
 
 /** What is printed when an operation is done. */
@@ -139,7 +132,7 @@ export function reportLines(report: Report): string[] {
 }
 
 function cutText(operation: Operation, cut: number): string {
-  const what = cut === 1 ? "1 request was cut short" : `${cut} requests were cut short`;
+  const what = `${count(cut, "request was", "requests were")} cut short`;
   if (operation === "stop" || operation === "restart") return what;
   return `${what}: longer than drain_timeout`;
 }
@@ -168,7 +161,7 @@ function headline(report: Report): string {
 function diedText({ left_behind: left }: Report): string {
   return left === undefined
     ? ""
-    : `the supervisor had died; ${plural(left, "process", "processes")} of it served on: `;
+    : `the supervisor had died; ${count(left, "process", "processes")} of it served on: `;
 }
 
 function leavingText({ drained, stuck = [] }: Report): string {
@@ -195,8 +188,4 @@ function outcomeLines({ pool, outcome, listen, changes }: PoolOutcome, planned: 
       ({ setting, from, to }) => `    ${setting}: ${from ?? "(default)"} -> ${to ?? "(default)"}`,
     ),
   ];
-}
-
-function duration(ms: number): string {
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

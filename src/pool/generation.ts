@@ -5,11 +5,11 @@ import type { PoolConfig } from "../config/model.ts";
 import type { Emit, OutputLine } from "../event.ts";
 import { asFault } from "../fault.ts";
 import type { Listener } from "../socket/listener.ts";
+import { ended } from "../log/words.ts";
 import { now } from "../sys/clock.ts";
 import { groupSizes } from "../runtime/registry.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { Group } from "../worker/group.ts";
-import { endText } from "../worker/exit.ts";
 import { Losses } from "./losses.ts";
 import { sumOf, type Toll } from "./toll.ts";
 
@@ -220,9 +220,7 @@ export class Generation {
       return;
     }
     if (this.duty === "starting") {
-      this.failed.reject(
-        asFault(group.ended === null ? "a worker ended" : endText(group.ended.end)),
-      );
+      this.failed.reject(asFault(group.ended === null ? "a worker ended" : ended(group.ended.end)));
     }
     if (this.duty !== "responsible") return;
     const orphans = group.state === "gone" ? null : group;

@@ -4,7 +4,7 @@
 import type { Emit } from "../event.ts";
 import { asFault } from "../fault.ts";
 import { after, now } from "../sys/clock.ts";
-import { endText } from "../worker/exit.ts";
+import { ended } from "../log/words.ts";
 import type { Group } from "../worker/group.ts";
 import { afterFailure, type Backoff, NO_BACKOFF, PROVEN_MS } from "./backoff.ts";
 
@@ -55,7 +55,7 @@ export class Losses {
 
   /** Counts the end of a group as a failure, if it was one. */
   judge(group: Group): void {
-    if (this.endedTooSoon(group)) this.countFailure(endText(group.ended!.end), true);
+    if (this.endedTooSoon(group)) this.countFailure(ended(group.ended!.end), true);
   }
 
   countFailure(why: string, wasReady: boolean): void {

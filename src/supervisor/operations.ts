@@ -1,16 +1,61 @@
-// One operation at a time, in the order they came. stop and quit do not wait: they abort what is
-// in progress and turn away what waits behind it.
+// One operation at a time, in the order they came, each told to the log. stop and quit do not wait:
+// they abort what is in progress and turn away what waits behind it.
 
-import { Fault } from "../fault.ts";
+import type { Emit } from "../event.ts";
+import { asFault, Fault } from "../fault.ts";
+import { now } from "../sys/clock.ts";
+import type { Report, Step } from "./report.ts";
+
+export type Tell = (step: Step) => void;
+
+/** An operation as somebody has asked for it. */
+export interface Order {
+  readonly word: "reload" | "restart" | "logrotate" | "upgrade";
+  /** Who asked. */
+  readonly by: string;
+  /** What it is about, for the log. */
+  readonly detail: string;
+  readonly tell: Tell;
+}
+
+/**
+ * What it does, up to where the next operation may begin. Resolves with what is left to wait for
+ * before it is answered. `signal` aborts when stop or quit comes; `since`: when it was asked for.
+ */
+export type Story = (signal: AbortSignal, since: number) => Promise<() => Promise<Report>>;
 
 export class Operations {
+  private readonly emit: Emit;
   private tail: Promise<unknown> = Promise.resolve();
   private running: { readonly word: string; readonly abort: AbortController } | null = null;
   private closedBy: string | null = null;
 
+  constructor(emit: Emit) {
+    this.emit = emit;
+  }
+
   /** What is in progress, for status; null when nothing is. */
   get current(): string | null {
     return this.running?.word ?? null;
+  }
+
+  /** Runs an order when its turn has come, and tells how it goes. */
+  async carryOut({ word, by, detail, tell }: Order, story: Story): Promise<Report> {
+    if (this.current !== null) tell({ step: "waiting", behind: this.current });
+    const since = now();
+    try {
+      const answer = await this.run(word, (signal) => {
+        this.emit({ type: "operation-started", word, by, detail });
+        return story(signal, since);
+      });
+      const report = await answer();
+      this.emit({ type: "operation-done", word, ms: now() - since, detail });
+      return report;
+    } catch (error) {
+      const fault = asFault(error).toJSON();
+      this.emit({ type: "operation-failed", word, ms: now() - since, fault });
+      throw error;
+    }
   }
 
   /** Runs `story` when all before it are over. It gets a signal that aborts when stop or quit comes. */

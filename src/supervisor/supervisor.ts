@@ -18,13 +18,13 @@ import type { Handover } from "../sys/handover.ts";
 import { residentBytes } from "../sys/procfs.ts";
 import { comeUp, type Found, type Relieving } from "./come-up.ts";
 import type { Standing } from "./notices.ts";
-import { Operations } from "./operations.ts";
-import { preflight } from "./preflight.ts";
-import { limitedTo, planned } from "./plan.ts";
-import { reload } from "./reload.ts";
+import { Operations, type Tell } from "./operations.ts";
+import { planned } from "./plan.ts";
 import { tellUntil } from "./progress.ts";
+import { propose } from "./proposal.ts";
 import { reapWhenNeeded } from "./reaper.ts";
-import type { Report, Step } from "./report.ts";
+import { reload } from "./reload.ts";
+import type { Report } from "./report.ts";
 import { restartPools } from "./restart.ts";
 import { shutDown } from "./shutdown.ts";
 import { allListeners } from "./sockets.ts";
@@ -71,14 +71,12 @@ export interface ReloadRequest {
   readonly wait: boolean;
 }
 
-export type Tell = (step: Step) => void;
-
 const EXEC_PAUSE_MS = 50;
 
 export class Supervisor {
   private readonly options: SupervisorOptions;
   private readonly world: World;
-  private readonly operations = new Operations();
+  private readonly operations: Operations;
   private readonly startedAt = now();
   private readonly startedOn = wallClock();
   private current: SupervisorState = "starting";
@@ -116,6 +114,7 @@ export class Supervisor {
       emit,
       output,
     };
+    this.operations = new Operations(emit);
     this.keeper = keepState(this.world, options.version);
     becomeSubreaper();
     reapWhenNeeded(() => this.beats++);
@@ -188,11 +187,10 @@ export class Supervisor {
     });
   }
 
-  async reload(request: ReloadRequest, by: string, tell: Tell): Promise<Report> {
-    const detail = request.pools.length === 0 ? "all pools" : request.pools.join(", ");
-    return this.operate("reload", by, detail, tell, async (signal, since) => {
-      const { plan, done, warnings } = await this.renew(request.pools, signal, tell);
-      const drained = done.drained.catch((error: unknown) => this.trouble(error));
+  async reload({ pools, wait }: ReloadRequest, by: string, tell: Tell): Promise<Report> {
+    const detail = pools.length === 0 ? "all pools" : pools.join(", ");
+    return this.operations.carryOut({ word: "reload", by, detail, tell }, async (signal, since) => {
+      const { plan, drained, warnings } = await this.renew(pools, signal, tell);
       const report = (left: boolean, toll?: Toll): Report => ({
         ...this.report("reload", since),
         pools: plan.pools,
@@ -202,45 +200,40 @@ export class Supervisor {
         warnings,
       });
       // The next operation need not wait for the last of the old workers, only this answer does.
-      return async () => {
-        if (!request.wait) return report(false);
-        return report(true, await tellUntil(drained, this.world, tell));
-      };
+      return async () =>
+        wait ? report(true, await tellUntil(drained, this.world, tell)) : report(false);
     });
   }
 
   /** The reload itself, up to the swap. */
   private async renew(only: readonly string[], signal: AbortSignal, tell: Tell) {
-    const loaded = await this.options.load();
-    const next = limitedTo(only, this.world.config, loaded.config);
-    const found = await preflight(next, only.length === 0 ? undefined : new Set(only));
+    const { loaded, next, warnings } = await propose(this.world.config, this.options.load, only);
     tell({ step: "checked", pools: next.pools.length });
     const plan = planned(this.world.config, next, only);
-    const done = await reload(this.world, next, only, signal, tell);
+    const { drained } = await reload(this.world, next, only, signal, tell);
     this.keeper.save();
     if (only.length === 0) this.options.log.reopen(loaded);
-    return { plan, done, warnings: [...loaded.warnings, ...found].map((fault) => fault.message) };
+    return { plan, warnings, drained: drained.catch((error: unknown) => this.trouble(error)) };
   }
 
   /** What a reload would do now; touches nothing. */
   async plan(pools: readonly string[]): Promise<Report> {
     const since = now();
-    const loaded = await this.options.load();
-    const next = limitedTo(pools, this.world.config, loaded.config);
-    const found = await preflight(next, pools.length === 0 ? undefined : new Set(pools));
+    const { next, warnings } = await propose(this.world.config, this.options.load, pools);
     const plan = planned(this.world.config, next, pools);
     return {
       ...this.report("reload", since),
       dry_run: true,
       pools: plan.pools,
       needs_restart: plan.needsRestart,
-      warnings: [...loaded.warnings, ...found].map((fault) => fault.message),
+      warnings,
     };
   }
 
   /** Becomes another program, or the same one anew. Returns only when that fails: the answer comes from the next program. */
   async upgrade(binary: string | null, id: string, by: string, tell: Tell): Promise<Report> {
-    return this.operate("upgrade", by, binary ?? process.execPath, tell, async (signal) => {
+    const detail = binary ?? process.execPath;
+    return this.operations.carryOut({ word: "upgrade", by, detail, tell }, async (signal) => {
       const upgrade = await checkBinary(binary, this.world.config.source.file);
       // Proves that the config as it is now comes up, so that there is something to go back to.
       await this.renew([], signal, tell);
@@ -254,30 +247,24 @@ export class Supervisor {
   }
 
   async restart(by: string, tell: Tell): Promise<Report> {
-    return this.operate("restart", by, "all pools", tell, async (signal, since) => {
-      const loaded = await this.options.load();
-      const found = await preflight(loaded.config);
-      tell({ step: "checked", pools: loaded.config.pools.length });
-      const toll = await restartPools(this.world, loaded.config, signal, tell);
+    const order = { word: "restart", by, detail: "all pools", tell } as const;
+    return this.operations.carryOut(order, async (signal, since) => {
+      const { loaded, next, warnings } = await propose(this.world.config, this.options.load);
+      tell({ step: "checked", pools: next.pools.length });
+      const toll = await restartPools(this.world, next, signal, tell);
       this.keeper.save();
       this.options.log.reopen(loaded);
-      const warnings = [...loaded.warnings, ...found].map((fault) => fault.message);
       return async () => ({ ...this.report("restart", since), ...toll, warnings });
     });
   }
 
   async logrotate(by: string): Promise<Report> {
-    return this.operate(
-      "logrotate",
-      by,
-      "every log file",
-      () => {},
-      async (_signal, since) => {
-        const files = this.options.log.reopen();
-        for (const file of files) this.world.emit({ type: "log-reopened", file });
-        return async () => ({ ...this.report("logrotate", since), files });
-      },
-    );
+    const order = { word: "logrotate", by, detail: "every log file", tell: () => {} } as const;
+    return this.operations.carryOut(order, async (_signal, since) => {
+      const files = this.options.log.reopen();
+      for (const file of files) this.world.emit({ type: "log-reopened", file });
+      return async () => ({ ...this.report("logrotate", since), files });
+    });
   }
 
   /** stop and quit: override what is in progress. A stop hurries a quit; a quit after a stop changes nothing. */
@@ -340,33 +327,6 @@ export class Supervisor {
 
   get isReady(): boolean {
     return this.current === "running" && isReady(this.world);
-  }
-
-  // ---------------------------------------------------------------- one operation
-
-  private async operate(
-    word: "reload" | "restart" | "logrotate" | "upgrade",
-    by: string,
-    detail: string,
-    tell: Tell,
-    story: (signal: AbortSignal, since: number) => Promise<() => Promise<Report>>,
-  ): Promise<Report> {
-    const { emit } = this.world;
-    if (this.operations.current !== null)
-      tell({ step: "waiting", behind: this.operations.current });
-    const asked = now();
-    try {
-      const answer = await this.operations.run(word, (signal) => {
-        emit({ type: "operation-started", word, by, detail });
-        return story(signal, asked);
-      });
-      const report = await answer();
-      emit({ type: "operation-done", word, ms: now() - asked, detail });
-      return report;
-    } catch (error) {
-      emit({ type: "operation-failed", word, ms: now() - asked, fault: asFault(error).toJSON() });
-      throw error;
-    }
   }
 
   private report(operation: Report["operation"], since: number): Report {

@@ -27,14 +27,3 @@ export function endReason({ end, state, wasReady, timedOut, recycles }: EndSight
   if (!wasReady) return "start-failed";
   return well ? "ended" : "crashed";
 }
-
-export function endText(end: ProcessEnd): string {
-  switch (end.how) {
-    case "exited":
-      return `exited with code ${end.code}`;
-    case "signaled":
-      return `was killed by ${end.signal}`;
-    case "vanished":
-      return "is gone";
-  }
-}

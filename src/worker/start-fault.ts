@@ -1,7 +1,7 @@
 // Why a group did not become ready, in words that let somebody act: what it did, and what it said.
 
 import { Fault } from "../fault.ts";
-import { endText } from "./exit.ts";
+import { ended } from "../log/words.ts";
 import type { Group } from "./group.ts";
 import type { GroupEvent } from "./lifecycle.ts";
 
@@ -25,6 +25,6 @@ function whatHappened(event: GroupEvent, group: Group): string {
     case "drain":
       return `${who} was told to stop while it was starting`;
     default:
-      return `${who} ${group.ended === null ? "ended" : endText(group.ended.end)} while it was starting`;
+      return `${who} ${group.ended === null ? "ended" : ended(group.ended.end)} while it was starting`;
   }
 }

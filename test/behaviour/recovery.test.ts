@@ -4,7 +4,6 @@
 import { expect } from "bun:test";
 import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { fcgi, type FcgiRequest } from "../helper/fcgi.ts";
-import { load, type LoadReport } from "../helper/load.ts";
 import { findProgram } from "../helper/packages.ts";
 import {
   barePool,
@@ -27,11 +26,10 @@ import {
 } from "../helper/processes.ts";
 import { BINARY, textOf, type Outcome, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Need, type Scene, type Settings, WORKER_USER } from "../helper/scene.ts";
+import { underLoad } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
-const RATE = 60;
-
 /** Dies as the supervisor would by the kernel's hand. */
 async function crash({ pid, gone }: Supervisor): Promise<void> {
   process.kill(pid, "SIGKILL");
@@ -57,36 +55,6 @@ async function recovered(scene: Scene, dead: Supervisor, ...words: string[]): Pr
 /** Writes another config over that of a scene that was `start`ed. */
 function change(scene: Scene, settings: Settings): void {
   scene.config({ ...settings, log: { file: scene.path("fcgivisor.log") } });
-}
-
-/** Requests at a constant rate while the story runs; none of them may be lost. */
-async function underLoad(
-  spot: Spot,
-  request: FcgiRequest,
-  story: (served: () => number) => Promise<void>,
-): Promise<LoadReport> {
-  let served = 0;
-  const over = Promise.withResolvers<void>();
-  const send = async () => {
-    await bodyOf(spot, request);
-    served++;
-  };
-  const running = load({ rate: RATE, until: over.promise, send });
-  try {
-    await eventually(() => served >= 10, { what: "the load is served" });
-    await story(() => served);
-  } finally {
-    over.resolve();
-  }
-  const report = await running;
-  expect(report.lost, report.messages.join("\n")).toEqual({});
-  return report;
-}
-
-/** Waits until so many more requests were served. */
-async function further(served: () => number, count: number): Promise<void> {
-  const wanted = served() + count;
-  await eventually(() => served() >= wanted, { what: `${count} more requests served` });
 }
 
 async function allLeft(pids: readonly number[], timeout = 10_000): Promise<void> {
@@ -159,15 +127,15 @@ for (const kind of KINDS) {
       const slow = fcgi(spot.where, kind.slow(scene));
       slow.catch(() => undefined);
       const holder = await inHand(spot);
-      await underLoad(spot, kind.request(scene), async (served) => {
+      await underLoad(spot, kind.request(scene), async ({ further }) => {
         await crash(supervisor);
-        await further(served, 20);
+        await further(20);
         await recovered(scene, supervisor);
         expect(listenersAt(spot.where)).toEqual(sockets);
         expect(alive(holder)).toBe(true);
         expect((await slow).status).toBe(200);
         await allLeft(old);
-        await further(served, 10);
+        await further(10);
       });
       const now = await workersReach(spot, 3);
       expect(now.some((pid) => old.includes(pid))).toBe(false);
@@ -273,7 +241,7 @@ for (const [name, place] of [
       const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
       const old = await workersReach(spot, 2);
       const sockets = listenersAt(spot.where);
-      await underLoad(spot, {}, async (served) => {
+      await underLoad(spot, {}, async ({ further }) => {
         await crash(supervisor);
         rmSync(scene.path("run/state.json"));
         const refused = await refusedStart(scene, supervisor, spot);
@@ -283,7 +251,7 @@ for (const [name, place] of [
         await recovered(scene, supervisor, "--takeover");
         expect(listenersAt(spot.where)).toEqual(sockets);
         await allLeft(old);
-        await further(served, 5);
+        await further(5);
       });
       await workersReach(spot, 2);
     },
@@ -412,7 +380,7 @@ behaviour("a stale pid file is no obstacle, whoever has that number now", {}, as
     writeFileSync(pidFile, stale);
     const status = await supervisor.control("status");
     expect(status.code, `status with ${JSON.stringify(stale)}`).toBe(3);
-    expect((await supervisor.control("stop")).code).toBe(3);
+    expect((await supervisor.control("logrotate")).code).toBe(3);
     supervisor = await recovered(scene, supervisor);
     expect(textOf(pidFile).trim()).toBe(String(supervisor.pid));
     expect(alive(bystander.pid)).toBe(true);
@@ -450,7 +418,7 @@ behaviour(
     const supervisor = await scene.start({ pools });
     const sockets = [...listenersAt(spot.where), ...listenersAt(other.where)];
     const old = [...(await workersReach(spot, 2)), ...(await workersReach(other, 2))];
-    await underLoad(spot, {}, async (served) => {
+    await underLoad(spot, {}, async ({ further }) => {
       await crash(supervisor);
       const broken = [
         { www: barePool(scene, spot, {}, "die"), other: pools.other },
@@ -468,7 +436,7 @@ behaviour(
       await recovered(scene, supervisor);
       expect([...listenersAt(spot.where), ...listenersAt(other.where)]).toEqual(sockets);
       await allLeft(old);
-      await further(served, 5);
+      await further(5);
     });
   },
 );
@@ -482,10 +450,10 @@ behaviour(
     let supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
     const sockets = listenersAt(spot.where);
     const descriptors: number[] = [];
-    const report = await underLoad(spot, { script }, async (served) => {
+    const report = await underLoad(spot, { script }, async ({ further }) => {
       for (let i = 0; i < 10; i++) {
         await crash(supervisor);
-        await further(served, 5);
+        await further(5);
         supervisor = await recovered(scene, supervisor);
         await workersReach(spot, 3);
         await eventually(() => leadersAt(spot.where).length === 1);
@@ -506,7 +474,7 @@ behaviour(
     const script = scene.fixture("php/hello.php");
     let supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
     const sockets = listenersAt(spot.where);
-    await underLoad(spot, { script }, async (served) => {
+    await underLoad(spot, { script }, async ({ further }) => {
       for (const after of [0, 15, 30, 60, 90, 130, 200]) {
         await crash(supervisor);
         const begun = scene.fcgivisor(["start", "-c", supervisor.configFile]);
@@ -523,7 +491,7 @@ behaviour(
         await eventually(() => !alive(daemon!));
         await begun;
         supervisor = await recovered(scene, supervisor);
-        await further(served, 3);
+        await further(3);
       }
       await workersReach(spot, 3, 10_000);
     });

@@ -3,8 +3,7 @@
 
 import { expect } from "bun:test";
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
-import { fcgi, type FcgiRequest } from "../helper/fcgi.ts";
-import { load, type LoadReport } from "../helper/load.ts";
+import { fcgi } from "../helper/fcgi.ts";
 import {
   barePool,
   bodyOf,
@@ -25,34 +24,11 @@ import {
 } from "../helper/processes.ts";
 import { BINARY, textOf, type Outcome, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
+import { underLoad } from "../helper/under-load.ts";
 import { eventually, within } from "../helper/wait.ts";
-
-const RATE = 60;
 
 function change(scene: Scene, settings: Settings): void {
   scene.config({ ...settings, log: { file: scene.path("fcgivisor.log") } });
-}
-
-/** Requests at a constant rate while the story runs; none of them may be lost. */
-async function underLoad(
-  spot: Spot,
-  request: FcgiRequest,
-  story: () => Promise<void>,
-): Promise<LoadReport> {
-  const over = Promise.withResolvers<void>();
-  const running = load({
-    rate: RATE,
-    until: over.promise,
-    send: () => bodyOf(spot, request),
-  });
-  try {
-    await story();
-  } finally {
-    over.resolve();
-  }
-  const report = await running;
-  expect(report.lost, report.messages.join("\n")).toEqual({});
-  return report;
 }
 
 /** A control word as it travels on the socket, without the cost of a process for each. */

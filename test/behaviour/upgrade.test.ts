@@ -13,8 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { fcgi, type FcgiRequest } from "../helper/fcgi.ts";
-import { load, type LoadReport } from "../helper/load.ts";
+import { fcgi } from "../helper/fcgi.ts";
 import {
   barePool,
   bodyOf,
@@ -37,9 +36,8 @@ import {
 } from "../helper/processes.ts";
 import { BINARY, textOf, type Outcome, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
+import { underLoad } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
-
-const RATE = 60;
 
 /** Another copy of the program, a file of its own. */
 function copyOf(scene: Scene, name: string): string {
@@ -66,32 +64,6 @@ async function startFrom(scene: Scene, binary: string, settings: Settings): Prom
   expect(await scene.command([binary, "start", "-c", config])).toMatchObject({ code: 0 });
   const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
   return scene.follow(pid, config, scene.path("run/admin.sock"), () => textOf(log));
-}
-
-/** Requests at a constant rate while the story runs; none of them may be lost. */
-async function underLoad(
-  spot: Spot,
-  request: FcgiRequest,
-  story: () => Promise<void>,
-): Promise<LoadReport> {
-  let served = 0;
-  const over = Promise.withResolvers<void>();
-  const send = async () => {
-    await bodyOf(spot, request);
-    served++;
-  };
-  const running = load({ rate: RATE, until: over.promise, send });
-  try {
-    await eventually(() => served >= 5, { what: "the load is served" });
-    await story();
-    const enough = served + 5;
-    await eventually(() => served >= enough, { what: "the load is still served" });
-  } finally {
-    over.resolve();
-  }
-  const report = await running;
-  expect(report.lost, report.messages.join("\n")).toEqual({});
-  return report;
 }
 
 async function upgraded(supervisor: Supervisor, ...binary: string[]): Promise<Outcome> {

@@ -3,7 +3,7 @@
 
 import { expect, test } from "bun:test";
 import type { EndReason, ProcessEnd } from "../../src/event.ts";
-import { endReason, type EndSight, endText } from "../../src/worker/exit.ts";
+import { endReason, type EndSight } from "../../src/worker/exit.ts";
 
 const ZERO: ProcessEnd = { how: "exited", code: 0 };
 const THREE: ProcessEnd = { how: "exited", code: 3 };
@@ -62,13 +62,4 @@ test("exit 0 of a program that counts its requests is a recycle, seen ready or n
 test("an end before accept is a failed start", () => {
   const sight = { state: "starting", wasReady: false } as const;
   expect(new Set(reasons(sight))).toEqual(new Set(["start-failed"]));
-});
-
-test("the end in words", () => {
-  expect(ALL.map(endText)).toEqual([
-    "exited with code 0",
-    "exited with code 3",
-    "was killed by SIGSEGV",
-    "is gone",
-  ]);
 });

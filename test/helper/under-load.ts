@@ -1,0 +1,47 @@
+// A story told while requests keep coming: none of them may be lost.
+
+import { expect } from "bun:test";
+import type { FcgiRequest } from "./fcgi.ts";
+import { load, type LoadReport } from "./load.ts";
+import { bodyOf, type Spot } from "./pool.ts";
+import { eventually } from "./wait.ts";
+
+/** Requests a second: enough to notice a gap, few enough for two cores. */
+const RATE = 60;
+
+export interface Serving {
+  /** How many requests have been answered. */
+  readonly count: () => number;
+  /** Waits until so many more have been. */
+  readonly further: (more: number) => Promise<void>;
+}
+
+/** Requests at a constant rate from before the story until after it. */
+export async function underLoad(
+  spot: Spot,
+  request: FcgiRequest,
+  story: (serving: Serving) => Promise<void>,
+): Promise<LoadReport> {
+  let served = 0;
+  const count = () => served;
+  const further = async (more: number) => {
+    const wanted = served + more;
+    await eventually(() => served >= wanted, { what: `${more} more requests are served` });
+  };
+  const over = Promise.withResolvers<void>();
+  const send = async () => {
+    await bodyOf(spot, request);
+    served++;
+  };
+  const running = load({ rate: RATE, until: over.promise, send });
+  try {
+    await further(5);
+    await story({ count, further });
+    await further(5);
+  } finally {
+    over.resolve();
+  }
+  const report = await running;
+  expect(report.lost, report.messages.join("\n")).toEqual({});
+  return report;
+}
