@@ -101,7 +101,11 @@ async function escalate(
     const end = now() + TERM_GRACE_MS;
     for (const { pid } of workers()) {
       const afterMs = now() - since;
-      strays.emit({ type: "drain-escalated", pool: strays.pool.name, pid, signal: name, afterMs });
+      // Who is in a hurry did not want to wait for them.
+      if (!strays.hurry.aborted) {
+        const pool = strays.pool.name;
+        strays.emit({ type: "drain-escalated", pool, pid, signal: name, afterMs });
+      }
       signal(pid, name);
       signal(pid, "SIGCONT");
     }

@@ -583,7 +583,7 @@ for (const word of ["stop", "quit"] as const) {
       expect(await workersReach(spot, 3)).toContain(busy);
 
       const ended = await supervisor.control(word);
-      expect(ended).toMatchObject({ code: 0 });
+      expect(ended).toMatchObject({ code: 0, stderr: "" });
       expect(ended.stdout).toContain("the supervisor had died; 6 processes of it served on");
       const answer = await slow;
       if (word === "quit") expect(answer).toMatchObject({ body: `slept ${busy}` });
