@@ -1,7 +1,6 @@
 // Starting this program once more as a daemon: in a session of its own, without a terminal.
 
-import { selfCommand } from "./self.ts";
-import { STEADY } from "./steady.ts";
+import { selfCommand, STEADY } from "./self.ts";
 
 export interface Daemon {
   /** Its first line on stdout; null when it ended without one. */

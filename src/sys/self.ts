@@ -18,6 +18,18 @@ function isStill(path: string): boolean {
   return there?.ino === running.ino && there.dev === running.dev;
 }
 
+/**
+ * Options of JavaScriptCore for a process that stays, as Bun reads them from the environment. It then
+ * compiles and collects on its main thread; steady.ts says why.
+ */
+export const STEADY = {
+  BUN_JSC_useConcurrentJIT: "0",
+  BUN_JSC_useConcurrentGC: "0",
+  BUN_JSC_numberOfGCMarkers: "1",
+  // The optimizing compilers cost memory, and a supervisor has no loop that is worth it.
+  BUN_JSC_useDFGJIT: "0",
+} as const;
+
 export function isCompiled(): boolean {
   return Bun.main.startsWith("/$bunfs/");
 }
@@ -26,6 +38,7 @@ export function isCompiled(): boolean {
 export function isOwnVariable(name: string): boolean {
   return (
     name.startsWith("FCGIVISOR_") ||
+    Object.hasOwn(STEADY, name) ||
     name === "BUN_OPTIONS" ||
     name === "BUN_BE_BUN" ||
     name === "NOTIFY_SOCKET" ||

@@ -6,16 +6,7 @@
 
 import { execute } from "./become.ts";
 import { passDescriptors } from "./listen-fds.ts";
-import { selfCommand } from "./self.ts";
-
-/** Options of JavaScriptCore, as Bun reads them. */
-export const STEADY = {
-  BUN_JSC_useConcurrentJIT: "0",
-  BUN_JSC_useConcurrentGC: "0",
-  BUN_JSC_numberOfGCMarkers: "1",
-  // The optimizing compilers cost memory, and a supervisor has no loop that is worth it.
-  BUN_JSC_useDFGJIT: "0",
-} as const;
+import { selfCommand, STEADY } from "./self.ts";
 
 /** Executes this program once more, as the same process, unless its environment is right already. */
 export function becomeSteady(): void {
