@@ -2,6 +2,7 @@
 // the supervisor stand in one file.
 
 import { Glob } from "bun";
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { asFault } from "../fault.ts";
 import type { Entry, PoolDraft } from "./draft.ts";
@@ -42,21 +43,44 @@ async function includedFiles(entry: Entry, problems: Problems): Promise<string[]
 }
 
 async function matches(pattern: string, entry: Entry, problems: Problems): Promise<string[]> {
-  const absolute = resolve(entry.base, pattern);
-  if (!/[*?[\]{}]/.test(absolute)) return [absolute];
-  const parts = absolute.split("/");
-  const fixed = parts.findIndex((part) => /[*?[\]{}]/.test(part));
-  const cwd = parts.slice(0, fixed).join("/") || "/";
+  const parts = pattern.split("/");
+  const fixed = parts.findIndex((part) => SIGNS.test(part));
+  if (fixed < 0) return [resolve(entry.base, pattern)];
+  // Only the pattern's own signs count, not those in the name of the folder it is relative to.
+  const above = parts.slice(0, fixed).map((part) => `${part}/`);
   const found: string[] = [];
   try {
-    const glob = new Glob(parts.slice(fixed).join("/"));
-    for await (const name of glob.scan({ cwd, absolute: true, onlyFiles: true })) found.push(name);
+    const names = new Glob(parts.slice(fixed).join("/")).scan({
+      cwd: resolve(entry.base, above.join("")),
+      absolute: true,
+      // Links to files are wanted too, and "onlyFiles" leaves them out; through `**` they might go in circles.
+      onlyFiles: false,
+      followSymlinks: !pattern.includes("**"),
+    });
+    for await (const name of names) if (!isFolder(name)) found.push(name);
   } catch (error) {
     if (!isMissing(error)) {
       problems.error(`include "${pattern}": ${asFault(error).message}`, entry.where);
+      return [];
     }
   }
+  if (found.length === 0) noMatch(pattern, entry, problems);
   return found.toSorted();
+}
+
+const SIGNS = /[*?[\]{}]/;
+
+/** No error: an empty folder may be filled later. But pools that are not there should surprise nobody. */
+function noMatch(pattern: string, entry: Entry, problems: Problems): void {
+  const hint = pattern.startsWith("/")
+    ? "correct it, or remove it"
+    : `it is relative to ${entry.base}`;
+  problems.warn(`include: no file matches ${pattern}`, entry.where, hint);
+}
+
+/** A link that leads nowhere is none: reading it says so. */
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function isMissing(error: unknown): boolean {

@@ -2,7 +2,7 @@
 // user; files that are none; includes; and that a config cannot be changed.
 
 import { describe, expect, test } from "bun:test";
-import { chmod, symlink } from "node:fs/promises";
+import { chmod, mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { withTempDir, write } from "../config-cases/temp-dir.ts";
 import {
@@ -149,6 +149,36 @@ describe("include", () => {
       expect(config.source.files).toEqual(names.map((name) => join(dir, name)));
       expect(config.pools[1]?.command).toEqual([join(dir, "pools.d/run")]);
       expect(origins.get("pools.b.listen.address")).toBe(`${dir}/pools.d/b.toml:2`);
+    }));
+
+  test("a link to a file is a file, one to nowhere is an error", () =>
+    withTempDir(async (dir) => {
+      await write(dir, "available/a.toml", POOL.replace("www", "a").replace("9000", "9001"));
+      await mkdir(join(dir, "enabled"));
+      await symlink("../available/a.toml", join(dir, "enabled/a.toml"));
+      const main = await write(dir, "main.toml", `${POOL}[supervisor]\ninclude = ["enabled/*"]\n`);
+      expect((await load(main)).config.pools.map(({ name }) => name)).toEqual(["www", "a"]);
+      await symlink("../available/gone.toml", join(dir, "enabled/gone.toml"));
+      expect(await complaint(load(main))).toContain("enabled/gone.toml: there is no such config");
+    }));
+
+  test("signs in the name of the config's own folder are no pattern", () =>
+    withTempDir(async (dir) => {
+      const pool = POOL.replace("www", "a").replace("9000", "9001");
+      await write(dir, "[1]{x}*/pools.d/a.toml", pool);
+      const include = '[supervisor]\ninclude = ["pools.d/*.toml"]\n';
+      const main = await write(dir, "[1]{x}*/main.toml", `${POOL}${include}`);
+      expect((await load(main)).config.pools.map(({ name }) => name)).toEqual(["www", "a"]);
+    }));
+
+  test("a pattern that nothing matches is told", () =>
+    withTempDir(async (dir) => {
+      const include = '[supervisor]\ninclude = ["nosuch.d/*.toml", "/nonexistent/*.toml"]\n';
+      const { warnings } = await load(await write(dir, "main.toml", `${POOL}${include}`));
+      expect(warnings.map(({ message, hint }) => `${message}; ${hint}`)).toEqual([
+        `include: no file matches nosuch.d/*.toml; it is relative to ${dir}`,
+        "include: no file matches /nonexistent/*.toml; correct it, or remove it",
+      ]);
     }));
 
   test("a pool twice names both places; only pools may be included; all is said at once", () =>
