@@ -50,7 +50,8 @@ export const clients: ValueType<readonly string[]> = {
     const list = strings.parse(raw, base);
     if (!("ok" in list)) return list;
     const wrong = list.ok.find((item) => !isClient(item));
-    if (wrong === undefined) return list;
+    if (wrong === undefined)
+      return filterLength(list.ok) > LONGEST_FILTER ? tooMany(list.ok) : list;
     return {
       problem: `${quote(wrong)} is neither an IP address nor a block of them`,
       hint: 'examples: "127.0.0.1", "10.0.0.0/8", "::1", "fd00::/8"',
@@ -64,6 +65,25 @@ function isClient(text: string): boolean {
   const most = ipv4Bytes(host) ? 32 : ipv6Bytes(host) ? 128 : -1;
   if (most < 0 || more !== undefined) return false;
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most);
+}
+
+/** BPF_MAXINSNS: the kernel takes no longer filter on a socket (linux/bpf_common.h). */
+export const LONGEST_FILTER = 4096;
+
+/** How many instructions socket/filter.ts makes of these clients: three for each 32 bits, one for each entry. */
+export function filterLength(entries: readonly string[]): number {
+  const words = (entry: string) => {
+    const [host = "", bits] = entry.split("/");
+    return Math.ceil(Number(bits ?? (ipv4Bytes(host) ? 32 : 128)) / 32);
+  };
+  return entries.reduce((sum, entry) => sum + words(entry) * 3 + 1, 9);
+}
+
+function tooMany(entries: readonly string[]): Parsed<never> {
+  return {
+    problem: `${entries.length} entries are more than the kernel's filter can hold, about 1000 for IPv4 or 300 for IPv6`,
+    hint: 'write blocks in place of single addresses ("10.0.0.0/8"), or leave it to the firewall',
+  };
 }
 
 const SIGNALS = ["HUP", "INT", "QUIT", "USR1", "USR2", "TERM", "WINCH"];

@@ -2,6 +2,7 @@
 // the kernel's documentation (networking/filter.rst), on headers of IPv4 and IPv6 packets.
 
 import { expect, test } from "bun:test";
+import { clients, filterLength } from "../../src/config/special-values.ts";
 import { filterProgram, parseBlock } from "../../src/socket/filter.ts";
 import type { BpfInstruction } from "../../src/sys/socket.ts";
 
@@ -218,4 +219,17 @@ test("what is no address and no block is not read", () => {
     "[::1]",
   ])
     expect(parseBlock(text), text).toBeNull();
+});
+
+test("the config refuses just what the kernel would", () => {
+  const list = (count: number, more: string[] = []) => [
+    ...Array.from({ length: count }, (_, i) => `fd00::${i.toString(16)}`),
+    ...more,
+  ];
+  for (const entries of [list(0), list(3, ["10.0.0.0/8", "::/0", "0.0.0.0/0", "fd00::/33"])])
+    expect(filterLength(entries)).toBe(programFor(entries).length);
+  expect(clients.parse(list(314), "/")).toHaveProperty("ok");
+  expect(clients.parse(list(315), "/")).toHaveProperty("problem");
+  expect(programFor(list(314)).length).toBeLessThanOrEqual(MOST_INSTRUCTIONS);
+  expect(programFor(list(315)).length).toBeGreaterThan(MOST_INSTRUCTIONS);
 });
