@@ -253,6 +253,22 @@ health = { script = "/nonexistent/ping.php" }
       expect(said.match(/on this machine/g)).toHaveLength(2);
     }));
 
+  test("one socket under two paths", () =>
+    withTempDir(async (dir) => {
+      await mkdir(join(dir, "run"));
+      await symlink("run", join(dir, "link"));
+      const pool = (name: string, path: string) =>
+        `[pools.${name}]\nlisten = "${path}"\ncommand = ["a"]\n`;
+      const text = pool("a", "run/x.sock") + pool("b", "link/x.sock") + pool("c", "link/y.sock");
+      const file = await write(dir, "a.toml", text);
+      const said = await complaint(load(file, { uid: 1000 }));
+      expect(said).toContain("1 problem in");
+      expect(said).toContain(
+        `a.toml:5:1: pool b: ${dir}/link/x.sock is the same socket as pool a's ${dir}/run/x.sock (${file}:2)`,
+      );
+      expect((await load(file)).config.pools).toHaveLength(3);
+    }));
+
   test("nobody asks for it when nobody is going to run it", () =>
     withTempDir(async (dir) => {
       await load(await write(dir, "a.toml", `${POOL}${wrong}`));
