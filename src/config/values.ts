@@ -139,10 +139,7 @@ export const mode: ValueType<number> = {
   legacy: "text",
   schema: { type: "string", pattern: "^0?[0-7]{1,3}$" },
   parse(raw) {
-    if (typeof raw === "number") {
-      const hint = `write it in quotes, so that it is read as octal: "${String(raw).padStart(4, "0")}"`;
-      return { ...unexpected(mode.expected, raw), hint };
-    }
+    if (typeof raw === "number") return { ...unexpected(mode.expected, raw), hint: modeHint(raw) };
     if (typeof raw !== "string" || !/^0?[0-7]{1,3}$/.test(raw))
       return unexpected(mode.expected, raw);
     return { ok: Number.parseInt(raw, 8) };
@@ -150,7 +147,16 @@ export const mode: ValueType<number> = {
   print: (value) => `"${value.toString(8).padStart(4, "0")}"`,
 };
 
-/** A path, made absolute. */
+/** 660 was meant as it is written, 432 can only be told from 0o660 by whoever wrote it. */
+function modeHint(raw: number): string {
+  const written = [String(raw), raw.toString(8)]
+    .filter((digits) => /^[0-7]{1,3}$/.test(digits))
+    .map((digits) => quote(digits.padStart(4, "0")));
+  const [first = '"0660"', second = first] = written;
+  const otherwise = second === first ? "" : `, or ${second} if 0o${raw.toString(8)} was meant`;
+  return `write it in quotes, so that it is read as octal: ${first}${otherwise}`;
+}
+
 export const urlPath: ValueType<string> = {
   expected: 'the path of a URL ("/ping")',
   legacy: "text",
@@ -166,6 +172,7 @@ export const urlPath: ValueType<string> = {
   print: quote,
 };
 
+/** A path, made absolute. */
 export const path: ValueType<string> = {
   expected: "a path",
   legacy: "path",

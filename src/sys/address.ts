@@ -50,18 +50,26 @@ export function parseAddress(text: string, resolvePath: (path: string) => string
   if (text === "") return problem("the address is empty");
   if (DIGITS.test(text)) return inet("0.0.0.0", text);
   if (text.startsWith("unix:")) return unix(resolvePath(text.slice(5)));
+  if (/^[a-z0-9+]+:\/\//i.test(text)) return problem(`"${text}" is a URL, not an address`);
   const bracketed = /^\[([^\]]*)\]:(.*)$/.exec(text);
   if (bracketed) return inet6(bracketed[1]!, bracketed[2]!);
   if (text.includes("/")) return unix(resolvePath(text));
+  // Nobody means a Unix socket of that name.
+  if (isHost(text)) return problem(`"${text}" has no port`, `write it as "${text}:9000"`);
   const colon = text.lastIndexOf(":");
   if (colon < 0) return unix(resolvePath(text));
   const host = text.slice(0, colon);
+  if (host.includes(":") && ipv6Bytes(host) === null) return problem(`"${text}" is not an address`);
   if (host.includes(":"))
     return problem(
       `"${text}" is an IPv6 address without brackets`,
       `write it as "[${host}]:${text.slice(colon + 1)}"`,
     );
   return inet(host === "*" ? "0.0.0.0" : host, text.slice(colon + 1));
+}
+
+function isHost(text: string): boolean {
+  return text === "localhost" || /^\[[^\]]*\]$/.test(text) || ipv4Bytes(text) !== null;
 }
 
 function problem(
@@ -95,6 +103,10 @@ function inet6(host: string, portText: string): ParsedAddress {
     return problem(`"${portText}" is not a port`, "a port is a number from 1 to 65535");
   const bytes = ipv6Bytes(host);
   if (bytes === null) return problem(`"${host}" is not an IPv6 address`, 'example: "[::1]:9000"');
+  const quad = bytes.subarray(12).join(".");
+  // Its sockets take IPv6 only, so the kernel would refuse it (EINVAL).
+  if (bytes.subarray(0, 12).toHex() === "00000000000000000000ffff")
+    return problem(`"${host}" is an IPv4 address in IPv6 form`, `write it as "${quad}:${port}"`);
   return { ok: { kind: "inet6", host, port } };
 }
 

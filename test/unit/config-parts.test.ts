@@ -9,6 +9,7 @@ import { overlap } from "../../src/config/rules.ts";
 import type { Rows } from "../../src/config/setting.ts";
 import { SECTIONS } from "../../src/config/settings.ts";
 import { referencedName } from "../../src/config/special-values.ts";
+import { mode } from "../../src/config/values.ts";
 import { findPlaces } from "../../src/config/toml-places.ts";
 import { scanXml } from "../../src/config/xml-scan.ts";
 import { parseAddress, type Address } from "../../src/sys/address.ts";
@@ -143,6 +144,44 @@ test("listeners overlap on the same port of the same or of all addresses", () =>
   expect(both("[::1]:9000", "127.0.0.1:9000")).toBe(false);
   expect(both("/a.sock", "/a.sock")).toBe(true);
   expect(both("/a.sock", "9000")).toBe(false);
+});
+
+test("what is no address is told, with what was meant where that can be seen", () => {
+  const said = (text: string) => {
+    const parsed = parseAddress(text, (path) => path);
+    return "ok" in parsed ? "ok" : `${parsed.problem}; ${parsed.hint}`;
+  };
+  expect(said("127.0.0.1")).toBe('"127.0.0.1" has no port; write it as "127.0.0.1:9000"');
+  expect(said("localhost")).toContain("has no port");
+  expect(said("[::1]")).toBe('"[::1]" has no port; write it as "[::1]:9000"');
+  expect(said("tcp://127.0.0.1:9000")).toContain("is a URL, not an address; examples:");
+  expect(said("tcp:127.0.0.1:9000")).toContain("is not an address; examples:");
+  expect(said("::1:9000")).toBe(
+    '"::1:9000" is an IPv6 address without brackets; write it as "[::1]:9000"',
+  );
+  expect(said("[::ffff:127.0.0.1]:9000")).toBe(
+    '"::ffff:127.0.0.1" is an IPv4 address in IPv6 form; write it as "127.0.0.1:9000"',
+  );
+  expect(["x.sock", "127.0.0.1/x", "unix:127.0.0.1", "[::ffff:1:2:3]:9"].map(said)).toEqual([
+    "ok",
+    "ok",
+    "ok",
+    "ok",
+  ]);
+});
+
+test("a mode without quotes: the hint is what was meant", () => {
+  const hint = (raw: number) => {
+    const parsed = mode.parse(raw, "/");
+    return "problem" in parsed ? parsed.hint : "ok";
+  };
+  const start = "write it in quotes, so that it is read as octal: ";
+  expect(hint(660)).toBe(`${start}"0660"`);
+  expect(hint(0o22)).toBe(`${start}"0022"`);
+  expect(hint(0o660)).toBe(`${start}"0432", or "0660" if 0o660 was meant`);
+  expect(hint(0o600)).toBe(`${start}"0600"`);
+  expect(hint(-1)).toBe(`${start}"0660"`);
+  expect(hint(5)).toBe(`${start}"0005"`);
 });
 
 test("$NAME counts as a whole value only", () => {
