@@ -7,7 +7,8 @@ import { address, signal } from "./special-values.ts";
 import * as v from "./values.ts";
 
 const pool = <V>(row: Setting<PoolConfig, V>) => row;
-const ANY = Number.MAX_SAFE_INTEGER;
+/** php-cgi reads it as a C int, and the jitter is added. */
+const MOST_REQUESTS = 1_000_000_000;
 
 export const POOL_SETTINGS = {
   "listen.address": pool({
@@ -135,7 +136,7 @@ export const POOL_SETTINGS = {
     get: (from) => from.groupSize,
   }),
   max_requests: pool({
-    type: v.integer(0, ANY),
+    type: v.integer(0, MOST_REQUESTS),
     default: 0,
     doc: "A worker is replaced after so many requests; 0 is never.",
     example: "500",
@@ -144,7 +145,7 @@ export const POOL_SETTINGS = {
     get: (from) => from.maxRequests,
   }),
   max_requests_jitter: pool({
-    type: v.integer(0, ANY),
+    type: v.integer(0, MOST_REQUESTS),
     default: 0,
     doc: "Up to so many requests more, at random, so that workers are not replaced all at once.",
     example: "50",

@@ -92,10 +92,7 @@ export const user = word("the name or number of a user");
 export const group = word("the name or number of a group");
 
 export function integer(least: number, most: number): ValueType<number> {
-  const expected =
-    most === Number.MAX_SAFE_INTEGER
-      ? `an integer of at least ${least}`
-      : `an integer from ${least} to ${most}`;
+  const expected = `an integer from ${least} to ${most}`;
   return {
     expected,
     legacy: "integer",
