@@ -80,7 +80,10 @@ function problem(message: string, where: Where, hint: string | undefined): Fault
 function inOrder(faults: readonly Fault[]): Fault[] {
   const files = [...new Set(faults.map(fileOf))];
   return faults.toSorted(
-    (a, b) => files.indexOf(fileOf(a)) - files.indexOf(fileOf(b)) || lineOf(a) - lineOf(b),
+    (a, b) =>
+      files.indexOf(fileOf(a)) - files.indexOf(fileOf(b)) ||
+      lineOf(a) - lineOf(b) ||
+      columnOf(a) - columnOf(b),
   );
 }
 
@@ -90,4 +93,8 @@ function fileOf(fault: Fault): string {
 
 function lineOf(fault: Fault): number {
   return typeof fault.where === "object" ? (fault.where.line ?? 0) : 0;
+}
+
+function columnOf(fault: Fault): number {
+  return typeof fault.where === "object" ? (fault.where.column ?? 0) : 0;
 }

@@ -137,7 +137,7 @@ function checkListen(pool: ReadPool, problems: Problems): void {
 }
 
 function checkHealth(pool: ReadPool, problems: Problems): void {
-  if (pool.config.health !== null || !sound(pool, "health.script")) return;
+  if (pool.config.health !== null || !sound(pool, "health.script", "health.path")) return;
   const given = ["expect", "status", "timeout"].find((name) => pool.given(`health.${name}`));
   if (given === undefined) return;
   problems.error(

@@ -8,6 +8,7 @@ import { utf8Text } from "./format.ts";
 import { nearest } from "./nearest.ts";
 import type { Problems } from "./problems.ts";
 import { findPlaces, type FindPlace } from "./toml-places.ts";
+import { keyText } from "./special-values.ts";
 import { describe, quote } from "./values.ts";
 
 export type TomlSection = "supervisor" | "admin" | "log";
@@ -36,7 +37,8 @@ export function readToml(file: string, bytes: Uint8Array, problems: Problems): T
   const text = utf8Text(file, bytes).replace(/^\ufeff/, "");
   const root = parsed(file, text);
   const reading = { find: findPlaces(file, text), base: dirname(file), problems };
-  for (const name of Object.keys(root)) if (!TABLES.includes(name)) strayTable(reading, name);
+  for (const [name, raw] of Object.entries(root))
+    if (!TABLES.includes(name)) strayTable(reading, name, raw);
   const section = (name: TomlSection) =>
     Object.entries(tableAt(reading, root, [name])).map(([key, raw]) =>
       entry(reading, [name, key], key, raw),
@@ -65,18 +67,26 @@ function syntaxFault(file: string, text: string, error: TomlError): Fault {
 }
 
 function syntaxHint(said: string, line: string): string {
+  const inner = /^\s*listen\s*\.\s*(\w+)\s*=\s*([^#]*?)\s*(#.*)?$/.exec(line);
+  if (/redefine/.test(said) && inner)
+    return `"listen" has a value already: write listen = { address = "...", ${inner[1]} = ${inner[2]} }`;
   if (/redefine|duplicate/i.test(said)) return "each table and each key can be written only once";
-  if (/=\s*0[0-7]+\s*(#|$)/.test(line)) return 'write an octal mode in quotes: mode = "0660"';
+  if (/leading zero/.test(said)) return 'write an octal mode in quotes: mode = "0660"';
+  if (/losslessly/.test(said)) return "this number is too large";
   const bare = /^\s*([\w.-]+)\s*=\s*([^"'[{\s][^#]*?)\s*(#.*)?$/.exec(line);
   if (bare) return `texts and durations stand in quotes: ${bare[1]} = ${quote(bare[2]!)}`;
   return 'a setting is written as name = "text", name = 12, name = true or name = ["a", "b"]';
 }
 
-function strayTable(reading: Reading, name: string): void {
+function strayTable(reading: Reading, name: string, raw: unknown): void {
   const near = nearest(name, TABLES);
-  const hint =
-    near === null
-      ? "a config has the tables [supervisor], [admin], [log], [defaults] and [pools.NAME]"
+  const known = "a config has the tables [supervisor], [admin], [log], [defaults] and [pools.NAME]";
+  // Whoever names a table as php-fpm names a pool says what a pool has.
+  const isPool = isTable(raw) && ["listen", "command"].some((key) => Object.hasOwn(raw, key));
+  const hint = isPool
+    ? `a pool is written [pools.${keyText(name)}]`
+    : near === null
+      ? known
       : `did you mean "${near}"?`;
   reading.problems.error(`unknown table or setting "${name}"`, reading.find([name]), hint);
 }
