@@ -3,7 +3,7 @@
 
 import type { Loaded } from "./finish.ts";
 import type { ConfigFormat } from "./model.ts";
-import { renderConfig, type RenderedSetting } from "./render.ts";
+import { commentText, renderConfig, type RenderedSetting } from "./render.ts";
 
 /** TOML text that resolves to the same config, but for its source and the legacy `daemonize`. */
 export function convertConfig(loaded: Loaded): string {
@@ -11,9 +11,9 @@ export function convertConfig(loaded: Loaded): string {
   const body = renderConfig(
     loaded,
     (setting) => line(setting, source.format),
-    (pool) => (loaded.notes?.get(pool) ?? []).map((note) => `# ${note}`),
+    (pool) => (loaded.notes?.get(pool) ?? []).map((note) => `# ${commentText(note)}`),
   );
-  return `# Converted by fcgivisor from ${source.file ?? "the command line"} (${source.format}).\n${body}\n`;
+  return `# Converted by fcgivisor from ${commentText(source.file ?? "the command line")} (${source.format}).\n${body}\n`;
 }
 
 /** Their defaults depend on who starts the supervisor, so they are written only when given. */

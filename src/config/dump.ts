@@ -1,7 +1,7 @@
 // The resolved config for `check --dump`: every setting with its value, and where that came from.
 
 import type { Loaded } from "./finish.ts";
-import { renderConfig } from "./render.ts";
+import { commentText, renderConfig } from "./render.ts";
 
 /** TOML text that resolves to the same config. */
 export function dumpConfig(loaded: Loaded): string {
@@ -11,5 +11,5 @@ export function dumpConfig(loaded: Loaded): string {
   );
   const { daemonize } = loaded.config.supervisor;
   const more = daemonize === null ? "" : `, daemonize ${daemonize ? "yes" : "no"}`;
-  return `# ${source.file ?? "command line"} (${source.format}${more}), resolved\n${body}\n`;
+  return `# ${commentText(source.file ?? "command line")} (${source.format}${more}), resolved\n${body}\n`;
 }

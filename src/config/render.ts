@@ -22,6 +22,11 @@ export interface RenderedSetting {
   readonly origin: string;
 }
 
+/** Text for a comment: a path may hold a line end, which would end the comment too. */
+export function commentText(text: string): string {
+  return text.replaceAll(/[\x00-\x1f\x7f]/g, "?");
+}
+
 export function renderConfig(loaded: Loaded, lineOf: LineOf, notesOf?: NotesOf): string {
   const { config, origins } = loaded;
   const section = <From>(prefix: string, rows: Rows, from: From): string[] => {
@@ -55,7 +60,7 @@ function settingsOf<From>(
       name,
       value: valueText(row, from),
       byDefault: defaultText(row),
-      origin: origins.get(`${prefix}.${name}`) ?? "default",
+      origin: commentText(origins.get(`${prefix}.${name}`) ?? "default"),
     }));
 }
 

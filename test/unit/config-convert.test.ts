@@ -199,3 +199,13 @@ test("an apache-like pool is static, and the pool that was meant stands there as
     const { config } = await load(await write(dir, "b.toml", chosen));
     expect(config.pools[0]).toMatchObject({ scaling: "dynamic", minSpare: 5, maxSpare: 10 });
   }));
+
+test("a line end in the file's path does not end a comment", () =>
+  withTempDir(async (dir) => {
+    const text = '[pools.www]\nlisten = "9000"\ncommand = ["a"]\n';
+    const loaded = await load(await write(dir, "a\nb/x.toml", text));
+    for (const written of [convertConfig(loaded), dumpConfig(loaded)]) {
+      expect(written).toContain("/a?b/x.toml");
+      await load(await write(dir, "again.toml", written));
+    }
+  }));
