@@ -115,6 +115,8 @@ function noPools(draft: Draft, where: Where, problems: Problems): void {
   problems.error(
     "there is no pool in this config",
     where,
-    'the least there can be: [pools.www] with listen = "127.0.0.1:9000" and command = ["php-cgi"]',
+    draft.source.format === "php-fpm-ini"
+      ? "add one, or the include that brings it: include = pool.d/*.conf"
+      : 'the least there can be: [pools.www] with listen = "127.0.0.1:9000" and command = ["php-cgi"]',
   );
 }

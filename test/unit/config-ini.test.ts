@@ -160,3 +160,19 @@ describe("the format is told from the content", () => {
     expect(formatOf("f", Buffer.from(text))).toBe(format);
   });
 });
+
+test("without a pool the hint is in the words of that format", () =>
+  withTempDir(async (dir) => {
+    const file = await write(dir, "php-fpm.conf", "[global]\nerror_log = /dev/null\n");
+    const fault = await load(file).catch((error: unknown) => error);
+    expect(JSON.stringify(fault)).not.toContain("pools.www");
+    expect(fault).toMatchObject({
+      parts: [
+        {
+          message: "there is no pool in this config",
+          hint: expect.stringContaining("include = pool.d/*.conf"),
+        },
+        {},
+      ],
+    });
+  }));
