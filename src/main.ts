@@ -2,6 +2,7 @@
 // imported.
 
 import { basename } from "node:path";
+import { print, printError } from "./cli/print.ts";
 import { asFault, Fault, faultLines } from "./fault.ts";
 import { STATE_FORMAT, STATE_FORMAT_WORD } from "./supervisor/state-format.ts";
 import { SHIM_WORD } from "./worker/shim-task.ts";
@@ -17,11 +18,11 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   if (word === "--version" || word === "-v") {
     const { VERSION } = await import("./cli/version.ts");
-    process.stdout.write(`fcgivisor ${VERSION}\n`);
+    print(`fcgivisor ${VERSION}\n`);
     return 0;
   }
   if (word === STATE_FORMAT_WORD) {
-    process.stdout.write(`${STATE_FORMAT}\n`);
+    print(`${STATE_FORMAT}\n`);
     return 0;
   }
   const { runStrict, usageFault } = await import("./cli/runner.ts");
@@ -29,7 +30,8 @@ async function main(argv: readonly string[]): Promise<number> {
   if (word === undefined || word === "--help" || word === "-h") {
     const { helpText } = await import("./cli/help.ts");
     const text = `${await helpText(undefined)}\n`;
-    (word === undefined ? process.stderr : process.stdout).write(text);
+    if (word === undefined) printError(text);
+    else print(text);
     return word === undefined ? 2 : 0;
   }
   const row = Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
@@ -44,7 +46,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
 function complain(error: unknown): number {
   const fault = asFault(error);
-  process.stderr.write(`fcgivisor: ${faultLines(fault).join("\n")}\n`);
+  printError(`fcgivisor: ${faultLines(fault).join("\n")}\n`);
   if (!(error instanceof Fault) && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   return fault.exitCode;
 }

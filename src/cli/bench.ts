@@ -8,6 +8,7 @@ import { commandReload, poolReload, type Reload } from "./bench-reload.ts";
 import { benchJson, benchLines, type BenchReport, wentWell } from "./bench-report.ts";
 import { runBench } from "./bench-run.ts";
 import type { SocketArgs } from "./control-socket.ts";
+import { print } from "./print.ts";
 import { type Header, headerOf, withDefaults } from "./request-headers.ts";
 import { findTarget, type Target } from "./request-target.ts";
 import { COMMON, repeated } from "./runner.ts";
@@ -98,7 +99,7 @@ export default defineCommand({
     const params = paramsOf(order.url, target, options, headers);
     const request = { address, params, timeoutMs: order.timeoutMs, expect: options.expect ?? null };
     const report = await runBench(order, request, reload);
-    print(report, options);
+    show(report, options);
     return wentWell(report) ? 0 : 1;
   },
 });
@@ -125,9 +126,9 @@ function paramsOf(url: string, target: Target, options: Options, headers: readon
   });
 }
 
-function print(report: BenchReport, { json, quiet }: Options): void {
-  if (json === true) process.stdout.write(`${JSON.stringify(benchJson(report), null, 2)}\n`);
-  else if (quiet !== true) return void process.stdout.write(`${benchLines(report).join("\n")}\n`);
+function show(report: BenchReport, { json, quiet }: Options): void {
+  if (json === true) print(`${JSON.stringify(benchJson(report), null, 2)}\n`);
+  else if (quiet !== true) return void print(`${benchLines(report).join("\n")}\n`);
   const reasons = [report.load.firstLoss, report.reloads?.failed[0]];
   for (const reason of reasons) if (reason) process.stderr.write(`fcgivisor: ${reason}\n`);
 }

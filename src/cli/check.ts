@@ -4,6 +4,7 @@ import { defineCommand } from "citty";
 import type { Loaded } from "../config/load.ts";
 import { asFault, type Fault, faultLines } from "../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
+import { print, printError } from "./print.ts";
 import { COMMON, usageFault } from "./runner.ts";
 
 const ARGS = {
@@ -52,12 +53,12 @@ async function check(options: Options): Promise<number> {
   if (options.quiet !== true) printWarnings(warnings);
   if (options.dump === true) {
     const { dumpConfig } = await import("../config/dump.ts");
-    process.stdout.write(dumpConfig(loaded));
+    print(dumpConfig(loaded));
   } else if (options.against !== undefined) {
     const { reportLines } = await import("./operate.ts");
-    process.stdout.write(`${reportLines(await planOf(loaded, options)).join("\n")}\n`);
+    print(`${reportLines(await planOf(loaded, options)).join("\n")}\n`);
   } else if (options.quiet !== true) {
-    process.stdout.write(`${verdict(loaded)}\n`);
+    print(`${verdict(loaded)}\n`);
   }
   return 0;
 }
@@ -104,10 +105,10 @@ function verdict({ config }: Loaded): string {
 function printWarnings(warnings: readonly Fault[]): void {
   for (const warning of warnings) {
     const [first = "", ...rest] = faultLines(warning);
-    process.stderr.write(`${[`warning: ${first}`, ...rest].join("\n")}\n`);
+    printError(`${[`warning: ${first}`, ...rest].join("\n")}\n`);
   }
 }
 
 function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+  print(`${JSON.stringify(value, null, 2)}\n`);
 }

@@ -3,6 +3,7 @@
 import { defineCommand } from "citty";
 import { faultLines } from "../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
+import { print, printError } from "./print.ts";
 import { COMMON } from "./runner.ts";
 
 export default defineCommand({
@@ -23,10 +24,10 @@ export default defineCommand({
     } = args;
     const loaded = await loadGivenConfig({ config: options.file, prefix: options.prefix }, null);
     const { convertConfig } = await import("../config/convert.ts");
-    process.stdout.write(convertConfig(loaded));
+    print(convertConfig(loaded));
     if (options.quiet !== true) {
       for (const warning of loaded.warnings) {
-        process.stderr.write(`warning: ${faultLines(warning).join("\n")}\n`);
+        printError(`warning: ${faultLines(warning).join("\n")}\n`);
       }
     }
     return 0;

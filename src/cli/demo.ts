@@ -10,6 +10,7 @@ import { lives } from "../sys/procfs.ts";
 import { setStage, type Stage, WORKERS } from "./demo-stage.ts";
 import { startLoad } from "./load.ts";
 import type { LoadResult } from "./load-tally.ts";
+import { print } from "./print.ts";
 
 const RELOADS = 3;
 const PER_SECOND = 100;
@@ -161,7 +162,7 @@ function interruption(): { promise: Promise<never>; off: () => void } {
 }
 
 function tell(text: string): void {
-  process.stdout.write(`${text}\n`);
+  print(`${text}\n`);
 }
 
 function typed(command: string): void {
@@ -169,7 +170,7 @@ function typed(command: string): void {
 }
 
 function said(text: string): void {
-  process.stdout.write(indented(text));
+  print(indented(text));
 }
 
 function indented(text: string): string {

@@ -6,6 +6,7 @@ import { COMMANDS } from "./commands.ts";
 import { PAGES } from "./help-pages.ts";
 import { withSettings } from "./help-settings.ts";
 import { listedCommands, overviewText } from "./overview.ts";
+import { print } from "./print.ts";
 import { usageFault, usageText } from "./runner.ts";
 
 export default defineCommand({
@@ -19,7 +20,7 @@ export default defineCommand({
     },
   },
   async run({ args }) {
-    process.stdout.write(`${(await helpText(args.topic)).trimEnd()}\n`);
+    print(`${(await helpText(args.topic)).trimEnd()}\n`);
     return 0;
   },
 });

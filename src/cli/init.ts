@@ -7,6 +7,7 @@ import { defineCommand } from "citty";
 import { type Found, starterText } from "../config/starter.ts";
 import { asFault, Fault } from "../fault.ts";
 import { findUser } from "../sys/users.ts";
+import { print } from "./print.ts";
 
 export default defineCommand({
   meta: {
@@ -24,7 +25,7 @@ export default defineCommand({
   run({ args }) {
     const text = starterText(lookAround());
     const { file }: { file?: string | undefined } = args;
-    if (file === undefined) process.stdout.write(text);
+    if (file === undefined) print(text);
     else create(file, text);
     return 0;
   },

@@ -8,6 +8,7 @@ import { count, duration } from "../log/words.ts";
 import { sleep } from "../sys/clock.ts";
 import { lives } from "../sys/procfs.ts";
 import { controlSocket, type SocketArgs } from "./control-socket.ts";
+import { print } from "./print.ts";
 
 export interface OperateArgs extends SocketArgs {
   readonly json?: boolean | undefined;
@@ -32,9 +33,9 @@ export async function operate(
   );
   if (report === null) return 1;
   if ((word === "stop" || word === "quit") && report.pid > 0) await untilGone(report.pid);
-  if (args.json === true)
-    process.stdout.write(`${JSON.stringify({ ok: true, report }, null, 2)}\n`);
-  else if (args.quiet !== true) process.stdout.write(`${reportLines(report).join("\n")}\n`);
+  const done = `the ${word} is done all the same; only its report could not be written`;
+  if (args.json === true) print(`${JSON.stringify({ ok: true, report }, null, 2)}\n`, done);
+  else if (args.quiet !== true) print(`${reportLines(report).join("\n")}\n`, done);
   return 0;
 }
 
@@ -50,7 +51,7 @@ async function withFaultAsJson(
   } catch (error) {
     const fault = asFault(error);
     if (fault.exitCode !== 1) throw fault;
-    process.stdout.write(`${JSON.stringify({ ok: false, fault }, null, 2)}\n`);
+    print(`${JSON.stringify({ ok: false, fault }, null, 2)}\n`);
     process.stderr.write(`${faultLines(fault).join("\n")}\n`);
     return null;
   }

@@ -7,6 +7,7 @@ import { wallClock } from "../sys/clock.ts";
 import { loadGivenConfig } from "./load-config.ts";
 import { phpFpmConfig } from "./php-fpm-config.ts";
 import { parsePhpFpmOptions, phpFpmUsage, type PhpFpmOptions } from "./php-fpm-options.ts";
+import { print } from "./print.ts";
 
 const USAGE = 64;
 const SOFTWARE = 70;
@@ -38,7 +39,7 @@ export async function runLikePhpFpm(
 }
 
 function said(text: string): number {
-  process.stdout.write(`${text}\n`);
+  print(`${text}\n`);
   return 0;
 }
 

@@ -4,21 +4,22 @@
 import { STATUS_CODES } from "node:http";
 import type { FcgiResponse } from "../fcgi/client.ts";
 import { type Address, addressText } from "../sys/address.ts";
+import { print } from "./print.ts";
 
 /** The body; before it, when `include` is set, the status line and the headers as HTTP has them. */
-export async function printBody(response: FcgiResponse, include: boolean): Promise<void> {
+export function printBody(response: FcgiResponse, include: boolean): void {
   const head = include ? Buffer.from(headText(response)) : Buffer.alloc(0);
-  await writeOut(Buffer.concat([head, response.body]));
+  print(Buffer.concat([head, response.body]));
 }
 
 /** All of the answer as one JSON object; the body as text, or as base64 where it is not UTF-8. */
-export async function printJson(response: FcgiResponse, address: Address): Promise<void> {
+export function printJson(response: FcgiResponse, address: Address): void {
   const { body, ...rest } = response;
   const text = utf8(body);
   const content =
     text === null ? { bodyBase64: Buffer.from(body).toString("base64") } : { body: text };
   const json = { address: addressText(address), ...rest, bytes: body.length, ...content };
-  await writeOut(Buffer.from(`${JSON.stringify(json, rounded, 2)}\n`));
+  print(Buffer.from(`${JSON.stringify(json, rounded, 2)}\n`));
 }
 
 /** Times to the microsecond; what is behind that is noise. */
@@ -56,14 +57,5 @@ function utf8(bytes: Uint8Array): string | null {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     return null;
-  }
-}
-
-/** Waits until all is written; a reader that has seen enough (`| head`) is no failure. */
-async function writeOut(bytes: Uint8Array): Promise<void> {
-  try {
-    await Bun.write(Bun.stdout, bytes);
-  } catch (error) {
-    if ((error as { code?: string }).code !== "EPIPE") throw error;
   }
 }

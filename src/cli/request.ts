@@ -163,7 +163,7 @@ function verdict(response: FcgiResponse, options: Options, address: Address): nu
 async function print(response: FcgiResponse, options: Options, address: Address): Promise<void> {
   const printer = await import("./request-output.ts");
   if (options.json === true) return printer.printJson(response, address);
-  await printer.printBody(response, options.include === true);
+  printer.printBody(response, options.include === true);
   printer.printStderr(response);
   if (options.quiet !== true) printer.printSummary(response, address);
 }

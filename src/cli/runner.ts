@@ -3,6 +3,7 @@
 
 import type { ArgDef, ArgsDef, CommandDef, CommandMeta } from "citty";
 import { Fault } from "../fault.ts";
+import { print } from "./print.ts";
 
 export type Command = CommandDef<any>;
 
@@ -42,7 +43,7 @@ export async function runStrict(
   const args = command.args as ArgsDef;
   const own = rawArgs.slice(0, endOfOptions(rawArgs));
   if (own.includes("--help") || own.includes("-h")) {
-    process.stdout.write(`${usageText(name, command)}\n`);
+    print(`${usageText(name, command)}\n`);
     return 0;
   }
   checkArgs(name, args, rawArgs);

@@ -1,6 +1,7 @@
 // `fcgivisor schema`: the JSON Schema of the TOML config, for editors.
 
 import { defineCommand } from "citty";
+import { print } from "./print.ts";
 
 export default defineCommand({
   meta: {
@@ -11,7 +12,7 @@ export default defineCommand({
   args: {},
   async run() {
     const { configSchema } = await import("../config/json-schema.ts");
-    process.stdout.write(`${JSON.stringify(configSchema(), null, 2)}\n`);
+    print(`${JSON.stringify(configSchema(), null, 2)}\n`);
     return 0;
   },
 });

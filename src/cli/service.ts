@@ -3,6 +3,7 @@
 
 import { defineCommand } from "citty";
 import { loadGivenConfig } from "./load-config.ts";
+import { print } from "./print.ts";
 import { COMMON, usageFault } from "./runner.ts";
 import { serviceFacts, type ServiceFacts } from "./service/facts.ts";
 
@@ -45,7 +46,7 @@ export default defineCommand({
     }
     const { config } = await loadGivenConfig(options, null);
     const template = await load();
-    process.stdout.write(template(serviceFacts(config, options)));
+    print(template(serviceFacts(config, options)));
     return 0;
   },
 });

@@ -8,6 +8,7 @@ import { sleep } from "../sys/clock.ts";
 import { spawnDaemon } from "../sys/daemon.ts";
 import { controlSocket, type SocketArgs } from "./control-socket.ts";
 import type { Found } from "../supervisor/come-up.ts";
+import { print } from "./print.ts";
 import { RUN_ARGS } from "./run.ts";
 
 interface Ready {
@@ -31,7 +32,7 @@ export default defineCommand({
     const running = await runningPid(await controlSocket(args));
     if (running !== null) {
       if (args.quiet !== true)
-        process.stdout.write(`already running as process ${running}; nothing was changed\n`);
+        print(`already running as process ${running}; nothing was changed\n`);
       return 0;
     }
     const daemon = spawnDaemon(["run", "--background", ...rawArgs], (text) =>
@@ -41,11 +42,12 @@ export default defineCommand({
     if (line === null) return failed(args, await daemon.exitCode);
     const { ready } = JSON.parse(line) as Ready;
     if (args.quiet !== true) {
-      process.stdout.write(
+      print(
         `started as process ${ready.pid}, ${ready.pools} ${ready.pools === 1 ? "pool serves" : "pools serve"}\n`,
+        "it was started and serves all the same; `fcgivisor status` shows it",
       );
     }
-    if (args.quiet !== true) process.stdout.write(foundText(ready.found));
+    if (args.quiet !== true) print(foundText(ready.found));
     for (const fault of ready.failed)
       process.stderr.write(`${faultLines(Fault.fromJSON(fault)).join("\n")}\n`);
     return ready.failed.length === 0 ? 0 : 1;

@@ -4,6 +4,7 @@ import { defineCommand } from "citty";
 import { adminClient } from "../admin/client.ts";
 import { sleep } from "../sys/clock.ts";
 import { controlSocket } from "./control-socket.ts";
+import { print } from "./print.ts";
 import { COMMON } from "./runner.ts";
 import { statusText } from "./status-text.ts";
 
@@ -26,8 +27,9 @@ export default defineCommand({
       });
       const text = args.json === true ? JSON.stringify(status, null, 2) : statusText(status);
       const clear = args.watch === true && process.stdout.isTTY ? CLEAR_SCREEN : "";
-      if (args.quiet !== true) process.stdout.write(`${clear}${text}\n`);
+      const read = args.quiet === true || print(`${clear}${text}\n`);
       if (args.watch !== true) return status.pools.some(({ state }) => state === "down") ? 1 : 0;
+      if (!read) return 0;
       await sleep(WATCH_EVERY_MS);
     }
   },

@@ -9,6 +9,7 @@ import { Fault } from "../fault.ts";
 import { now, sleep } from "../sys/clock.ts";
 import { lives } from "../sys/procfs.ts";
 import { controlSocket } from "./control-socket.ts";
+import { print } from "./print.ts";
 import { COMMON } from "./runner.ts";
 
 const POLL_MS = 20;
@@ -58,7 +59,7 @@ export default defineCommand({
         },
       );
     }
-    print(args, before, after, now() - since);
+    show(args, before, after, now() - since);
     return 0;
   },
 });
@@ -80,7 +81,7 @@ async function untilUpgraded(
   });
 }
 
-function print(
+function show(
   args: { json?: boolean | undefined; quiet?: boolean | undefined },
   before: Status,
   after: Status,
@@ -92,13 +93,16 @@ function print(
     pid: after.pid,
     duration_ms: Math.round(ms),
   };
+  const done = "the upgrade is done all the same; only its report could not be written";
   if (args.json === true)
-    process.stdout.write(
+    print(
       `${JSON.stringify({ ok: true, report: { operation: "upgrade", ...result } }, null, 2)}\n`,
+      done,
     );
   else if (args.quiet !== true) {
-    process.stdout.write(
+    print(
       `upgraded from ${result.from} to ${result.to} in ${result.duration_ms} ms, still process ${result.pid}\n`,
+      done,
     );
   }
 }

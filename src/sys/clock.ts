@@ -37,7 +37,7 @@ export function every(ms: number, callback: () => void): () => void {
   return () => clearInterval(timer);
 }
 
-/** Blocks the whole process for `ms` milliseconds; only for the last moments of one. */
+/** Blocks the whole process for `ms` milliseconds; for a command, or the last moments of a supervisor. */
 export function block(ms: number): void {
   Bun.sleepSync(ms);
 }

@@ -6,6 +6,7 @@ import checkCommand from "../../src/cli/check.ts";
 import convertCommand from "../../src/cli/convert.ts";
 import { runStrict } from "../../src/cli/runner.ts";
 import { Fault } from "../../src/fault.ts";
+import { listen } from "../helper/printed.ts";
 import { withTempDir, write } from "../config-cases/temp-dir.ts";
 
 const CASES = join(import.meta.dir, "../config-cases");
@@ -19,7 +20,7 @@ let spies: { mockRestore(): void }[] = [];
 beforeEach(() => {
   [out, err] = ["", ""];
   spies = [
-    spyOn(process.stdout, "write").mockImplementation((text) => ((out += String(text)), true)),
+    listen({ out: (text) => (out += text), err: (text) => (err += text) }),
     spyOn(process.stderr, "write").mockImplementation((text) => ((err += String(text)), true)),
   ];
 });

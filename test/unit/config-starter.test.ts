@@ -7,6 +7,7 @@ import initCommand from "../../src/cli/init.ts";
 import { runStrict } from "../../src/cli/runner.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { type Found, starterText } from "../../src/config/starter.ts";
+import { listen } from "../helper/printed.ts";
 import { withTempDir, write } from "../config-cases/temp-dir.ts";
 
 const NOTHING: Found = {
@@ -60,7 +61,7 @@ describe("fcgivisor init", () => {
     out = "";
     const write = (text: unknown) => ((out += String(text)), true);
     spies = [
-      spyOn(process.stdout, "write").mockImplementation(write),
+      listen({ out: write, err: write }),
       spyOn(process.stderr, "write").mockImplementation(write),
     ];
   });

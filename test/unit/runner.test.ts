@@ -4,6 +4,7 @@
 import { beforeEach, expect, test } from "bun:test";
 import { type ArgsDef, defineCommand } from "citty";
 import { Fault } from "../../src/fault.ts";
+import { listen } from "../helper/printed.ts";
 import { afterDashes, COMMON, repeated, runStrict, usageText } from "../../src/cli/runner.ts";
 
 const ARGS = {
@@ -175,13 +176,12 @@ test("a single dash is an argument, as it is for other programs", async () => {
 
 test("--help and -h print the usage and do nothing else, unless they stand behind --", async () => {
   const written: string[] = [];
-  const write = process.stdout.write;
-  process.stdout.write = ((text: string) => written.push(text) > 0) as typeof write;
+  const spy = listen({ out: (text) => written.push(text), err: (text) => written.push(text) });
   try {
     expect(await run("--help")).toBe(0);
     expect(await run("-h", "--unknown")).toBe(0);
   } finally {
-    process.stdout.write = write;
+    spy.mockRestore();
   }
   expect(got).toBeNull();
   expect(written).toEqual([`${usageText("probe", command)}\n`, `${usageText("probe", command)}\n`]);

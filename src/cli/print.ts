@@ -1,0 +1,57 @@
+// The one way to stdout for what a command has to say. process.stdout loses what a pipe does not take at
+// once when the process exits, and reports a full disk after that, to nobody; a command that says "done"
+// must have said it. (`run` does not come here: a supervisor waits for no reader.)
+
+// Imported whole, so that a test can listen.
+import fs from "node:fs";
+import { Fault } from "../fault.ts";
+import { block } from "../sys/clock.ts";
+
+const STDOUT = 1;
+const STDERR = 2;
+const RETRY_MS = 5;
+
+/**
+ * Writes all of it to stdout, waiting for a slow reader; false when the reader has seen enough and gone
+ * (`| head`). Throws a Fault when it cannot be written; `done` then tells what was done all the same.
+ */
+export function print(text: string | Uint8Array, done?: string): boolean {
+  try {
+    writeAll(STDOUT, text);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EPIPE") return false;
+    throw new Fault("cannot write the output", {
+      where: "stdout",
+      hint: done ?? "make room where the output goes, or send it elsewhere, and try again",
+      cause: error,
+    });
+  }
+}
+
+/** The same to stderr; where nobody can be told, there is nobody to tell it. */
+export function printError(text: string): void {
+  try {
+    writeAll(STDERR, text);
+  } catch {
+    // stderr is closed, or its disk is full.
+  }
+}
+
+function writeAll(fd: number, text: string | Uint8Array): void {
+  let left: Uint8Array = typeof text === "string" ? new TextEncoder().encode(text) : text;
+  while (left.length > 0) {
+    try {
+      left = left.subarray(fs.writeSync(fd, left));
+    } catch (error) {
+      const code = codeOf(error);
+      // A terminal or pipe that somebody else made non-blocking.
+      if (code === "EAGAIN") block(RETRY_MS);
+      else if (code !== "EINTR") throw error;
+    }
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
