@@ -13,6 +13,7 @@ import {
   STREAM_TYPE,
 } from "./contract.ts";
 import { metricsText } from "./metrics.ts";
+import { operationOptions } from "./options.ts";
 
 const BY = "the control socket";
 
@@ -21,7 +22,8 @@ export function routes(
   socket: string,
 ): (request: Request) => Promise<Response> {
   return async (request) => {
-    const url = new URL(request.url);
+    const url = URL.parse(request.url);
+    if (url === null) return unreadable();
     const operation = OPERATIONS.find((word) => url.pathname === `/v1/${word}`);
     if (operation !== undefined) {
       if (request.method !== "POST") return wrongMethod("POST");
@@ -57,7 +59,7 @@ async function operate(
 ): Promise<Response> {
   let options: OperationOptions;
   try {
-    options = await operationOptions(request, url);
+    options = await operationOptions(operation, request, url);
   } catch (error) {
     return answer({ ok: false, fault: asFault(error).toJSON() }, 400);
   }
@@ -93,56 +95,6 @@ function start(
   }
 }
 
-async function operationOptions(request: Request, url: URL): Promise<OperationOptions> {
-  const body = await request.text();
-  const query = url.searchParams;
-  const given: Record<string, unknown> = {
-    ...(query.has("pool") ? { pools: query.getAll("pool") } : {}),
-    ...(query.has("wait") ? { wait: query.get("wait") !== "false" } : {}),
-    ...(query.has("dry_run") ? { dry_run: query.get("dry_run") !== "false" } : {}),
-    ...(query.has("binary") ? { binary: query.get("binary") } : {}),
-    ...(body === "" ? {} : parseBody(body)),
-  };
-  const { pools, wait, dry_run, binary, id, ...others } = given;
-  const unknown = Object.keys(others)[0];
-  if (unknown !== undefined) throw bad(`"${unknown}" is not known here`);
-  if (
-    pools !== undefined &&
-    !(Array.isArray(pools) && pools.every((name) => typeof name === "string"))
-  ) {
-    throw bad("`pools` must be a list of names");
-  }
-  for (const [name, value] of Object.entries({ wait, dry_run })) {
-    if (value !== undefined && typeof value !== "boolean")
-      throw bad(`\`${name}\` must be true or false`);
-  }
-  for (const [name, value] of Object.entries({ binary, id })) {
-    if (value !== undefined && typeof value !== "string") throw bad(`\`${name}\` must be a text`);
-  }
-  return given as OperationOptions;
-}
-
-function parseBody(body: string): Record<string, unknown> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body);
-  } catch (error) {
-    throw new Fault("the body is not JSON", {
-      hint: 'example: {"pools": ["www"], "wait": false}',
-      cause: error,
-    });
-  }
-  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
-    throw bad("the body must be an object");
-  return parsed as Record<string, unknown>;
-}
-
-function bad(message: string): Fault {
-  return new Fault(message, {
-    hint: 'example: {"pools": ["www"], "wait": false, "dry_run": true}',
-  });
-}
-
 /** The steps as they happen, then the answer; the status is 200 before it is known how it ends. */
 function stream(run: (tell: Tell) => Promise<Report>): Response {
   const encoder = new TextEncoder();
@@ -175,6 +127,13 @@ function answer(body: Answer, status: number): Response {
 function wrongMethod(allow: string): Response {
   const fault = new Fault(`this takes ${allow} only`).toJSON();
   return Response.json({ ok: false, fault } satisfies Answer, { status: 405, headers: { allow } });
+}
+
+function unreadable(): Response {
+  const fault = new Fault("the URL cannot be read", {
+    hint: "is the Host header a name? With curl: http://localhost/v1/status",
+  });
+  return answer({ ok: false, fault: fault.toJSON() }, 400);
 }
 
 function notFound(path: string): Response {

@@ -4,7 +4,7 @@
 import { chmodSync, chownSync, lstatSync, mkdirSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import type { AdminConfig } from "../config/model.ts";
-import { Fault } from "../fault.ts";
+import { asFault, Fault } from "../fault.ts";
 import { UNIX_PATH_MAX } from "../sys/address.ts";
 import { setUmask } from "../sys/become.ts";
 import { after } from "../sys/clock.ts";
@@ -22,6 +22,8 @@ export interface AdminServer {
  * Bun's types know the option for TCP only, Bun itself also for Unix sockets.
  */
 const NEVER_IDLE: object = { idleTimeout: 0 };
+/** Bytes; the longest that is asked for is a list of pools. */
+const LONGEST_BODY = 1024 * 1024;
 const CLOSE_PATIENCE_MS = 1000;
 
 /** Opens the control socket. Throws a Fault when another supervisor has it, or it cannot be made. */
@@ -42,6 +44,11 @@ export function serveAdmin(
         self.timeout(request, 0);
         return handle(request);
       },
+      maxRequestBodySize: LONGEST_BODY,
+      // Bun's own page for a bug shows source lines and the working directory.
+      development: false,
+      error: (error) =>
+        Response.json({ ok: false, fault: asFault(error).toJSON() }, { status: 500 }),
     });
   } catch (error) {
     throw new Fault("cannot open the control socket", {

@@ -460,3 +460,50 @@ behaviour("the binary works through a link with another name", {}, async (scene)
   const outcome = await scene.command([scene.path("supervise"), "--version"]);
   expect(outcome.stdout).toContain("fcgivisor");
 });
+
+behaviour(
+  "an operation refuses over HTTP what it does not understand, and does nothing",
+  { needs: ["curl"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const { socket } = await scene.start({ pools: { www: barePool(scene, spot) } });
+    const workers = await workersReach(spot, 2);
+    const curl = (...words: string[]) =>
+      scene.command(["curl", "-sS", "-w", "\n%{http_code}", "--unix-socket", socket, ...words]);
+    const asked: [path: string, body: string, named: string][] = [
+      ["reload?dry-run=true", "", "dry-run"],
+      ["reload?dry_run=maybe", "", "dry_run"],
+      ["reload?pools=www", "", "pools"],
+      ["restart?pool=www", "", "restart takes nothing"],
+      ["stop", '{"pools": ["www"]}', "stop takes nothing"],
+      ["quit?wait=false", "", "quit takes nothing"],
+      ["logrotate", '{"binary": "/bin/true"}', "binary"],
+    ];
+    for (const [path, body, named] of asked) {
+      const { stdout } = await curl("-X", "POST", "-d", body, `http://x/v1/${path}`);
+      const [answer = "", status] = stdout.split("\n");
+      expect(status, path).toBe("400");
+      expect(JSON.parse(answer), path).toMatchObject({ ok: false });
+      expect(JSON.parse(answer).fault.message, path).toContain(named);
+    }
+    expect(await workersReach(spot, 2)).toEqual(workers);
+    const dry = await curl("-X", "POST", "http://x/v1/reload?dry_run=1");
+    expect(dry.stdout).toContain('"dry_run":true');
+  },
+);
+
+behaviour(
+  "a request that cannot be read gets a short answer, not the source",
+  { needs: ["curl"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const { socket } = await scene.start({ pools: { www: barePool(scene, spot) } });
+    const curl = (...words: string[]) =>
+      scene.command(["curl", "-sS", "-w", "\n%{http_code}", "--unix-socket", socket, ...words]);
+    const odd = await curl("-H", "Host: a b", "http://x/healthz");
+    expect(odd.stdout).toMatch(/"the URL cannot be read".*\n400$/);
+    const long = scene.write("long", "x".repeat(2_000_000));
+    const huge = await curl("--data-binary", `@${long}`, "http://x/v1/reload");
+    expect(huge.stdout).toMatch(/\n413$/);
+  },
+);

@@ -1,0 +1,86 @@
+// What an operation is told over HTTP, checked: whoever misspells must hear of it before anything happens.
+
+import { Fault } from "../fault.ts";
+import type { Operation, OperationOptions } from "./contract.ts";
+
+/** What each operation may be told. Anything else is refused: a `dry-run` misspelt must not be a reload. */
+const TAKES: Readonly<Record<Operation, readonly string[]>> = {
+  stop: [],
+  quit: [],
+  restart: [],
+  logrotate: [],
+  reload: ["pools", "wait", "dry_run"],
+  upgrade: ["binary", "id"],
+};
+
+/** The options of a request, from its query and its body. Throws a Fault for what is not understood. */
+export async function operationOptions(
+  operation: Operation,
+  request: Request,
+  url: URL,
+): Promise<OperationOptions> {
+  const body = await request.text();
+  const given = { ...queryOptions(url.searchParams), ...(body === "" ? {} : parseBody(body)) };
+  const takes = TAKES[operation];
+  const unknown = Object.keys(given).find((name) => !takes.includes(name));
+  if (unknown !== undefined) {
+    const known = takes.length === 0 ? "nothing" : `only ${takes.join(", ")}`;
+    throw bad(operation, `"${unknown}" is not known here: ${operation} takes ${known}`);
+  }
+  const { pools, wait, dry_run, binary, id } = given;
+  if (
+    pools !== undefined &&
+    !(Array.isArray(pools) && pools.every((name) => typeof name === "string"))
+  ) {
+    throw bad(operation, "`pools` must be a list of names");
+  }
+  for (const [name, value] of Object.entries({ wait, dry_run })) {
+    if (value !== undefined && typeof value !== "boolean")
+      throw bad(operation, `\`${name}\` must be true or false`);
+  }
+  for (const [name, value] of Object.entries({ binary, id })) {
+    if (value !== undefined && typeof value !== "string")
+      throw bad(operation, `\`${name}\` must be a text`);
+  }
+  return given as OperationOptions;
+}
+
+const TRUTH: Readonly<Record<string, boolean>> = {
+  true: true,
+  "": true,
+  "1": true,
+  false: false,
+  "0": false,
+};
+
+/** The query as the body would have it: `?pool=a&pool=b&wait=false`. What is not understood stays as it is. */
+function queryOptions(query: URLSearchParams): Record<string, unknown> {
+  const given = new Map<string, unknown>();
+  for (const [name, value] of query) {
+    if (name === "pool") given.set("pools", query.getAll(name));
+    else if (name === "wait" || name === "dry_run") given.set(name, TRUTH[value] ?? value);
+    else given.set(name, value);
+  }
+  return Object.fromEntries(given);
+}
+
+function parseBody(body: string): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch (error) {
+    throw new Fault("the body is not JSON", {
+      hint: EXAMPLE,
+      cause: error,
+    });
+  }
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed))
+    throw new Fault("the body must be an object", { hint: EXAMPLE });
+  return parsed as Record<string, unknown>;
+}
+
+const EXAMPLE = 'example, for reload: {"pools": ["www"], "wait": false, "dry_run": true}';
+
+function bad(operation: Operation, message: string): Fault {
+  return new Fault(message, operation === "reload" ? { hint: EXAMPLE } : {});
+}
