@@ -1,10 +1,11 @@
 // Which socket a control word is for. The config is read only when nothing else tells: a control
 // word works while the file is broken or gone.
 
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { followPointer } from "../admin/pointer.ts";
 import type { Config } from "../config/model.ts";
 import { configPath, defaultStateDir } from "../config/default-places.ts";
+import { Fault } from "../fault.ts";
 
 export interface SocketArgs {
   readonly config?: string | undefined;
@@ -17,15 +18,30 @@ export function stateDirDefault(): string {
   return defaultStateDir(process.env, process.getuid!());
 }
 
-/** --socket; else what the config's supervisor left; else what the config says; else the default place. */
+/** The socket of a supervisor that no config tells a place. */
+export function defaultSocket(): string {
+  return join(stateDirDefault(), "admin.sock");
+}
+
+/**
+ * --socket; else what the config's supervisor left; else what the config says; without a config the default
+ * place. Throws a Fault (exit code 3) when a config that was named tells nothing: whoever answers at the
+ * default place would be another supervisor.
+ */
 export async function controlSocket(args: SocketArgs): Promise<string> {
   if (args.socket !== undefined) return args.socket;
   const stateDir = stateDirDefault();
-  const fallback = join(stateDir, "admin.sock");
   const config = configPath({ given: args.config, env: process.env, calledAsPhpFpm: null });
-  if (config === null) return fallback;
-  const pointed = followPointer(stateDir, config);
-  return pointed ?? (await readConfig(config, args.prefix))?.admin.socket ?? fallback;
+  if (config === null) return defaultSocket();
+  const told =
+    followPointer(stateDir, config) ?? (await readConfig(config, args.prefix))?.admin.socket;
+  if (told !== undefined) return told;
+  if (args.config === undefined && !process.env["FCGIVISOR_CONFIG"]) return defaultSocket();
+  throw new Fault("this config cannot be read, and no supervisor is known to run with it", {
+    where: resolve(config),
+    exitCode: 3,
+    hint: `see \`fcgivisor check -c ${config}\`, or name the control socket with --socket`,
+  });
 }
 
 /** Where the supervisor of a control socket keeps its files. */

@@ -1,12 +1,16 @@
 // `fcgivisor start`: the same as run, in the background. Returns when every pool serves, or with the
 // reason why not; then nothing is left running.
 
+import { realpathSync } from "node:fs";
+import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import { adminClient } from "../admin/client.ts";
+import type { Status } from "../admin/contract.ts";
+import { configPath } from "../config/default-places.ts";
 import { Fault, type FaultJson, faultLines } from "../fault.ts";
 import { sleep } from "../sys/clock.ts";
 import { spawnDaemon } from "../sys/daemon.ts";
-import { controlSocket, type SocketArgs } from "./control-socket.ts";
+import { controlSocket, defaultSocket, type SocketArgs } from "./control-socket.ts";
 import type { Found } from "../supervisor/come-up.ts";
 import { print } from "./print.ts";
 import { RUN_ARGS } from "./run.ts";
@@ -29,7 +33,7 @@ export default defineCommand({
   },
   args: RUN_ARGS,
   async run({ args, rawArgs }) {
-    const running = await runningPid(await controlSocket(args));
+    const running = await runningPid(args);
     if (running !== null) {
       if (args.quiet !== true)
         print(`already running as process ${running}; nothing was changed\n`);
@@ -64,20 +68,57 @@ function foundText({ processes, reopened }: Found): string {
 }
 
 /** The daemon has told the reason on its stderr, which is ours; unless another start was quicker. */
-async function failed(args: SocketArgs, exitCode: number): Promise<number> {
+async function failed(args: StartArgs, exitCode: number): Promise<number> {
   if (exitCode === 0) throw new Fault("the supervisor was stopped while it was starting");
-  return (await runningPid(await controlSocket(args))) === null ? exitCode : 0;
+  return (await runningPid(args)) === null ? exitCode : 0;
+}
+
+interface StartArgs extends SocketArgs {
+  readonly listen?: string | undefined;
 }
 
 /** The process that runs already, waited for while it is starting; null when there is none. */
-async function runningPid(socket: string): Promise<number | null> {
-  const client = adminClient(socket);
+async function runningPid(args: StartArgs): Promise<number | null> {
   try {
+    const client = adminClient(await socketOf(args));
     let status = await client.status();
     for (; status.state === "starting"; status = await client.status()) await sleep(POLL_MS);
+    checkItIsOurs(status, args);
     return status.pid;
   } catch (error) {
     if (error instanceof Fault && error.exitCode === 3) return null;
     throw error;
+  }
+}
+
+/** What is started without a file is found without one. */
+function socketOf({ listen, ...args }: StartArgs): Promise<string> | string {
+  return listen === undefined ? controlSocket(args) : (args.socket ?? defaultSocket());
+}
+
+/** "Already running" is no success when it is something else that runs there. */
+function checkItIsOurs({ pid, config }: Status, { config: given, listen }: StartArgs): void {
+  const options = { given, env: process.env, calledAsPhpFpm: null };
+  const wanted = listen === undefined ? configPath(options) : null;
+  if (samePath(wanted, config)) return;
+  throw new Fault(
+    `a supervisor is already running there as process ${pid}, but with another config`,
+    {
+      where: config ?? "a command line without a config file",
+      hint: "stop it first, or give this one a [supervisor] state_dir or a --socket of its own",
+    },
+  );
+}
+
+function samePath(one: string | null, other: string | null): boolean {
+  if (one === null || other === null) return one === other;
+  return followed(one) === followed(other);
+}
+
+function followed(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path); // It is gone, but its name is the same still.
   }
 }

@@ -1,7 +1,15 @@
 // The control words, their exit codes and messages, and the same over plain HTTP on the admin socket.
 
 import { expect } from "bun:test";
-import { existsSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { fcgi } from "../helper/fcgi.ts";
 import { load } from "../helper/load.ts";
 import { barePool, bodyOf, inHand, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
@@ -49,6 +57,8 @@ behaviour("a second start says it is running, exits 0, and changes nothing", {},
   expect(await workersReach(spot, 2)).toEqual(before);
   expect(alive(supervisor.pid)).toBe(true);
 });
+
+const NOBODY = 65534;
 
 for (const word of ["stop", "quit", "restart", "reload", "logrotate", "status"]) {
   behaviour(
@@ -507,3 +517,44 @@ behaviour(
     expect(huge.stdout).toMatch(/\n413$/);
   },
 );
+
+for (const word of ["stop", "quit", "restart", "reload", "logrotate", "status"]) {
+  behaviour(
+    `${word} with a mistyped config exits 3, and lets the supervisor at the default place be`,
+    { needs: ["root"] },
+    async (scene) => {
+      const spot = await tcpSpot(scene);
+      const home = scene.path("home");
+      mkdirSync(home);
+      chownSync(home, NOBODY, NOBODY);
+      const as = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", BINARY];
+      const env = { XDG_RUNTIME_DIR: home };
+      const program = scene.fixture("fcgi/bare.pl");
+      const run = ["run", "--listen", spot.listen, "--workers", "1", "--", program];
+      const child = scene.spawn([...as, ...run], { env });
+      await eventually(() => workersAt(spot.where).length === 1, { what: child.stderr() });
+      const outcome = await scene.command([...as, word, "-c", "/etc/no-such.toml"], { env });
+      expect(outcome.code).toBe(3);
+      expect(outcome.stderr).toContain("/etc/no-such.toml: this config cannot be read");
+      expect(await scene.command([...as, "status"], { env })).toMatchObject({ code: 0 });
+      expect(await scene.command([...as, "quit"], { env })).toMatchObject({ code: 0 });
+      expect(await within(5_000, "the end of run", child.exited)).toBe(0);
+    },
+  );
+}
+
+behaviour("start fails where a supervisor with another config runs", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const settings = { pools: { www: barePool(scene, spot) } };
+  const supervisor = await scene.start(settings);
+  const other = scene.config(settings, "other.toml");
+  const outcome = await scene.fcgivisor(["start", "-c", other]);
+  expect(outcome.code).toBe(1);
+  expect(outcome.stderr).toContain(`process ${supervisor.pid}, but with another config`);
+  expect(outcome.stderr).toContain(supervisor.configFile);
+  symlinkSync(supervisor.configFile, scene.path("link.toml"));
+  expect(await scene.fcgivisor(["start", "-c", scene.path("link.toml")])).toMatchObject({
+    code: 0,
+  });
+  expect(await scene.fcgivisor(["start", "-c", "./fcgivisor.toml"])).toMatchObject({ code: 0 });
+});
