@@ -1,7 +1,7 @@
 // The control socket: its file, its rights, and Bun's HTTP server on it. Who can bind it is the one
 // supervisor of its state_dir.
 
-import { chmodSync, chownSync, lstatSync, mkdirSync, unlinkSync } from "node:fs";
+import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import type { AdminConfig } from "../config/model.ts";
 import { asFault, Fault } from "../fault.ts";
@@ -59,7 +59,13 @@ export function serveAdmin(
   } finally {
     setUmask(umask);
   }
-  setRights(config);
+  try {
+    setRights(config);
+  } catch (error) {
+    void server.stop(true);
+    rmSync(socket, { force: true });
+    throw error;
+  }
   return { close: () => close(server, socket) };
 }
 
@@ -121,7 +127,15 @@ function setRights({ socket, owner, group, mode }: AdminConfig): void {
       },
     );
   }
-  chownSync(socket, user?.uid ?? process.getuid!(), gid);
+  try {
+    chownSync(socket, user?.uid ?? process.getuid!(), gid);
+  } catch (error) {
+    throw new Fault("the control socket cannot be given to that owner or group", {
+      where: socket,
+      hint: "set [admin] group to one that this user is in, leave owner out, or start as root",
+      cause: error,
+    });
+  }
 }
 
 async function close(server: Bun.Server<undefined>, socket: string): Promise<void> {

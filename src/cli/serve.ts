@@ -8,6 +8,7 @@ import { routes } from "../admin/routes.ts";
 import { type AdminServer, alreadyRunning, serveAdmin } from "../admin/server.ts";
 import type { Loaded } from "../config/load.ts";
 import type { Config, LogConfig } from "../config/model.ts";
+import type { Emit } from "../event.ts";
 import { asFault, Fault } from "../fault.ts";
 import { type Log, openLog } from "../log/logger.ts";
 import { closeHandover, type Handover, receiveHandover } from "../sys/handover.ts";
@@ -58,7 +59,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     options.manager.watch(supervisor, log.emit);
     gate.handle = routes(supervisor, config.admin.socket);
     listenToSignals(supervisor, log.emit);
-    undo.push(leaveTraces(config));
+    undo.push(leaveTraces(config, log.emit));
     const starting = supervisor.start();
     // Not before the start is under way: it knows best what a stop has to end.
     void yieldToEvents().then(() => options.signals.release());
@@ -124,7 +125,7 @@ function makeStateDir(path: string, undo: (() => void)[]): void {
 /** Two supervisors on one state directory would undo each other's work. */
 function lockStateDir(stateDir: string, handover: Handover | null, undo: (() => void)[]): Lock {
   const path = join(stateDir, "lock");
-  const lock = handover === null ? takeLock(path) : heldLock(handover.lock);
+  const lock = handover === null ? lockFile(path) : heldLock(handover.lock);
   if (lock === null) throw alreadyRunning(path);
   undo.push(() => {
     rmSync(path, { force: true });
@@ -133,9 +134,40 @@ function lockStateDir(stateDir: string, handover: Handover | null, undo: (() => 
   return lock;
 }
 
-function leaveTraces(config: Config): () => void {
+function lockFile(path: string): Lock | null {
+  try {
+    return takeLock(path);
+  } catch (error) {
+    throw new Fault("cannot write in the state directory", {
+      where: path,
+      hint: "make it writable for this user, or set another [supervisor] state_dir",
+      cause: error,
+    });
+  }
+}
+
+/** The pointer is for a day on which the config cannot be read; without it the service is as good. */
+function leaveTraces(config: Config, emit: Emit): () => void {
   if (config.source.file === null) return () => {};
-  return leavePointer(stateDirDefault(), config.source.file, config.admin.socket);
+  const folder = stateDirDefault();
+  try {
+    return leavePointer(folder, config.source.file, config.admin.socket);
+  } catch (error) {
+    const fault = new Fault("cannot note where the control socket is", {
+      where: folder,
+      hint: `while the config cannot be read, name it yourself: --socket ${config.admin.socket}${misled()}`,
+      cause: error,
+    });
+    emit({ type: "trouble", fault: fault.toJSON() });
+    return () => {};
+  }
+}
+
+/** `su` and `sudo -E` take the variable along, and then it names somebody else's folder. */
+function misled(): string {
+  return process.env["XDG_RUNTIME_DIR"]
+    ? ", or set $XDG_RUNTIME_DIR to a folder of this user's"
+    : "";
 }
 
 /** php-fpm's pid file: the number alone. Removed at the end if it is still ours. */

@@ -1,0 +1,64 @@
+// Where the supervisor keeps its own files: what cannot be written is said by name, with what to do.
+
+import { expect } from "bun:test";
+import { chownSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { tcpSpot } from "../helper/pool.ts";
+import { BINARY } from "../helper/program.ts";
+import { behaviour, type Scene } from "../helper/scene.ts";
+
+const NOBODY = 65534;
+const AS_NOBODY = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", BINARY];
+
+/** A folder of nobody's with a config in it, as that user may start it. */
+async function homeOf(scene: Scene, more = ""): Promise<{ home: string; config: string }> {
+  const spot = await tcpSpot(scene);
+  const home = scene.path("home");
+  mkdirSync(home);
+  chownSync(home, NOBODY, NOBODY);
+  const pool = `[pools.www]\nlisten = "${spot.listen}"\ncommand = ["${scene.fixture("fcgi/bare.pl")}"]\n`;
+  const text = `[supervisor]\nstate_dir = "home/run"\n${pool}workers = 1\n${more}`;
+  return { home, config: scene.write("nobody.toml", text) };
+}
+
+behaviour(
+  "somebody else's XDG_RUNTIME_DIR, as su leaves it, is no reason not to start",
+  { needs: ["root"] },
+  async (scene) => {
+    const { home, config } = await homeOf(scene);
+    const foreign = scene.path("foreign");
+    mkdirSync(foreign, { mode: 0o700 });
+    const env = { XDG_RUNTIME_DIR: foreign };
+    const start = await scene.command([...AS_NOBODY, "start", "-c", config], { env });
+    expect(start, start.stderr).toMatchObject({ code: 0 });
+    const log = await Bun.file(`${home}/run/fcgivisor.log`).text();
+    expect(log).toContain(`${foreign}/fcgivisor: cannot note where the control socket is`);
+    expect(log).toContain(`--socket ${home}/run/admin.sock`);
+    const stop = await scene.command([...AS_NOBODY, "stop", "-c", config], { env });
+    expect(stop, stop.stderr).toMatchObject({ code: 0 });
+  },
+);
+
+behaviour("a state_dir that cannot be written is named", { needs: ["root"] }, async (scene) => {
+  const { home, config } = await homeOf(scene);
+  mkdirSync(`${home}/run`, { mode: 0o755 });
+  const env = { XDG_RUNTIME_DIR: home };
+  const start = await scene.command([...AS_NOBODY, "start", "-c", config], { env });
+  expect(start.code).toBe(1);
+  expect(start.stderr).toContain(`${home}/run/lock: cannot write in the state directory`);
+  expect(start.stderr).toContain("[supervisor] state_dir");
+  expect(start.stderr).not.toContain("    at ");
+});
+
+behaviour(
+  "a control socket that cannot be given away is said, and not left behind",
+  { needs: ["root"] },
+  async (scene) => {
+    const { home, config } = await homeOf(scene, '[admin]\ngroup = "root"\n');
+    const env = { XDG_RUNTIME_DIR: home };
+    const start = await scene.command([...AS_NOBODY, "start", "-c", config], { env });
+    expect(start.code).toBe(1);
+    expect(start.stderr).toContain("the control socket cannot be given to that owner or group");
+    expect(start.stderr).not.toContain("    at ");
+    expect(existsSync(`${home}/run`), readdirSync(home).join()).toBe(false);
+  },
+);
