@@ -114,3 +114,22 @@ behaviour("init writes a config that check takes, and schema prints JSON", {}, a
     "pools",
   ]);
 });
+
+behaviour(
+  "check names a log and a control socket that a start would fail with",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const config = scene.config({
+      admin: { group: "nosuchgroup" },
+      log: { file: scene.path("none/x.log") },
+      pools: { www: barePool(scene, spot, { command: ["/none/program"] }) },
+    });
+    const checked = await scene.fcgivisor(["check", "-c", config]);
+    expect(checked.code).toBe(1);
+    expect(checked.stderr).toContain("3 things would keep it from starting");
+    expect(checked.stderr).toContain(`mkdir -p ${scene.path("none")}`);
+    expect(checked.stderr).toContain('[admin] group: there is no group "nosuchgroup"');
+    expect(checked.stderr).toContain("/none/program");
+  },
+);
