@@ -11,6 +11,11 @@ interface Metric {
 export function metricsText(status: Status): string {
   const pools = (value: (pool: PoolStatus) => number) =>
     status.pools.map((pool) => [`{pool="${escape(pool.name)}"}`, value(pool)] as const);
+  // A queue that cannot be seen has no sample: 0 would say that nobody waits.
+  const queues = (value: (queue: NonNullable<PoolStatus["queue"]>) => number) =>
+    status.pools.flatMap(({ name, queue }) =>
+      queue === null ? [] : [[`{pool="${escape(name)}"}`, value(queue)] as const],
+    );
   const metrics: Metric[] = [
     { name: "up", help: "1 while the supervisor runs.", samples: [["", 1]] },
     {
@@ -36,12 +41,12 @@ export function metricsText(status: Status): string {
     {
       name: "pool_queue_length",
       help: "Connections waiting for a worker.",
-      samples: pools((p) => p.queue?.length ?? 0),
+      samples: queues((queue) => queue.length),
     },
     {
       name: "pool_queue_limit",
       help: "Connections that may wait.",
-      samples: pools((p) => p.queue?.limit ?? 0),
+      samples: queues((queue) => queue.limit),
     },
     {
       name: "pool_failures",
