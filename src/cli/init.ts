@@ -2,12 +2,13 @@
 
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { defineCommand } from "citty";
 import { type Found, starterText } from "../config/starter.ts";
 import { asFault, Fault } from "../fault.ts";
 import { findUser } from "../sys/users.ts";
 import { print } from "./print.ts";
+import { usageFault } from "./runner.ts";
 
 export default defineCommand({
   meta: {
@@ -25,7 +26,8 @@ export default defineCommand({
   run({ args }) {
     const text = starterText(lookAround());
     const { file }: { file?: string | undefined } = args;
-    if (file === undefined) print(text);
+    if (file === "") throw usageFault("FILE is empty", "init");
+    if (file === undefined || file === "-") print(text);
     else create(file, text);
     return 0;
   },
@@ -41,7 +43,11 @@ function create(file: string, text: string): void {
         hint: "name another file, or remove it first",
       });
     }
-    throw new Fault("the file cannot be written", { where: file, cause: error });
+    throw new Fault("the file cannot be written", {
+      where: file,
+      hint: `is there a folder ${dirname(resolve(file))}, and may this user write in it?`,
+      cause: error,
+    });
   }
   process.stderr.write(`wrote ${file}; next: fcgivisor check -c ${file}\n`);
 }

@@ -1,7 +1,7 @@
 // The body of `request --data`: text, `@FILE`, or `-` for standard input. CGI programs want the
 // length first, so what has none (a pipe) is read to its end unless a header tells it.
 
-import { fstatSync, statSync } from "node:fs";
+import { accessSync, constants, fstatSync, statSync } from "node:fs";
 import { Fault } from "../fault.ts";
 
 export interface RequestBody {
@@ -18,12 +18,16 @@ export async function requestBody(text: string, declared: number | null): Promis
 }
 
 function fromFile(path: string): RequestBody {
+  const hint =
+    "name a file that this user may read; text that begins with @ can come from stdin (-d -)";
   try {
-    const { size } = statSync(path);
-    return { data: Bun.file(path).stream(), length: size };
+    const stat = statSync(path);
+    accessSync(path, constants.R_OK);
+    if (!stat.isDirectory()) return { data: Bun.file(path).stream(), length: stat.size };
   } catch (cause) {
-    throw new Fault("cannot read the body", { where: path, cause });
+    throw new Fault("cannot read the body", { where: path, hint, cause });
   }
+  throw new Fault("cannot read the body: this is a directory", { where: path, hint });
 }
 
 async function fromStdin(declared: number | null): Promise<RequestBody> {

@@ -1,8 +1,13 @@
 // Finds the name that somebody probably meant.
 
+/** "stat" is the beginning of "status", though "start" is nearer; "s" may be anything. */
+const SHORTEST_BEGINNING = 3;
+
 /** The known name nearest to `name`, or null when none is near enough to be a slip of the pen. */
 export function nearest(name: string, known: readonly string[]): string | null {
   const plain = name.toLowerCase();
+  const begun = known.filter((candidate) => candidate.toLowerCase().startsWith(plain));
+  if (plain.length >= SHORTEST_BEGINNING && begun.length === 1) return begun[0]!;
   let best: string | null = null;
   let bestDistance = Math.min(8, Math.max(1, Math.floor(plain.length / 3))) + 1;
   for (const candidate of known) {

@@ -105,6 +105,11 @@ behaviour("init writes a config that check takes, and schema prints JSON", {}, a
   const converted = await scene.fcgivisor(["convert", file, "-q"]);
   expect(converted).toMatchObject({ code: 0, stderr: "" });
   expect(await scene.fcgivisor(["init", file])).toMatchObject({ code: 1, stdout: "" });
+  const nowhere = await scene.fcgivisor(["init", scene.path("none/first.toml")]);
+  expect(nowhere.code).toBe(1);
+  expect(nowhere.stderr).toContain(`is there a folder ${scene.path("none")}`);
+  expect(await scene.fcgivisor(["init", ""])).toMatchObject({ code: 2 });
+  expect((await scene.fcgivisor(["init", "-"])).stdout).toContain("[pools.www]");
   const schema = JSON.parse((await scene.fcgivisor(["schema"])).stdout);
   expect(Object.keys(schema.properties)).toEqual([
     "supervisor",

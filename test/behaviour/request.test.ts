@@ -68,3 +68,23 @@ behaviour("request to an address where nobody listens says so", {}, async (scene
   expect(outcome.code).toBe(1);
   expect(outcome.stderr).toContain(spot.listen);
 });
+
+behaviour("a body that cannot be read is named, with what to do", {}, async (scene) => {
+  for (const [file, said] of [
+    [scene.dir, "this is a directory"],
+    [scene.path("none"), "ENOENT"],
+  ] as const) {
+    const outcome = await scene.fcgivisor([
+      "request",
+      "/",
+      "--to",
+      "127.0.0.1:1",
+      "-d",
+      `@${file}`,
+    ]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain(`${file}: cannot read the body`);
+    expect(outcome.stderr).toContain(said);
+    expect(outcome.stderr).toContain("hint: name a file that this user may read");
+  }
+});

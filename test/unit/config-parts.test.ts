@@ -51,6 +51,8 @@ describe("near names", () => {
     const known = ["workers", "user", "max_requests"];
     expect(nearest("wrokers", known)).toBe("workers");
     expect(nearest("Max_Request", known)).toBe("max_requests");
+    expect(nearest("stat", ["start", "status", "stop"])).toBe("status");
+    expect(nearest("sta", ["start", "status"])).toBe(null);
     expect(nearest("zebra", known)).toBeNull();
   });
   test("a swap of neighbours is one step", () => {
