@@ -108,8 +108,12 @@ function loader(
   command: readonly string[],
 ): () => Promise<Loaded> {
   const { listen, workers, user, group } = args;
-  if (command.length === 0 && listen === undefined)
+  if (command.length === 0 && listen === undefined) {
+    const [stray] = Object.entries({ workers, user, group }).find(([, value]) => value) ?? [];
+    if (stray !== undefined)
+      throw usageFault(`--${stray} goes with --listen; with a config, set it in the file`, "run");
     return async () => withSocket(await loadGivenConfig(args, process.getuid!()), args.socket);
+  }
   if (args.config !== undefined)
     throw usageFault("give either -c FILE, or --listen ADDRESS -- COMMAND", "run");
   if (listen === undefined)
@@ -130,6 +134,7 @@ function loader(
         ...(group === undefined ? {} : { group }),
         ...(args["pid-file"] === undefined ? {} : { pidFile: args["pid-file"] }),
         ...(args["log-file"] === undefined ? {} : { logFile: args["log-file"] }),
+        ...(args["php-ini"] === undefined ? {} : { phpIni: args["php-ini"] }),
         ...(args.socket === undefined ? {} : { socket: resolve(args.socket) }),
       },
       {

@@ -3,6 +3,7 @@
 
 import { finish, type Loaded } from "./finish.ts";
 import type { Draft, Entry } from "./draft.ts";
+import { withOverrides } from "./overrides.ts";
 import { collectProblems } from "./problems.ts";
 import type { Surroundings } from "./resolve.ts";
 
@@ -27,6 +28,7 @@ export interface CommandLineOptions {
   /** Path of the control socket. */
   readonly socket?: string;
   readonly logFile?: string;
+  readonly phpIni?: string;
   readonly logLevel?: string;
   readonly logFormat?: string;
 }
@@ -55,7 +57,8 @@ export function configFromCommandLine(
     pools: [{ name: "www", where: "command line", entries: given(poolNames(options)) }],
     daemonize: null,
   };
-  return finish(draft, surroundings, collectProblems(), "the command line");
+  const changed = withOverrides(draft, { phpIni: options.phpIni }, cwd);
+  return finish(changed, surroundings, collectProblems(), "the command line");
 }
 
 function poolNames(options: CommandLineOptions): Readonly<Record<string, unknown>> {

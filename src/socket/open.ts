@@ -22,7 +22,7 @@ export function openSocket(address: Address): number {
 }
 
 function clearPath(path: string): void {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
+  const stat = allowed(path, () => lstatSync(path, { throwIfNoEntry: false }));
   if (stat === undefined) return;
   if (!stat.isSocket()) {
     throw new Fault("the path of the listening socket is taken by something that is not a socket", {
@@ -34,7 +34,19 @@ function clearPath(path: string): void {
   // is for a listener in another network namespace, which the kernel's list does not show.
   if (isUnixListening(path) || probeUnix(path) === "accepts")
     throw takenFault({ kind: "unix", path });
-  unlinkSync(path);
+  allowed(path, () => unlinkSync(path));
+}
+
+function allowed<T>(path: string, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    throw new Fault("no permission to open the listening socket", {
+      where: path,
+      hint: `let the supervisor's user enter ${dirname(path)} and write in it, or choose another path`,
+      cause: error,
+    });
+  }
 }
 
 function bindFault(address: Address, error: SysError): Fault {

@@ -103,3 +103,54 @@ for (const [title, words, needs] of [
     },
   );
 }
+
+behaviour(
+  "options that go with --listen are refused with a config, not ignored",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const program = scene.fixture("fcgi/bare.pl");
+    const config = scene.write(
+      "one.toml",
+      `[supervisor]\nstate_dir = "run"\n[pools.www]\nlisten = "${spot.listen}"\ncommand = ["${program}"]\n`,
+    );
+    for (const words of [
+      ["--workers", "2"],
+      ["--user", "games"],
+      ["--group", "games"],
+    ]) {
+      const outcome = await scene.fcgivisor(["start", "-c", config, ...words]);
+      expect(outcome.code, words[0]).toBe(2);
+      expect(outcome.stderr).toContain(`${words[0]} goes with --listen`);
+    }
+  },
+);
+
+behaviour("--php-ini counts without a config file too", { needs: ["php-cgi"] }, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const ini = scene.write("own.ini", "short_open_tag = (\n");
+  const options = ["--socket", scene.path("ctl.sock"), "--php-ini", ini, ...USER];
+  const words = ["run", "--listen", spot.listen, ...options, "--", "php-cgi"];
+  const outcome = await scene.fcgivisor(words);
+  expect(outcome.code).toBe(1);
+  expect(outcome.stderr).toContain("own.ini");
+});
+
+behaviour(
+  "a socket path in a folder that may not be entered is named",
+  { needs: ["root"] },
+  async (scene) => {
+    const [home, closed] = [scene.path("home"), scene.path("closed")];
+    mkdirSync(home);
+    chownSync(home, 65534, 65534);
+    mkdirSync(closed, { mode: 0o700 });
+    const as = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", BINARY];
+    const words = ["run", "--listen", `${closed}/x.sock`, "--", scene.fixture("fcgi/bare.pl")];
+    const outcome = await scene.command([...as, ...words], { env: { XDG_RUNTIME_DIR: home } });
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain(
+      `${closed}/x.sock: no permission to open the listening socket`,
+    );
+    expect(outcome.stderr).not.toContain("    at ");
+  },
+);
