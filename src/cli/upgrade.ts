@@ -34,7 +34,10 @@ export default defineCommand({
   async run({ args }) {
     const socket = await controlSocket(args);
     const client = adminClient(socket);
-    const before = await client.status();
+    const before = await client.status().catch(async (error: unknown) => {
+      const { withLeftBehind } = await import("./left-behind.ts");
+      throw await withLeftBehind(error, args, socket);
+    });
     const since = now();
     const id = crypto.randomUUID();
     const binary = args.binary === undefined ? {} : { binary: resolve(args.binary) };

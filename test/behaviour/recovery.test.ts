@@ -580,6 +580,9 @@ for (const word of ["stop", "quit"] as const) {
         `it has died, and 6 processes that it left still serve ${spot.listen}, ${unix.listen}`,
       );
       expect(await supervisor.control("reload")).toMatchObject({ code: 3 });
+      const upgrade = await supervisor.control("upgrade");
+      expect(upgrade).toMatchObject({ code: 3 });
+      expect(upgrade.stderr).toContain("it has died, and 6 processes");
       expect(await workersReach(spot, 3)).toContain(busy);
 
       const ended = await supervisor.control(word);
