@@ -1,6 +1,6 @@
 // `fcgivisor init [FILE]`: a first config that fits this machine. Never overwrites a file.
 
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { defineCommand } from "citty";
@@ -37,7 +37,16 @@ function create(file: string, text: string): void {
   try {
     writeFileSync(file, text, { flag: "wx", mode: 0o644 });
   } catch (error) {
-    if (asFault(error).message.includes("EEXIST")) {
+    const message = asFault(error).message;
+    if (message.includes("ENOSPC") || message.includes("EDQUOT")) {
+      rmSync(file, { force: true });
+      throw new Fault("the file cannot be written", {
+        where: file,
+        hint: "make room",
+        cause: error,
+      });
+    }
+    if (message.includes("EEXIST")) {
       throw new Fault("this file exists already, and is left as it is", {
         where: file,
         hint: "name another file, or remove it first",

@@ -3,7 +3,7 @@
 // somebody spoilt or removed is written anew; the service goes on.
 
 import { statSync } from "node:fs";
-import { asFault } from "../fault.ts";
+import { Fault } from "../fault.ts";
 import { after, every } from "../sys/clock.ts";
 import { processStat } from "../sys/procfs.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -45,7 +45,11 @@ export function keepState(world: World, version: string): StateKeeper {
       if (!failing)
         world.emit({
           type: "trouble",
-          fault: asFault(error, "cannot write the state file; trying again").toJSON(),
+          fault: new Fault("cannot write the state file; trying again", {
+            where: statePath(stateDir),
+            hint: "make room or give the right to write there: until then a killed supervisor's workers are harder to take over",
+            cause: error,
+          }).toJSON(),
         });
       failing = true;
       changed();

@@ -2,7 +2,7 @@
 
 import { expect } from "bun:test";
 import { chownSync, existsSync, mkdirSync, readdirSync } from "node:fs";
-import { tcpSpot } from "../helper/pool.ts";
+import { barePool, tcpSpot } from "../helper/pool.ts";
 import { BINARY } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 
@@ -60,5 +60,37 @@ behaviour(
     expect(start.stderr).toContain("the control socket cannot be given to that owner or group");
     expect(start.stderr).not.toContain("    at ");
     expect(existsSync(`${home}/run`), readdirSync(home).join()).toBe(false);
+  },
+);
+
+behaviour(
+  "a full disk: init leaves no empty file, and the log names the state file and what to do",
+  { needs: ["root", "mounting", "mount"] },
+  async (scene) => {
+    const disk = scene.path("disk");
+    mkdirSync(disk);
+    const mount = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=777", "tmpfs", disk];
+    expect(await scene.command(mount)).toMatchObject({ code: 0 });
+    scene.atEnd(() => void Bun.spawnSync(["umount", "-l", disk]));
+    mkdirSync(`${disk}/run`);
+    await scene.command(["dd", "if=/dev/zero", `of=${disk}/ballast`, "bs=1k"]);
+
+    const init = await scene.fcgivisor(["init", `${disk}/first.toml`]);
+    expect(init.code).toBe(1);
+    expect(init.stderr).toContain("hint: make room");
+    expect(existsSync(`${disk}/first.toml`)).toBe(false);
+
+    const spot = await tcpSpot(scene);
+    const log = scene.path("fcgivisor.log");
+    const config = scene.config({
+      supervisor: { state_dir: `${disk}/run`, pid_file: scene.path("x.pid") },
+      log: { file: log },
+      pools: { www: barePool(scene, spot) },
+    });
+    expect(await scene.fcgivisor(["start", "-c", config])).toMatchObject({ code: 0 });
+    expect(await scene.fcgivisor(["stop", "-c", config])).toMatchObject({ code: 0 });
+    const text = await Bun.file(log).text();
+    expect(text).toMatch(/disk\/run\/state\.json: cannot write the state file; trying again/);
+    expect(text).toContain("ENOSPC");
   },
 );
