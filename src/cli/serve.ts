@@ -1,7 +1,7 @@
 // The life of a supervising process, read top to bottom: control socket, log, pools, pid file; then
 // it serves until stop or quit, and takes everything away again.
 
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { leavePointer, removeIfEmpty } from "../admin/pointer.ts";
 import { routes } from "../admin/routes.ts";
@@ -119,7 +119,18 @@ function makeStateDir(path: string, undo: (() => void)[]): void {
       cause: error,
     });
   }
+  if (path === stateDirDefault()) refuseStranger(path);
   undo.push(() => removeIfEmpty(path));
+}
+
+/** In /tmp anybody can be there first, and could then change the state that the next start believes. */
+function refuseStranger(path: string): void {
+  const { uid, mode } = lstatSync(path);
+  if ((uid === process.getuid!() || uid === 0) && (mode & 0o002) === 0) return;
+  throw new Fault("the default state directory belongs to, or can be written by, somebody else", {
+    where: path,
+    hint: "set $XDG_RUNTIME_DIR to a folder of this user's, or [supervisor] state_dir",
+  });
 }
 
 /** Two supervisors on one state directory would undo each other's work. */

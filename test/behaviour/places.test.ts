@@ -1,7 +1,7 @@
 // Where the supervisor keeps its own files: what cannot be written is said by name, with what to do.
 
 import { expect } from "bun:test";
-import { chownSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { barePool, tcpSpot } from "../helper/pool.ts";
 import { BINARY } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
@@ -92,5 +92,37 @@ behaviour(
     const text = await Bun.file(log).text();
     expect(text).toMatch(/disk\/run\/state\.json: cannot write the state file; trying again/);
     expect(text).toContain("ENOSPC");
+  },
+);
+
+behaviour(
+  "a default state_dir that somebody else has made is not used",
+  { needs: ["root"] },
+  async (scene) => {
+    const { home, config } = await homeOf(scene);
+    const folder = `${home}/fcgivisor`;
+    mkdirSync(folder);
+    const plain = scene.write(
+      "plain.toml",
+      (await Bun.file(config).text()).replace(/^\[s.*\n.*\n/, ""),
+    );
+    const start = () =>
+      scene.command([...AS_NOBODY, "start", "-c", plain], { env: { XDG_RUNTIME_DIR: home } });
+    for (const [uid, mode] of [
+      [12345, 0o777],
+      [NOBODY, 0o777],
+    ] as const) {
+      chownSync(folder, uid, uid);
+      chmodSync(folder, mode);
+      const outcome = await start();
+      expect(outcome.code).toBe(1);
+      expect(outcome.stderr).toContain(`${folder}: the default state directory belongs to`);
+      expect(readdirSync(folder)).toEqual([]);
+    }
+    chmodSync(folder, 0o755);
+    expect(await start()).toMatchObject({ code: 0 });
+    const words = ["stop", "-c", plain];
+    const stop = await scene.command([...AS_NOBODY, ...words], { env: { XDG_RUNTIME_DIR: home } });
+    expect(stop).toMatchObject({ code: 0 });
   },
 );
