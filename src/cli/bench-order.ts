@@ -57,10 +57,10 @@ function wordsOf({ _: words, to }: BenchArgs): { pool: string | null; url: strin
     if (second !== undefined) throw usage("with --to, bench takes a URL-PATH and no pool");
     return { pool: null, url: first };
   }
-  if (first === undefined || second === undefined) {
-    throw usage("bench needs a POOL and a URL-PATH, or --to ADDRESS and a URL-PATH");
-  }
+  if (first === undefined) throw usage("bench needs a URL-PATH");
   if (more.length > 0) throw usage("too many arguments");
+  if (second === undefined && first.startsWith("/")) return { pool: null, url: first };
+  if (second === undefined) throw usage(`bench needs a URL-PATH after the pool ${first}`);
   return { pool: first, url: second };
 }
 

@@ -61,11 +61,12 @@ export function startReloads(everyMs: number, reload: Reload): Reloads {
 }
 
 /** The reload of one pool by its supervisor, which must be running. Throws a Fault when it is not. */
-export async function poolReload(socket: string, pool: string): Promise<Reload> {
+export async function poolReload(socket: string, wanted: string | null): Promise<Reload> {
   const client = adminClient(socket);
   const { pools } = await client.status();
-  if (!pools.some(({ name }) => name === pool)) {
-    throw new Fault(`the running supervisor has no pool ${pool}`, {
+  const pool = wanted ?? pools[0]?.name;
+  if (pool === undefined || !pools.some(({ name }) => name === pool)) {
+    throw new Fault(`the running supervisor has no pool ${pool ?? ""}`, {
       where: socket,
       hint: `it has: ${pools.map(({ name }) => name).join(", ") || "none"}`,
     });

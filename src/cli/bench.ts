@@ -110,7 +110,7 @@ async function reloadFor({ reload, pool }: BenchOrder, place: Place): Promise<Re
   if (reload === null) return null;
   if (reload.command !== null) return commandReload(reload.command);
   const { controlSocket } = await import("./control-socket.ts");
-  return poolReload(await controlSocket(place), pool ?? "");
+  return poolReload(await controlSocket(place), pool);
 }
 
 function paramsOf(url: string, target: Target, options: Options, headers: readonly Header[]) {

@@ -37,11 +37,14 @@ export async function controlSocket(args: SocketArgs): Promise<string> {
     followPointer(stateDir, config) ?? (await readConfig(config, args.prefix))?.admin.socket;
   if (told !== undefined) return told;
   if (args.config === undefined && !process.env["FCGIVISOR_CONFIG"]) return defaultSocket();
-  throw new Fault("this config cannot be read, and no supervisor is known to run with it", {
-    where: resolve(config),
-    exitCode: 3,
-    hint: `see \`fcgivisor check -c ${config}\`, or name the control socket with --socket`,
-  });
+  throw new Fault(
+    "fcgivisor is not running with this config: none has left word of it, and the file, which would name the control socket, cannot be read",
+    {
+      where: resolve(config),
+      exitCode: 3,
+      hint: `see \`fcgivisor check -c ${config}\`, or name the socket: --socket ${defaultSocket()}`,
+    },
+  );
 }
 
 /** Where the supervisor of a control socket keeps its files. */

@@ -41,7 +41,7 @@ function unreadable(file: string, error: unknown): Fault {
   switch (code) {
     case "ENOENT":
     case "ENOTDIR":
-      return bad(file, "there is no such config file", "name the config file with -c FILE");
+      return bad(file, "there is no such config file");
     case "EACCES":
     case "EPERM":
       return bad(file, "this user may not read the config file", `see "ls -l ${file}"`);
@@ -56,6 +56,10 @@ function tooLarge(file: string): Fault {
   return bad(file, `the file is larger than ${LARGEST / 1024 / 1024} MB: this cannot be a config`);
 }
 
-function bad(file: string, message: string, hint = "name another file with -c FILE"): Fault {
+function bad(
+  file: string,
+  message: string,
+  hint = "name another file (for most commands with -c FILE)",
+): Fault {
   return new Fault(message, { where: { file }, hint });
 }

@@ -186,7 +186,12 @@ export const logFile: ValueType<string | null> = {
   expected: 'a path or "stderr"',
   legacy: "path",
   schema: { type: "string", minLength: 1 },
-  parse: (raw, base) => (raw === "stderr" ? { ok: null } : path.parse(raw, base)),
+  parse(raw, base) {
+    if (raw === "stderr") return { ok: null };
+    if (raw !== "stdout" && raw !== "syslog") return path.parse(raw, base);
+    const hint = `"stderr" goes to the journal under systemd, and to the log of a container; a file of that name is "./${raw}"`;
+    return { problem: `the log does not go to ${raw}`, hint };
+  },
   print: (value) => quote(value ?? "stderr"),
 };
 
