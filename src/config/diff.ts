@@ -63,6 +63,12 @@ export function diffConfigs(running: Config, next: Config): Plan {
   };
 }
 
+/** What runs after a reload: the next config, but with the values that stay until the supervisor itself is started anew. */
+export function reloaded(running: Config, next: Config): Config {
+  const { pidFile, stateDir } = running.supervisor;
+  return { ...next, admin: running.admin, supervisor: { ...next.supervisor, pidFile, stateDir } };
+}
+
 function missingIn(config: Config, other: Config): PoolConfig[] {
   const names = new Set(config.pools.map(({ name }) => name));
   return other.pools.filter(({ name }) => !names.has(name));

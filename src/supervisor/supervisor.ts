@@ -1,6 +1,7 @@
 // The Supervisor: its state, its pools, and the one door to the stories. Every control word comes in
 // here, whoever sent it, and comes back with a Report or a Fault.
 
+import { reloaded } from "../config/diff.ts";
 import type { Loaded } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
 import type { Emit, Event, OutputLine } from "../event.ts";
@@ -210,7 +211,8 @@ export class Supervisor {
     const { loaded, next, warnings } = await propose(this.world.config, this.options.load, only);
     tell({ step: "checked", pools: next.pools.length });
     const plan = planned(this.world.config, next, only);
-    const { drained } = await reload(this.world, next, only, signal, tell);
+    const wanted = reloaded(this.world.config, next);
+    const { drained } = await reload(this.world, wanted, only, signal, tell);
     this.keeper.save();
     if (only.length === 0) this.options.log.reopen(loaded);
     return { plan, warnings, drained: drained.catch((error: unknown) => this.trouble(error)) };
@@ -251,7 +253,8 @@ export class Supervisor {
     return this.operations.carryOut(order, async (signal, since) => {
       const { loaded, next, warnings } = await propose(this.world.config, this.options.load);
       tell({ step: "checked", pools: next.pools.length });
-      const toll = await restartPools(this.world, next, signal, tell);
+      const wanted = reloaded(this.world.config, next);
+      const toll = await restartPools(this.world, wanted, signal, tell);
       this.keeper.save();
       this.options.log.reopen(loaded);
       return async () => ({ ...this.report("restart", since), ...toll, warnings });

@@ -477,3 +477,25 @@ behaviour("a half-written config does not hurt the service", {}, async (scene) =
   expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
   await workersReach(spot, 2);
 });
+
+behaviour(
+  "what only a new start changes is told by every reload until then",
+  PHP,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const script = scene.fixture("php/hello.php");
+    const pools = { www: phpPool(spot, { health: { script } }) };
+    const { supervisor, change } = await started(scene, { pools });
+    const pid_file = scene.path("other.pid");
+    change({ supervisor: { state_dir: scene.path("elsewhere"), pid_file }, pools });
+    // The second one has its private socket in the folder that is in use, not in the one to come.
+    for (const round of [1, 2]) {
+      const { code, stdout, stderr } = await supervisor.control("reload");
+      expect(code, `${round}: ${stderr}`).toBe(0);
+      expect(stdout).toContain(`supervisor.pid_file = "${pid_file}": takes effect when`);
+      expect(stdout).toContain("supervisor.state_dir =");
+    }
+    change({ pools });
+    expect((await supervisor.control("reload")).stdout).not.toContain("takes effect when");
+  },
+);

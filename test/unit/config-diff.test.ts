@@ -2,21 +2,26 @@
 
 import { expect, test } from "bun:test";
 import { withTempDir, write } from "../config-cases/temp-dir.ts";
-import { diffConfigs } from "../../src/config/diff.ts";
+import { diffConfigs, reloaded } from "../../src/config/diff.ts";
 import { loadConfig } from "../../src/config/load.ts";
 
 const POOL = (name: string, port: number, more = "") =>
   `[pools.${name}]\nlisten = "127.0.0.1:${port}"\ncommand = ["a"]\n${more}\n`;
 
-function plan(running: string, next: string) {
+function configs(running: string, next: string) {
   return withTempDir(async (dir) => {
     const read = async (name: string, text: string) => {
       const file = await write(dir, name, text);
       const options = { file, env: {}, uid: null, stateDirDefault: "/run/x" };
       return (await loadConfig(options)).config;
     };
-    return diffConfigs(await read("a.toml", running), await read("b.toml", next));
+    return { a: await read("a.toml", running), b: await read("b.toml", next) };
   });
+}
+
+async function plan(running: string, next: string) {
+  const { a, b } = await configs(running, next);
+  return diffConfigs(a, b);
 }
 
 test("the same config changes nothing, and every pool is replaced", async () => {
@@ -65,4 +70,15 @@ test("what only a new start can change is told apart from what a reload can", as
   ]);
   expect(supervisor).toEqual([{ setting: "supervisor.allow_root", from: "false", to: "true" }]);
   expect(log).toEqual([{ setting: "log.level", from: '"notice"', to: '"debug"' }]);
+});
+
+test("what only a new start can change is told by every reload until then, and not when it is taken back", async () => {
+  const changed = `[supervisor]\nstate_dir = "/run/y"\nallow_root = true\n${POOL("a", 1, "workers = 2")}`;
+  const { a, b } = await configs(POOL("a", 1), changed);
+  const after = reloaded(a, b);
+  expect(diffConfigs(after, b).needsRestart).toEqual(diffConfigs(a, b).needsRestart);
+  expect(diffConfigs(after, b).needsRestart).not.toEqual([]);
+  expect(diffConfigs(after, a).needsRestart).toEqual([]);
+  expect(diffConfigs(after, b).supervisor).toEqual([]);
+  expect(after.pools).toBe(b.pools);
 });
