@@ -20,6 +20,7 @@ export async function planAgainstRunning(next: Config, args: SocketArgs): Promis
     duration_ms: 0,
     dry_run: true,
     pools: plan.pools,
+    settings: plan.settings,
     needs_restart: plan.needsRestart,
   };
 }

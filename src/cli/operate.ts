@@ -123,6 +123,8 @@ export function reportLines(report: Report): string[] {
     lines.push(
       `  process ${pid} of pool ${pool} does not die of SIGKILL and was left: it waits in the kernel (see /proc/${pid}/stack)`,
     );
+  for (const { setting, from, to } of report.settings ?? [])
+    lines.push(`  ${setting}: ${from ?? "(default)"} -> ${to ?? "(default)"}`);
   for (const { setting, to } of report.needs_restart ?? []) {
     lines.push(
       `  ${setting} = ${to ?? "(default)"}: takes effect when fcgivisor is stopped and started`,

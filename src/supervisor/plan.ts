@@ -23,6 +23,8 @@ export function limitedTo(only: readonly string[], running: Config, next: Config
 
 export interface Planned {
   readonly pools: readonly PoolOutcome[];
+  /** Settings of the log and of the supervisor itself that change with it. */
+  readonly settings: readonly Change[];
   /** Settings that a reload cannot change. */
   readonly needsRestart: readonly Change[];
 }
@@ -31,7 +33,11 @@ export interface Planned {
 export function planned(running: Config, next: Config, only: readonly string[]): Planned {
   const plan = diffConfigs(running, next);
   const touched = ({ pool }: PoolOutcome) => only.length === 0 || only.includes(pool);
-  return { pools: outcomes(plan).filter(touched), needsRestart: plan.needsRestart };
+  return {
+    pools: outcomes(plan).filter(touched),
+    settings: [...plan.log, ...plan.supervisor],
+    needsRestart: plan.needsRestart,
+  };
 }
 
 function outcomes(plan: Plan): PoolOutcome[] {

@@ -48,6 +48,8 @@ export interface Report {
   readonly left_behind?: number;
   /** Processes that not even KILL has ended. */
   readonly stuck?: readonly StuckProcess[];
+  /** reload: settings of the log and of the supervisor itself that changed. */
+  readonly settings?: readonly Change[];
   /** Settings that keep their old value until the supervisor is started anew. */
   readonly needs_restart?: readonly Change[];
   /** logrotate: the files that were opened anew. */

@@ -197,6 +197,7 @@ export class Supervisor {
         pools: plan.pools,
         drained: left,
         ...toll,
+        settings: plan.settings,
         needs_restart: plan.needsRestart,
         warnings,
       });
@@ -227,6 +228,7 @@ export class Supervisor {
       ...this.report("reload", since),
       dry_run: true,
       pools: plan.pools,
+      settings: plan.settings,
       needs_restart: plan.needsRestart,
       warnings,
     };

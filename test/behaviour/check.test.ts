@@ -29,6 +29,7 @@ behaviour(
     expect(said.stdout).toContain(`remove pool two (${two.listen})`);
     expect(said.stdout).toContain("workers: 2 -> 3");
     expect(said.stdout).toContain("other.pid");
+    expect(said.stdout).toContain('log.level: "notice" -> "debug"');
     const json = JSON.parse((await scene.fcgivisor([...words, "--json"])).stdout);
     expect(json).toMatchObject({ ok: true, plan: { dry_run: true } });
     expect(await workersReach(one, 2)).toEqual(before);
