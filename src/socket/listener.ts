@@ -45,6 +45,7 @@ export class Listener {
   readonly maker: Maker;
   private readonly file: { readonly dev: number; readonly ino: number } | null;
   private inForce: ListenSpec;
+  private open = true;
 
   private constructor(spec: ListenSpec, fd: number, maker: Maker) {
     this.inForce = spec;
@@ -87,6 +88,11 @@ export class Listener {
     return addressText(this.address);
   }
 
+  /** False when it was closed or passed on: its number may be another descriptor by now. */
+  get isOpen(): boolean {
+    return this.open;
+  }
+
   /** What the socket is set up for now. */
   get spec(): ListenSpec {
     return this.inForce;
@@ -121,13 +127,15 @@ export class Listener {
    * that does not die), so that the address is free. systemd's is systemd's to end.
    */
   end(): void {
+    if (!this.open) return;
     if (this.maker !== "systemd") endListening(this.fd);
     this.close();
   }
 
   /** Closes the socket and removes its file, if that is still the one made here; systemd's file is systemd's to remove. */
   close(): void {
-    closeSocket(this.fd);
+    if (!this.open) return;
+    this.abandon();
     if (this.address.kind !== "unix" || this.file === null || this.maker === "systemd") return;
     const now = lstatSync(this.address.path, { throwIfNoEntry: false });
     if (now?.ino === this.file.ino && now.dev === this.file.dev) unlinkSync(this.address.path);
@@ -135,7 +143,13 @@ export class Listener {
 
   /** Lets go of the socket without ending it: somebody else still serves on it. */
   abandon(): void {
-    closeSocket(this.fd);
+    if (this.open) closeSocket(this.passOn());
+  }
+
+  /** Leaves the descriptor to somebody else, open as it is. */
+  passOn(): number {
+    this.open = false;
+    return this.fd;
   }
 
   private setFile({ listen }: ListenSpec): void {

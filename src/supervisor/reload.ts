@@ -8,11 +8,12 @@ import type { Generation } from "../pool/generation.ts";
 import { Pool } from "../pool/pool.ts";
 import { firstBatch, roll } from "../pool/roll.ts";
 import { sumOf, type Toll } from "../pool/toll.ts";
+import type { Listener } from "../socket/listener.ts";
 import { processesOn } from "../sys/procfs.ts";
 import { bringUp, type Candidate } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
 import type { Step } from "./report.ts";
-import { acquireSockets, allListeners, changeInPlace, closeListener } from "./sockets.ts";
+import { acquireSockets, changeInPlace, closeUnused } from "./sockets.ts";
 import { newGeneration, poolsInOrder, type World } from "./world.ts";
 
 /** Runs the reload up to the swap. `only`: the pools to touch; empty = all. Resolves with what is left to do: the drain. */
@@ -49,6 +50,7 @@ export async function reload(
   }
   world.generation = number;
   const leavers = swap(world, next, candidates);
+  sockets.release();
   const failures = await rollOn(world, leavers, signal);
   tell({ step: "swapped" });
   const drained = leave(world, leavers);
@@ -125,21 +127,26 @@ async function goBack(world: World, leaver: Leaver, signal: AbortSignal): Promis
 }
 
 async function leave(world: World, leavers: readonly Leaver[]): Promise<Toll> {
-  const before = new Set([
-    ...allListeners(world),
-    ...leavers.map(({ generation }) => generation.context.listener),
-  ]);
-  await Promise.all(leavers.map(({ pool, generation }) => pool.retire(generation)));
-  const wanted = new Set(world.config.pools.map(({ name }) => name));
-  for (const pool of poolsInOrder(world)) {
-    if (!wanted.has(pool.name) && pool.leaving.length === 0) world.pools.delete(pool.name);
-  }
-  const used = new Set(allListeners(world));
-  for (const listener of before) {
-    if (used.has(listener)) continue;
-    closeListener(world, listener);
-    const pids = processesOn(String(listener.inode)).map(({ pid }) => pid);
-    if (pids.length > 0) world.emit({ type: "socket-held", address: listener.name, pids });
-  }
+  await Promise.all(
+    leavers.map(async ({ pool, generation }) => {
+      await pool.retire(generation);
+      forget(world, pool);
+      closeLeft(world, generation.context.listener);
+    }),
+  );
   return sumOf(leavers.map(({ generation }) => generation.toll));
+}
+
+/** A pool that the config no longer has ends with its last worker. */
+function forget(world: World, pool: Pool): void {
+  const wanted = world.config.pools.some(({ name }) => name === pool.name);
+  if (wanted || pool.leaving.length > 0 || world.pools.get(pool.name) !== pool) return;
+  world.pools.delete(pool.name);
+}
+
+/** An address is free when its own last worker has left, however long those of other pools take. */
+function closeLeft(world: World, listener: Listener): void {
+  if (closeUnused(world, [listener]).length === 0) return;
+  const pids = processesOn(String(listener.inode)).map(({ pid }) => pid);
+  if (pids.length > 0) world.emit({ type: "socket-held", address: listener.name, pids });
 }

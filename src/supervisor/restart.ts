@@ -10,7 +10,7 @@ import { sumOf, type Toll } from "../pool/toll.ts";
 import { bringUp, whole } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
 import type { Step } from "./report.ts";
-import { acquireSockets, allListeners, changeInPlace, closeListener } from "./sockets.ts";
+import { acquireSockets, allListeners, changeInPlace, closeUnused } from "./sockets.ts";
 import { newGeneration, poolsInOrder, type World } from "./world.ts";
 
 export async function restartPools(
@@ -39,8 +39,9 @@ export async function restartPools(
       tell({ step: "ready", pool: context.pool.name }),
     );
   } catch (error) {
-    sockets.release();
     if (!signal.aborted) insistOnOld(world, old, number);
+    sockets.release();
+    closeUnused(world, before);
     throw signal.aborted ? error : fallback(asFault(error));
   }
   world.pools.clear();
@@ -48,14 +49,16 @@ export async function restartPools(
     world.pools.set(generation.context.pool.name, new Pool(generation));
   world.config = next;
   for (const pool of next.pools) changeInPlace(world, sockets.of(pool), pool);
-  const used = new Set(allListeners(world));
-  for (const listener of before) if (!used.has(listener)) closeListener(world, listener);
+  sockets.release();
+  closeUnused(world, before);
   return sumOf(tolls);
 }
 
+/** Pools of the config in force, that is: those that were on their way out are gone for good. */
 function insistOnOld(world: World, old: readonly Pool[], number: number): void {
+  const wanted = new Set(world.config.pools.map(({ name }) => name));
   world.pools.clear();
-  for (const { config, listener } of old) {
+  for (const { config, listener } of old.filter(({ name }) => wanted.has(name))) {
     const generation = newGeneration(world, config, listener, number);
     world.pools.set(config.name, new Pool(generation));
     generation.insist(async () => {});

@@ -9,16 +9,19 @@ import type { Ground, World } from "./world.ts";
 
 export interface Sockets {
   of(pool: PoolConfig): Listener;
-  /** Closes what was opened anew. */
+  /** To be called when the pools have them, or will not: closes those that nobody uses then. */
   release(): void;
 }
 
-/** For every pool the socket there is, or a new one. Throws when one cannot be opened; then none is left open. */
+/**
+ * For every pool the socket there is, or a new one; none of them is closed before `release`, even when
+ * the last worker on it leaves meanwhile. Throws when one cannot be opened; then none is left open.
+ */
 export function acquireSockets(world: World, pools: readonly PoolConfig[]): Sockets {
   const found = new Map<string, Listener>();
-  const opened: Listener[] = [];
   const release = () => {
-    for (const listener of opened) closeListener(world, listener);
+    for (const listener of found.values()) world.claimed.delete(listener);
+    closeUnused(world, found.values());
   };
   try {
     for (const pool of pools) {
@@ -27,10 +30,10 @@ export function acquireSockets(world: World, pools: readonly PoolConfig[]): Sock
       );
       const listener = existing ?? handedOver(world, pool) ?? Listener.open(pool);
       if (existing === undefined) {
-        opened.push(listener);
         world.emit({ type: "listening", pools: [pool.name], address: listener.name });
       }
       found.set(pool.name, listener);
+      world.claimed.add(listener);
     }
   } catch (error) {
     release();
@@ -72,11 +75,22 @@ export function changeInPlace(world: World, listener: Listener, next: PoolConfig
   return () => void listener.change(before);
 }
 
-/** Ends a socket that no pool has any more. */
-export function closeListener(world: World, listener: Listener): void {
+/** Closes those sockets that no pool has and no operation in progress needs; returns them. */
+export function closeUnused(world: World, listeners: Iterable<Listener>): Listener[] {
+  const used = new Set([...allListeners(world), ...world.claimed]);
+  const unused = [...new Set(listeners)].filter(
+    (listener) => listener.isOpen && !used.has(listener),
+  );
+  for (const listener of unused) closeListener(world, listener);
+  return unused;
+}
+
+function closeListener(world: World, listener: Listener): void {
   // systemd's stays open in systemd anyway; kept here, a later config can have it again.
-  if (listener.maker === "systemd") world.inherited.giveBack(listener);
-  else listener.end();
+  if (listener.maker === "systemd") {
+    world.inherited.giveBack(listener);
+    listener.passOn();
+  } else listener.end();
   world.emit({ type: "listener-closed", address: listener.name });
 }
 

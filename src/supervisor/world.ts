@@ -15,6 +15,8 @@ export interface World {
   /** Grows with every start, reload and restart. */
   generation: number;
   readonly pools: Map<string, Pool>;
+  /** Sockets that an operation in progress needs, whether or not a pool has them yet or still. */
+  readonly claimed: Set<Listener>;
   /** Sockets that systemd handed over and no pool has yet. */
   readonly inherited: Inherited;
   /** A service manager has copies of the sockets, for the next start. */
