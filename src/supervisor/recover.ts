@@ -13,7 +13,7 @@ import { Listener, type Maker } from "../socket/listener.ts";
 import { inodesOn } from "../socket/open.ts";
 import { type Address, addressText, sameAddress } from "../sys/address.ts";
 import { now } from "../sys/clock.ts";
-import { closeSocket } from "../sys/socket.ts";
+import { closeSocket, endListening } from "../sys/socket.ts";
 import { drainStrays, findStrays, type Strays } from "../worker/strays.ts";
 import { handedOver } from "./sockets.ts";
 import type { PoolRecord } from "./state-file.ts";
@@ -101,10 +101,11 @@ export function recover(
 
   async function dismiss(): Promise<void> {
     await Promise.all(
-      found.map(({ record }) => drainStrays(straysOf(world, record, impatience.signal))),
+      found.map(async ({ record }) => {
+        await drainStrays(straysOf(world, record, impatience.signal));
+        await endRest(world, record);
+      }),
     );
-    const ours = found.filter(({ record }) => makerOf(world, record) !== "systemd");
-    for (const { record } of ours) removeFile(record.address);
   }
 
   return {
@@ -168,6 +169,18 @@ function closeUnused({ address }: PoolRecord, socket: Legacy["socket"], maker: M
   if (!("fd" in socket)) return;
   closeSocket(socket.fd);
   if (maker !== "systemd") removeFile(address);
+}
+
+/** What scripts left in the background goes last; what not even KILL ends loses the socket, so that the address is free. */
+async function endRest(world: Ground, record: PoolRecord): Promise<void> {
+  await drainStrays({ ...straysOf(world, record, AbortSignal.abort()), command: null });
+  if (makerOf(world, record) === "systemd") return;
+  const taken = takeBack(record.address, record.inode, undefined);
+  if (taken.got === "socket") {
+    endListening(taken.fd);
+    closeSocket(taken.fd);
+  }
+  removeFile(record.address);
 }
 
 function removeFile(address: Address): void {

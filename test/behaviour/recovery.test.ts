@@ -598,3 +598,24 @@ for (const word of ["stop", "quit"] as const) {
     },
   );
 }
+
+behaviour(
+  "stop with the supervisor dead ends what scripts left in the background, too, and frees the address",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const pools = { www: phpPool(spot) };
+    const supervisor = await scene.start({ pools });
+    const script = scene.write(
+      "www/background.php",
+      `<?php exec("setsid -f sleep 60 >/dev/null 2>&1"); echo "sleeps";`,
+    );
+    expect(await bodyOf(spot, { script })).toBe("sleeps");
+    supervisor.signal("SIGKILL");
+    await supervisor.gone();
+    expect(await supervisor.control("stop")).toMatchObject({ code: 0, stderr: "" });
+    expect(listenersAt(spot.where)).toEqual([]);
+    const again = await scene.start({ pools });
+    expect(await again.control("stop")).toMatchObject({ code: 0 });
+  },
+);
