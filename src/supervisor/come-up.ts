@@ -63,7 +63,12 @@ export async function comeUp(
   );
   failedPools.forEach(trouble);
   options.inherited.closeRest().forEach(warn);
-  const done = recovery.relieve().catch((error: unknown) => trouble(asFault(error)));
+  // Until they have left, a supervisor after this one must know of them, too.
+  world.earlier = recovery.records;
+  const done = recovery
+    .relieve()
+    .catch((error: unknown) => trouble(asFault(error)))
+    .finally(() => (world.earlier = []));
   return {
     found: { processes: recovery.workers, reopened: recovery.reopened },
     failedPools,

@@ -30,6 +30,8 @@ interface Legacy {
 export interface Recovery {
   /** How many processes of the earlier supervisor still serve. */
   readonly workers: number;
+  /** Of the sockets they serve on. */
+  readonly records: readonly PoolRecord[];
   /** Addresses whose socket could not be taken back, and was opened anew. */
   readonly reopened: readonly string[];
   /** Opens a pool's socket: the one that was left, where there is one. */
@@ -110,6 +112,7 @@ export function recover(
 
   return {
     workers: found.reduce((sum, { holders }) => sum + holders, 0),
+    records: found.map(({ record }) => record),
     reopened,
     open,
     isAdopted: (listener) => adopted.includes(listener),

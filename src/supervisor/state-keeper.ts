@@ -5,11 +5,10 @@
 import { statSync } from "node:fs";
 import { Fault } from "../fault.ts";
 import { after, every } from "../sys/clock.ts";
-import { processStat } from "../sys/procfs.ts";
-import type { Pool } from "../pool/pool.ts";
-import { type PoolRecord, removeState, type State, statePath, writeState } from "./state-file.ts";
+import { removeState, type State, statePath, writeState } from "./state-file.ts";
 import { STATE_FORMAT } from "./state-format.ts";
-import { poolsInOrder, type World } from "./world.ts";
+import { stateRecords } from "./state-records.ts";
+import type { World } from "./world.ts";
 
 export interface StateKeeper {
   /** Something less important changed: saved within a second. */
@@ -80,29 +79,7 @@ function traceOf(stateDir: string): string | null {
 }
 
 function stateOf(world: World, version: string): State {
-  const pools = poolsInOrder(world).flatMap(records);
-  return { format: STATE_FORMAT, version, pid: process.pid, generation: world.generation, pools };
-}
-
-/** One record a socket: a pool that moves has two while its old workers leave. */
-function records(pool: Pool): PoolRecord[] {
-  const generations = [pool.current, ...pool.leaving];
-  const listeners = new Set(generations.map(({ context }) => context.listener));
-  return [...listeners].map((listener) => {
-    const groups = generations
-      .filter(({ context }) => context.listener === listener)
-      .flatMap(({ all }) => all);
-    const serving = groups.find(({ state }) => state === "serving");
-    return {
-      name: pool.name,
-      address: listener.address,
-      inode: String(listener.inode),
-      maker: listener.maker,
-      runtime: pool.current.context.runtime.name,
-      command: serving === undefined ? null : (processStat(serving.leader.pid)?.command ?? null),
-      stop_signal: pool.config.stopSignal,
-      drain_timeout_ms: pool.config.drainTimeoutMs,
-      groups: groups.map(({ leader }) => ({ pid: leader.pid, start_time: leader.startTime })),
-    };
-  });
+  const { generation } = world;
+  const pools = stateRecords(world);
+  return { format: STATE_FORMAT, version, pid: process.pid, generation, pools };
 }

@@ -110,6 +110,7 @@ export class Supervisor {
       config: loaded.config,
       generation: 0,
       pools: new Map(),
+      earlier: [],
       claimed: new Set(),
       inherited,
       socketsAreStored: options.managed,

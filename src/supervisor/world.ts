@@ -8,6 +8,7 @@ import type { Pool } from "../pool/pool.ts";
 import { runtimeOf } from "../runtime/registry.ts";
 import type { Inherited } from "../socket/inherited.ts";
 import type { Listener } from "../socket/listener.ts";
+import type { PoolRecord } from "./state-file.ts";
 
 export interface World {
   /** The config in force. */
@@ -15,6 +16,8 @@ export interface World {
   /** Grows with every start, reload and restart. */
   generation: number;
   readonly pools: Map<string, Pool>;
+  /** What an earlier supervisor left, while its workers leave. */
+  earlier: readonly PoolRecord[];
   /** Sockets that an operation in progress needs, whether or not a pool has them yet or still. */
   readonly claimed: Set<Listener>;
   /** Sockets that systemd handed over and no pool has yet. */

@@ -619,3 +619,73 @@ behaviour(
     expect(await again.control("stop")).toMatchObject({ code: 0 });
   },
 );
+
+behaviour(
+  "kill -9 while workers of another program drain: the next start lets them go, too",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const first = barePool(scene, spot);
+    const second = scene.write("www/second.pl", textOf(scene.fixture("fcgi/bare.pl")), 0o755);
+    const log = { file: scene.path("fcgivisor.log") };
+    const supervisor = await scene.start({ pools: { www: first }, log });
+    const old = await workersReach(spot, 2);
+    const slow = fcgi(spot.where, { query: "2" });
+    const busy = await inHand(spot);
+    scene.config({ pools: { www: { ...first, command: [second] } }, log });
+    expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
+    await eventually(() => old.every((pid) => pid === busy || !alive(pid)));
+    await crash(supervisor);
+    await recovered(scene, supervisor);
+    expect((await slow).body).toContain(`${busy}`);
+    await eventually(() => !alive(busy));
+    await workersReach(spot, 2);
+  },
+);
+
+behaviour(
+  "kill -9 while a pool that the config no longer has drains: the next start closes it",
+  {},
+  async (scene) => {
+    const [stays, goes] = [await tcpSpot(scene), await tcpSpot(scene)];
+    const log = { file: scene.path("fcgivisor.log") };
+    let supervisor = await scene.start({
+      pools: { stays: barePool(scene, stays), goes: barePool(scene, goes) },
+      log,
+    });
+    await workersReach(goes, 2);
+    const slow = fcgi(goes.where, { query: "4" });
+    const busy = await inHand(goes);
+    scene.config({ pools: { stays: barePool(scene, stays) }, log });
+    for (let i = 0; i < 2; i += 1) {
+      await crash(supervisor);
+      supervisor = await recovered(scene, supervisor);
+    }
+    expect((await slow).body).toContain(`${busy}`);
+    await eventually(() => !alive(busy));
+    await eventually(() => listenersAt(goes.where).length === 0);
+  },
+);
+
+behaviour(
+  "kill -9 while two pools swap their addresses: the next start keeps both sockets",
+  {},
+  async (scene) => {
+    const [here, there] = [unixSpot(scene, "here.sock"), unixSpot(scene, "there.sock")];
+    const pools = (one: Spot, two: Spot) => ({
+      pools: { one: barePool(scene, one), two: barePool(scene, two) },
+    });
+    const log = { file: scene.path("fcgivisor.log") };
+    let supervisor = await scene.start({ ...pools(here, there), log });
+    const slow = [here, there].map(({ where }) => fcgi(where, { query: "2" }));
+    const busy = await Promise.all([inHand(here), inHand(there)]);
+    change(scene, pools(there, here));
+    expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
+    await crash(supervisor);
+    supervisor = await recovered(scene, supervisor);
+    for (const answer of slow) expect((await answer).body).toContain("hello");
+    await allLeft(busy);
+    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+    for (const spot of [here, there]) expect(await bodyOf(spot, {})).toContain("hello");
+  },
+);
