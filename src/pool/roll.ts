@@ -1,9 +1,12 @@
 // The story of a pool that goes from its old groups to its new ones in bounded steps: some new ones
 // come up, as many old ones leave, and so on. What the next step is, steps.ts decides.
 
+import { sleep } from "../sys/clock.ts";
 import type { Group } from "../worker/group.ts";
 import type { Generation } from "./generation.ts";
 import { extraWorkers, nextStep } from "./steps.ts";
+
+const LOOK_EVERY_MS = 50;
 
 /** Whether the pool's bound lets all new workers come up at once beside all old ones. */
 export function fitsAtOnce(old: Generation, next: Generation): boolean {
@@ -45,7 +48,8 @@ export async function roll(old: Generation, next: Generation, signal: AbortSigna
         watch(old.release(serving(old)[0]!));
         break;
       case "wait":
-        await Promise.race([...busy, aborted(signal)]);
+        // What is lost and replaced meanwhile, and a worker that gets free, is seen by looking again.
+        await Promise.race([...busy, sleep(LOOK_EVERY_MS, signal)]);
     }
   }
 }
@@ -75,10 +79,4 @@ function serving(generation: Generation): Group[] {
     .map((group) => ({ group, busy: group.busyWorkers() }))
     .sort((a, b) => a.busy - b.busy)
     .map(({ group }) => group);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) =>
-    signal.addEventListener("abort", () => resolve(), { once: true }),
-  );
 }

@@ -2,7 +2,7 @@
 // And a roll whose new workers start to fail midway goes back to the old ones.
 
 import { expect } from "bun:test";
-import { chmodSync } from "node:fs";
+import { chmodSync, rmSync } from "node:fs";
 import { fcgi } from "../helper/fcgi.ts";
 import { load } from "../helper/load.ts";
 import {
@@ -15,7 +15,13 @@ import {
   workersReach,
   type Spot,
 } from "../helper/pool.ts";
-import { leadersAt, listenersAt, holdersOnStdin, workersAt } from "../helper/processes.ts";
+import {
+  holdersOnStdin,
+  leadersAt,
+  listenersAt,
+  procText,
+  workersAt,
+} from "../helper/processes.ts";
 import { textOf, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
@@ -323,5 +329,29 @@ behaviour(
       else await expect(slow).rejects.toThrow();
       await supervisor.gone();
     }
+  },
+);
+
+behaviour(
+  "an old worker that is just being replaced does not hold up a roll for ever",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const gate = scene.path("gate");
+    const program = scene.fixture("fcgi/bare.pl");
+    const gated = `while [ -e ${gate} ]; do sleep 0.02; done; exec ${program}`;
+    const pool = { workers: 4, reload: { max_extra: 1 } };
+    const old = barePool(scene, spot, { ...pool, command: ["sh", "-c", gated] });
+    const supervisor = await scene.start({ pools: { www: old } });
+    const [victim] = await workersReach(spot, 4);
+    scene.write("gate", "");
+    process.kill(victim!, "SIGKILL");
+    await eventually(() => workersAt(spot.where).some((pid) => procText(pid, "comm") === "sh\n"));
+    change(scene, { pools: { www: barePool(scene, spot, pool, "new") } });
+    const reload = supervisor.control("reload");
+    await eventually(() => newWorkers(spot).length === 1);
+    rmSync(gate);
+    expect(await reload).toMatchObject({ code: 0 });
+    await eventually(() => newWorkers(spot).length === 4);
   },
 );
