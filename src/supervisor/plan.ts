@@ -3,7 +3,7 @@
 import { type Change, diffConfigs, type Plan } from "../config/diff.ts";
 import type { Config, PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
-import { addressText } from "../sys/address.ts";
+import { addressText, sameAddress } from "../sys/address.ts";
 import type { PoolOutcome } from "./report.ts";
 
 /** The config that a reload of some pools only leads to: the running one with those replaced. */
@@ -18,7 +18,19 @@ export function limitedTo(only: readonly string[], running: Config, next: Config
   }
   const chosen = (pool: PoolConfig) => only.includes(pool.name);
   const kept = running.pools.filter((pool) => !chosen(pool));
-  return { ...running, pools: [...kept, ...next.pools.filter(chosen)] };
+  const taken = next.pools.filter(chosen);
+  for (const pool of taken) refuseShared(pool, kept);
+  return { ...running, pools: [...kept, ...taken] };
+}
+
+/** The file as a whole gives each pool an address of its own; a part of it may not. */
+function refuseShared(pool: PoolConfig, kept: readonly PoolConfig[]): void {
+  const other = kept.find(({ listen }) => sameAddress(listen.address, pool.listen.address));
+  if (other === undefined) return;
+  throw new Fault(
+    `pool ${pool.name} cannot have the address ${addressText(pool.listen.address)}: pool ${other.name} serves on it, and is not to be reloaded`,
+    { hint: `reload both: fcgivisor reload ${pool.name} ${other.name}` },
+  );
 }
 
 export interface Planned {

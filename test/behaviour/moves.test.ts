@@ -93,3 +93,23 @@ behaviour(
     expect(await bodyOf(to, {})).toContain("hello");
   },
 );
+
+behaviour("reload POOL gives a pool no address that another one keeps", {}, async (scene) => {
+  const [one, two] = [await tcpSpot(scene), await tcpSpot(scene)];
+  const log = { file: scene.path("fcgivisor.log") };
+  const supervisor = await scene.start({
+    pools: { www: barePool(scene, one), api: barePool(scene, two) },
+    log,
+  });
+  const before = await workersReach(two, 2);
+  scene.config({ pools: { www: barePool(scene, two), api: barePool(scene, one) }, log });
+  for (const words of [["--dry-run"], []]) {
+    const refused = await supervisor.control("reload", "www", ...words);
+    expect(refused).toMatchObject({ code: 1 });
+    expect(refused.stderr).toContain(`pool api serves on it`);
+    expect(refused.stderr).toContain("fcgivisor reload www api");
+  }
+  expect(await workersReach(two, 2)).toEqual(before);
+  expect(await supervisor.control("reload", "www", "api")).toMatchObject({ code: 0 });
+  for (const spot of [one, two]) expect(await bodyOf(spot, {})).toContain("hello");
+});
