@@ -4,8 +4,7 @@
 
 import { rmSync } from "node:fs";
 import type { PoolConfig } from "../config/model.ts";
-import { Fault } from "../fault.ts";
-import { RUNTIMES, runtimeOf } from "../runtime/registry.ts";
+import { RUNTIMES } from "../runtime/registry.ts";
 import { generic } from "../runtime/generic.ts";
 import { boundAddress } from "../socket/bound.ts";
 import { takeBack } from "../socket/handover.ts";
@@ -17,6 +16,7 @@ import { closeSocket, endListening } from "../sys/socket.ts";
 import { drainStrays, findStrays, type Strays } from "../worker/strays.ts";
 import { handedOver } from "./sockets.ts";
 import type { PoolRecord } from "./state-file.ts";
+import { recordOfConfig } from "./state-records.ts";
 import type { Ground } from "./world.ts";
 
 /** What an earlier supervisor left of one pool. */
@@ -194,23 +194,6 @@ function removeFile(address: Address): void {
 export function recordsByAddress(pools: readonly PoolConfig[]): PoolRecord[] {
   return pools.flatMap((pool) => {
     const address = boundAddress(pool.listen.address);
-    return inodesOn(address).map((inode) => ({
-      name: pool.name,
-      address,
-      inode,
-      maker: "fcgivisor",
-      runtime: runtimeName(pool),
-      command: null,
-      stop_signal: pool.stopSignal,
-      drain_timeout_ms: pool.drainTimeoutMs,
-      groups: [],
-    }));
+    return inodesOn(address).map((inode) => recordOfConfig(pool, address, inode));
   });
-}
-
-function runtimeName(pool: PoolConfig): string {
-  const runtime = runtimeOf(pool);
-  if (runtime === undefined)
-    throw new Fault(`there is no runtime "${pool.runtime}"`, { where: `pool ${pool.name}` });
-  return runtime.name;
 }

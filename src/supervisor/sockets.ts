@@ -33,8 +33,10 @@ export function acquireSockets(world: World, pools: readonly PoolConfig[]): Sock
         world.emit({ type: "listening", pools: [pool.name], address: listener.name });
       }
       found.set(pool.name, listener);
-      world.claimed.add(listener);
+      world.claimed.set(listener, pool);
     }
+    // Before the first worker starts on them: if the supervisor dies, these are found again, too.
+    world.remember();
   } catch (error) {
     release();
     throw error;
@@ -77,7 +79,7 @@ export function changeInPlace(world: World, listener: Listener, next: PoolConfig
 
 /** Closes those sockets that no pool has and no operation in progress needs; returns them. */
 export function closeUnused(world: World, listeners: Iterable<Listener>): Listener[] {
-  const used = new Set([...allListeners(world), ...world.claimed]);
+  const used = new Set([...allListeners(world), ...world.claimed.keys()]);
   const unused = [...new Set(listeners)].filter(
     (listener) => listener.isOpen && !used.has(listener),
   );

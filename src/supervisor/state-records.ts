@@ -2,9 +2,14 @@
 // new workers may share one, those of another pool too while addresses are swapped, and those of an
 // earlier supervisor while they leave; what a record says holds for all of them.
 
+import type { PoolConfig } from "../config/model.ts";
+import { Fault } from "../fault.ts";
 import type { Generation } from "../pool/generation.ts";
 import type { Pool } from "../pool/pool.ts";
 import { generic } from "../runtime/generic.ts";
+import { runtimeOf } from "../runtime/registry.ts";
+import type { Listener } from "../socket/listener.ts";
+import type { Address } from "../sys/address.ts";
 import { processStat } from "../sys/procfs.ts";
 import type { PoolRecord } from "./state-file.ts";
 import { poolsInOrder, type World } from "./world.ts";
@@ -13,7 +18,8 @@ export function stateRecords(world: World): PoolRecord[] {
   const records = poolsInOrder(world).flatMap((pool) =>
     [pool.current, ...pool.leaving].map((generation) => recordOf(pool, generation)),
   );
-  return mergedRecords([...records, ...world.earlier]);
+  const claimed = [...world.claimed].map(([listener, pool]) => claimOf(world, listener, pool));
+  return mergedRecords([...records, ...claimed, ...world.earlier]);
 }
 
 function recordOf(pool: Pool, { all, context }: Generation): PoolRecord {
@@ -31,8 +37,37 @@ function recordOf(pool: Pool, { all, context }: Generation): PoolRecord {
   };
 }
 
+/** Of a pool whose new workers are coming up. */
+function claimOf(world: World, listener: Listener, pool: PoolConfig): PoolRecord {
+  const running = world.pools.get(pool.name);
+  const command = running === undefined ? null : programOf(running, { pool, listener });
+  const { address, inode, maker } = listener;
+  return { ...recordOfConfig(pool, address, String(inode)), maker, command };
+}
+
+/** Of a socket of which nothing is known but which pool it is for. */
+export function recordOfConfig(pool: PoolConfig, address: Address, inode: string): PoolRecord {
+  const runtime = runtimeOf(pool);
+  if (runtime === undefined)
+    throw new Fault(`there is no runtime "${pool.runtime}"`, { where: `pool ${pool.name}` });
+  return {
+    name: pool.name,
+    address,
+    inode,
+    maker: "fcgivisor",
+    runtime: runtime.name,
+    command: null,
+    stop_signal: pool.stopSignal,
+    drain_timeout_ms: pool.drainTimeoutMs,
+    groups: [],
+  };
+}
+
 /** As the current generation shows it, whose leaders live. */
-function programOf({ current }: Pool, { pool, listener }: Generation["context"]): string | null {
+function programOf(
+  { current }: Pool,
+  { pool, listener }: Pick<Generation["context"], "pool" | "listener">,
+): string | null {
   const isSame =
     pool.command.join("\0") === current.context.pool.command.join("\0") &&
     listener === current.context.listener;

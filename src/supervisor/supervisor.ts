@@ -111,7 +111,10 @@ export class Supervisor {
       generation: 0,
       pools: new Map(),
       earlier: [],
-      claimed: new Set(),
+      claimed: new Map(),
+      remember: () => {
+        if (this.current === "running") this.keeper.save();
+      },
       inherited,
       socketsAreStored: options.managed,
       emit,

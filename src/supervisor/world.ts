@@ -18,8 +18,10 @@ export interface World {
   readonly pools: Map<string, Pool>;
   /** What an earlier supervisor left, while its workers leave. */
   earlier: readonly PoolRecord[];
-  /** Sockets that an operation in progress needs, whether or not a pool has them yet or still. */
-  readonly claimed: Set<Listener>;
+  /** Sockets that an operation in progress needs, and what for, whether or not a pool has them yet or still. */
+  readonly claimed: Map<Listener, PoolConfig>;
+  /** Writes down at once what there is, for a supervisor that may come after this one. */
+  readonly remember: () => void;
   /** Sockets that systemd handed over and no pool has yet. */
   readonly inherited: Inherited;
   /** A service manager has copies of the sockets, for the next start. */

@@ -4,16 +4,10 @@
 import { expect } from "bun:test";
 import { rmSync } from "node:fs";
 import { fcgi } from "../helper/fcgi.ts";
-import { barePool, bodyOf, inHand, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
+import { barePool, bodyOf, gatedPool, inHand, tcpSpot, workersReach } from "../helper/pool.ts";
 import { listenersAt } from "../helper/processes.ts";
-import { behaviour, type Scene } from "../helper/scene.ts";
+import { behaviour } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
-
-/** A pool whose workers do not get as far as accept(2) while the gate is there. */
-function gatedPool(scene: Scene, spot: Spot, gate: string) {
-  const wait = `while [ -e ${gate} ]; do sleep 0.02; done; exec ${scene.fixture("fcgi/bare.pl")}`;
-  return { listen: spot.listen, command: ["sh", "-c", wait], workers: 2, start_timeout: "25s" };
-}
 
 for (const word of ["reload", "restart"] as const) {
   behaviour(

@@ -8,6 +8,8 @@ import { findProgram } from "../helper/packages.ts";
 import {
   barePool,
   bodyOf,
+  gatedAt,
+  gatedPool,
   inHand,
   phpPool,
   tcpSpot,
@@ -687,5 +689,36 @@ behaviour(
     await allLeft(busy);
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
     for (const spot of [here, there]) expect(await bodyOf(spot, {})).toContain("hello");
+  },
+);
+
+behaviour(
+  "kill -9 while a reload opens a new address, with another program: the next start knows both",
+  {},
+  async (scene) => {
+    const [spot, next] = [await tcpSpot(scene), await tcpSpot(scene)];
+    const log = { file: scene.path("fcgivisor.log") };
+    const gate = scene.write("gate", "");
+    const www = barePool(scene, spot);
+    for (const pools of [
+      { www: gatedPool(scene, spot, gate) },
+      { www, api: gatedPool(scene, next, gate) },
+    ]) {
+      let supervisor = await scene.start({ pools: { www }, log });
+      scene.config({ pools, log });
+      const reload = supervisor.control("reload");
+      const at = "api" in pools ? next : spot;
+      const fresh = await eventually(() => (gatedAt(at).length > 0 ? gatedAt(at) : null));
+      await crash(supervisor);
+      await reload;
+      scene.config({ pools: { www }, log });
+      supervisor = await recovered(scene, supervisor);
+      rmSync(gate);
+      await allLeft(fresh);
+      await eventually(() => listenersAt(next.where).length === 0);
+      expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
+      await supervisor.gone();
+      scene.write("gate", "");
+    }
   },
 );

@@ -8,6 +8,8 @@ import { load } from "../helper/load.ts";
 import {
   barePool,
   bodyOf,
+  gatedAt,
+  gatedPool,
   inHand,
   phpPool,
   tcpSpot,
@@ -15,13 +17,7 @@ import {
   workersReach,
   type Spot,
 } from "../helper/pool.ts";
-import {
-  holdersOnStdin,
-  leadersAt,
-  listenersAt,
-  procText,
-  workersAt,
-} from "../helper/processes.ts";
+import { holdersOnStdin, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
 import { textOf, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
@@ -338,18 +334,19 @@ behaviour(
   async (scene) => {
     const spot = await tcpSpot(scene);
     const gate = scene.path("gate");
-    const program = scene.fixture("fcgi/bare.pl");
-    const gated = `while [ -e ${gate} ]; do sleep 0.02; done; exec ${program}`;
     const pool = { workers: 4, reload: { max_extra: 1 } };
-    const old = barePool(scene, spot, { ...pool, command: ["sh", "-c", gated] });
+    const old = gatedPool(scene, spot, gate, pool);
     const supervisor = await scene.start({ pools: { www: old } });
     const [victim] = await workersReach(spot, 4);
     scene.write("gate", "");
     process.kill(victim!, "SIGKILL");
-    await eventually(() => workersAt(spot.where).some((pid) => procText(pid, "comm") === "sh\n"));
+    await eventually(() => gatedAt(spot).length === 1);
     change(scene, { pools: { www: barePool(scene, spot, pool, "new") } });
     const reload = supervisor.control("reload");
-    await eventually(() => newWorkers(spot).length === 1);
+    await eventually(async () => {
+      const status = JSON.parse((await supervisor.control("status", "--json")).stdout);
+      return status.pools[0].generation === 2;
+    });
     rmSync(gate);
     expect(await reload).toMatchObject({ code: 0 });
     await eventually(() => newWorkers(spot).length === 4);

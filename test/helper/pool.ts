@@ -1,7 +1,7 @@
 // Pools as the tests use them: an address of the scene's own, and the few lines of config around it.
 
 import { fcgi, type FcgiRequest, type FcgiResponse } from "./fcgi.ts";
-import { descriptorsOf, workersAt, type Where } from "./processes.ts";
+import { commandOf, descriptorsOf, workersAt, type Where } from "./processes.ts";
 import type { Scene } from "./scene.ts";
 import { eventually } from "./wait.ts";
 
@@ -69,4 +69,16 @@ export async function inHand(spot: Spot, timeout = 5_000): Promise<number> {
 /** A connection is any socket beside the listening one on 0; 1 and 2 may lead to the log by a socket. */
 function isConnected(pid: number): boolean {
   return [...descriptorsOf(pid)].some(([fd, target]) => fd > 2 && target.startsWith("socket:"));
+}
+
+/** The same, but its workers do not get as far as accept(2) while the file `gate` is there. */
+export function gatedPool(scene: Scene, spot: Spot, gate: string, extra: Table = {}): Table {
+  const wait = "select(undef, undef, undef, 0.02) while -e $ARGV[0]; exec $ARGV[1]";
+  const command = ["perl", "-e", wait, gate, scene.fixture("fcgi/bare.pl")];
+  return { ...barePool(scene, spot, extra), command, start_timeout: "25s" };
+}
+
+/** Workers of a gated pool that wait. */
+export function gatedAt({ where }: Spot): number[] {
+  return workersAt(where).filter((pid) => commandOf(pid)[1] === "-e");
 }
