@@ -73,7 +73,8 @@ function isConnected(pid: number): boolean {
 
 /** The same, but its workers do not get as far as accept(2) while the file `gate` is there. */
 export function gatedPool(scene: Scene, spot: Spot, gate: string, extra: Table = {}): Table {
-  const wait = "select(undef, undef, undef, 0.02) while -e $ARGV[0]; exec $ARGV[1]";
+  // select(2) on nothing would look like a worker that waits for connections.
+  const wait = "sleep 1 while -e $ARGV[0]; exec $ARGV[1]";
   const command = ["perl", "-e", wait, gate, scene.fixture("fcgi/bare.pl")];
   return { ...barePool(scene, spot, extra), command, start_timeout: "25s" };
 }
