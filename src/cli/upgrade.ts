@@ -52,7 +52,8 @@ export default defineCommand({
       // The line that tells of it may be lost with the connection.
       if (!executing && !(error instanceof BrokenOff)) throw error;
     }
-    const after = await untilUpgraded(client, id, before.pid, socket);
+    const after = await untilUpgraded(client, id, before, socket);
+    if (after.upgrade!.id !== id && !executing) throw overtaken(socket);
     if (after.upgrade!.failure !== null) {
       throw new Fault(
         `the new program could not start, and the old one is back: ${after.upgrade!.failure}`,
@@ -67,20 +68,33 @@ export default defineCommand({
   },
 });
 
+/** Resolves when the program is another than `before`, by this upgrade or by another one. */
 async function untilUpgraded(
   client: Client,
   id: string,
-  pid: number,
+  before: Status,
   socket: string,
 ): Promise<Status> {
+  const { pid } = before;
+  const known = before.upgrade?.id;
   for (const since = now(); now() - since < PATIENCE_MS; await sleep(POLL_MS)) {
     const status = await client.status().catch(() => null);
-    if (status?.upgrade?.id === id && status.state === "running") return status;
+    const last = status?.upgrade?.id;
+    const isAnother = last === id || (last !== undefined && last !== known);
+    if (isAnother && status?.state === "running") return status;
     if (!lives(pid)) break;
   }
   throw new Fault("the new program does not answer", {
     where: socket,
     hint: "workers serve on; see the log, and start it with `fcgivisor start`, which takes the sockets back",
+  });
+}
+
+/** What waits behind an upgrade is lost with the program that it was asked of. */
+function overtaken(socket: string): Fault {
+  return new Fault("another upgrade was done meanwhile, and this one was not", {
+    where: socket,
+    hint: "`fcgivisor status` shows which program runs now; ask once more if it is not the one you want",
   });
 }
 

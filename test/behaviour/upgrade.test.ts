@@ -17,6 +17,8 @@ import { fcgi } from "../helper/fcgi.ts";
 import {
   barePool,
   bodyOf,
+  gatedAt,
+  gatedPool,
   inHand,
   phpPool,
   tcpSpot,
@@ -439,3 +441,28 @@ behaviour("an upgrade in the foreground keeps process, log and terminal", {}, as
   supervisor.signal("SIGTERM");
   await supervisor.gone();
 });
+
+behaviour(
+  "an upgrade that was asked for behind another one is done, or says that it was not",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const gate = scene.path("gate");
+    const supervisor = await scene.start({ pools: { www: gatedPool(scene, spot, gate) } });
+    scene.write("gate", "");
+    const first = supervisor.control("upgrade");
+    await eventually(() => gatedAt(spot).length > 0);
+    const second = supervisor.control("upgrade");
+    // The first is still at it; most of the time the second is there before it is done.
+    await eventually(async () => {
+      const status = await supervisor.control("status", "--json");
+      return JSON.parse(status.stdout).operation === "upgrade";
+    });
+    rmSync(gate);
+    expect(await first).toMatchObject({ code: 0 });
+    const { code, stderr } = await second;
+    expect([0, 1]).toContain(code);
+    if (code === 1) expect(stderr).toContain("another upgrade was done meanwhile");
+    expect(await bodyOf(spot, {})).toContain("hello");
+  },
+);
