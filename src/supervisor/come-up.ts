@@ -53,6 +53,8 @@ export async function comeUp(
   endStrayCanaries(world.config.supervisor.stateDir);
   const left = leftBehind(world, options, trouble);
   const recovery = recover(world, left, options.handover?.sockets ?? {});
+  // Until they have left, a supervisor after this one must know of them, too.
+  world.earlier = recovery.records;
   const failedPools = await startAll(world, options.keepGoing, recovery, signal, warn).catch(
     async (error: unknown) => {
       // Told to end while it was starting: the workers that an earlier supervisor left are to go as well.
@@ -63,8 +65,6 @@ export async function comeUp(
   );
   failedPools.forEach(trouble);
   options.inherited.closeRest().forEach(warn);
-  // Until they have left, a supervisor after this one must know of them, too.
-  world.earlier = recovery.records;
   const done = recovery
     .relieve()
     .catch((error: unknown) => trouble(asFault(error)))

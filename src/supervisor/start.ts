@@ -26,8 +26,11 @@ export async function startPools(
     for (const pool of pools) {
       const listener = await recovery.open(pool);
       opened.set(pool.name, listener);
+      world.claimed.set(listener, pool);
       world.emit({ type: "listening", pools: [pool.name], address: listener.name });
     }
+    // Before the first worker starts: if the supervisor dies, they are found again.
+    world.remember();
     const generations = pools.map((pool) =>
       newGeneration(world, pool, opened.get(pool.name)!, number),
     );
@@ -40,6 +43,8 @@ export async function startPools(
     recovery.giveUp();
     for (const listener of opened.values()) if (!recovery.isAdopted(listener)) listener.close();
     throw error;
+  } finally {
+    world.claimed.clear();
   }
 }
 
@@ -54,6 +59,8 @@ export async function startEachPool(
   await inLanes(world.config.pools, signal, async (pool) => {
     try {
       const listener = await recovery.open(pool);
+      world.claimed.set(listener, pool);
+      world.remember();
       world.emit({ type: "listening", pools: [pool.name], address: listener.name });
       const failure = await startOne(world, pool, listener, number, signal);
       if (failure !== null) failures.push(failure);
@@ -62,7 +69,7 @@ export async function startEachPool(
       // Without its socket or its runtime a pool cannot even be tried again; a reload may mend it.
       failures.push(asFault(error));
     }
-  });
+  }).finally(() => world.claimed.clear());
   return failures;
 }
 

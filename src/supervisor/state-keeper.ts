@@ -16,6 +16,8 @@ export interface StateKeeper {
   save(): void;
   /** As the file has it. */
   state(): State;
+  /** After a start that failed: leaves what the supervisor before has left, and nothing of ours. */
+  giveUp(): void;
   /** At a clean end nothing is left to recover. */
   remove(): void;
 }
@@ -59,6 +61,13 @@ export function keepState(world: World, version: string): StateKeeper {
     cancel ??= after(LAZY_MS, save);
   }
 
+  function giveUp(): void {
+    // One that could not be read, and was not replaced, is not ours to touch.
+    if (written === "") return;
+    if (stateRecords(world).length === 0) remove();
+    else save();
+  }
+
   function remove(): void {
     cancel?.();
     endLooks();
@@ -69,7 +78,7 @@ export function keepState(world: World, version: string): StateKeeper {
     if (written !== "" && cancel === null) save();
   });
 
-  return { changed, save, state: () => stateOf(world, version), remove };
+  return { changed, giveUp, save, state: () => stateOf(world, version), remove };
 }
 
 /** Changes whenever somebody else has had a hand in it. */

@@ -100,7 +100,6 @@ export class Supervisor {
     const { output } = options.log;
     const emit: Emit = (event) => {
       options.log.emit(event);
-      // Until it is running, the state file is still that of the supervisor before.
       const concerns = event.type === "group-started" || event.type === "group-ended";
       if (concerns && this.current === "running") this.keeper.changed();
       this.watchForEmergency(event);
@@ -113,7 +112,7 @@ export class Supervisor {
       earlier: [],
       claimed: new Map(),
       remember: () => {
-        if (this.current === "running") this.keeper.save();
+        if (this.current === "starting" || this.current === "running") this.keeper.save();
       },
       inherited,
       socketsAreStored: options.managed,
@@ -180,6 +179,7 @@ export class Supervisor {
         this.keeper.save();
       });
     } catch (error) {
+      this.keeper.giveUp();
       // What waits behind a start that failed has nothing to work on.
       this.operations.close("the failed start");
       throw error;

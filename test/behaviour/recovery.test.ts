@@ -722,3 +722,34 @@ behaviour(
     }
   },
 );
+
+behaviour(
+  "kill -9 while the first start brings up workers: stop ends them, and start takes them over",
+  {},
+  async (scene) => {
+    const [www, api] = [await tcpSpot(scene), unixSpot(scene)];
+    const gate = scene.write("gate", "");
+    const pools = { www: barePool(scene, www), api: gatedPool(scene, api, gate) };
+    const log = { file: scene.path("fcgivisor.log") };
+    const config = scene.config({ pools, log });
+    for (const word of ["stop", "start"]) {
+      const begun = scene.fcgivisor(["start", "-c", config]);
+      await workersReach(www, 2);
+      await eventually(() => gatedAt(api).length === 2);
+      const [daemon] = supervisorsOf(config);
+      process.kill(daemon!, "SIGKILL");
+      expect((await begun).code).not.toBe(0);
+      if (word === "start") rmSync(gate);
+      const next = await scene.fcgivisor([word, "-c", config]);
+      expect(next, next.stderr).toMatchObject({ code: 0 });
+      if (word === "stop") expect(listenersAt(www.where)).toEqual([]);
+    }
+    const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
+    const supervisor = scene.follow(pid, config, scene.path("run/admin.sock"), () =>
+      textOf(log.file),
+    );
+    await workersReach(www, 2);
+    await workersReach(api, 2);
+    expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
+  },
+);
