@@ -4,7 +4,7 @@
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { defineCommand } from "citty";
-import { adminClient } from "../admin/client.ts";
+import { adminClient, BrokenOff } from "../admin/client.ts";
 import type { Status } from "../admin/contract.ts";
 import { configPath } from "../config/default-places.ts";
 import { Fault, type FaultJson, faultLines } from "../fault.ts";
@@ -25,6 +25,8 @@ interface Ready {
 }
 
 const POLL_MS = 20;
+/** How often one that ends while it is asked is asked again. */
+const TRIES = 100;
 
 export default defineCommand({
   meta: {
@@ -78,7 +80,7 @@ interface StartArgs extends SocketArgs {
 }
 
 /** The process that runs already, waited for while it is starting; null when there is none. */
-async function runningPid(args: StartArgs): Promise<number | null> {
+async function runningPid(args: StartArgs, tries = TRIES): Promise<number | null> {
   try {
     const client = adminClient(await socketOf(args));
     let status = await client.status();
@@ -87,7 +89,10 @@ async function runningPid(args: StartArgs): Promise<number | null> {
     return status.pid;
   } catch (error) {
     if (error instanceof Fault && error.exitCode === 3) return null;
-    throw error;
+    // It ended just now, and its socket with it a moment later.
+    if (!(error instanceof BrokenOff) || tries === 0) throw error;
+    await sleep(POLL_MS);
+    return runningPid(args, tries - 1);
   }
 }
 

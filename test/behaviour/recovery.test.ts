@@ -3,6 +3,7 @@
 
 import { expect } from "bun:test";
 import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { fcgi, type FcgiRequest } from "../helper/fcgi.ts";
 import { findProgram } from "../helper/packages.ts";
 import {
@@ -753,3 +754,17 @@ behaviour(
     expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
   },
 );
+
+behaviour("a supervisor that dies while start asks it is no obstacle", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const socket = scene.path("run/admin.sock");
+  scene.write("run/lock", "");
+  const dying = createServer((connection) => {
+    dying.close();
+    connection.once("data", () => connection.destroy());
+  });
+  await new Promise<void>((resolve) => dying.listen(socket, resolve));
+  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  expect(await bodyOf(spot, {})).toContain("hello");
+  expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
+});
