@@ -38,7 +38,7 @@ export async function controlSocket(args: SocketArgs): Promise<string> {
   if (told !== undefined) return told;
   if (args.config === undefined && !process.env["FCGIVISOR_CONFIG"]) return defaultSocket();
   throw new Fault(
-    "fcgivisor is not running with this config: none has left word of it, and the file, which would name the control socket, cannot be read",
+    "fcgivisor is not running with this config, as far as can be told: none has left word of its control socket, and the file, which would name it, cannot be read",
     {
       where: resolve(config),
       exitCode: 3,

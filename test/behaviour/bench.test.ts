@@ -141,7 +141,7 @@ behaviour(
   async (scene) => {
     const wrong = [
       [],
-      ["/x"],
+      ["www"],
       ["www", "/x", "more"],
       ["www", "/x", "--rate", "0"],
       ["www", "/x", "--rate", "fast"],

@@ -535,7 +535,9 @@ for (const word of ["stop", "quit", "restart", "reload", "logrotate", "status"])
       await eventually(() => workersAt(spot.where).length === 1, { what: child.stderr() });
       const outcome = await scene.command([...as, word, "-c", "/etc/no-such.toml"], { env });
       expect(outcome.code).toBe(3);
-      expect(outcome.stderr).toContain("/etc/no-such.toml: this config cannot be read");
+      expect(outcome.stderr).toContain(
+        "/etc/no-such.toml: fcgivisor is not running with this config",
+      );
       expect(await scene.command([...as, "status"], { env })).toMatchObject({ code: 0 });
       expect(await scene.command([...as, "quit"], { env })).toMatchObject({ code: 0 });
       expect(await within(5_000, "the end of run", child.exited)).toBe(0);
