@@ -3,14 +3,12 @@
 
 import { expect } from "bun:test";
 import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { allLeft, change, crash, recovered, startAgain, supervisorsOf } from "../helper/crash.ts";
 import { fcgi, type FcgiRequest } from "../helper/fcgi.ts";
 import { findProgram } from "../helper/packages.ts";
 import {
   barePool,
   bodyOf,
-  gatedAt,
-  gatedPool,
   inHand,
   phpPool,
   tcpSpot,
@@ -18,51 +16,13 @@ import {
   workersReach,
   type Spot,
 } from "../helper/pool.ts";
-import {
-  alive,
-  allPids,
-  commandOf,
-  descriptorsOf,
-  leadersAt,
-  listenersAt,
-  workersAt,
-} from "../helper/processes.ts";
+import { alive, descriptorsOf, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
 import { BINARY, textOf, type Outcome, type Supervisor } from "../helper/program.ts";
-import { behaviour, type Need, type Scene, type Settings, WORKER_USER } from "../helper/scene.ts";
+import { behaviour, type Need, type Scene, WORKER_USER } from "../helper/scene.ts";
 import { underLoad } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
-/** Dies as the supervisor would by the kernel's hand. */
-async function crash({ pid, gone }: Supervisor): Promise<void> {
-  process.kill(pid, "SIGKILL");
-  await gone();
-}
-
-/** What `start` says, and the supervisor that it left when it succeeded. */
-async function startAgain(scene: Scene, dead: Supervisor, ...words: string[]) {
-  const outcome = await scene.fcgivisor(["start", "-c", dead.configFile, ...words]);
-  const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
-  const log = () => textOf(scene.path("fcgivisor.log"));
-  if (outcome.code !== 0) return { outcome, supervisor: null };
-  return { outcome, supervisor: scene.follow(pid, dead.configFile, dead.socket, log) };
-}
-
-async function recovered(scene: Scene, dead: Supervisor, ...words: string[]): Promise<Supervisor> {
-  const { outcome, supervisor } = await startAgain(scene, dead, ...words);
-  expect(outcome, outcome.stderr).toMatchObject({ code: 0 });
-  expect(supervisor!.pid).not.toBe(dead.pid);
-  return supervisor!;
-}
-
-/** Writes another config over that of a scene that was `start`ed. */
-function change(scene: Scene, settings: Settings): void {
-  scene.config({ ...settings, log: { file: scene.path("fcgivisor.log") } });
-}
-
-async function allLeft(pids: readonly number[], timeout = 10_000): Promise<void> {
-  await eventually(() => !pids.some(alive), { timeout, what: `${pids} have left` });
-}
 
 interface Kind {
   readonly name: string;
@@ -334,14 +294,6 @@ behaviour(
   },
 );
 
-/** Supervisors that run with this config. */
-function supervisorsOf(config: string): number[] {
-  return allPids().filter((pid) => {
-    const words = commandOf(pid);
-    return words[1] === "run" && words.includes(config) && alive(pid);
-  });
-}
-
 for (const [title, crashed] of [
   ["on a clean machine", false],
   ["after a crash", true],
@@ -470,66 +422,6 @@ behaviour(
 );
 
 behaviour(
-  "kill -9 in the middle of a recovery: the next start finishes it",
-  { needs: ["php-cgi"], timeout: 60_000 },
-  async (scene) => {
-    const spot = await tcpSpot(scene);
-    const script = scene.fixture("php/hello.php");
-    let supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
-    const sockets = listenersAt(spot.where);
-    await underLoad(spot, { script }, async ({ further }) => {
-      for (const after of [0, 15, 30, 60, 90, 130, 200]) {
-        await crash(supervisor);
-        const begun = scene.fcgivisor(["start", "-c", supervisor.configFile]);
-        const [daemon] = await eventually(
-          () => {
-            const pids = supervisorsOf(supervisor.configFile);
-            return pids.length > 0 ? pids : null;
-          },
-          { every: 1 },
-        );
-        // Whatever the recovery is at when this is over, it must be safe to die there.
-        await Bun.sleep(after);
-        process.kill(daemon!, "SIGKILL");
-        await eventually(() => !alive(daemon!));
-        await begun;
-        supervisor = await recovered(scene, supervisor);
-        await further(3);
-      }
-      await workersReach(spot, 3, 10_000);
-    });
-    expect(listenersAt(spot.where)).toEqual(sockets);
-    expect(leadersAt(spot.where).length).toBe(1);
-  },
-);
-
-behaviour(
-  "kill -9 in the middle of a reload and of a drain: the next start finishes it",
-  { needs: ["php-cgi"], timeout: 60_000 },
-  async (scene) => {
-    const spot = await tcpSpot(scene);
-    const script = scene.fixture("php/hello.php");
-    const long = scene.fixture("php/slow.php");
-    let supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
-    await underLoad(spot, { script }, async () => {
-      for (const after of [10, 40, 80, 400]) {
-        const slow = fcgi(spot.where, { script: long, query: "ms=1200" });
-        slow.catch(() => undefined);
-        await inHand(spot);
-        const reload = supervisor.control("reload");
-        await Bun.sleep(after);
-        await crash(supervisor);
-        await reload;
-        supervisor = await recovered(scene, supervisor);
-        expect((await slow).body).toContain("slept");
-        await workersReach(spot, 3, 10_000);
-      }
-    });
-    await eventually(() => leadersAt(spot.where).length === 1);
-  },
-);
-
-behaviour(
   "without the right to look into the workers, they are asked to leave, and the gap is told",
   { needs: ["php-cgi", "root"] },
   async (scene) => {
@@ -622,149 +514,3 @@ behaviour(
     expect(await again.control("stop")).toMatchObject({ code: 0 });
   },
 );
-
-behaviour(
-  "kill -9 while workers of another program drain: the next start lets them go, too",
-  {},
-  async (scene) => {
-    const spot = await tcpSpot(scene);
-    const first = barePool(scene, spot);
-    const second = scene.write("www/second.pl", textOf(scene.fixture("fcgi/bare.pl")), 0o755);
-    const log = { file: scene.path("fcgivisor.log") };
-    const supervisor = await scene.start({ pools: { www: first }, log });
-    const old = await workersReach(spot, 2);
-    const slow = fcgi(spot.where, { query: "2" });
-    const busy = await inHand(spot);
-    scene.config({ pools: { www: { ...first, command: [second] } }, log });
-    expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
-    await eventually(() => old.every((pid) => pid === busy || !alive(pid)));
-    await crash(supervisor);
-    await recovered(scene, supervisor);
-    expect((await slow).body).toContain(`${busy}`);
-    await eventually(() => !alive(busy));
-    await workersReach(spot, 2);
-  },
-);
-
-behaviour(
-  "kill -9 while a pool that the config no longer has drains: the next start closes it",
-  {},
-  async (scene) => {
-    const [stays, goes] = [await tcpSpot(scene), await tcpSpot(scene)];
-    const log = { file: scene.path("fcgivisor.log") };
-    let supervisor = await scene.start({
-      pools: { stays: barePool(scene, stays), goes: barePool(scene, goes) },
-      log,
-    });
-    await workersReach(goes, 2);
-    const slow = fcgi(goes.where, { query: "4" });
-    const busy = await inHand(goes);
-    scene.config({ pools: { stays: barePool(scene, stays) }, log });
-    for (let i = 0; i < 2; i += 1) {
-      await crash(supervisor);
-      supervisor = await recovered(scene, supervisor);
-    }
-    expect((await slow).body).toContain(`${busy}`);
-    await eventually(() => !alive(busy));
-    await eventually(() => listenersAt(goes.where).length === 0);
-  },
-);
-
-behaviour(
-  "kill -9 while two pools swap their addresses: the next start keeps both sockets",
-  {},
-  async (scene) => {
-    const [here, there] = [unixSpot(scene, "here.sock"), unixSpot(scene, "there.sock")];
-    const pools = (one: Spot, two: Spot) => ({
-      pools: { one: barePool(scene, one), two: barePool(scene, two) },
-    });
-    const log = { file: scene.path("fcgivisor.log") };
-    let supervisor = await scene.start({ ...pools(here, there), log });
-    const slow = [here, there].map(({ where }) => fcgi(where, { query: "2" }));
-    const busy = await Promise.all([inHand(here), inHand(there)]);
-    change(scene, pools(there, here));
-    expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
-    await crash(supervisor);
-    supervisor = await recovered(scene, supervisor);
-    for (const answer of slow) expect((await answer).body).toContain("hello");
-    await allLeft(busy);
-    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
-    for (const spot of [here, there]) expect(await bodyOf(spot, {})).toContain("hello");
-  },
-);
-
-behaviour(
-  "kill -9 while a reload opens a new address, with another program: the next start knows both",
-  {},
-  async (scene) => {
-    const [spot, next] = [await tcpSpot(scene), await tcpSpot(scene)];
-    const log = { file: scene.path("fcgivisor.log") };
-    const gate = scene.write("gate", "");
-    const www = barePool(scene, spot);
-    for (const pools of [
-      { www: gatedPool(scene, spot, gate) },
-      { www, api: gatedPool(scene, next, gate) },
-    ]) {
-      let supervisor = await scene.start({ pools: { www }, log });
-      scene.config({ pools, log });
-      const reload = supervisor.control("reload");
-      const at = "api" in pools ? next : spot;
-      const fresh = await eventually(() => (gatedAt(at).length > 0 ? gatedAt(at) : null));
-      await crash(supervisor);
-      await reload;
-      scene.config({ pools: { www }, log });
-      supervisor = await recovered(scene, supervisor);
-      rmSync(gate);
-      await allLeft(fresh);
-      await eventually(() => listenersAt(next.where).length === 0);
-      expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
-      await supervisor.gone();
-      scene.write("gate", "");
-    }
-  },
-);
-
-behaviour(
-  "kill -9 while the first start brings up workers: stop ends them, and start takes them over",
-  {},
-  async (scene) => {
-    const [www, api] = [await tcpSpot(scene), unixSpot(scene)];
-    const gate = scene.write("gate", "");
-    const pools = { www: barePool(scene, www), api: gatedPool(scene, api, gate) };
-    const log = { file: scene.path("fcgivisor.log") };
-    const config = scene.config({ pools, log });
-    for (const word of ["stop", "start"]) {
-      const begun = scene.fcgivisor(["start", "-c", config]);
-      await workersReach(www, 2);
-      await eventually(() => gatedAt(api).length === 2);
-      const [daemon] = supervisorsOf(config);
-      process.kill(daemon!, "SIGKILL");
-      expect((await begun).code).not.toBe(0);
-      if (word === "start") rmSync(gate);
-      const next = await scene.fcgivisor([word, "-c", config]);
-      expect(next, next.stderr).toMatchObject({ code: 0 });
-      if (word === "stop") expect(listenersAt(www.where)).toEqual([]);
-    }
-    const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
-    const supervisor = scene.follow(pid, config, scene.path("run/admin.sock"), () =>
-      textOf(log.file),
-    );
-    await workersReach(www, 2);
-    await workersReach(api, 2);
-    expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
-  },
-);
-
-behaviour("a supervisor that dies while start asks it is no obstacle", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const socket = scene.path("run/admin.sock");
-  scene.write("run/lock", "");
-  const dying = createServer((connection) => {
-    dying.close();
-    connection.once("data", () => connection.destroy());
-  });
-  await new Promise<void>((resolve) => dying.listen(socket, resolve));
-  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
-  expect(await bodyOf(spot, {})).toContain("hello");
-  expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
-});

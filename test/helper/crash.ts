@@ -1,0 +1,50 @@
+// A supervisor that dies by kill -9, and the start after that.
+
+import { expect } from "bun:test";
+import { alive, allPids, commandOf } from "./processes.ts";
+import { textOf, type Supervisor } from "./program.ts";
+import type { Scene, Settings } from "./scene.ts";
+import { eventually } from "./wait.ts";
+
+/** Dies as the supervisor would by the kernel's hand. */
+export async function crash({ pid, gone }: Supervisor): Promise<void> {
+  process.kill(pid, "SIGKILL");
+  await gone();
+}
+
+/** What `start` says, and the supervisor that it left when it succeeded. */
+export async function startAgain(scene: Scene, dead: Supervisor, ...words: string[]) {
+  const outcome = await scene.fcgivisor(["start", "-c", dead.configFile, ...words]);
+  const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
+  const log = () => textOf(scene.path("fcgivisor.log"));
+  if (outcome.code !== 0) return { outcome, supervisor: null };
+  return { outcome, supervisor: scene.follow(pid, dead.configFile, dead.socket, log) };
+}
+
+export async function recovered(
+  scene: Scene,
+  dead: Supervisor,
+  ...words: string[]
+): Promise<Supervisor> {
+  const { outcome, supervisor } = await startAgain(scene, dead, ...words);
+  expect(outcome, outcome.stderr).toMatchObject({ code: 0 });
+  expect(supervisor!.pid).not.toBe(dead.pid);
+  return supervisor!;
+}
+
+/** Writes another config over that of a scene that was `start`ed. */
+export function change(scene: Scene, settings: Settings): void {
+  scene.config({ ...settings, log: { file: scene.path("fcgivisor.log") } });
+}
+
+export async function allLeft(pids: readonly number[], timeout = 10_000): Promise<void> {
+  await eventually(() => !pids.some(alive), { timeout, what: `${pids} have left` });
+}
+
+/** Supervisors that run with this config. */
+export function supervisorsOf(config: string): number[] {
+  return allPids().filter((pid) => {
+    const words = commandOf(pid);
+    return words[1] === "run" && words.includes(config) && alive(pid);
+  });
+}
