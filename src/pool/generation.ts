@@ -10,8 +10,8 @@ import { now } from "../sys/clock.ts";
 import { groupSizes } from "../runtime/registry.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { Group } from "../worker/group.ts";
+import { sumOf, type Toll } from "../worker/toll.ts";
 import { Losses } from "./losses.ts";
-import { sumOf, type Toll } from "./toll.ts";
 
 export interface GenerationContext {
   readonly pool: PoolConfig;
@@ -36,7 +36,7 @@ export class Generation {
   private duty: Duty = "starting";
   private readonly groups = new Set<Group>();
   private readonly losses: Losses;
-  private cost: Toll = { cut: 0, stuck: [] };
+  private cost: Toll = sumOf([]);
   private readonly unstarted: number[];
   private readonly released: number[] = [];
   private readonly failed = Promise.withResolvers<never>();
@@ -208,8 +208,7 @@ export class Generation {
 
   private bury(group: Group): void {
     this.groups.delete(group);
-    const stuck = group.stuck.map((pid) => ({ pool: this.context.pool.name, pid }));
-    this.cost = sumOf([this.cost, { cut: group.cut, stuck }]);
+    this.cost = sumOf([this.cost, group.toll]);
   }
 
   // ---------------------------------------------------------------- refilling

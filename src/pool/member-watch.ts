@@ -3,6 +3,7 @@
 
 import { every, sleep } from "../sys/clock.ts";
 import type { Group } from "../worker/group.ts";
+import { busyWorkers, hasInHand } from "../worker/in-hand.ts";
 import type { Generation } from "./generation.ts";
 import type { Pool } from "./pool.ts";
 
@@ -43,7 +44,7 @@ async function look(generation: Generation, group: Group, record: Seen): Promise
   record.pids = pidsOf(group);
   const gone = [...before].filter((pid) => !record.pids.has(pid));
   for (const pid of gone) tell(group, pid);
-  const allGone = gone.length > 0 && gone.length === before.size && group.busyWorkers() === 0;
+  const allGone = gone.length > 0 && gone.length === before.size && busyWorkers(group) === 0;
   const restless = allGone || (gone.length > 0 && (await forksOnly(group)));
   record.restless = restless ? record.restless + 1 : 0;
   if (record.restless === STORM_LOOKS && group.state === "serving") generation.endStorm(group);
@@ -56,7 +57,7 @@ async function forksOnly(group: Group): Promise<boolean> {
   for (let i = 0; i < CLOSE_LOOKS; i += 1) {
     await sleep(CLOSE_LOOK_MS);
     const forked = [...pidsOf(group)].filter((pid) => !known.has(pid));
-    if (forked.some((pid) => group.hasInHand(pid))) return false;
+    if (forked.some((pid) => hasInHand(group, pid))) return false;
     for (const pid of forked) known.add(pid);
     if (forked.length > 0) finds += 1;
   }

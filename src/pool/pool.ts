@@ -4,7 +4,7 @@
 import type { PoolConfig } from "../config/model.ts";
 import type { Listener } from "../socket/listener.ts";
 import type { Generation } from "./generation.ts";
-import { sumOf, type Toll } from "./toll.ts";
+import { sumOf, type Toll } from "../worker/toll.ts";
 
 export class Pool {
   private serving: Generation;

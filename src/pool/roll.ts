@@ -3,6 +3,7 @@
 
 import { sleep } from "../sys/clock.ts";
 import type { Group } from "../worker/group.ts";
+import { busyWorkers } from "../worker/in-hand.ts";
 import type { Generation } from "./generation.ts";
 import { extraWorkers, nextStep } from "./steps.ts";
 
@@ -76,7 +77,7 @@ function sightOf(old: Generation, next: Generation) {
 function serving(generation: Generation): Group[] {
   return generation.all
     .filter(({ state }) => state === "serving" || state === "orphaned")
-    .map((group) => ({ group, busy: group.busyWorkers() }))
+    .map((group) => ({ group, busy: busyWorkers(group) }))
     .sort((a, b) => a.busy - b.busy)
     .map(({ group }) => group);
 }

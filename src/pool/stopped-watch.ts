@@ -17,16 +17,10 @@ export function watchStopped(pools: () => readonly Pool[]): () => void {
   return every(LOOK_EVERY_MS, () => {
     const next = new Map<number, number>();
     for (const group of pools().flatMap(({ current }) => current.all)) {
-      for (const pid of processesOf(group)) look(group, pid, since.get(pid), next);
+      for (const pid of group.pids()) look(group, pid, since.get(pid), next);
     }
     since = next;
   });
-}
-
-/** A leader and its workers, or the only one. */
-function processesOf(group: Group): Set<number> {
-  const leader = group.ended === null ? [group.leader.pid] : [];
-  return new Set([...leader, ...group.members.workers().map(({ pid }) => pid)]);
 }
 
 function look(group: Group, pid: number, since: number | undefined, next: Map<number, number>) {

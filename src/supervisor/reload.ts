@@ -7,7 +7,7 @@ import { asFault, Fault } from "../fault.ts";
 import type { Generation } from "../pool/generation.ts";
 import { Pool } from "../pool/pool.ts";
 import { firstBatch, roll } from "../pool/roll.ts";
-import { sumOf, type Toll } from "../pool/toll.ts";
+import { sumOf, type Toll } from "../worker/toll.ts";
 import type { Listener } from "../socket/listener.ts";
 import { processesOn } from "../sys/procfs.ts";
 import { bringUp, type Candidate } from "./bring-up.ts";

@@ -2,7 +2,7 @@
 // socket as they are.
 
 import type { Change } from "../config/diff.ts";
-import type { StuckProcess } from "../pool/toll.ts";
+import type { StuckProcess } from "../worker/toll.ts";
 
 export interface PoolOutcome {
   readonly pool: string;

@@ -6,7 +6,7 @@
 import { type Config } from "../config/model.ts";
 import { asFault, Fault } from "../fault.ts";
 import { Pool } from "../pool/pool.ts";
-import { sumOf, type Toll } from "../pool/toll.ts";
+import { sumOf, type Toll } from "../worker/toll.ts";
 import { bringUp, whole } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
 import type { Step } from "./report.ts";

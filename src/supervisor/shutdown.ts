@@ -1,7 +1,7 @@
 // The story of the end: workers first (at once, or each after its request), then what their scripts
 // left in the background, then the sockets.
 
-import { sumOf, type Toll } from "../pool/toll.ts";
+import { sumOf, type Toll } from "../worker/toll.ts";
 import { sleep } from "../sys/clock.ts";
 import { adopted, reapStrangers, signal } from "../sys/process.ts";
 import { allListeners, leaveListener } from "./sockets.ts";

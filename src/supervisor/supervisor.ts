@@ -11,7 +11,7 @@ import { createEmergencyCounter } from "../pool/emergency.ts";
 import { watchMembers } from "../pool/member-watch.ts";
 import { watchRequests } from "../pool/request-watch.ts";
 import { watchStopped } from "../pool/stopped-watch.ts";
-import { sumOf, type Toll } from "../pool/toll.ts";
+import { sumOf, type Toll } from "../worker/toll.ts";
 import type { Inherited } from "../socket/inherited.ts";
 import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";

@@ -4,21 +4,22 @@
 
 import type { PoolConfig } from "../config/model.ts";
 import type { Emit, EndReason, OutputLine, ProcessEnd } from "../event.ts";
-import { Fault } from "../fault.ts";
-import { activityOf, holdsConnection } from "../observe/activity.ts";
+import type { Fault } from "../fault.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Address } from "../sys/address.ts";
 import { after, now, sleep } from "../sys/clock.ts";
 import { signal, signalGroup, spawn } from "../sys/process.ts";
-import { type ProcessId, processStat, waitChannel } from "../sys/procfs.ts";
-import { shortage } from "../sys/scarcity.ts";
+import type { ProcessId } from "../sys/procfs.ts";
 import { endReason } from "./exit.ts";
 import { askToLeave } from "./farewell.ts";
+import { hasInHand } from "./in-hand.ts";
 import { type GroupShape, launchOf } from "./launch.ts";
 import { type GroupAction, type GroupEvent, type GroupState, transition } from "./lifecycle.ts";
 import { type Members, membersOf } from "./members.ts";
 import { createReadinessCheck } from "./readiness.ts";
-import { startFault } from "./start-fault.ts";
+import { spawnFault, startFault } from "./start-fault.ts";
+import { stuckEvent } from "./stuck.ts";
+import { GroupToll } from "./toll.ts";
 import { openVoice, type Voice } from "./voice.ts";
 
 /** What a group needs of the world around it. */
@@ -67,18 +68,15 @@ export class Group {
   private timedOut = false;
   private cancelDeadline: () => void = () => {};
   private readonly voice: Voice;
-  /** How many requests were in hand when it got its last signal. */
-  private interrupted = 0;
-  /** How many requests its end has cut short. */
-  cut = 0;
-  /** Processes of it that not even KILL has ended. */
-  readonly stuck: number[] = [];
+  /** What its end costs. */
+  readonly toll: GroupToll;
   private readonly settle: { ready: () => void; failed: (fault: Fault) => void; gone: () => void };
 
   /** Spawns the process. Throws a Fault when the system cannot start it. */
   constructor(context: GroupContext, shape: GroupShape) {
     this.context = context;
     this.shape = shape;
+    this.toll = new GroupToll(this.forks);
     const ready = Promise.withResolvers<void>();
     const gone = Promise.withResolvers<void>();
     this.ready = ready.promise;
@@ -129,19 +127,10 @@ export class Group {
     signal(pid, "SIGKILL");
   }
 
-  /** How many of its workers have something in hand. */
-  busyWorkers(): number {
-    const { address } = this.context.listener;
-    return this.members.workers().filter(({ pid }) => activityOf(pid, address).doing !== "idle")
-      .length;
-  }
-
-  /** Whether this worker of its has a request in hand. */
-  hasInHand(pid: number): boolean {
-    const { listener, runtime } = this.context;
-    const { doing } = activityOf(pid, listener.address);
-    if (doing !== "busy" && !(doing === "stopped" && holdsConnection(pid) === true)) return false;
-    return runtime.requestOf?.(pid) !== "none";
+  /** Every process of it that lives: its leader and its workers, or the only one. */
+  pids(fresh = false): number[] {
+    const leader = this.leaderEnd === null ? [this.leader.pid] : [];
+    return [...new Set([...leader, ...this.members.workers(fresh).map(({ pid }) => pid)])];
   }
 
   /** Whether its process forks the workers, instead of being the worker. */
@@ -173,13 +162,7 @@ export class Group {
       return id;
     } catch (error) {
       this.voice.channel.close();
-      if (error instanceof Fault) throw error;
-      const where = `pool ${pool.name}`;
-      throw new Fault(`cannot start ${pool.command[0]}`, {
-        where,
-        cause: error,
-        ...shortage(error),
-      });
+      throw spawnFault(pool, error);
     }
   }
 
@@ -258,9 +241,7 @@ export class Group {
   private escalate(name: "SIGTERM" | "SIGKILL"): void {
     const { emit, pool } = this.context;
     const workers = this.members.workers();
-    this.interrupted = workers.filter(({ pid }) => this.hasInHand(pid)).length;
-    // After TERM a worker may still finish; how one ended that a leader forked cannot be seen.
-    if (name === "SIGKILL" && this.forks) this.cut = this.interrupted;
+    this.toll.signalled(name, workers.filter(({ pid }) => hasInHand(this, pid)).length);
     if (this.drainSince !== null) {
       const afterMs = now() - this.drainSince;
       for (const { pid } of workers) {
@@ -276,12 +257,9 @@ export class Group {
 
   private tellStuck(): void {
     const { emit, pool } = this.context;
-    const leader = this.leaderEnd === null ? [this.leader.pid] : [];
-    for (const pid of new Set([...leader, ...this.members.workers(true).map(({ pid }) => pid)])) {
-      this.stuck.push(pid);
-      const [state, where] = [processStat(pid)?.state ?? "?", waitChannel(pid)];
-      emit({ type: "worker-stuck", pool: pool.name, pid, state, where });
-    }
+    const pids = this.pids(true);
+    this.toll.stuck = pids.map((pid) => ({ pool: pool.name, pid }));
+    for (const pid of pids) emit(stuckEvent(pool.name, pid));
   }
 
   private onLeaderEnd(end: ProcessEnd): void {
@@ -296,7 +274,7 @@ export class Group {
       recycles,
     });
     this.leaderEnd = { end, reason };
-    if (!this.forks && end.how === "signaled") this.cut = this.interrupted;
+    this.toll.leaderEnded(end);
     this.voice.channel.drain();
     if (reason === "recycled") this.dispatch("ready");
     const { pid } = this.leader;

@@ -1,7 +1,9 @@
-// Why a group did not become ready, in words that let somebody act: what it did, and what it said.
+// Why a group could not be spawned or did not become ready, in words that let somebody act: what it did, and what it said.
 
+import type { PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
 import { ended } from "../log/words.ts";
+import { shortage } from "../sys/scarcity.ts";
 import type { Group } from "./group.ts";
 import type { GroupEvent } from "./lifecycle.ts";
 
@@ -13,6 +15,13 @@ export function startFault(event: GroupEvent, group: Group): Fault {
     where: `pool ${pool.name}`,
     hint: `try the command by hand: ${pool.command.join(" ")}`,
   });
+}
+
+/** When the system could not even start the process; a Fault about the program stays what it is. */
+export function spawnFault({ name, command }: PoolConfig, error: unknown): Fault {
+  if (error instanceof Fault) return error;
+  const where = `pool ${name}`;
+  return new Fault(`cannot start ${command[0]}`, { where, cause: error, ...shortage(error) });
 }
 
 function whatHappened(event: GroupEvent, group: Group): string {

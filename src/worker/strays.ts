@@ -13,9 +13,9 @@ import {
   processGroup,
   type ProcessStat,
   processStat,
-  waitChannel,
 } from "../sys/procfs.ts";
 import { askToLeave } from "./farewell.ts";
+import { stuckEvent } from "./stuck.ts";
 
 export interface Strays {
   readonly pool: Pick<PoolConfig, "name" | "stopSignal" | "drainTimeoutMs">;
@@ -111,13 +111,5 @@ async function escalate(
     }
     while (workers().length > 0 && now() < end) await sleep(POLL_MS);
   }
-  for (const { pid, state } of workers()) {
-    strays.emit({
-      type: "worker-stuck",
-      pool: strays.pool.name,
-      pid,
-      state,
-      where: waitChannel(pid),
-    });
-  }
+  for (const { pid } of workers()) strays.emit(stuckEvent(strays.pool.name, pid));
 }
