@@ -83,14 +83,16 @@ function start(
     case "quit":
       return supervisor.shutDown(operation, BY, tell);
     case "restart":
-      return supervisor.restart(BY, tell);
+      return supervisor.words.restart(BY, tell);
     case "logrotate":
-      return supervisor.logrotate(BY);
+      return supervisor.words.logrotate(BY);
     case "upgrade":
-      return supervisor.upgrade(options.binary ?? null, options.id ?? "", BY, tell);
+      return supervisor.words.upgrade(options.binary ?? null, options.id ?? "", BY, tell);
     case "reload": {
       const { pools = [], wait = true, dry_run = false } = options;
-      return dry_run ? supervisor.plan(pools) : supervisor.reload({ pools, wait }, BY, tell);
+      return dry_run
+        ? supervisor.words.plan(pools)
+        : supervisor.words.reload({ pools, wait }, BY, tell);
     }
   }
 }

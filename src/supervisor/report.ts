@@ -2,6 +2,7 @@
 // socket as they are.
 
 import type { Change } from "../config/diff.ts";
+import { now } from "../sys/clock.ts";
 import type { StuckProcess } from "../worker/toll.ts";
 
 export interface PoolOutcome {
@@ -55,4 +56,13 @@ export interface Report {
   /** logrotate: the files that were opened anew. */
   readonly files?: readonly string[];
   readonly warnings?: readonly string[];
+}
+
+/** What every report says: which operation, of whom, how long since it was asked for, and the generation that serves now. */
+export function reportOf(
+  operation: Report["operation"],
+  { generation }: { readonly generation: number },
+  since: number,
+): Report {
+  return { operation, pid: process.pid, duration_ms: Math.round(now() - since), generation };
 }

@@ -1,17 +1,16 @@
-// The Supervisor: its state, its pools, and the one door to the stories. Every control word comes in
-// here, whoever sent it, and comes back with a Report or a Fault.
+// The Supervisor: its pools, its life from the start to the end, and what can be seen of it. What is
+// done to it while it runs are its `words`.
 
-import { reloaded } from "../config/diff.ts";
 import type { Loaded } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
 import type { Emit, Event, OutputLine } from "../event.ts";
-import { asFault, type Fault } from "../fault.ts";
-import { now, sleep, wallClock } from "../sys/clock.ts";
+import type { Fault } from "../fault.ts";
+import { now, wallClock } from "../sys/clock.ts";
 import { createEmergencyCounter } from "../pool/emergency.ts";
 import { watchMembers } from "../pool/member-watch.ts";
 import { watchRequests } from "../pool/request-watch.ts";
 import { watchStopped } from "../pool/stopped-watch.ts";
-import { sumOf, type Toll } from "../worker/toll.ts";
+import type { Toll } from "../worker/toll.ts";
 import type { Inherited } from "../socket/inherited.ts";
 import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
@@ -20,18 +19,14 @@ import { residentBytes } from "../sys/procfs.ts";
 import { comeUp, type Found, type Relieving } from "./come-up.ts";
 import type { Standing } from "./notices.ts";
 import { Operations, type Tell } from "./operations.ts";
-import { planned } from "./plan.ts";
 import { tellUntil } from "./progress.ts";
-import { propose } from "./proposal.ts";
 import { reapWhenNeeded } from "./reaper.ts";
-import { reload } from "./reload.ts";
-import type { Report } from "./report.ts";
-import { restartPools } from "./restart.ts";
+import { type Report, reportOf } from "./report.ts";
 import { shutDown } from "./shutdown.ts";
 import { allListeners } from "./sockets.ts";
 import { keepState, type StateKeeper } from "./state-keeper.ts";
 import { isReady, poolStatuses, standingOf, type Status, upgradeStatus } from "./status.ts";
-import { becomeBinary, checkBinary } from "./upgrade.ts";
+import { Words } from "./words.ts";
 import { poolsInOrder, type World } from "./world.ts";
 
 export type SupervisorState = "starting" | "running" | "stopping" | "stopped";
@@ -65,19 +60,11 @@ export interface SupervisorOptions {
   readonly lock: number;
 }
 
-export interface ReloadRequest {
-  /** Empty = all. */
-  readonly pools: readonly string[];
-  /** false: answer at the swap. */
-  readonly wait: boolean;
-}
-
-const EXEC_PAUSE_MS = 50;
-
 export class Supervisor {
   private readonly options: SupervisorOptions;
   private readonly world: World;
   private readonly operations: Operations;
+  readonly words: Words;
   private readonly startedAt = now();
   private readonly startedOn = wallClock();
   private current: SupervisorState = "starting";
@@ -121,6 +108,14 @@ export class Supervisor {
     };
     this.operations = new Operations(emit);
     this.keeper = keepState(this.world, options.version);
+    this.words = new Words({
+      world: this.world,
+      operations: this.operations,
+      keeper: this.keeper,
+      load: options.load,
+      reopenLog: options.log.reopen,
+      lock: options.lock,
+    });
     becomeSubreaper();
     reapWhenNeeded(() => this.beats++);
     watchRequests(() => poolsInOrder(this.world));
@@ -139,7 +134,7 @@ export class Supervisor {
     });
     const request = { pools: [], wait: false };
     // Its failure is in the log; the old workers go on.
-    void this.reload(request, "emergency_restart_threshold", () => {}).catch(() => {});
+    void this.words.reload(request, "emergency_restart_threshold", () => {}).catch(() => {});
   }
 
   get state(): SupervisorState {
@@ -193,90 +188,6 @@ export class Supervisor {
     });
   }
 
-  async reload({ pools, wait }: ReloadRequest, by: string, tell: Tell): Promise<Report> {
-    const detail = pools.length === 0 ? "all pools" : pools.join(", ");
-    return this.operations.carryOut({ word: "reload", by, detail, tell }, async (signal, since) => {
-      const { plan, drained, warnings } = await this.renew(pools, signal, tell);
-      const report = (left: boolean, toll?: Toll): Report => ({
-        ...this.report("reload", since),
-        pools: plan.pools,
-        drained: left,
-        ...toll,
-        settings: plan.settings,
-        needs_restart: plan.needsRestart,
-        warnings,
-      });
-      // The next operation need not wait for the last of the old workers, only this answer does.
-      return async () =>
-        wait ? report(true, await tellUntil(drained, this.world, tell)) : report(false);
-    });
-  }
-
-  /** The reload itself, up to the swap. */
-  private async renew(only: readonly string[], signal: AbortSignal, tell: Tell) {
-    const { loaded, next, warnings } = await propose(this.world.config, this.options.load, only);
-    tell({ step: "checked", pools: next.pools.length });
-    const plan = planned(this.world.config, next, only);
-    const wanted = reloaded(this.world.config, next);
-    const { drained } = await reload(this.world, wanted, only, signal, tell);
-    this.keeper.save();
-    if (only.length === 0) this.options.log.reopen(loaded);
-    return { plan, warnings, drained: drained.catch((error: unknown) => this.trouble(error)) };
-  }
-
-  /** What a reload would do now; touches nothing. */
-  async plan(pools: readonly string[]): Promise<Report> {
-    const since = now();
-    const { next, warnings } = await propose(this.world.config, this.options.load, pools);
-    const plan = planned(this.world.config, next, pools);
-    return {
-      ...this.report("reload", since),
-      dry_run: true,
-      pools: plan.pools,
-      settings: plan.settings,
-      needs_restart: plan.needsRestart,
-      warnings,
-    };
-  }
-
-  /** Becomes another program, or the same one anew. Returns only when that fails: the answer comes from the next program. */
-  async upgrade(binary: string | null, id: string, by: string, tell: Tell): Promise<Report> {
-    const detail = binary ?? process.execPath;
-    return this.operations.carryOut({ word: "upgrade", by, detail, tell }, async (signal) => {
-      const upgrade = await checkBinary(binary, this.world.config.source.file);
-      // Proves that the config as it is now comes up, so that there is something to go back to.
-      await this.renew([], signal, tell);
-      this.keeper.save();
-      tell({ step: "executing", version: upgrade.version });
-      // Lets the line go out: after execve(2) nobody sends it.
-      await sleep(EXEC_PAUSE_MS);
-      const { lock } = this.options;
-      return becomeBinary(this.world, upgrade, { lock, state: this.keeper.state() }, id);
-    });
-  }
-
-  async restart(by: string, tell: Tell): Promise<Report> {
-    const order = { word: "restart", by, detail: "all pools", tell } as const;
-    return this.operations.carryOut(order, async (signal, since) => {
-      const { loaded, next, warnings } = await propose(this.world.config, this.options.load);
-      tell({ step: "checked", pools: next.pools.length });
-      const wanted = reloaded(this.world.config, next);
-      const toll = await restartPools(this.world, wanted, signal, tell);
-      this.keeper.save();
-      this.options.log.reopen(loaded);
-      return async () => ({ ...this.report("restart", since), ...toll, warnings });
-    });
-  }
-
-  async logrotate(by: string): Promise<Report> {
-    const order = { word: "logrotate", by, detail: "every log file", tell: () => {} } as const;
-    return this.operations.carryOut(order, async (_signal, since) => {
-      const files = this.options.log.reopen();
-      for (const file of files) this.world.emit({ type: "log-reopened", file });
-      return async () => ({ ...this.report("logrotate", since), files });
-    });
-  }
-
   /** stop and quit: override what is in progress. A stop hurries a quit; a quit after a stop changes nothing. */
   async shutDown(word: "stop" | "quit", by: string, tell: Tell): Promise<Report> {
     const since = now();
@@ -296,7 +207,7 @@ export class Supervisor {
       void Promise.all(poolsInOrder(this.world).map((pool) => pool.stop()));
     }
     const toll = await tellUntil(this.end, this.world, tell);
-    return { ...this.report(word, since), ...toll };
+    return { ...reportOf(word, this.world, since), ...toll };
   }
 
   private async endAll(word: "stop" | "quit"): Promise<Toll> {
@@ -337,15 +248,5 @@ export class Supervisor {
 
   get isReady(): boolean {
     return this.current === "running" && isReady(this.world);
-  }
-
-  private report(operation: Report["operation"], since: number): Report {
-    const { generation } = this.world;
-    return { operation, pid: process.pid, duration_ms: Math.round(now() - since), generation };
-  }
-
-  private trouble(error: unknown): Toll {
-    this.world.emit({ type: "trouble", fault: asFault(error).toJSON() });
-    return sumOf([]);
   }
 }
