@@ -126,10 +126,6 @@ function poolOf(scene: Scene, kind: Kind, spot: Spot, gen: string, wrong = ""): 
   return { ...kind.pool(scene, spot), health, env };
 }
 
-function change(scene: Scene, pools: Record<string, Table>): void {
-  scene.config({ pools, log: { file: scene.path("fcgivisor.log") } });
-}
-
 /** Socket files of canaries. */
 function canaries(scene: Scene): string[] {
   const run = scene.path("run");
@@ -183,7 +179,7 @@ for (const kind of KINDS) {
       const supervisor = await scene.start({ pools: { app: first } });
       const before = await workersReach(spot, 2);
       expect(await bodyOf(spot, page)).toBe("old");
-      change(scene, { app: poolOf(scene, kind, spot, "new") });
+      scene.rewrite({ pools: { app: poolOf(scene, kind, spot, "new") } });
       expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
       const after = await workersReach(spot, 2);
       expect(after.some((pid) => before.includes(pid))).toBe(false);
@@ -204,7 +200,7 @@ for (const kind of KINDS) {
         const pool = poolOf(scene, kind, spot, "old");
         const supervisor = await scene.start({ pools: { app: pool } });
         const before = await workersReach(spot, 2);
-        change(scene, { app: poolOf(scene, kind, spot, "new", wrong) });
+        scene.rewrite({ pools: { app: poolOf(scene, kind, spot, "new", wrong) } });
         await servedBy("old", spot, page, async () => {
           const outcome = await supervisor.control("reload");
           expect(outcome, outcome.stdout).toMatchObject({ code: 1 });
@@ -218,7 +214,7 @@ for (const kind of KINDS) {
         await eventually(() => newPrograms(scene).length === 0, {
           what: "no program of the new code",
         });
-        change(scene, { app: poolOf(scene, kind, spot, "new") });
+        scene.rewrite({ pools: { app: poolOf(scene, kind, spot, "new") } });
         expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
         expect(await bodyOf(spot, page)).toBe("new");
       },
@@ -250,7 +246,7 @@ for (const kind of KINDS) {
       const pool = poolOf(scene, kind, spot, "old");
       const supervisor = await scene.start({ pools: { app: pool } });
       const before = await workersReach(spot, 2);
-      change(scene, { app: poolOf(scene, kind, spot, "new", "status") });
+      scene.rewrite({ pools: { app: poolOf(scene, kind, spot, "new", "status") } });
       await servedBy("old", spot, page, async () => {
         const outcome = await supervisor.control("restart");
         expect(outcome, outcome.stdout).toMatchObject({ code: 1 });
@@ -306,10 +302,12 @@ behaviour("one pool's canary that fails leaves every pool as it was", PHP, async
     pools: { good: poolOf(scene, kind, good, "old"), bad: poolOf(scene, kind, bad, "old") },
   });
   const before = [...(await workersReach(good, 2)), ...(await workersReach(bad, 2))];
-  change(scene, {
-    good: poolOf(scene, kind, good, "new"),
-    bad: poolOf(scene, kind, bad, "new", "status"),
-    fresh: poolOf(scene, kind, fresh, "new"),
+  scene.rewrite({
+    pools: {
+      good: poolOf(scene, kind, good, "new"),
+      bad: poolOf(scene, kind, bad, "new", "status"),
+      fresh: poolOf(scene, kind, fresh, "new"),
+    },
   });
   const outcome = await supervisor.control("reload");
   expect(outcome).toMatchObject({ code: 1 });
@@ -359,12 +357,12 @@ behaviour(
     await servedBy("old", spot, kind.page(scene), async () => {
       process.kill(dead.pid, "SIGKILL");
       await dead.gone();
-      change(scene, { app: poolOf(scene, kind, spot, "new", "status") });
+      scene.rewrite({ pools: { app: poolOf(scene, kind, spot, "new", "status") } });
       const refused = await scene.fcgivisor(["start", "-c", dead.configFile]);
       expect(refused).toMatchObject({ code: 1 });
       expect(refused.stderr).toMatch(REASONS.status);
       expect(await workersReach(spot, 2)).toEqual(before);
-      change(scene, { app: pool });
+      scene.rewrite({ pools: { app: pool } });
       const start = await scene.fcgivisor(["start", "-c", dead.configFile]);
       expect(start, start.stderr).toMatchObject({ code: 0 });
       const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
@@ -383,7 +381,9 @@ behaviour(
     const dead = await scene.start({ pools: { app: pool } });
     const before = await workersReach(spot, 2);
     const silent = poolOf(scene, kind, spot, "new", "silent");
-    change(scene, { app: { ...silent, health: { ...kind.health(scene), timeout: "20s" } } });
+    scene.rewrite({
+      pools: { app: { ...silent, health: { ...kind.health(scene), timeout: "20s" } } },
+    });
     const reload = dead.control("reload");
     await eventually(() => canaries(scene).length === 1, { every: 2, what: "the canary is there" });
     await eventually(() => newPrograms(scene).length > 0);
@@ -391,7 +391,7 @@ behaviour(
     await dead.gone();
     await reload;
     expect(await workersReach(spot, 2)).toEqual(before);
-    change(scene, { app: pool });
+    scene.rewrite({ pools: { app: pool } });
     const start = await scene.fcgivisor(["start", "-c", dead.configFile]);
     expect(start, start.stderr).toMatchObject({ code: 0 });
     const pid = Number(textOf(scene.path("run/fcgivisor.pid")));

@@ -4,7 +4,7 @@
 import { expect } from "bun:test";
 import { rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { allLeft, change, crash, recovered, supervisorsOf } from "../helper/crash.ts";
+import { allLeft, crash, recovered, supervisorsOf } from "../helper/crash.ts";
 import { fcgi } from "../helper/fcgi.ts";
 import {
   barePool,
@@ -143,7 +143,7 @@ behaviour(
     let supervisor = await scene.start({ ...pools(here, there), log });
     const slow = [here, there].map(({ where }) => fcgi(where, { query: "2" }));
     const busy = await Promise.all([inHand(here), inHand(there)]);
-    change(scene, pools(there, here));
+    scene.rewrite(pools(there, here));
     expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
     await crash(supervisor);
     supervisor = await recovered(scene, supervisor);

@@ -3,7 +3,7 @@
 
 import { expect } from "bun:test";
 import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
-import { allLeft, change, crash, recovered, startAgain, supervisorsOf } from "../helper/crash.ts";
+import { allLeft, crash, recovered, startAgain, supervisorsOf } from "../helper/crash.ts";
 import { fcgi, type FcgiRequest } from "../helper/fcgi.ts";
 import { findProgram } from "../helper/packages.ts";
 import {
@@ -153,7 +153,7 @@ behaviour("a pool that the config no longer has is drained and closed", PHP, asy
   const slow = goes.map((spot) => fcgi(spot.where, { script, query: "ms=1500" }));
   for (const spot of goes) await inHand(spot);
   await crash(supervisor);
-  change(scene, { pools: { stays: pools.stays } });
+  scene.rewrite({ pools: { stays: pools.stays } });
   await recovered(scene, supervisor);
   for (const answer of slow) expect((await answer).body).toContain("slept");
   await allLeft(old);
@@ -174,7 +174,7 @@ behaviour(
     const supervisor = await scene.start({ pools: { www: barePool(scene, from) } });
     const old = await workersReach(from, 2);
     await crash(supervisor);
-    change(scene, { pools: { www: barePool(scene, to) } });
+    scene.rewrite({ pools: { www: barePool(scene, to) } });
     await recovered(scene, supervisor);
     expect(await bodyOf(to, {})).toContain("hello");
     await allLeft(old);
@@ -381,13 +381,13 @@ behaviour(
         { www: pools.www, other: { ...pools.other, workers: -1 } },
       ];
       for (const bad of broken) {
-        change(scene, { pools: bad });
+        scene.rewrite({ pools: bad });
         await refusedStart(scene, supervisor, spot);
         expect(await bodyOf(other, {})).toContain("hello");
         expect(old.every(alive)).toBe(true);
         expect(supervisorsOf(supervisor.configFile)).toEqual([]);
       }
-      change(scene, { pools });
+      scene.rewrite({ pools });
       await recovered(scene, supervisor);
       expect([...listenersAt(spot.where), ...listenersAt(other.where)]).toEqual(sockets);
       await allLeft(old);

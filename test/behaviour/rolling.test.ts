@@ -19,14 +19,10 @@ import {
 } from "../helper/pool.ts";
 import { holdersOnStdin, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
 import { textOf, type Supervisor } from "../helper/program.ts";
-import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
+import { behaviour, type Scene } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
 
 const RATE = 60;
-
-function change(scene: Scene, settings: Settings): void {
-  scene.config({ ...settings, log: { file: scene.path("fcgivisor.log") } });
-}
 
 interface Census {
   readonly most: number;
@@ -184,7 +180,7 @@ behaviour(
       [6, 2],
       [2, 2],
     ] as const) {
-      change(scene, sized(to));
+      scene.rewrite(sized(to));
       const seen = await reloadWatched(supervisor, spot);
       expect(seen.outcome, seen.outcome.stderr).toMatchObject({ code: 0 });
       expect(seen.most).toBeLessThanOrEqual(Math.max(from, to) + 1);
@@ -207,7 +203,7 @@ behaviour(
     const supervisor = await scene.start(grouped(4));
     await workersReach(spot, 4);
     for (const size of [2, 1, 4]) {
-      change(scene, grouped(size));
+      scene.rewrite(grouped(size));
       const seen = await reloadWatched(supervisor, spot, script);
       expect(seen.outcome, seen.outcome.stderr).toMatchObject({ code: 0 });
       expect(seen.fewest).toBeGreaterThanOrEqual(4);
@@ -251,7 +247,7 @@ for (const good of [0, 1, 2, 3]) {
       const supervisor = await scene.start({ pools: { www: old } });
       await workersReach(spot, 4);
       const { command, tally } = failingFrom(scene, good);
-      change(scene, { pools: { www: { ...old, command } } });
+      scene.rewrite({ pools: { www: { ...old, command } } });
       const seen = await reloadWatched(supervisor, spot);
       expect(seen.outcome, seen.outcome.stdout).toMatchObject({ code: 1 });
       expect(seen.outcome.stderr).toContain("www");
@@ -267,7 +263,7 @@ for (const good of [0, 1, 2, 3]) {
       await eventually(() => !workersAt(spot.where).includes(victim!));
       await workersReach(spot, 4);
       expect(newWorkers(spot)).toEqual([]);
-      change(scene, { pools: { www: old } });
+      scene.rewrite({ pools: { www: old } });
       const mended = await supervisor.control("reload");
       expect(mended, mended.stderr).toMatchObject({ code: 0 });
       await workersReach(spot, 4);
@@ -289,7 +285,7 @@ behaviour(
     const supervisor = await scene.start({ pools });
     const before = await workersReach(fine, 3);
     const { command } = failingFrom(scene, 1);
-    change(scene, { pools: { ...pools, bad: { ...pools.bad, command } } });
+    scene.rewrite({ pools: { ...pools, bad: { ...pools.bad, command } } });
     const outcome = await supervisor.control("reload");
     expect(outcome).toMatchObject({ code: 1 });
     expect(outcome.stderr).toContain("bad");
@@ -341,7 +337,7 @@ behaviour(
     scene.write("gate", "");
     process.kill(victim!, "SIGKILL");
     await eventually(() => gatedAt(spot).length === 1);
-    change(scene, { pools: { www: barePool(scene, spot, pool, "new") } });
+    scene.rewrite({ pools: { www: barePool(scene, spot, pool, "new") } });
     const reload = supervisor.control("reload");
     await eventually(async () => {
       const status = JSON.parse((await supervisor.control("status", "--json")).stdout);

@@ -27,10 +27,6 @@ import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
 import { underLoad } from "../helper/under-load.ts";
 import { eventually, within } from "../helper/wait.ts";
 
-function change(scene: Scene, settings: Settings): void {
-  scene.config({ ...settings, log: { file: scene.path("fcgivisor.log") } });
-}
-
 /** A control word as it travels on the socket, without the cost of a process for each. */
 async function post(supervisor: Supervisor, word: string): Promise<number> {
   const answer = await supervisor.http(`/v1/${word}`, { method: "POST", keepalive: false });
@@ -142,7 +138,7 @@ for (const word of ["reload", "restart"] as const) {
       const spot = await tcpSpot(scene);
       const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
       const slow = { ...sluggish(scene, spot, 12), start_timeout: "30s" };
-      change(scene, { pools: { www: slow } });
+      scene.rewrite({ pools: { www: slow } });
       const outcome = await supervisor.control(word);
       expect(outcome, outcome.stderr).toMatchObject({ code: 0 });
       expect(outcome.ms).toBeGreaterThan(12_000);
@@ -197,7 +193,7 @@ for (const word of ["stop", "quit"] as const) {
     const spot = unixSpot(scene);
     const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
     await workersReach(spot, 2);
-    change(scene, { pools: { www: sluggish(scene, spot, 8) } });
+    scene.rewrite({ pools: { www: sluggish(scene, spot, 8) } });
     const reload = supervisor.control("reload");
     const waiting = supervisor.control("reload");
     await eventually(async () => {
@@ -314,7 +310,7 @@ behaviour(
     const codes = new Set<number>();
     await underLoad(spot, {}, async () => {
       for (let round = 1; round <= 8; round++) {
-        change(scene, settings(round));
+        scene.rewrite(settings(round));
         const text = readFileSync(file, "utf8");
         let written = false;
         const writing = writeInPieces(file, text, 25).finally(() => (written = true));
@@ -363,7 +359,7 @@ behaviour(
     const before = await atRest(supervisor, 129);
     await underLoad(spots[5]!, {}, async () => {
       for (const pools of [fewer, all, fewer, all]) {
-        change(scene, { pools: Object.fromEntries(pools) });
+        scene.rewrite({ pools: Object.fromEntries(pools) });
         const reload = await supervisor.control("reload");
         expect(reload, reload.stderr).toMatchObject({ code: 0 });
         const there = pools === all;
@@ -391,7 +387,7 @@ behaviour(
     const supervisor = await scene.start({ pools });
     await atRest(supervisor, 129);
     const before = new Set(childrenOf(supervisor.pid));
-    change(scene, { pools: { ...pools, p64: barePool(scene, spots[64]!, { workers: 1 }, "die") } });
+    scene.rewrite({ pools: { ...pools, p64: barePool(scene, spots[64]!, { workers: 1 }, "die") } });
     const refused = await supervisor.control("reload");
     expect(refused).toMatchObject({ code: 1 });
     expect(refused.stderr).toContain("p64");

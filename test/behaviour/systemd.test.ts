@@ -35,6 +35,16 @@ async function started(scene: Scene, manager: Systemd, config: string, dropIn = 
   });
 }
 
+/** A unit with one pool on TCP, started. */
+async function startedWithOnePool(scene: Scene, dropIn = "") {
+  const spot = await tcpSpot(scene);
+  const manager = await systemd(scene);
+  const log = { file: scene.path("fcgivisor.log") };
+  const config = scene.config({ log, pools: { www: barePool(scene, spot) } });
+  await started(scene, manager, config, dropIn);
+  return { spot, manager, config };
+}
+
 /** Waits until systemd has started it once more and it has said READY. */
 async function servesAgain(manager: Systemd): Promise<void> {
   const serving = async () =>
@@ -66,11 +76,7 @@ async function mainPid(manager: Systemd): Promise<number> {
 const logOf = (scene: Scene) => textOf(scene.path("fcgivisor.log"));
 
 behaviour("start, status, reload and stop through systemctl", REAL, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const manager = await systemd(scene);
-  const log = { file: scene.path("fcgivisor.log") };
-  const config = scene.config({ log, pools: { www: barePool(scene, spot) } });
-  await started(scene, manager, config);
+  const { spot, manager } = await startedWithOnePool(scene);
   expect(await manager.show(UNIT, "ActiveState")).toBe("active");
   expect(await manager.show(UNIT, "StatusText")).toBe("serving: 1 pool, 2 workers, generation 1");
   expect(await bodyOf(spot, {})).toContain("hello");
@@ -129,15 +135,7 @@ behaviour(
 );
 
 behaviour("systemctl restart refuses nobody on TCP", REAL, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const manager = await systemd(scene);
-  const log = { file: scene.path("fcgivisor.log") };
-  await started(
-    scene,
-    manager,
-    scene.config({ log, pools: { www: barePool(scene, spot) } }),
-    "[Service]\nKillSignal=SIGQUIT\n",
-  );
+  const { spot, manager } = await startedWithOnePool(scene, "[Service]\nKillSignal=SIGQUIT\n");
   const done = Promise.withResolvers<void>();
   const report = load({
     rate: 100,
@@ -154,15 +152,7 @@ behaviour(
   "a supervisor that hangs is started anew by the watchdog; its workers serve on",
   REAL,
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const manager = await systemd(scene);
-    const log = { file: scene.path("fcgivisor.log") };
-    await started(
-      scene,
-      manager,
-      scene.config({ log, pools: { www: barePool(scene, spot) } }),
-      "[Service]\nWatchdogSec=1\n",
-    );
+    const { spot, manager } = await startedWithOnePool(scene, "[Service]\nWatchdogSec=1\n");
     const pid = await mainPid(manager);
     const workers = await workersReach(spot, 2);
     process.kill(pid, "SIGSTOP");
@@ -267,11 +257,10 @@ behaviour(
   "without room in the store, the sockets come out of the workers under the hardening",
   REAL,
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const manager = await systemd(scene);
-    const log = { file: scene.path("fcgivisor.log") };
-    const config = scene.config({ log, pools: { www: barePool(scene, spot) } });
-    await started(scene, manager, config, "[Service]\nFileDescriptorStoreMax=0\n");
+    const { spot, manager } = await startedWithOnePool(
+      scene,
+      "[Service]\nFileDescriptorStoreMax=0\n",
+    );
     const inodes = listenersAt(spot.where);
     process.kill(await mainPid(manager), "SIGKILL");
     await servesAgain(manager);
@@ -285,11 +274,7 @@ behaviour(
   "without a state file, workers on the sockets that systemd kept are found and relieved",
   REAL,
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const manager = await systemd(scene);
-    const log = { file: scene.path("fcgivisor.log") };
-    const config = scene.config({ log, pools: { www: barePool(scene, spot) } });
-    await started(scene, manager, config, "[Service]\nRestartSec=1\n");
+    const { spot, manager } = await startedWithOnePool(scene, "[Service]\nRestartSec=1\n");
     const workers = await workersReach(spot, 2);
     process.kill(await mainPid(manager), "SIGKILL");
     await eventually(async () => (await manager.show(UNIT, "SubState")) === "auto-restart");
@@ -305,11 +290,7 @@ behaviour(
   "an upgrade under systemd: same main process, no socket stored twice",
   REAL,
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const manager = await systemd(scene);
-    const log = { file: scene.path("fcgivisor.log") };
-    const config = scene.config({ log, pools: { www: barePool(scene, spot) } });
-    await started(scene, manager, config, "[Service]\nWatchdogSec=1\n");
+    const { spot, manager, config } = await startedWithOnePool(scene, "[Service]\nWatchdogSec=1\n");
     const pid = await mainPid(manager);
     expect(await manager.show(UNIT, "NFileDescriptorStore")).toBe("1");
     const upgrade = await manager.inside(BINARY, "upgrade", "-c", config);

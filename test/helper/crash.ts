@@ -3,7 +3,7 @@
 import { expect } from "bun:test";
 import { alive, allPids, commandOf } from "./processes.ts";
 import { textOf, type Supervisor } from "./program.ts";
-import type { Scene, Settings } from "./scene.ts";
+import type { Scene } from "./scene.ts";
 import { eventually } from "./wait.ts";
 
 /** Dies as the supervisor would by the kernel's hand. */
@@ -30,11 +30,6 @@ export async function recovered(
   expect(outcome, outcome.stderr).toMatchObject({ code: 0 });
   expect(supervisor!.pid).not.toBe(dead.pid);
   return supervisor!;
-}
-
-/** Writes another config over that of a scene that was `start`ed. */
-export function change(scene: Scene, settings: Settings): void {
-  scene.config({ ...settings, log: { file: scene.path("fcgivisor.log") } });
 }
 
 export async function allLeft(pids: readonly number[], timeout = 10_000): Promise<void> {

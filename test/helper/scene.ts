@@ -60,6 +60,8 @@ export interface Scene {
   readonly run: (settings: Settings, options?: CommandOptions) => Promise<Supervisor>;
   /** Starts one in the background by `start`, which must succeed. */
   readonly start: (settings: Settings, options?: CommandOptions) => Promise<Supervisor>;
+  /** Writes another config over that of a supervisor that was `start`ed. */
+  readonly rewrite: (settings: Settings) => void;
   /** Spawns a long-lived program whose stderr goes to `log`; killed at the end of the test. */
   readonly spawn: (command: readonly string[], options?: CommandOptions) => Spawned;
   /** Follows a supervisor that a command of the test's own has started. */
@@ -267,7 +269,7 @@ function setUp(): Stage {
     },
     start: async (settings, options) => {
       const log = logFileOf(settings) ?? join(dir, "fcgivisor.log");
-      const config = scene.config({ ...settings, log: { file: log, ...settings.log } });
+      const config = scene.config(withLog(dir, settings));
       logs.push(() => textOf(log));
       const outcome = await scene.fcgivisor(["start", "-c", config], options);
       if (outcome.code !== 0) throw new Error(`start: exit ${outcome.code}: ${outcome.stderr}`);
@@ -275,6 +277,7 @@ function setUp(): Stage {
       if (!(pid > 0)) throw new Error(`start: exit 0, but no pid file; it said: ${outcome.stderr}`);
       return scene.follow(pid, config, socketOf(dir, settings), () => textOf(log));
     },
+    rewrite: (settings) => void scene.config(withLog(dir, settings)),
     follow: (pid, config, socket, log) => {
       const supervisor = supervisorOf(dir, pid, { config, socket }, log);
       supervisors.push(supervisor);
@@ -321,6 +324,11 @@ function spawnLogged(
     exited: child.exited,
     kill: (signal) => child.kill(signal),
   };
+}
+
+/** Who runs in the background logs to a file of the scene's, unless the test names another. */
+function withLog(dir: string, settings: Settings): Settings {
+  return { ...settings, log: { file: join(dir, "fcgivisor.log"), ...settings.log } };
 }
 
 function withDefaults(dir: string, settings: Settings): Table {
