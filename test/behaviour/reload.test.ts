@@ -18,7 +18,7 @@ import {
 import { alive, descriptorsOf, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
 import type { Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
-import { eventually } from "../helper/wait.ts";
+import { eventually, PATIENCE } from "../helper/wait.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
 
@@ -285,12 +285,12 @@ behaviour("a long request finishes and delays nobody else", PHP, async (scene) =
   const script = scene.fixture("php/hello.php");
   const supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
   await workersReach(spot, 3);
-  const slow = fcgi(spot.where, { script: slowScript, query: "ms=3000" });
+  const slow = fcgi(spot.where, { script: slowScript, query: "ms=6000" });
   const busy = await inHand(spot);
   const reload = supervisor.control("reload");
   const report = await load({ rate: 100, count: 200, send: () => bodyOf(spot, { script }) });
   expect(report.lost, report.messages.join("\n")).toEqual({});
-  expect(report.p99).toBeLessThan(2_000);
+  expect(report.p99).toBeLessThan(1_000 * PATIENCE);
   expect((await slow).body).toBe(`slept ${busy}`);
   const outcome = await reload;
   expect(outcome).toMatchObject({ code: 0 });
