@@ -27,7 +27,7 @@ export class Losses {
   private missing: Missing[] = [];
   private backoff: Backoff = NO_BACKOFF;
   private unseen = 0;
-  private ended = false;
+  private over = false;
   private cancelRefill: (() => void) | null = null;
   private cancelRecovery: () => void = () => {};
 
@@ -69,7 +69,7 @@ export class Losses {
 
   /** Starts what is missing, now or when the wait is over. */
   refill(): void {
-    if (this.cancelRefill !== null || this.ended) return;
+    if (this.cancelRefill !== null || this.over) return;
     const wait = this.backoff.notBefore - now();
     if (wait > 0) {
       this.cancelRefill = after(wait, () => {
@@ -83,7 +83,7 @@ export class Losses {
 
   /** Nothing is to be started any more. */
   end(): void {
-    this.ended = true;
+    this.over = true;
     this.missing = [];
     this.cancelRefill?.();
     this.cancelRefill = null;
@@ -102,12 +102,12 @@ export class Losses {
   private async replace({ size, orphans }: Missing): Promise<void> {
     try {
       await this.check();
-      if (this.ended) return;
+      if (this.over) return;
       await this.spawn(size).ready;
       void orphans?.drain();
       this.watchRecovery();
     } catch (error) {
-      if (this.ended) return;
+      if (this.over) return;
       this.want(size, orphans);
       this.countFailure(reasonText(error), false);
       this.refill();
