@@ -88,3 +88,45 @@ behaviour("a report says how many requests were cut short", PHP, async (scene) =
   const again = await supervisor.control("reload");
   expect(again.stdout).not.toContain("cut short");
 });
+
+behaviour(
+  "a worker that ignores every polite signal is killed when its time is over",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const deaf = scene.write(
+      "deaf.pl",
+      `#!/usr/bin/perl
+$SIG{$_} = "IGNORE" for qw(TERM INT HUP QUIT USR1 USR2);
+open(my $listener, "+<&=", 0) or die;
+while (1) { accept(my $client, $listener) and sleep 600; }
+`,
+      0o755,
+    );
+    const pool = { listen: spot.listen, command: [deaf], workers: 2, drain_timeout: "300ms" };
+    const supervisor = await scene.start({ pools: { www: pool } });
+    const old = await workersReach(spot, 2);
+    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+    expect(old.filter(alive)).toEqual([]);
+    for (const pid of old)
+      expect(supervisor.log()).toMatch(new RegExp(`worker ${pid} of pool www .* is sent SIGKILL`));
+    const last = await workersReach(spot, 2);
+    expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
+    expect(last.filter(alive)).toEqual([]);
+  },
+);
+
+behaviour("what a script left in the background does not keep an address", PHP, async (scene) => {
+  const [first, second] = [await tcpSpot(scene), await tcpSpot(scene)];
+  const supervisor = await scene.start({ pools: { www: phpPool(first) } });
+  const left = `<?php exec("setsid -f sleep 600 >/dev/null 2>&1"); echo "sleeps";`;
+  expect(await bodyOf(first, { script: scene.write("www/left.php", left) })).toBe("sleeps");
+  for (const spot of [second, first]) {
+    scene.rewrite({ pools: { www: phpPool(spot) } });
+    const reload = await supervisor.control("reload");
+    expect(reload, reload.stderr).toMatchObject({ code: 0 });
+    expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
+  }
+  expect(supervisor.log()).toContain(`${first.listen} is closed and free, though 1 process`);
+  expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
+});
