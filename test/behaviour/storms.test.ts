@@ -34,6 +34,32 @@ async function post(supervisor: Supervisor, word: string): Promise<number> {
   return answer.status;
 }
 
+/** Asks for an operation while another is in progress; resolves when it waits, with the way to its answer. */
+async function queued(supervisor: Supervisor, word: string): Promise<() => Promise<unknown>> {
+  const headers = { accept: "application/x-ndjson" };
+  const { body } = await supervisor.http(`/v1/${word}`, { method: "POST", headers });
+  const lines = textLines(body!);
+  const first = await lines.next();
+  expect(JSON.parse(first.value as string)).toMatchObject({ step: "waiting" });
+  return async () => {
+    let last = "";
+    for await (const line of lines) last = line;
+    return JSON.parse(last);
+  };
+}
+
+async function* textLines(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const chunk of body) {
+    rest += decoder.decode(chunk, { stream: true });
+    for (let end = rest.indexOf("\n"); end >= 0; end = rest.indexOf("\n")) {
+      yield rest.slice(0, end);
+      rest = rest.slice(end + 1);
+    }
+  }
+}
+
 interface Figures {
   readonly descriptors: number;
   readonly children: number;
@@ -195,17 +221,19 @@ for (const word of ["stop", "quit"] as const) {
     await workersReach(spot, 2);
     scene.rewrite({ pools: { www: sluggish(scene, spot, 8) } });
     const reload = supervisor.control("reload");
-    const waiting = supervisor.control("reload");
     await eventually(async () => {
       const status = await supervisor.http("/v1/status");
       return ((await status.json()) as { operation: string | null }).operation === "reload";
     });
+    const waiting = await queued(supervisor, "reload");
     const outcome = await within(6_000, word, supervisor.control(word));
     expect(outcome, outcome.stderr).toMatchObject({ code: 0 });
-    for (const given of [await reload, await waiting]) {
-      expect(given).toMatchObject({ code: 1 });
-      expect(given.stderr).toContain(word);
-    }
+    const given = await reload;
+    expect(given).toMatchObject({ code: 1 });
+    expect(given.stderr).toContain(word);
+    const answer = await waiting();
+    expect(answer).toMatchObject({ ok: false });
+    expect(JSON.stringify(answer)).toContain(`because ${word} came`);
     await supervisor.gone();
     expect(existsSync(spot.listen)).toBe(false);
   });
