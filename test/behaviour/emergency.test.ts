@@ -9,7 +9,7 @@ import { eventually } from "../helper/wait.ts";
 
 behaviour(
   "a leader that forks without end is ended and started anew",
-  { needs: ["php-cgi"], timeout: 60_000 },
+  { needs: ["php-cgi"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
     const supervisor = await scene.run({ pools: { www: phpPool(spot, { workers: 3 }) } });
@@ -23,8 +23,8 @@ behaviour(
       workers.find((pid) => pid !== busy)!,
       "SIGKILL",
     );
-    await eventually(() => !alive(leader!), { timeout: 20_000, what: "the storm is ended" });
-    await workersReach(spot, 3, 10_000);
+    await eventually(() => !alive(leader!), { what: "the storm is ended" });
+    await workersReach(spot, 3);
     expect(supervisor.log()).toContain("forks workers that do not live to serve");
     expect(await long).toBe(`slept ${busy}`);
     expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
@@ -33,7 +33,7 @@ behaviour(
 
 behaviour(
   "crashes in a row reload everything (emergency_restart_threshold)",
-  { needs: ["php-cgi"], timeout: 60_000 },
+  { needs: ["php-cgi"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
     const settings = { emergency_restart_threshold: 3, emergency_restart_interval: "1m" };
@@ -48,28 +48,24 @@ behaviour(
         for (const pid of workersAt(spot.where).slice(0, 1)) process.kill(pid, "SIGSEGV");
         return !alive(leader!);
       },
-      { timeout: 30_000, every: 1_200, what: "everything is reloaded" },
+      { every: 1_200, what: "everything is reloaded" },
     );
-    await workersReach(spot, 3, 10_000);
+    await workersReach(spot, 3);
     expect(supervisor.log()).toContain("workers crashed within");
   },
 );
 
 behaviour(
   "single workers that crash in a row count by their signal",
-  { needs: ["php-cgi"], timeout: 60_000 },
+  { needs: ["php-cgi"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
     const settings = { emergency_restart_threshold: 2, emergency_restart_interval: "1m" };
     const pool = phpPool(spot, { workers: 2, group_size: 1 });
     const supervisor = await scene.run({ supervisor: settings, pools: { www: pool } });
     for (const pid of await workersReach(spot, 2)) process.kill(pid, "SIGSEGV");
-    await eventually(() => supervisor.log().includes("workers crashed within"), {
-      timeout: 10_000,
-    });
-    await eventually(() => supervisor.log().includes("generation 2 of pool www serves"), {
-      timeout: 10_000,
-    });
-    await workersReach(spot, 2, 10_000);
+    await eventually(() => supervisor.log().includes("workers crashed within"), {});
+    await eventually(() => supervisor.log().includes("generation 2 of pool www serves"), {});
+    await workersReach(spot, 2);
   },
 );

@@ -373,7 +373,7 @@ behaviour(
 
 behaviour(
   "kill -9 while a canary is asked: the next start works, and no canary is left",
-  { ...PHP, timeout: 40_000 },
+  PHP,
   async (scene) => {
     const spot = await tcpSpot(scene);
     const kind = KINDS[0]!;

@@ -87,35 +87,31 @@ behaviour("log_output = false drops it", PHP, async (scene) => {
   expect(supervisor.log()).not.toContain("unheard");
 });
 
-behaviour(
-  "long lines of many workers at once stay whole and unmixed",
-  { ...PHP, timeout: 60_000 },
-  async (scene) => {
-    const spot = await tcpSpot(scene);
-    const script = scene.fixture("php/say.php");
-    const supervisor = await scene.start({
-      pools: { www: phpPool(spot, { workers: 4, umask: "0022" }) },
-    });
-    const size = 9_000;
-    await Promise.all(
-      Array.from({ length: 16 }, (_, i) =>
-        bodyOf(spot, { script, query: `tag=w${i}z&lines=20&size=${size}` }),
-      ),
-    );
-    const wanted = 16 * 20;
-    await eventually(() => said(supervisor.log(), "w\\d+z").length >= wanted, { timeout: 10_000 });
-    const lines = said(supervisor.log(), "w\\d+z");
-    expect(lines.length).toBe(wanted);
-    for (const { line } of lines) {
-      expect(line.length - line.search(/w\d+z /)).toBe(size);
-      expect(line.match(/ by /g)!.length).toBe(1);
-    }
-  },
-);
+behaviour("long lines of many workers at once stay whole and unmixed", PHP, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const script = scene.fixture("php/say.php");
+  const supervisor = await scene.start({
+    pools: { www: phpPool(spot, { workers: 4, umask: "0022" }) },
+  });
+  const size = 9_000;
+  await Promise.all(
+    Array.from({ length: 16 }, (_, i) =>
+      bodyOf(spot, { script, query: `tag=w${i}z&lines=20&size=${size}` }),
+    ),
+  );
+  const wanted = 16 * 20;
+  await eventually(() => said(supervisor.log(), "w\\d+z").length >= wanted);
+  const lines = said(supervisor.log(), "w\\d+z");
+  expect(lines.length).toBe(wanted);
+  for (const { line } of lines) {
+    expect(line.length - line.search(/w\d+z /)).toBe(size);
+    expect(line.match(/ by /g)!.length).toBe(1);
+  }
+});
 
 behaviour(
   "a worker that floods stderr costs bounded memory, and the rest goes on",
-  { timeout: 60_000 },
+  {},
   async (scene) => {
     const noisy = await tcpSpot(scene);
     const calm = await tcpSpot(scene);
@@ -126,7 +122,7 @@ behaviour(
       },
     });
     const log = scene.path("fcgivisor.log");
-    await eventually(() => statSync(log).size > 20_000_000, { timeout: 20_000 });
+    await eventually(() => statSync(log).size > 20_000_000);
     const early = rssOf(supervisor.pid);
     const report = await load({ rate: 30, count: 60, send: () => bodyOf(calm, {}) });
     expect(report.lost, report.messages.join("\n")).toEqual({});
@@ -137,7 +133,7 @@ behaviour(
   },
 );
 
-behaviour("move-then-reopen loses no line", { ...PHP, timeout: 60_000 }, async (scene) => {
+behaviour("move-then-reopen loses no line", PHP, async (scene) => {
   const spot = await tcpSpot(scene);
   const script = scene.fixture("php/say.php");
   const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
@@ -219,7 +215,7 @@ behaviour("a log level hides what is below it", {}, async (scene) => {
 
 behaviour(
   "a full disk under the log: the service goes on, and what was lost is told afterwards",
-  { needs: ["root", "mounting", "mount", "php-cgi"], timeout: 60_000 },
+  { needs: ["root", "mounting", "mount", "php-cgi"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/say.php");
@@ -245,7 +241,6 @@ behaviour(
         return /after \d+ by/.test(text) && /\b(lost|dropped|not written)\b/i.test(tail(text));
       },
       {
-        timeout: 15_000,
         every: 200,
         what: "lines are written again, with one that tells the loss",
       },

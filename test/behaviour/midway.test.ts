@@ -26,7 +26,7 @@ import { eventually } from "../helper/wait.ts";
 
 behaviour(
   "kill -9 in the middle of a recovery: the next start finishes it",
-  { needs: ["php-cgi"], timeout: 60_000 },
+  { needs: ["php-cgi"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/hello.php");
@@ -51,7 +51,7 @@ behaviour(
         supervisor = await recovered(scene, supervisor);
         await further(3);
       }
-      await workersReach(spot, 3, 10_000);
+      await workersReach(spot, 3);
     });
     expect(listenersAt(spot.where)).toEqual(sockets);
     expect(leadersAt(spot.where).length).toBe(1);
@@ -60,7 +60,7 @@ behaviour(
 
 behaviour(
   "kill -9 in the middle of a reload and of a drain: the next start finishes it",
-  { needs: ["php-cgi"], timeout: 60_000 },
+  { needs: ["php-cgi"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/hello.php");
@@ -77,7 +77,7 @@ behaviour(
         await reload;
         supervisor = await recovered(scene, supervisor);
         expect((await slow).body).toContain("slept");
-        await workersReach(spot, 3, 10_000);
+        await workersReach(spot, 3);
       }
     });
     await eventually(() => leadersAt(spot.where).length === 1);

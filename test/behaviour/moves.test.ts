@@ -49,11 +49,11 @@ behaviour("an address is free when its own workers have left", {}, async (scene)
   await inHand(other);
   scene.config({ pools: { www: barePool(scene, to), busy }, log });
   expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
-  await eventually(() => listenersAt(from.where).length === 0, { timeout: 2_000 });
+  await eventually(() => listenersAt(from.where).length === 0);
 
   scene.config({ pools: { busy: barePool(scene, other) }, log });
   expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
-  await eventually(() => listenersAt(to.where).length === 0, { timeout: 2_000 });
+  await eventually(() => listenersAt(to.where).length === 0);
   const status = await supervisor.control("status", "--json");
   expect(JSON.parse(status.stdout).pools.map(({ name }: { name: string }) => name)).toEqual([
     "busy",

@@ -132,7 +132,7 @@ behaviour("signals that ask for nothing end nothing, and reach no worker", NEEDS
 
 behaviour(
   "a log that nobody reads stops neither control, nor workers, nor the end",
-  { ...NEEDS, timeout: 60_000 },
+  NEEDS,
   async (scene) => {
     const spot = await tcpSpot(scene);
     // Its stdout and stderr are a pipe whose reader never reads.

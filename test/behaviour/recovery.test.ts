@@ -365,7 +365,7 @@ behaviour(
 
 behaviour(
   "a start that fails after a crash leaves the old workers serving, and can be tried again",
-  { timeout: 40_000 },
+  {},
   async (scene) => {
     const spot = await tcpSpot(scene);
     const other = unixSpot(scene);
@@ -398,7 +398,7 @@ behaviour(
 
 behaviour(
   "ten times kill -9 and start, under load: nothing is lost, nothing gathers",
-  { needs: ["php-cgi"], timeout: 90_000 },
+  { needs: ["php-cgi"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/hello.php");

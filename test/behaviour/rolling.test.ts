@@ -102,7 +102,7 @@ const BOUNDS: readonly Bound[] = [
 for (const { title, workers, pool, extra } of BOUNDS) {
   behaviour(
     `${title} bounds the extra workers, and all that were configured serve`,
-    { timeout: 40_000 },
+    {},
     async (scene) => {
       const spot = await tcpSpot(scene);
       const settings = { ...pool(scene, spot), workers };
@@ -125,7 +125,7 @@ for (const [title, php, extra] of [
 ] as const) {
   behaviour(
     `a PHP pool of ${title} rolls within its bound`,
-    { needs: ["php-cgi"], timeout: 60_000 },
+    { needs: ["php-cgi"] },
     async (scene) => {
       const spot = unixSpot(scene);
       const script = scene.fixture("php/hello.php");
@@ -146,7 +146,7 @@ for (const [title, php, extra] of [
 
 behaviour(
   "a long request in hand delays a roll with one extra, but nobody else, and is not cut",
-  { timeout: 40_000 },
+  {},
   async (scene) => {
     const spot = await tcpSpot(scene);
     const pool = barePool(scene, spot, { workers: 3, reload: { max_extra: 1 } });
@@ -164,35 +164,31 @@ behaviour(
   },
 );
 
-behaviour(
-  "a pool that grows or shrinks as it rolls keeps to both numbers",
-  { timeout: 60_000 },
-  async (scene) => {
-    const spot = await tcpSpot(scene);
-    const reload = { max_extra: 1 };
-    const sized = (workers: number) => ({
-      pools: { www: barePool(scene, spot, { workers, reload }) },
-    });
-    const supervisor = await scene.start(sized(3));
-    await workersReach(spot, 3);
-    for (const [from, to] of [
-      [3, 6],
-      [6, 2],
-      [2, 2],
-    ] as const) {
-      scene.rewrite(sized(to));
-      const seen = await reloadWatched(supervisor, spot);
-      expect(seen.outcome, seen.outcome.stderr).toMatchObject({ code: 0 });
-      expect(seen.most).toBeLessThanOrEqual(Math.max(from, to) + 1);
-      expect(seen.fewest).toBeGreaterThanOrEqual(Math.min(from, to));
-      await workersReach(spot, to);
-    }
-  },
-);
+behaviour("a pool that grows or shrinks as it rolls keeps to both numbers", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const reload = { max_extra: 1 };
+  const sized = (workers: number) => ({
+    pools: { www: barePool(scene, spot, { workers, reload }) },
+  });
+  const supervisor = await scene.start(sized(3));
+  await workersReach(spot, 3);
+  for (const [from, to] of [
+    [3, 6],
+    [6, 2],
+    [2, 2],
+  ] as const) {
+    scene.rewrite(sized(to));
+    const seen = await reloadWatched(supervisor, spot);
+    expect(seen.outcome, seen.outcome.stderr).toMatchObject({ code: 0 });
+    expect(seen.most).toBeLessThanOrEqual(Math.max(from, to) + 1);
+    expect(seen.fewest).toBeGreaterThanOrEqual(Math.min(from, to));
+    await workersReach(spot, to);
+  }
+});
 
 behaviour(
   "the size of PHP's groups changes, with little room: the roll ends all the same",
-  { needs: ["php-cgi"], timeout: 60_000 },
+  { needs: ["php-cgi"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/hello.php");
@@ -239,7 +235,7 @@ function newWorkers(spot: Spot): number[] {
 for (const good of [0, 1, 2, 3]) {
   behaviour(
     `new workers that fail after ${good} of 4: back to the old ones, exit 1, nothing lost`,
-    { timeout: 40_000 },
+    {},
     async (scene) => {
       const spot = await tcpSpot(scene);
       const reload = { max_extra: 1 };
@@ -273,7 +269,7 @@ for (const good of [0, 1, 2, 3]) {
 
 behaviour(
   "one pool that goes back does not keep the others from being reloaded, and the report says which",
-  { timeout: 40_000 },
+  {},
   async (scene) => {
     const bad = await tcpSpot(scene);
     const fine = await tcpSpot(scene);

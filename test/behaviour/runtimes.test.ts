@@ -8,7 +8,7 @@ import { inHand, tcpSpot, workersReach, type Spot } from "../helper/pool.ts";
 import { alive, listenersAt } from "../helper/processes.ts";
 import { findProgram, type Part } from "../helper/packages.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
-import { eventually, PATIENCE } from "../helper/wait.ts";
+import { eventually } from "../helper/wait.ts";
 
 interface Kind {
   readonly name: string;
@@ -126,7 +126,7 @@ for (const kind of KINDS) {
     await workersReach(spot, 2);
     const quit = await supervisor.control("quit");
     expect(quit).toMatchObject({ code: 0 });
-    expect(quit.ms).toBeLessThan(1_500 * PATIENCE);
+    expect(quit.ms).toBeLessThan(1_500 * 4);
   });
 
   behaviour(

@@ -40,18 +40,16 @@ behaviour(
       scene.command(["prlimit", `--pid=${supervisor.pid}`, `--nofile=${most}:20000`]);
     expect((await limit("8")).code).toBe(0);
     process.kill(worker!, "SIGKILL");
-    await eventually(() => /EMFILE|too many open files/i.test(supervisor.log()), {
-      timeout: 10_000,
-    });
+    await eventually(() => /EMFILE|too many open files/i.test(supervisor.log()), {});
     expect(await bodyOf(spot, {})).toContain("hello");
     await limit("20000");
-    await workersReach(spot, 2, 15_000);
+    await workersReach(spot, 2);
   },
 );
 
 behaviour(
   "no process more to be had: a reload is refused with the reason, all go on, and recover",
-  { needs: ["php-cgi", "a control group for pids"], timeout: 90_000 },
+  { needs: ["php-cgi", "a control group for pids"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
     const supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
@@ -73,14 +71,14 @@ behaviour(
     expect(alive(supervisor.pid)).toBe(true);
     expect(workersAt(spot.where).length).toBeGreaterThanOrEqual(2);
     group.limit(null);
-    await workersReach(spot, 3, 15_000);
+    await workersReach(spot, 3);
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
   },
 );
 
 behaviour(
   "no memory left: the kernel ends a worker, it is said, and another takes its place",
-  { needs: ["php-cgi", "a control group for memory"], timeout: 60_000 },
+  { needs: ["php-cgi", "a control group for memory"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
     const pool = phpPool(spot, {

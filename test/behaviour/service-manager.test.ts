@@ -333,7 +333,7 @@ behaviour(
     const child = scene.spawn([launcher, stored, "--", wait, BINARY, "run", "-c", config]);
     await eventually(() => listenersAt(spot.where).length === 1);
     const [inode] = listenersAt(spot.where);
-    const early = bodyOf(spot, { timeout: 10_000 });
+    const early = bodyOf(spot, {});
     scene.write("gate", "");
     const supervisor = scene.follow(child.pid, config, scene.path("run/admin.sock"), child.stderr);
     await ready(supervisor.socket, () => alive(child.pid));
@@ -367,7 +367,7 @@ behaviour(
     ]);
     const supervisor = scene.follow(child.pid, config, scene.path("run/admin.sock"), child.stderr);
     await eventually(() => listenersAt(spot.where).length === 1);
-    expect(await bodyOf(spot, { timeout: 10_000 })).toContain("hello");
+    expect(await bodyOf(spot, {})).toContain("hello");
     await ready(supervisor.socket, () => alive(child.pid));
     expect((await supervisor.control("status")).stdout).toContain(spot.listen);
   },

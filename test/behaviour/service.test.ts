@@ -137,7 +137,7 @@ behaviour("the SysV script does what its words say, with LSB's exit codes", {}, 
 
 behaviour(
   "OpenRC runs the script: every word does what it says",
-  { needs: ["openrc", "an overlay mount"], timeout: 60_000 },
+  { needs: ["openrc", "an overlay mount"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
     const log = { file: scene.path("fcgivisor.log") };

@@ -9,8 +9,8 @@ import { alive, descriptorsOf, leadersAt, statusField, workersAt } from "../help
 import { behaviour } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
 
-const PHP = { needs: ["php-cgi"], timeout: 60_000 } as const;
-const FREEZING = { needs: ["php-cgi", "a loop device"], timeout: 90_000 } as const;
+const PHP = { needs: ["php-cgi"] } as const;
+const FREEZING = { needs: ["php-cgi", "a loop device"] } as const;
 
 behaviour("a worker stopped with a request in hand is told, and continued", PHP, async (scene) => {
   const spot = await tcpSpot(scene);
@@ -33,7 +33,7 @@ behaviour("a stopped leader is continued, and replaces what died meanwhile", PHP
   process.kill(leader!, "SIGSTOP");
   process.kill(worker!, "SIGKILL");
   await workersReach(spot, 1);
-  await workersReach(spot, 2, 30_000);
+  await workersReach(spot, 2);
   expect(alive(leader!)).toBe(true);
   expect(supervisor.log()).toContain(`process ${leader} of pool www was still stopped`);
 });

@@ -18,7 +18,7 @@ import { behaviour, type Scene } from "../helper/scene.ts";
 import { type Systemd, systemd } from "../helper/systemd.ts";
 import { eventually } from "../helper/wait.ts";
 
-const REAL = { needs: ["root", "systemd", "a systemd that can run"], timeout: 60_000 } as const;
+const REAL = { needs: ["root", "systemd", "a systemd that can run"] } as const;
 
 const UNIT = "fcgivisor.service";
 
@@ -50,7 +50,7 @@ async function servesAgain(manager: Systemd): Promise<void> {
   const serving = async () =>
     (await manager.show(UNIT, "NRestarts")) === "1" &&
     (await manager.show(UNIT, "StatusText")).startsWith("serving");
-  await eventually(serving, { timeout: 15_000, what: "it serves again" });
+  await eventually(serving, { what: "it serves again" });
 }
 
 /** Supervisor's pid as this side of the namespaces has it. */
@@ -127,7 +127,7 @@ behaviour(
     const inodes = [listenersAt(tcp.where), listenersAt(unix.where)];
     await manager.ctl("kill", "--kill-who=all", "-s", "KILL", UNIT);
     await eventually(() => workersAt(tcp.where).length === 0 && workersAt(unix.where).length === 0);
-    const waiting = [tcp, unix].map((spot) => bodyOf(spot, { timeout: 15_000 }));
+    const waiting = [tcp, unix].map((spot) => bodyOf(spot, {}));
     for (const body of await Promise.all(waiting)) expect(body).toContain("hello");
     await servesAgain(manager);
     expect([listenersAt(tcp.where), listenersAt(unix.where)]).toEqual(inodes);
@@ -140,7 +140,7 @@ behaviour("systemctl restart refuses nobody on TCP", REAL, async (scene) => {
   const report = load({
     rate: 100,
     until: done.promise,
-    send: () => bodyOf(spot, { timeout: 10_000 }),
+    send: () => bodyOf(spot, {}),
   });
   expect((await manager.ctl("restart", UNIT)).code).toBe(0);
   done.resolve();
@@ -156,11 +156,11 @@ behaviour(
     const pid = await mainPid(manager);
     const workers = await workersReach(spot, 2);
     process.kill(pid, "SIGSTOP");
-    await eventually(() => !alive(pid), { timeout: 15_000, what: "the watchdog ends it" });
+    await eventually(() => !alive(pid), { what: "the watchdog ends it" });
     expect(workers.some(alive)).toBe(true);
-    expect(await bodyOf(spot, { timeout: 10_000 })).toContain("hello");
+    expect(await bodyOf(spot, {})).toContain("hello");
     await servesAgain(manager);
-    await eventually(() => workers.every((worker) => !alive(worker)), { timeout: 10_000 });
+    await eventually(() => workers.every((worker) => !alive(worker)));
     await workersReach(spot, 2);
   },
 );
@@ -184,12 +184,12 @@ behaviour(
     });
     expect((await manager.ctl("start", "fcgivisor-api.socket")).code).toBe(0);
     expect(await manager.show(UNIT, "ActiveState")).toBe("inactive");
-    expect(await bodyOf(spot, { timeout: 15_000 })).toContain("hello");
+    expect(await bodyOf(spot, {})).toContain("hello");
     expect(logOf(scene)).toContain(`systemd hands over its socket ${path} for pool api`);
 
     process.kill(await mainPid(manager), "SIGKILL");
     await servesAgain(manager);
-    expect(await bodyOf(spot, { timeout: 15_000 })).toContain("hello");
+    expect(await bodyOf(spot, {})).toContain("hello");
     expect((await manager.ctl("stop", UNIT)).code).toBe(0);
     expect(existsSync(path)).toBe(true);
   },

@@ -83,7 +83,7 @@ const PLACES = [
 for (const [name, place] of PLACES) {
   behaviour(
     `upgrade to another file under load: ${name}`,
-    { needs: ["php-cgi"], timeout: 60_000 },
+    { needs: ["php-cgi"] },
     async (scene) => {
       const spot = await place(scene);
       const script = scene.fixture("php/hello.php");
@@ -112,7 +112,7 @@ for (const [name, place] of PLACES) {
 
 behaviour(
   "five upgrades in a row, under load, leak no descriptor and no process",
-  { needs: ["php-cgi"], timeout: 90_000 },
+  { needs: ["php-cgi"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
     const other = unixSpot(scene);
@@ -141,28 +141,24 @@ behaviour(
   },
 );
 
-behaviour(
-  "upgrade in place: the program's own file was replaced by mv",
-  { timeout: 60_000 },
-  async (scene) => {
-    const spot = await tcpSpot(scene);
-    const file = copyOf(scene, "bin/fcgivisor");
-    const supervisor = await startFrom(scene, file, { pools: { www: barePool(scene, spot) } });
-    const old = await workersReach(spot, 2);
-    renameSync(copyOf(scene, "bin/fresh"), file);
-    expect(procLink(supervisor.pid, "exe")).toContain("(deleted)");
-    await underLoad(spot, {}, async () => {
-      await upgraded(supervisor);
-    });
-    expect(procLink(supervisor.pid, "exe")).toBe(file);
-    expect(statSync(`/proc/${supervisor.pid}/exe`).ino).toBe(statSync(file).ino);
-    expect((await workersReach(spot, 2)).some((pid) => old.includes(pid))).toBe(false);
-  },
-);
+behaviour("upgrade in place: the program's own file was replaced by mv", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const file = copyOf(scene, "bin/fcgivisor");
+  const supervisor = await startFrom(scene, file, { pools: { www: barePool(scene, spot) } });
+  const old = await workersReach(spot, 2);
+  renameSync(copyOf(scene, "bin/fresh"), file);
+  expect(procLink(supervisor.pid, "exe")).toContain("(deleted)");
+  await underLoad(spot, {}, async () => {
+    await upgraded(supervisor);
+  });
+  expect(procLink(supervisor.pid, "exe")).toBe(file);
+  expect(statSync(`/proc/${supervisor.pid}/exe`).ino).toBe(statSync(file).ino);
+  expect((await workersReach(spot, 2)).some((pid) => old.includes(pid))).toBe(false);
+});
 
 behaviour(
   "while the program's own file is gone or replaced, dead workers are still replaced and reloads work",
-  { timeout: 60_000 },
+  {},
   async (scene) => {
     const spot = await tcpSpot(scene);
     const file = copyOf(scene, "bin/fcgivisor");
@@ -320,7 +316,7 @@ exec ${scene.fixture("fcgi/bare.pl")}
 for (const { title, does } of UNFIT) {
   behaviour(
     `a new program ${title} goes back to the old one, and nothing is lost`,
-    { timeout: 60_000 },
+    {},
     async (scene) => {
       const spot = await tcpSpot(scene);
       const made = does
@@ -361,7 +357,7 @@ async function settledDescriptors(supervisor: Supervisor): Promise<number> {
 
 behaviour(
   "a new program that ends at once: workers serve on, the command says so, and start takes over",
-  { timeout: 60_000 },
+  {},
   async (scene) => {
     const spot = await tcpSpot(scene);
     const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
@@ -383,7 +379,7 @@ behaviour(
 
 behaviour(
   "after an upgrade everything works as before: reload, kill -9 and start, quit",
-  { needs: ["php-cgi"], timeout: 60_000 },
+  { needs: ["php-cgi"] },
   async (scene) => {
     const spot = unixSpot(scene);
     const script = scene.fixture("php/hello.php");
@@ -413,7 +409,7 @@ behaviour(
 
 behaviour(
   "quit right after an upgrade lets the requests finish that workers of before have in hand",
-  { needs: ["php-cgi"], timeout: 60_000 },
+  { needs: ["php-cgi"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/slow.php");

@@ -137,7 +137,7 @@ const BACK_MS = 3000;
 
 /** Told after the load: whether it was only shaken, or is down till somebody comes. */
 export async function aftermath(contender: Contender): Promise<string> {
-  const back = eventually(() => serves(contender.stage), { timeout: BACK_MS, every: 100 });
+  const back = eventually(() => serves(contender.stage), { longest: BACK_MS, every: 100 });
   return back.then(
     () => "serves",
     () => "**down**",

@@ -54,10 +54,9 @@ export async function started(kind: Kind, stage: Stage, workers = WORKERS): Prom
   const { code, words } = await contender.start();
   if (code !== 0) throw new Error(`${kind.name} did not start: ${words}`);
   await eventually(() => contender.workers() >= workers, {
-    timeout: 15_000,
     what: `${kind.name} has ${workers} workers`,
   });
-  const { body } = await eventually(() => probe(stage, "opcache.php"), { timeout: 15_000 });
+  const { body } = await eventually(() => probe(stage, "opcache.php"));
   if (body !== "on") throw new Error(`${kind.name}: OPcache is ${body}`);
   return contender;
 }

@@ -116,7 +116,7 @@ async function endAll(dir: string, ports: readonly number[]): Promise<void> {
       signal = "SIGKILL";
       return pids.length === 0;
     },
-    { timeout: 10_000, what: `everything started in ${dir} has ended` },
+    { what: `everything started in ${dir} has ended` },
   );
 }
 

@@ -104,7 +104,7 @@ const DEEDS: Readonly<Record<string, Deed>> = {
 
 behaviour(
   `nothing is lost but what a killed worker had in hand (${SECONDS} s, CHAOS_SEED=${SEED})`,
-  { needs: ["php-cgi", "root", "mounting"], timeout: (SECONDS + 60) * 1000 },
+  { needs: ["php-cgi", "root", "mounting"] },
   async (scene) => {
     const world = await setUp(scene);
     await start(world);

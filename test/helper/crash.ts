@@ -32,8 +32,8 @@ export async function recovered(
   return supervisor!;
 }
 
-export async function allLeft(pids: readonly number[], timeout = 10_000): Promise<void> {
-  await eventually(() => !pids.some(alive), { timeout, what: `${pids} have left` });
+export async function allLeft(pids: readonly number[]): Promise<void> {
+  await eventually(() => !pids.some(alive), { what: `${pids} have left` });
 }
 
 /** Supervisors that run with this config. */

@@ -3,7 +3,7 @@
 
 import { connect } from "node:net";
 import type { Where } from "./processes.ts";
-import { PATIENCE } from "./wait.ts";
+import { LONGEST_MS } from "./wait.ts";
 
 export interface FcgiRequest {
   /** Path of the script, sent as SCRIPT_FILENAME. */
@@ -47,7 +47,7 @@ const STDERR = 7;
 /** Sends one request and resolves with the whole response; throws `Lost`. */
 export function fcgi(where: Where, request: FcgiRequest = {}): Promise<FcgiResponse> {
   const { promise, resolve, reject } = Promise.withResolvers<FcgiResponse>();
-  const { timeout = 10_000 * PATIENCE } = request;
+  const { timeout = LONGEST_MS } = request;
   const socket = connect({
     ...("path" in where ? { path: where.path } : { host: where.host, port: where.port }),
     ...(request.from === undefined ? {} : { localAddress: request.from }),

@@ -5,7 +5,7 @@ import { findProgram } from "./packages.ts";
 import type { Where } from "./processes.ts";
 import { AM_ROOT, type Scene } from "./scene.ts";
 import { Lost } from "./fcgi.ts";
-import { eventually, PATIENCE } from "./wait.ts";
+import { eventually, LONGEST_MS } from "./wait.ts";
 
 export interface NginxOptions {
   /** Where the pool listens. */
@@ -20,7 +20,7 @@ export interface NginxOptions {
 
 export interface Nginx {
   /** GET a path; throws `Lost` when nginx could not get an answer from the pool. */
-  readonly get: (path: string, timeout?: number) => Promise<{ status: number; body: string }>;
+  readonly get: (path: string) => Promise<{ status: number; body: string }>;
   readonly url: string;
   readonly errors: () => string;
 }
@@ -39,7 +39,6 @@ export async function nginx(scene: Place, options: NginxOptions): Promise<Nginx>
   const answering = await eventually(
     async () => (await fetch(`${url}/nginx-is-up`)).status === 204,
     {
-      timeout: 10_000,
       what: "nginx answers",
     },
   ).catch((error) => {
@@ -49,9 +48,9 @@ export async function nginx(scene: Place, options: NginxOptions): Promise<Nginx>
   return {
     url,
     errors: child.stderr,
-    get: async (path, timeout = 15_000 * PATIENCE) => {
+    get: async (path) => {
       const response = await fetch(url + path, {
-        signal: AbortSignal.timeout(timeout),
+        signal: AbortSignal.timeout(LONGEST_MS),
         keepalive: false,
       });
       const body = await response.text();

@@ -58,7 +58,7 @@ export function notifyEnd(path: string): NotifyEnd {
           );
           return index < 0 ? null : { index };
         },
-        { timeout: 10_000, what: `the service manager is told ${wanted}` },
+        { what: `the service manager is told ${wanted}` },
       ).then(({ index }) => index),
     fill() {
       const text = Buffer.from("FILLER=1");

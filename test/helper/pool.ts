@@ -48,20 +48,19 @@ async function answered(spot: Spot, request: FcgiRequest): Promise<FcgiResponse>
 }
 
 /** Waits until exactly `count` workers serve the spot, and returns their pids, sorted. */
-export async function workersReach(spot: Spot, count: number, timeout = 5_000): Promise<number[]> {
+export async function workersReach(spot: Spot, count: number): Promise<number[]> {
   return eventually(
     () => {
       const pids = workersAt(spot.where);
       return pids.length === count ? pids.toSorted((a, b) => a - b) : null;
     },
-    { timeout, what: `${count} workers at ${spot.listen}` },
+    { what: `${count} workers at ${spot.listen}` },
   );
 }
 
 /** Waits until a request is being served by some worker: `slow` programs tell it by taking long. */
-export async function inHand(spot: Spot, timeout = 5_000): Promise<number> {
+export async function inHand(spot: Spot): Promise<number> {
   return eventually(() => workersAt(spot.where).find(isConnected), {
-    timeout,
     what: `a worker at ${spot.listen} has a request in hand`,
   });
 }

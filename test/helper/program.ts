@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { MARK } from "./leftovers.ts";
 import { SEARCH_PATH } from "./packages.ts";
 import { alive } from "./processes.ts";
-import { eventually, PATIENCE } from "./wait.ts";
+import { eventually, LONGEST_MS } from "./wait.ts";
 
 /** The binary under test; FCGIVISOR_BINARY names another than the one that build.ts makes. */
 export const BINARY =
@@ -50,7 +50,7 @@ export async function runCommand(
     stdout: "pipe",
     stderr: "pipe",
   });
-  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeout ?? 30_000 * PATIENCE);
+  const timer = setTimeout(() => child.kill("SIGKILL"), options.timeout ?? 2 * LONGEST_MS);
   const [stdout, stderr, code] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
@@ -79,7 +79,7 @@ export interface Supervisor {
   /** Sends a signal to the supervisor itself. */
   readonly signal: (signal: NodeJS.Signals) => void;
   /** Resolves when the supervisor's process is gone. */
-  readonly gone: (timeout?: number) => Promise<void>;
+  readonly gone: () => Promise<void>;
   /** One HTTP request on the admin socket. */
   readonly http: (path: string, init?: RequestInit) => Promise<Response>;
 }
@@ -98,8 +98,8 @@ export function supervisorOf(
     log,
     control: (...words) => runCommand(dir, [BINARY, ...words, "-c", files.config]),
     signal: (signal) => process.kill(pid, signal),
-    gone: async (timeout = 10_000) => {
-      await eventually(() => !alive(pid), { timeout, what: `supervisor ${pid} is gone` });
+    gone: async () => {
+      await eventually(() => !alive(pid), { what: `supervisor ${pid} is gone` });
     },
     http: (path, init) => fetch(`http://localhost${path}`, { ...init, unix: files.socket }),
   };
@@ -116,7 +116,7 @@ export async function ready(socket: string, stillThere: () => boolean): Promise<
       await answer.body?.cancel();
       return answer.status === 200;
     },
-    { timeout: 10_000, what: `${socket} answers /readyz` },
+    { what: `${socket} answers /readyz` },
   );
   if (gone) throw new Error("the supervisor ended before it was ready");
 }

@@ -33,7 +33,7 @@ import {
 } from "./program.ts";
 import { canFreeze, canLimit } from "./kernel.ts";
 import { systemdRuns } from "./systemd.ts";
-import { eventually, PATIENCE } from "./wait.ts";
+import { eventually } from "./wait.ts";
 
 type Table = Record<string, unknown>;
 
@@ -94,14 +94,15 @@ export type Need =
 
 export interface BehaviourOptions {
   readonly needs?: readonly Need[];
-  /** Milliseconds. */
-  readonly timeout?: number;
 }
 
 export const AM_ROOT = process.getuid?.() === 0;
 
 /** The user that workers run as where a test does not care; none unless root. */
 export const WORKER_USER: Table = AM_ROOT ? { user: "www-data" } : {};
+
+/** No verdict hangs on it: some waits of a test may last as long as a wait can. */
+const TEST_LIMIT_MS = 600_000;
 
 const ROOT = join(import.meta.dir, "../..");
 
@@ -111,7 +112,7 @@ export function behaviour(
   options: BehaviourOptions,
   story: (scene: Scene) => Promise<void>,
 ): void {
-  const { needs = [], timeout = 30_000 } = options;
+  const { needs = [] } = options;
   const lacking = needs.filter(isLacking);
   const reason = lacking.map(lackText).join(", ");
   const mustRun = process.env["CI"] === "true" && lacking.some(isPart);
@@ -125,7 +126,7 @@ export function behaviour(
       if (lacking.length > 0) throw new Error(`needs ${reason}`);
       await play(story);
     },
-    timeout * PATIENCE,
+    TEST_LIMIT_MS,
   );
 }
 
@@ -215,7 +216,7 @@ async function tearDown(stage: Stage): Promise<unknown[]> {
   }
   for (const undo of stage.undos.toReversed()) await attempt(undo);
   await attempt(() =>
-    eventually(() => leftovers(dir, stage.ports).length === 0, { timeout: 2_000 }).catch(() => {
+    eventually(() => leftovers(dir, stage.ports).length === 0).catch(() => {
       throw new Error(`left behind:\n  ${leftovers(dir, stage.ports).join("\n  ")}`);
     }),
   );
@@ -288,9 +289,7 @@ function setUp(): Stage {
       const spawned = spawnLogged(dir, command, options);
       undos.push(async () => {
         if (alive(spawned.pid)) spawned.kill("SIGTERM");
-        await eventually(() => !alive(spawned.pid), { timeout: 5_000 }).catch(() =>
-          spawned.kill("SIGKILL"),
-        );
+        await eventually(() => !alive(spawned.pid)).catch(() => spawned.kill("SIGKILL"));
       });
       return spawned;
     },

@@ -70,25 +70,22 @@ export async function systemd(scene: Scene): Promise<Systemd> {
   // unshare waits for it, whatever it is sent itself.
   scene.atEnd(() => void process.kill(first, "SIGKILL"));
   const inside = (...words: string[]) =>
-    scene.command(
-      [
-        "nsenter",
-        "-t",
-        String(first),
-        "-m",
-        "-p",
-        "-C",
-        "env",
-        "XDG_RUNTIME_DIR=/run/user/0",
-        ...words,
-      ],
-      { timeout: 20_000 },
-    );
+    scene.command([
+      "nsenter",
+      "-t",
+      String(first),
+      "-m",
+      "-p",
+      "-C",
+      "env",
+      "XDG_RUNTIME_DIR=/run/user/0",
+      ...words,
+    ]);
   const ctl = (...words: string[]) => inside("systemctl", "--user", "--no-pager", ...words);
   let last: Outcome | null = null;
   await eventually(
     async () => (last = await ctl("is-system-running")).stdout.trim() === "running",
-    { timeout: 10_000, what: "systemd runs" },
+    { what: "systemd runs" },
   ).catch((error: unknown) => {
     throw new Error(`${error}\n${JSON.stringify(last)}\n${child.stderr()}`);
   });

@@ -71,9 +71,7 @@ test("a pipe whose reader stalls does not stop the process, and the gap is told"
     done!,
     out!,
   ]);
-  await eventually(() => existsSync(out!) && readFileSync(out!, "utf8").includes("log-lost"), {
-    timeout: 10_000,
-  });
+  await eventually(() => existsSync(out!) && readFileSync(out!, "utf8").includes("log-lost"), {});
   writeFileSync(end!, "");
   expect(await shell.exited).toBe(0);
   expectGapAnnounced(readFileSync(out!, "utf8"));
@@ -86,7 +84,7 @@ test("a socket whose reader stalls does not stop the process either", async () =
   });
   try {
     closeSync(theirs);
-    await eventually(() => existsSync(join(dir, "done")), { timeout: 10_000 });
+    await eventually(() => existsSync(join(dir, "done")));
     let text = "";
     await eventually(() => (text += received(ours)).includes("log-lost"));
     writeFileSync(join(dir, "end"), "");
