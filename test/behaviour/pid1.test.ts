@@ -4,7 +4,7 @@
 import { expect } from "bun:test";
 import { closeSync, constants, openSync, readFileSync } from "node:fs";
 import { gate, hold } from "../helper/gate.ts";
-import { barePool, bodyOf, gatedAt, gatedPool, tcpSpot, workersReach } from "../helper/pool.ts";
+import { barePool, bodyOf, gatedPool, tcpSpot, workersReach } from "../helper/pool.ts";
 import {
   alive,
   allPids,
