@@ -130,14 +130,8 @@ export function unixConnections(path: string): number {
   return readTable("unix").filter((row) => row[5] === connected && row[7] === path).length;
 }
 
-/** How many connections wait at a TCP address until they are accepted. */
-export function queueAt(where: Where): number {
-  const inodes = listenersAt(where);
-  const rows = ["tcp", "tcp6"].flatMap(readTable).filter((row) => inodes.includes(row[9]!));
-  return rows.reduce((all, row) => all + Number.parseInt(row[4]!.split(":")[1]!, 16), 0);
-}
-
-function readTable(name: string): string[][] {
+/** The rows of a table of /proc/net, each as its columns. */
+export function readTable(name: string): string[][] {
   const text = readFileSync(`/proc/net/${name}`, "utf8");
   return text
     .split("\n")
