@@ -10,7 +10,7 @@ import { boundAddress } from "../socket/bound.ts";
 import { takeBack } from "../socket/handover.ts";
 import { Listener, type Maker } from "../socket/listener.ts";
 import { inodesOn } from "../socket/open.ts";
-import { type Address, addressText, sameAddress } from "../sys/address.ts";
+import { type Address, addressText, type ListenAddress, sameAddress } from "../sys/address.ts";
 import { now } from "../sys/clock.ts";
 import { closeSocket, endListening } from "../sys/socket.ts";
 import { drainStrays, findStrays, type Strays } from "../worker/strays.ts";
@@ -24,7 +24,7 @@ interface Legacy {
   readonly record: PoolRecord;
   readonly holders: number;
   /** Our copy of the socket, or why it could not be had. */
-  readonly socket: { readonly fd: number } | { readonly why: string };
+  readonly socket: { readonly fd: number } | { readonly why: string; readonly blocks: boolean };
 }
 
 export interface Recovery {
@@ -61,8 +61,10 @@ export function recover(
   const adopted: Listener[] = [];
   const impatience = new AbortController();
   const reopened: string[] = [];
+  const opened: ListenAddress[] = [];
 
   async function open(pool: PoolConfig): Promise<Listener> {
+    opened.push(pool.listen.address);
     const legacy = found.find(({ record }) => sameAddress(record.address, pool.listen.address));
     const address = addressText(pool.listen.address);
     if (legacy !== undefined) unused.delete(legacy);
@@ -75,7 +77,8 @@ export function recover(
     if (kept !== null) return kept;
     if (legacy === undefined || "fd" in legacy.socket) return Listener.open(pool);
     const since = now();
-    await drainStrays(straysOf(world, legacy.record, impatience.signal));
+    // Where they are not in the way, they leave when the new ones serve, as others do.
+    if (legacy.socket.blocks) await drainStrays(straysOf(world, legacy.record, impatience.signal));
     const listener = Listener.open(pool);
     reopened.push(address);
     world.emit({
@@ -93,7 +96,7 @@ export function recover(
     await Promise.all(
       found.map(({ record }) => drainStrays(straysOf(world, record, impatience.signal))),
     );
-    for (const { record, socket } of unused) closeUnused(record, socket, makerOf(world, record));
+    for (const legacy of unused) closeUnused(world, legacy, opened);
   }
 
   function giveUp(): void {
@@ -127,11 +130,11 @@ function legacyOf(world: Ground, record: PoolRecord, handed: number | undefined)
   const taken = takeBack(record.address, record.inode, handed);
   if (taken.got === "socket")
     return { record, holders: taken.holders.length, socket: { fd: taken.fd } };
-  if (taken.got === "refused")
-    return { record, holders: taken.holders.length, socket: { why: taken.why } };
+  if (taken.got === "refused") return { record, holders: taken.holders.length, socket: taken };
   const hidden = findStrays(straysOf(world, record, new AbortController().signal)).length;
   if (hidden === 0) return null;
-  return { record, holders: hidden, socket: { why: "there is no right to look into its workers" } };
+  const why = "there is no right to look into its workers";
+  return { record, holders: hidden, socket: { why, blocks: true } };
 }
 
 /** systemd's copy outlives even the last worker, and needs no right to look into one; else the workers' own. */
@@ -168,10 +171,16 @@ function makerOf({ inherited }: Ground, { maker, address }: PoolRecord): Maker {
 }
 
 /** The socket of a pool that the config no longer has: its workers have left, so it ends here. */
-function closeUnused({ address }: PoolRecord, socket: Legacy["socket"], maker: Maker): void {
+function closeUnused(
+  world: Ground,
+  { record, socket }: Legacy,
+  inUse: readonly ListenAddress[],
+): void {
   if (!("fd" in socket)) return;
   closeSocket(socket.fd);
-  if (maker !== "systemd") removeFile(address);
+  // Opened anew since its file was removed: the file there is now is that of the new socket.
+  if (inUse.some((address) => sameAddress(address, record.address))) return;
+  if (makerOf(world, record) !== "systemd") removeFile(record.address);
 }
 
 /** What scripts left in the background goes last; what not even KILL ends loses the socket, so that the address is free. */
