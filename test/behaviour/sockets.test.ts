@@ -14,10 +14,9 @@ import {
   tcpSpot,
   unixSpot,
   workersReach,
-  type Spot,
 } from "../helper/pool.ts";
 import { procText, workersAt } from "../helper/processes.ts";
-import { isAskingAgain, isKeptOut, queueAt } from "../helper/tcp.ts";
+import { fateOf, isKeptOut, queueAt } from "../helper/tcp.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
 
@@ -172,19 +171,6 @@ behaviour(
     expect(await known.get("/hello.php")).toEqual({ status: 200, body: "hello world" });
   },
 );
-
-/** What becomes of a client from this address. Who is turned away asks again, and is not answered again. */
-async function fateOf({ where }: Spot, from: string): Promise<"let in" | "turned away"> {
-  const { host, port } = where as { host: string; port: number };
-  const client = connect({ host, port, localAddress: from });
-  let fate: "let in" | null = null;
-  client.once("connect", () => (fate = "let in"));
-  try {
-    return await eventually(() => fate ?? (isAskingAgain(from, port) ? "turned away" : null));
-  } finally {
-    client.destroy();
-  }
-}
 
 behaviour("allowed_clients holds for any program, with blocks of addresses", {}, async (scene) => {
   const spot = await tcpSpot(scene);

@@ -1,7 +1,10 @@
 // What the kernel shows of TCP connections on their way to a worker, in /proc/net: who waits in a queue,
 // who asks again because nobody answers, and whom it still keeps out.
 
+import { connect } from "node:net";
+import type { Spot } from "./pool.ts";
 import { listenersAt, readTable, type Where } from "./processes.ts";
+import { eventually } from "./wait.ts";
 
 const SYN_SENT = "02";
 const SYN_RECV = "03";
@@ -39,8 +42,21 @@ export function queueAt(where: Where): number {
   return queues.reduce((all, { received }) => all + received, 0);
 }
 
+/** What becomes of a client from this address. Who is turned away asks again, and is not answered again. */
+export async function fateOf({ where }: Spot, from: string): Promise<"let in" | "turned away"> {
+  const { host, port } = where as { host: string; port: number };
+  const client = connect({ host, port, localAddress: from });
+  let fate: "let in" | null = null;
+  client.once("connect", () => (fate = "let in"));
+  try {
+    return await eventually(() => fate ?? (isAskingAgain(from, port) ? "turned away" : null));
+  } finally {
+    client.destroy();
+  }
+}
+
 /** Whether a client from this address has asked once more to be let in at a port. */
-export function isAskingAgain(from: string, port: number): boolean {
+function isAskingAgain(from: string, port: number): boolean {
   return connections().some(
     ({ local, remotePort, state, again }) =>
       state === SYN_SENT && again > 0 && remotePort === port && local[0] === inTable(from),
