@@ -5,6 +5,7 @@ import { expect } from "bun:test";
 import { closeSync, existsSync, fsyncSync, openSync, writeFileSync, writeSync } from "node:fs";
 import type { Status } from "../../src/admin/contract.ts";
 import { ask, statusOf } from "../helper/ask.ts";
+import { descriptorsAtRest, descriptorsFallTo } from "../helper/descriptors.ts";
 import { gate, hold, type Gate } from "../helper/gate.ts";
 import {
   barePool,
@@ -19,7 +20,6 @@ import {
 } from "../helper/pool.ts";
 import {
   childrenOf,
-  descriptorsOf,
   environmentOf,
   leadersAt,
   listenersAt,
@@ -38,37 +38,26 @@ async function post(supervisor: Supervisor, word: string): Promise<number> {
   return answer.status;
 }
 
-/** How many descriptors the supervisor holds when it has come to rest with so many children. */
-async function atRest(supervisor: Supervisor, children: number): Promise<number> {
-  await haveChildren(supervisor, children);
-  let [last, same] = [-1, 0];
-  return eventually(() => {
-    const count = descriptorsOf(supervisor.pid).size;
-    same = count === last ? same + 1 : 0;
-    last = count;
-    return same >= 20 ? count : null;
-  });
-}
-
 async function haveChildren({ pid }: Supervisor, count: number): Promise<void> {
   await eventually(() => childrenOf(pid).length === count, {
     what: `${count} children of the supervisor`,
   });
 }
 
-/** Waits until it holds no more than it did at rest. */
-async function backAtRest(
-  supervisor: Supervisor,
-  children: number,
-  descriptors: number,
-): Promise<void> {
+interface Rest {
+  readonly children: number;
+  readonly descriptors: number;
+}
+
+async function atRest(supervisor: Supervisor, children: number): Promise<Rest> {
   await haveChildren(supervisor, children);
-  const now = () => [...descriptorsOf(supervisor.pid)];
-  await eventually(() => now().length <= descriptors, {
-    what: `no more than ${descriptors} descriptors`,
-  }).catch((error) => {
-    throw new Error(`${error}: ${now().join(" ")}`);
-  });
+  return { children, descriptors: await descriptorsAtRest(supervisor) };
+}
+
+/** Waits until it has as many children as it had at rest, and no more descriptors. */
+async function backAtRest(supervisor: Supervisor, { children, descriptors }: Rest): Promise<void> {
+  await haveChildren(supervisor, children);
+  await descriptorsFallTo(supervisor, descriptors);
 }
 
 behaviour(
@@ -89,7 +78,7 @@ behaviour(
       }
       expect(new Set(await Promise.all(reloads))).toEqual(new Set([200]));
     });
-    await backAtRest(supervisor, 1, before);
+    await backAtRest(supervisor, before);
     expect(listenersAt(spot.where)).toEqual(sockets);
     await workersReach(spot, 2);
     expect(leadersAt(spot.where).length).toBe(1);
@@ -107,7 +96,7 @@ behaviour("25 reload commands at once, as scripts would send them", {}, async (s
     const outcome = await scene.command(["sh", "-c", all, BINARY, supervisor.configFile]);
     expect(outcome).toMatchObject({ code: 0, stdout: "", stderr: "" });
   });
-  await backAtRest(supervisor, 2, before);
+  await backAtRest(supervisor, before);
   await workersReach(spot, 2);
   expect((await statusOf(supervisor)).generation).toBe(26);
 });
@@ -192,7 +181,7 @@ behaviour(
     const { path, open } = gate(scene);
     const text = `#!/bin/sh\nwhile [ -e ${path} ]; do sleep 0.1; done\necho no luck >&2\nexit 3\n`;
     const command = [scene.write("failing", text, 0o755)];
-    const pools = { www: { ...barePool(scene, spot), command, start_timeout: "1h" } };
+    const pools = { www: { ...barePool(scene, spot), command } };
     const { start, supervisor } = await starting(scene, { pools });
     const reload = ask(supervisor, "reload");
     await reload.told("waiting");
@@ -249,7 +238,7 @@ for (const word of ["stop", "quit"] as const) {
 
 behaviour("who asked for a reload goes away: the reload goes on", {}, async (scene) => {
   const spot = await tcpSpot(scene);
-  const pools = { www: barePool(scene, spot, { drain_timeout: "1h" }) };
+  const pools = { www: barePool(scene, spot) };
   const supervisor = await scene.start({ pools });
   const held = await hold(scene, spot);
   const asker = scene.spawn([BINARY, "reload", "-c", supervisor.configFile]);
@@ -272,7 +261,7 @@ behaviour(
   { needs: ["php-cgi"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
-    const pools = { www: phpPool(spot, { drain_timeout: "1h" }) };
+    const pools = { www: phpPool(spot) };
     const supervisor = await scene.start({ pools });
     await workersReach(spot, 2);
     const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
@@ -316,7 +305,7 @@ behaviour(
       await workersReach(spot, 2);
       expect(await bodyOf(spot, { script })).toBe("hello world");
     }
-    await backAtRest(supervisor, 1, before);
+    await backAtRest(supervisor, before);
     expect(listenersAt(spot.where)).toEqual(sockets);
   },
 );
@@ -440,7 +429,7 @@ behaviour(
         for (const i of [0, 76, 78, 128]) expect(await bodyOf(spots[i]!, {})).toContain("hello");
       }
     });
-    await backAtRest(supervisor, 129, before);
+    await backAtRest(supervisor, before);
     expect(rssOf(supervisor.pid)).toBeLessThan(300_000);
     expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
     await supervisor.gone();
@@ -466,6 +455,6 @@ behaviour(
     for (const status of await Promise.all(questions()))
       expect(status.pools.map(({ name }) => name)).toEqual(["www"]);
     expect(new Set(await Promise.all([reload, ...reloads]))).toEqual(new Set([200]));
-    await backAtRest(supervisor, 2, before);
+    await backAtRest(supervisor, before);
   },
 );
