@@ -4,7 +4,7 @@
 import { expect } from "bun:test";
 import { closeSync, existsSync, fsyncSync, openSync, writeFileSync, writeSync } from "node:fs";
 import type { Status } from "../../src/admin/contract.ts";
-import { ask, statusOf } from "../helper/ask.ts";
+import { ask } from "../helper/ask.ts";
 import { descriptorsAtRest, descriptorsFallTo } from "../helper/descriptors.ts";
 import { gate, hold, type Gate } from "../helper/gate.ts";
 import {
@@ -28,6 +28,7 @@ import {
 } from "../helper/processes.ts";
 import { BINARY, textOf, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
+import { statusOf } from "../helper/status.ts";
 import { underLoad } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
 
