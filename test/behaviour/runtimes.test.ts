@@ -111,6 +111,7 @@ for (const kind of KINDS) {
       const quit = supervisor.control("quit");
       await eventually(() => !alive(idle), { what: "the idle worker leaves" });
       expect(workersAt(spot.where)).toEqual([held.worker]);
+      expect(Bun.peek.status(quit)).toBe("pending");
       held.open();
       const response = await held.answer;
       expect(response).toMatchObject({ status: 200 });
@@ -141,6 +142,7 @@ for (const kind of KINDS) {
       await eventually(() => !alive(idle), { what: "the idle worker of before leaves" });
       const now = await workersReach(spot, 3);
       expect(now).toContain(held.worker);
+      expect(Bun.peek.status(reload)).toBe("pending");
       held.open();
       expect((await held.answer).body).toContain(says);
       expect(await reload).toMatchObject({ code: 0 });
