@@ -11,6 +11,7 @@ import type { Address } from "../../src/sys/address.ts";
 import { socketsOf } from "../../src/sys/procfs.ts";
 import { libc } from "../../src/sys/libc.ts";
 import { bindSocket, closeSocket, listenOn } from "../../src/sys/socket.ts";
+import { alive, statusField } from "../helper/processes.ts";
 import { eventually, LONGEST_MS } from "../helper/wait.ts";
 
 const RESPONDER = join(import.meta.dir, "../../src/fcgi/responder.ts");
@@ -90,6 +91,7 @@ describe("a polite signal", () => {
       const held = get("/echo", bodyAfter(rest.promise));
       await hasConnection(worker.pid, true);
       worker.kill(signal);
+      await hasNoticed(worker.pid);
       const queued = Promise.withResolvers<void>();
       const other = get("/echo", bodyAfter(Promise.resolve(), queued.resolve));
       await queued.promise;
@@ -148,6 +150,13 @@ test("without a listening socket it says what it needs", async () => {
   expect(await child.exited).not.toBe(0);
   expect(await new Response(child.stderr).text()).toContain("no connection can be accepted");
 });
+
+/** Waits until the worker has gone on from where it waited, and waits again: what signals it had have been noticed. */
+async function hasNoticed(pid: number): Promise<void> {
+  const pauses = () => Number(statusField(pid, "voluntary_ctxt_switches"));
+  const before = pauses();
+  await eventually(() => !alive(pid) || pauses() > before, { every: 1 });
+}
 
 /** The body of a request that is on its way until `moment`; `asked` when all before it has been sent. */
 function bodyAfter(moment: Promise<void>, asked = () => {}): ReadableStream<Uint8Array> {
