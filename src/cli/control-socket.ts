@@ -1,26 +1,17 @@
 // Which socket a control word is for. The config is read only when nothing else tells: a control
 // word works while the file is broken or gone.
 
-import { dirname, join, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
+import { defaultSocket, stateDirDefault } from "../admin/default-place.ts";
 import { followPointer } from "../admin/pointer.ts";
 import type { Config } from "../config/model.ts";
-import { configPath, defaultStateDir } from "../config/default-places.ts";
+import { configPath } from "../config/default-places.ts";
 import { Fault } from "../fault.ts";
 
 export interface SocketArgs {
   readonly config?: string | undefined;
   readonly socket?: string | undefined;
   readonly prefix?: string | undefined;
-}
-
-/** The state directory when no config says otherwise. */
-export function stateDirDefault(): string {
-  return defaultStateDir(process.env, process.getuid!());
-}
-
-/** The socket of a supervisor that no config tells a place. */
-export function defaultSocket(): string {
-  return join(stateDirDefault(), "admin.sock");
 }
 
 /**

@@ -2,13 +2,14 @@
 // workers that serve on.
 
 import { readFileSync, rmSync } from "node:fs";
+import { stateDirDefault } from "../admin/default-place.ts";
 import { forgetPointer } from "../admin/pointer.ts";
 import type { Report } from "../admin/contract.ts";
 import { Fault } from "../fault.ts";
 import { narrate } from "../log/narrate.ts";
 import { leftBehind } from "../supervisor/left-behind.ts";
 import { now } from "../sys/clock.ts";
-import { type SocketArgs, stateDirDefault, tracesOf } from "./control-socket.ts";
+import { type SocketArgs, tracesOf } from "./control-socket.ts";
 
 /** "Not running" (exit code 3), with what is left where there is something; anything else as it is. */
 export async function withLeftBehind(

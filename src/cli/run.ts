@@ -4,15 +4,15 @@ import { resolve } from "node:path";
 import { defineCommand } from "citty";
 import type { Loaded } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
-import { stateDirDefault } from "./control-socket.ts";
+import { stateDirDefault } from "../admin/default-place.ts";
 import { loadGivenConfig } from "./load-config.ts";
 import { inheritedSockets } from "../socket/inherited.ts";
 import { serviceManager } from "../supervisor/service-manager.ts";
 import { detachOutput } from "../sys/detach.ts";
 import { afterDashes, COMMON, usageFault } from "./runner.ts";
-import { serve } from "./serve.ts";
+import { serve } from "../daemon/serve.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
-import { holdSignals } from "./signals.ts";
+import { holdSignals } from "../daemon/signals.ts";
 import { VERSION } from "./version.ts";
 
 const { config, socket, prefix, quiet } = COMMON;

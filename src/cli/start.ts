@@ -4,13 +4,14 @@
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { defineCommand } from "citty";
+import { defaultSocket } from "../admin/default-place.ts";
 import { adminClient, BrokenOff } from "../admin/client.ts";
 import type { Status } from "../admin/contract.ts";
 import { configPath } from "../config/default-places.ts";
 import { Fault, type FaultJson, faultLines } from "../fault.ts";
 import { sleep } from "../sys/clock.ts";
 import { spawnDaemon } from "../sys/daemon.ts";
-import { controlSocket, defaultSocket, type SocketArgs } from "./control-socket.ts";
+import { controlSocket, type SocketArgs } from "./control-socket.ts";
 import type { Found } from "../supervisor/come-up.ts";
 import { print } from "./print.ts";
 import { RUN_ARGS } from "./run.ts";

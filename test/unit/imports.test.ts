@@ -12,6 +12,7 @@ const ROOT = join(import.meta.dir, "../..");
 const ROOMS = [
   "main",
   "cli",
+  "daemon",
   "admin",
   "supervisor",
   "pool",

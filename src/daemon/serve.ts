@@ -3,6 +3,7 @@
 
 import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { stateDirDefault } from "../admin/default-place.ts";
 import { leavePointer, removeIfEmpty } from "../admin/pointer.ts";
 import { routes } from "../admin/routes.ts";
 import { type AdminServer, alreadyRunning, serveAdmin } from "../admin/server.ts";
@@ -19,7 +20,6 @@ import type { ServiceManager } from "../supervisor/service-manager.ts";
 import { goBack } from "../supervisor/upgrade.ts";
 import { type LogPort, Supervisor } from "../supervisor/supervisor.ts";
 import { lives } from "../sys/procfs.ts";
-import { stateDirDefault } from "./control-socket.ts";
 import { type HeldSignals, listenToSignals } from "./signals.ts";
 
 export interface ServeOptions {
