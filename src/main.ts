@@ -14,7 +14,7 @@ async function main(argv: readonly string[]): Promise<number> {
   // The words that stay; as early as can be, because it starts this program once more.
   if (asPhpFpm || word === "run") (await import("./sys/steady.ts")).becomeSteady();
   if (asPhpFpm) {
-    return (await import("./cli/php-fpm.ts")).runAsPhpFpm(process.argv0, argv);
+    return (await import("./cli/php-fpm/php-fpm.ts")).runAsPhpFpm(process.argv0, argv);
   }
   if (word === "--version" || word === "-v") {
     const { VERSION } = await import("./cli/version.ts");
@@ -28,7 +28,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const { runStrict, usageFault } = await import("./cli/runner.ts");
   const { COMMANDS } = await import("./cli/commands.ts");
   if (word === undefined || word === "--help" || word === "-h") {
-    const { helpText } = await import("./cli/help.ts");
+    const { helpText } = await import("./cli/help/help.ts");
     const text = `${await helpText(undefined)}\n`;
     if (word === undefined) printError(text);
     else print(text);

@@ -5,7 +5,7 @@ import { defineCommand } from "citty";
 import type { Loaded } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
 import { stateDirDefault } from "../admin/default-place.ts";
-import { loadGivenConfig } from "./load-config.ts";
+import { loadGivenConfig } from "./config/load-config.ts";
 import { inheritedSockets } from "../socket/inherited.ts";
 import { serviceManager } from "../supervisor/service-manager.ts";
 import { detachOutput } from "../sys/detach.ts";

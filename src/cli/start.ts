@@ -11,7 +11,7 @@ import { configPath } from "../config/default-places.ts";
 import { Fault, type FaultJson, faultLines } from "../fault.ts";
 import { sleep } from "../sys/clock.ts";
 import { spawnDaemon } from "../sys/daemon.ts";
-import { controlSocket, type SocketArgs } from "./control-socket.ts";
+import { controlSocket, type SocketArgs } from "./control/control-socket.ts";
 import type { Found } from "../supervisor/come-up.ts";
 import { print } from "./print.ts";
 import { RUN_ARGS } from "./run.ts";

@@ -2,8 +2,8 @@
 
 import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
 import { join } from "node:path";
-import checkCommand from "../../src/cli/check.ts";
-import convertCommand from "../../src/cli/convert.ts";
+import checkCommand from "../../src/cli/config/check.ts";
+import convertCommand from "../../src/cli/config/convert.ts";
 import { runStrict } from "../../src/cli/runner.ts";
 import { Fault } from "../../src/fault.ts";
 import { listen } from "../helper/printed.ts";

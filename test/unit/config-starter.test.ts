@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import initCommand from "../../src/cli/init.ts";
+import initCommand from "../../src/cli/config/init.ts";
 import { runStrict } from "../../src/cli/runner.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { type Found, starterText } from "../../src/config/starter.ts";

@@ -1,0 +1,42 @@
+// `fcgivisor help [TOPIC]`: a page of the manual, or of a command that has no page its options.
+
+import { defineCommand } from "citty";
+import { nearest } from "../../config/nearest.ts";
+import { COMMANDS } from "../commands.ts";
+import { PAGES } from "./pages.ts";
+import { withSettings } from "./settings.ts";
+import { listedCommands, overviewText } from "./overview.ts";
+import { print } from "../print.ts";
+import { usageFault, usageText } from "../runner.ts";
+
+export default defineCommand({
+  meta: { name: "help", description: "Prints a page of the manual, or lists what there is." },
+  args: {
+    topic: {
+      type: "positional",
+      required: false,
+      valueHint: "topic",
+      description: "a topic, or a command",
+    },
+  },
+  async run({ args }) {
+    print(`${(await helpText(args.topic)).trimEnd()}\n`);
+    return 0;
+  },
+});
+
+/** The text of a topic; without one, the list of commands and topics. Throws usage Faults. */
+export async function helpText(topic: string | undefined): Promise<string> {
+  if (topic === undefined) return overviewText("Topics (fcgivisor help TOPIC):", PAGES);
+  const page = PAGES.find(({ name }) => name === topic);
+  if (page !== undefined) return withSettings(page.text);
+  const command = Object.hasOwn(COMMANDS, topic) ? COMMANDS[topic] : undefined;
+  if (command !== undefined) return usageText(topic, (await command.load()).default);
+  const close = nearest(
+    topic,
+    [...PAGES, ...listedCommands()].map(({ name }) => name),
+  );
+  throw usageFault(
+    `there is no help on "${topic}"${close === null ? "" : `; did you mean "${close}"?`}`,
+  );
+}
