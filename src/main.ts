@@ -4,7 +4,7 @@
 import { basename } from "node:path";
 import { print, printError } from "./cli/print.ts";
 import { asFault, Fault, faultLines } from "./fault.ts";
-import { STATE_FORMAT, STATE_FORMAT_WORD } from "./supervisor/state-format.ts";
+import { STATE_FORMAT, STATE_FORMAT_WORD } from "./supervisor/recovery/state-format.ts";
 import { SHIM_WORD } from "./worker/shim-task.ts";
 
 async function main(argv: readonly string[]): Promise<number> {

@@ -2,9 +2,9 @@
 // `curl --unix-socket` works. Server, client and commands share only this page.
 
 import type { FaultJson } from "../fault.ts";
-import type { Report, Step } from "../supervisor/report.ts";
+import type { Report, Step } from "../supervisor/operations/report.ts";
 
-export type { LateWorker, PoolOutcome, Report, Step } from "../supervisor/report.ts";
+export type { LateWorker, PoolOutcome, Report, Step } from "../supervisor/operations/report.ts";
 export type { GroupStatus, PoolStatus, Status, WorkerStatus } from "../supervisor/status.ts";
 
 /** Operations, each a POST to /v1/NAME. */

@@ -2,7 +2,7 @@
 
 import { configToJson } from "../config/wire.ts";
 import { asFault, Fault } from "../fault.ts";
-import type { Tell } from "../supervisor/operations.ts";
+import type { Tell } from "../supervisor/operations/one-at-a-time.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import {
   type Answer,

@@ -16,7 +16,7 @@ import { closeHandover, type Handover, receiveHandover } from "../sys/handover.t
 import { yieldToEvents } from "../sys/clock.ts";
 import { heldLock, type Lock, takeLock } from "../sys/lock.ts";
 import type { Inherited } from "../socket/inherited.ts";
-import type { ServiceManager } from "../supervisor/service-manager.ts";
+import type { ServiceManager } from "../supervisor/service-manager/service-manager.ts";
 import { goBack } from "../supervisor/upgrade.ts";
 import { type LogPort, Supervisor } from "../supervisor/supervisor.ts";
 import { lives } from "../sys/procfs.ts";

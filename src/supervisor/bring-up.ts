@@ -1,7 +1,7 @@
 // Bringing up the generations of several pools: all, or none.
 
 import type { Generation } from "../pool/generation.ts";
-import { inLanes } from "./lanes.ts";
+import { inLanes } from "./concurrency.ts";
 
 export interface Candidate {
   readonly generation: Generation;

@@ -11,8 +11,8 @@ import { Listener } from "../socket/listener.ts";
 import { type Address, UNIX_PATH_MAX } from "../sys/address.ts";
 import { signal } from "../sys/process.ts";
 import { processesOn, unixInodes } from "../sys/procfs.ts";
-import { inLanes } from "./lanes.ts";
-import { newGeneration, type World } from "./world.ts";
+import { inLanes } from "./concurrency.ts";
+import { newGeneration, type World } from "./supervisor-state.ts";
 
 const CANARY_PREFIX = "canary-";
 /** Only the supervisor talks to a canary. */

@@ -8,10 +8,10 @@ import type { Inherited } from "../socket/inherited.ts";
 import type { Handover } from "../sys/handover.ts";
 import { endStrayCanaries } from "./canary.ts";
 import { preflight } from "./preflight.ts";
-import { recordsByAddress, recover, type Recovery } from "./recover.ts";
+import { recordsByAddress, recover, type Recovery } from "./recovery/recovery.ts";
 import { startEachPool, startPools } from "./start.ts";
-import { checkState, type PoolRecord, readState } from "./state-file.ts";
-import type { World } from "./world.ts";
+import { checkState, type PoolRecord, readState } from "./recovery/state-file.ts";
+import type { World } from "./supervisor-state.ts";
 
 export interface ComeUpOptions {
   readonly inherited: Inherited;

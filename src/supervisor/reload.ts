@@ -12,9 +12,9 @@ import type { Listener } from "../socket/listener.ts";
 import { processesOn } from "../sys/procfs.ts";
 import { bringUp, type Candidate } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
-import type { Step } from "./report.ts";
+import type { Step } from "./operations/report.ts";
 import { acquireSockets, changeInPlace, closeUnused } from "./sockets.ts";
-import { newGeneration, poolsInOrder, type World } from "./world.ts";
+import { newGeneration, poolsInOrder, type World } from "./supervisor-state.ts";
 
 /** Runs the reload up to the swap. `only`: the pools to touch; empty = all. Resolves with what is left to do: the drain. */
 export async function reload(

@@ -9,9 +9,9 @@ import { Pool } from "../pool/pool.ts";
 import { sumOf, type Toll } from "../worker/toll.ts";
 import { bringUp, whole } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
-import type { Step } from "./report.ts";
+import type { Step } from "./operations/report.ts";
 import { acquireSockets, allListeners, changeInPlace, closeUnused } from "./sockets.ts";
-import { newGeneration, poolsInOrder, type World } from "./world.ts";
+import { newGeneration, poolsInOrder, type World } from "./supervisor-state.ts";
 
 export async function restartPools(
   world: World,

@@ -5,7 +5,7 @@ import type { PoolConfig } from "../config/model.ts";
 import { boundAddress } from "../socket/bound.ts";
 import { Listener } from "../socket/listener.ts";
 import { addressText, sameAddress } from "../sys/address.ts";
-import type { Ground, World } from "./world.ts";
+import type { Ground, World } from "./supervisor-state.ts";
 
 export interface Sockets {
   of(pool: PoolConfig): Listener;

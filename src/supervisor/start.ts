@@ -8,10 +8,10 @@ import { Pool } from "../pool/pool.ts";
 import type { Listener } from "../socket/listener.ts";
 import { bringUp, whole } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
-import { inLanes } from "./lanes.ts";
+import { inLanes } from "./concurrency.ts";
 import { preflight } from "./preflight.ts";
-import type { Recovery } from "./recover.ts";
-import { newGeneration, type World } from "./world.ts";
+import type { Recovery } from "./recovery/recovery.ts";
+import { newGeneration, type World } from "./supervisor-state.ts";
 
 /** Starts every pool, or none: rejects with the reason. */
 export async function startPools(

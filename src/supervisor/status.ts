@@ -8,8 +8,8 @@ import type { Handover } from "../sys/handover.ts";
 import { addressText } from "../sys/address.ts";
 import { residentBytes } from "../sys/procfs.ts";
 import type { Group } from "../worker/group.ts";
-import type { Standing } from "./notices.ts";
-import { poolsInOrder, type World } from "./world.ts";
+import type { Standing } from "./service-manager/messages.ts";
+import { poolsInOrder, type World } from "./supervisor-state.ts";
 
 export interface WorkerStatus {
   readonly pid: number;

@@ -17,17 +17,17 @@ import { becomeSubreaper } from "../sys/process.ts";
 import type { Handover } from "../sys/handover.ts";
 import { residentBytes } from "../sys/procfs.ts";
 import { comeUp, type Found, type Relieving } from "./come-up.ts";
-import type { Standing } from "./notices.ts";
-import { Operations, type Tell } from "./operations.ts";
-import { tellUntil } from "./progress.ts";
+import type { Standing } from "./service-manager/messages.ts";
+import { Operations, type Tell } from "./operations/one-at-a-time.ts";
+import { tellUntil } from "./operations/progress.ts";
 import { reapWhenNeeded } from "./reaper.ts";
-import { type Report, reportOf } from "./report.ts";
+import { type Report, reportOf } from "./operations/report.ts";
 import { shutDown } from "./shutdown.ts";
 import { allListeners } from "./sockets.ts";
-import { keepState, type StateKeeper } from "./state-keeper.ts";
+import { keepState, type StateKeeper } from "./recovery/state-keeper.ts";
 import { isReady, poolStatuses, standingOf, type Status, upgradeStatus } from "./status.ts";
-import { Words } from "./words.ts";
-import { poolsInOrder, type World } from "./world.ts";
+import { Words } from "./operations/operations.ts";
+import { poolsInOrder, type World } from "./supervisor-state.ts";
 
 export type SupervisorState = "starting" | "running" | "stopping" | "stopped";
 

@@ -16,9 +16,9 @@ import {
 } from "../sys/handover.ts";
 import { capture } from "../sys/process.ts";
 import { allListeners } from "./sockets.ts";
-import { STATE_FORMAT, STATE_FORMAT_WORD } from "./state-format.ts";
-import type { State } from "./state-file.ts";
-import type { World } from "./world.ts";
+import { STATE_FORMAT, STATE_FORMAT_WORD } from "./recovery/state-format.ts";
+import type { State } from "./recovery/state-file.ts";
+import type { World } from "./supervisor-state.ts";
 
 const QUESTION_TIMEOUT_MS = 20_000;
 

@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { Fault } from "../../src/fault.ts";
-import { Operations } from "../../src/supervisor/operations.ts";
+import { Operations } from "../../src/supervisor/operations/one-at-a-time.ts";
 
 /** A story that lasts until it is told to end, and notes what happens. */
 function story(name: string, notes: string[]) {

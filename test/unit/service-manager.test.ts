@@ -1,9 +1,13 @@
 import { expect, test } from "bun:test";
 import { Fault } from "../../src/fault.ts";
 import { inheritedSockets, storeName } from "../../src/socket/inherited.ts";
-import { failureLines, isReload, statusLine } from "../../src/supervisor/notices.ts";
-import { notifyQueue } from "../../src/supervisor/notify-queue.ts";
-import { pulseWatcher, watchdogInterval } from "../../src/supervisor/watchdog.ts";
+import {
+  failureLines,
+  isReload,
+  statusLine,
+} from "../../src/supervisor/service-manager/messages.ts";
+import { notifyQueue } from "../../src/supervisor/service-manager/message-queue.ts";
+import { pulseWatcher, watchdogInterval } from "../../src/supervisor/service-manager/watchdog.ts";
 import { receiveDescriptors } from "../../src/sys/listen-fds.ts";
 import { monotonicMicroseconds } from "../../src/sys/monotonic.ts";
 import { openNotifySocket } from "../../src/sys/notify.ts";

@@ -5,7 +5,7 @@ import { adminClient } from "../../admin/client.ts";
 import type { Report } from "../../admin/contract.ts";
 import type { Config } from "../../config/model.ts";
 import { configFromJson } from "../../config/wire.ts";
-import { planned } from "../../supervisor/plan.ts";
+import { planned } from "../../supervisor/operations/plan.ts";
 import { controlSocket, type SocketArgs } from "../control/control-socket.ts";
 
 /** What a reload would do, as its report. Throws a Fault with exit code 3 when nothing runs. */

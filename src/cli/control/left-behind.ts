@@ -7,7 +7,7 @@ import { forgetPointer } from "../../admin/pointer.ts";
 import type { Report } from "../../admin/contract.ts";
 import { Fault } from "../../fault.ts";
 import { narrate } from "../../log/narrate.ts";
-import { leftBehind } from "../../supervisor/left-behind.ts";
+import { leftBehind } from "../../supervisor/recovery/left-behind.ts";
 import { now } from "../../sys/clock.ts";
 import { type SocketArgs, tracesOf } from "./control-socket.ts";
 

@@ -1,9 +1,9 @@
 // What a reload would do, as data: `reload --dry-run` prints it, the report of a reload repeats it.
 
-import { type Change, diffConfigs, type Plan } from "../config/diff.ts";
-import type { Config, PoolConfig } from "../config/model.ts";
-import { Fault } from "../fault.ts";
-import { addressText, sameAddress } from "../sys/address.ts";
+import { type Change, diffConfigs, type Plan } from "../../config/diff.ts";
+import type { Config, PoolConfig } from "../../config/model.ts";
+import { Fault } from "../../fault.ts";
+import { addressText, sameAddress } from "../../sys/address.ts";
 import type { PoolOutcome } from "./report.ts";
 
 /** The config that a reload of some pools only leads to: the running one with those replaced. */

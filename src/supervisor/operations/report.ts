@@ -1,9 +1,9 @@
 // What an operation answers, and the steps it tells on the way. These shapes go over the control
 // socket as they are.
 
-import type { Change } from "../config/diff.ts";
-import { now } from "../sys/clock.ts";
-import type { StuckProcess } from "../worker/toll.ts";
+import type { Change } from "../../config/diff.ts";
+import { now } from "../../sys/clock.ts";
+import type { StuckProcess } from "../../worker/toll.ts";
 
 export interface PoolOutcome {
   readonly pool: string;

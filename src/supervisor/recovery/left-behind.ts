@@ -3,13 +3,13 @@
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Emit } from "../event.ts";
-import { inheritedSockets } from "../socket/inherited.ts";
-import { addressText } from "../sys/address.ts";
-import { takeLock } from "../sys/lock.ts";
-import { recover } from "./recover.ts";
+import type { Emit } from "../../event.ts";
+import { inheritedSockets } from "../../socket/inherited.ts";
+import { addressText } from "../../sys/address.ts";
+import { takeLock } from "../../sys/lock.ts";
+import { recover } from "./recovery.ts";
 import { readState, removeState, type State } from "./state-file.ts";
-import type { Ground } from "./world.ts";
+import type { Ground } from "../supervisor-state.ts";
 
 export interface LeftBehind {
   /** Processes that still serve. */

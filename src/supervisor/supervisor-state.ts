@@ -8,7 +8,7 @@ import type { Pool } from "../pool/pool.ts";
 import { runtimeOf } from "../runtime/registry.ts";
 import type { Inherited } from "../socket/inherited.ts";
 import type { Listener } from "../socket/listener.ts";
-import type { PoolRecord } from "./state-file.ts";
+import type { PoolRecord } from "./recovery/state-file.ts";
 
 export interface World {
   /** The config in force. */

@@ -1,8 +1,8 @@
 // Messages to the service manager in the order they were meant, without ever waiting for it: what does
 // not fit into its queue now is tried again soon. READY must not be lost; an old status may be.
 
-import type { NotifySocket } from "../sys/notify.ts";
-import { after } from "../sys/clock.ts";
+import type { NotifySocket } from "../../sys/notify.ts";
+import { after } from "../../sys/clock.ts";
 
 export interface NotifyQueue {
   /** Lines of one message, and descriptors to go with it. No lines: nothing to tell. */

@@ -1,8 +1,8 @@
 // Who keeps an operation waiting: told once a second while old workers leave.
 
-import { sleep } from "../sys/clock.ts";
+import { sleep } from "../../sys/clock.ts";
 import type { LateWorker, Step } from "./report.ts";
-import { poolsInOrder, type World } from "./world.ts";
+import { poolsInOrder, type World } from "../supervisor-state.ts";
 
 const PROGRESS_EVERY_MS = 1000;
 

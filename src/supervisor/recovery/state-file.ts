@@ -5,8 +5,8 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { asFault, Fault } from "../fault.ts";
-import type { Address } from "../sys/address.ts";
+import { asFault, Fault } from "../../fault.ts";
+import type { Address } from "../../sys/address.ts";
 import { STATE_FORMAT } from "./state-format.ts";
 
 export interface PoolRecord {

@@ -3,12 +3,12 @@
 // somebody spoilt or removed is written anew; the service goes on.
 
 import { statSync } from "node:fs";
-import { Fault } from "../fault.ts";
-import { after, every } from "../sys/clock.ts";
+import { Fault } from "../../fault.ts";
+import { after, every } from "../../sys/clock.ts";
 import { removeState, type State, statePath, writeState } from "./state-file.ts";
 import { STATE_FORMAT } from "./state-format.ts";
 import { stateRecords } from "./state-records.ts";
-import type { World } from "./world.ts";
+import type { World } from "../supervisor-state.ts";
 
 export interface StateKeeper {
   /** Something less important changed: saved within a second. */

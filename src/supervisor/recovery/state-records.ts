@@ -2,17 +2,17 @@
 // new workers may share one, those of another pool too while addresses are swapped, and those of an
 // earlier supervisor while they leave; what a record says holds for all of them.
 
-import type { PoolConfig } from "../config/model.ts";
-import { Fault } from "../fault.ts";
-import type { Generation } from "../pool/generation.ts";
-import type { Pool } from "../pool/pool.ts";
-import { generic } from "../runtime/generic.ts";
-import { runtimeOf } from "../runtime/registry.ts";
-import type { Listener } from "../socket/listener.ts";
-import type { Address } from "../sys/address.ts";
-import { processStat } from "../sys/procfs.ts";
+import type { PoolConfig } from "../../config/model.ts";
+import { Fault } from "../../fault.ts";
+import type { Generation } from "../../pool/generation.ts";
+import type { Pool } from "../../pool/pool.ts";
+import { generic } from "../../runtime/generic.ts";
+import { runtimeOf } from "../../runtime/registry.ts";
+import type { Listener } from "../../socket/listener.ts";
+import type { Address } from "../../sys/address.ts";
+import { processStat } from "../../sys/procfs.ts";
 import type { PoolRecord } from "./state-file.ts";
-import { poolsInOrder, type World } from "./world.ts";
+import { poolsInOrder, type World } from "../supervisor-state.ts";
 
 export function stateRecords(world: World): PoolRecord[] {
   const records = poolsInOrder(world).flatMap((pool) =>

@@ -2,13 +2,13 @@
 // keep copies of our sockets, so that they outlive even the last worker. It only tells: nothing in the
 // supervisor depends on whether anybody listens, and without NOTIFY_SOCKET nothing is done at all.
 
-import type { Emit, Event } from "../event.ts";
-import { asFault, Fault } from "../fault.ts";
-import { storeName } from "../socket/inherited.ts";
-import type { Listener } from "../socket/listener.ts";
-import { after } from "../sys/clock.ts";
-import { monotonicMicroseconds } from "../sys/monotonic.ts";
-import { openNotifySocket } from "../sys/notify.ts";
+import type { Emit, Event } from "../../event.ts";
+import { asFault, Fault } from "../../fault.ts";
+import { storeName } from "../../socket/inherited.ts";
+import type { Listener } from "../../socket/listener.ts";
+import { after } from "../../sys/clock.ts";
+import { monotonicMicroseconds } from "../../sys/monotonic.ts";
+import { openNotifySocket } from "../../sys/notify.ts";
 import {
   changesStanding,
   failureLines,
@@ -17,8 +17,8 @@ import {
   reloadingLines,
   type Standing,
   statusLine,
-} from "./notices.ts";
-import { notifyQueue, type NotifyQueue } from "./notify-queue.ts";
+} from "./messages.ts";
+import { notifyQueue, type NotifyQueue } from "./message-queue.ts";
 import { keepWatchdog } from "./watchdog.ts";
 
 export interface Watched {

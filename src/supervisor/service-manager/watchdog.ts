@@ -1,7 +1,7 @@
 // The watchdog of a service manager: it wants a sign of life, and starts the supervisor anew when none
 // comes. The sign is given only while the supervisor's own loop turns, not merely because a timer runs.
 
-import { every, now } from "../sys/clock.ts";
+import { every, now } from "../../sys/clock.ts";
 
 export interface WatchdogOptions {
   readonly env: Readonly<Record<string, string | undefined>>;

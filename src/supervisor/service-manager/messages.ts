@@ -1,7 +1,7 @@
 // What a service manager is told of each event, as lines of sd_notify(3). Pure: state and time come in.
 
-import type { Event } from "../event.ts";
-import { type Fault, faultLines } from "../fault.ts";
+import type { Event } from "../../event.ts";
+import { type Fault, faultLines } from "../../fault.ts";
 
 /** What the status line says; plain numbers, so that it costs nothing to look. */
 export interface Standing {

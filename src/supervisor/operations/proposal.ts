@@ -1,10 +1,10 @@
 // What every change begins with: the config read anew, limited to the pools asked for, and all that
 // can be looked at looked at, before anything is touched.
 
-import type { Loaded } from "../config/load.ts";
-import type { Config } from "../config/model.ts";
+import type { Loaded } from "../../config/load.ts";
+import type { Config } from "../../config/model.ts";
 import { limitedTo } from "./plan.ts";
-import { preflight } from "./preflight.ts";
+import { preflight } from "../preflight.ts";
 
 export interface Proposal {
   readonly loaded: Loaded;

@@ -2,21 +2,21 @@
 // rule of one at a time, and answered with a Report. (stop and quit are no operations among others:
 // they end the supervisor's own life.)
 
-import { reloaded } from "../config/diff.ts";
-import type { Loaded } from "../config/load.ts";
-import { asFault } from "../fault.ts";
-import { now, sleep } from "../sys/clock.ts";
-import { sumOf, type Toll } from "../worker/toll.ts";
-import type { Operations, Tell } from "./operations.ts";
+import { reloaded } from "../../config/diff.ts";
+import type { Loaded } from "../../config/load.ts";
+import { asFault } from "../../fault.ts";
+import { now, sleep } from "../../sys/clock.ts";
+import { sumOf, type Toll } from "../../worker/toll.ts";
+import type { Operations, Tell } from "./one-at-a-time.ts";
 import { planned, type Planned } from "./plan.ts";
 import { tellUntil } from "./progress.ts";
 import { propose } from "./proposal.ts";
-import { reload } from "./reload.ts";
+import { reload } from "../reload.ts";
 import { type Report, reportOf } from "./report.ts";
-import { restartPools } from "./restart.ts";
-import type { StateKeeper } from "./state-keeper.ts";
-import { becomeBinary, checkBinary } from "./upgrade.ts";
-import type { World } from "./world.ts";
+import { restartPools } from "../restart.ts";
+import type { StateKeeper } from "../recovery/state-keeper.ts";
+import { becomeBinary, checkBinary } from "../upgrade.ts";
+import type { World } from "../supervisor-state.ts";
 
 export interface ReloadRequest {
   /** Empty = all. */

@@ -3,21 +3,21 @@
 // are asked to leave. No client notices.
 
 import { rmSync } from "node:fs";
-import type { PoolConfig } from "../config/model.ts";
-import { RUNTIMES } from "../runtime/registry.ts";
-import { generic } from "../runtime/generic.ts";
-import { boundAddress } from "../socket/bound.ts";
-import { takeBack } from "../socket/handover.ts";
-import { Listener, type Maker } from "../socket/listener.ts";
-import { inodesOn } from "../socket/open.ts";
-import { type Address, addressText, sameAddress } from "../sys/address.ts";
-import { now } from "../sys/clock.ts";
-import { closeSocket, endListening } from "../sys/socket.ts";
-import { drainStrays, findStrays, type Strays } from "../worker/strays.ts";
-import { handedOver } from "./sockets.ts";
+import type { PoolConfig } from "../../config/model.ts";
+import { RUNTIMES } from "../../runtime/registry.ts";
+import { generic } from "../../runtime/generic.ts";
+import { boundAddress } from "../../socket/bound.ts";
+import { takeBack } from "../../socket/handover.ts";
+import { Listener, type Maker } from "../../socket/listener.ts";
+import { inodesOn } from "../../socket/open.ts";
+import { type Address, addressText, sameAddress } from "../../sys/address.ts";
+import { now } from "../../sys/clock.ts";
+import { closeSocket, endListening } from "../../sys/socket.ts";
+import { drainStrays, findStrays, type Strays } from "../../worker/strays.ts";
+import { handedOver } from "../sockets.ts";
 import type { PoolRecord } from "./state-file.ts";
 import { recordOfConfig } from "./state-records.ts";
-import type { Ground } from "./world.ts";
+import type { Ground } from "../supervisor-state.ts";
 
 /** What an earlier supervisor left of one pool. */
 interface Legacy {

@@ -1,9 +1,9 @@
 // One operation at a time, in the order they came, each told to the log. stop and quit do not wait:
 // they abort what is in progress and turn away what waits behind it.
 
-import type { Emit } from "../event.ts";
-import { asFault, Fault } from "../fault.ts";
-import { now } from "../sys/clock.ts";
+import type { Emit } from "../../event.ts";
+import { asFault, Fault } from "../../fault.ts";
+import { now } from "../../sys/clock.ts";
 import type { Report, Step } from "./report.ts";
 
 export type Tell = (step: Step) => void;
