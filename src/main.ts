@@ -12,7 +12,7 @@ async function main(argv: readonly string[]): Promise<number> {
   if (word === SHIM_WORD) return (await import("./worker/shim.ts")).runShim();
   const asPhpFpm = /^php-fpm[0-9.]*$/.test(basename(process.argv0));
   // The words that stay; as early as can be, because it starts this program once more.
-  if (asPhpFpm || word === "run") (await import("./sys/steady.ts")).becomeSteady();
+  if (asPhpFpm || word === "run") (await import("./sys/exec/steady.ts")).becomeSteady();
   if (asPhpFpm) {
     return (await import("./cli/php-fpm/php-fpm.ts")).runAsPhpFpm(process.argv0, argv);
   }
@@ -53,7 +53,7 @@ function complain(error: unknown): number {
 
 /** A program that was upgraded to, and failed before it had even taken over, goes back to the old one. */
 async function goBackFrom(error: unknown): Promise<void> {
-  const { receiveHandover } = await import("./sys/handover.ts");
+  const { receiveHandover } = await import("./sys/exec/handover.ts");
   const { goBack } = await import("./supervisor/upgrade.ts");
   const handover = receiveHandover();
   if (handover !== null) goBack(handover, asFault(error).message);

@@ -6,7 +6,7 @@ import { dirname } from "node:path";
 import type { AdminConfig } from "../config/model.ts";
 import { asFault, Fault } from "../fault.ts";
 import { UNIX_PATH_MAX } from "../sys/address.ts";
-import { setUmask } from "../sys/become.ts";
+import { setUmask } from "../sys/exec/become.ts";
 import { after } from "../sys/clock.ts";
 import { holderOf, unixInodes } from "../sys/procfs.ts";
 import { probeUnix } from "../sys/socket.ts";

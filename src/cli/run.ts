@@ -8,7 +8,7 @@ import { stateDirDefault } from "../admin/default-place.ts";
 import { loadGivenConfig } from "./config/load-config.ts";
 import { inheritedSockets } from "../socket/inherited.ts";
 import { serviceManager } from "../supervisor/service-manager/service-manager.ts";
-import { detachOutput } from "../sys/detach.ts";
+import { detachOutput } from "../sys/exec/detach.ts";
 import { afterDashes, COMMON, usageFault } from "./runner.ts";
 import { serve } from "../daemon/serve.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";

@@ -10,7 +10,7 @@ import type { Status } from "../admin/contract.ts";
 import { configPath } from "../config/default-places.ts";
 import { Fault, type FaultJson, faultLines } from "../fault.ts";
 import { sleep } from "../sys/clock.ts";
-import { spawnDaemon } from "../sys/daemon.ts";
+import { spawnDaemon } from "../sys/exec/daemon.ts";
 import { controlSocket, type SocketArgs } from "./control/control-socket.ts";
 import type { Found } from "../supervisor/come-up.ts";
 import { print } from "./print.ts";

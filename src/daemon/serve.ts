@@ -12,7 +12,7 @@ import type { Config, LogConfig } from "../config/model.ts";
 import type { Emit } from "../event.ts";
 import { asFault, Fault } from "../fault.ts";
 import { type Log, openLog } from "../log/logger.ts";
-import { closeHandover, type Handover, receiveHandover } from "../sys/handover.ts";
+import { closeHandover, type Handover, receiveHandover } from "../sys/exec/handover.ts";
 import { yieldToEvents } from "../sys/clock.ts";
 import { heldLock, type Lock, takeLock } from "../sys/lock.ts";
 import type { Inherited } from "../socket/inherited.ts";

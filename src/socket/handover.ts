@@ -3,7 +3,7 @@
 
 import { lstatSync } from "node:fs";
 import { type Address, sameAddress } from "../sys/address.ts";
-import { copyDescriptor } from "../sys/handover.ts";
+import { copyDescriptor } from "../sys/exec/handover.ts";
 import { takeDescriptor } from "../sys/pidfd.ts";
 import { type ProcessStat, processesOn } from "../sys/procfs.ts";
 import { closeSocket, listeningAddress } from "../sys/socket.ts";

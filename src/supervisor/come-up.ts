@@ -5,7 +5,7 @@ import type { Config, PoolConfig } from "../config/model.ts";
 import { asFault, type Fault } from "../fault.ts";
 import { boundAddress } from "../socket/bound.ts";
 import type { Inherited } from "../socket/inherited.ts";
-import type { Handover } from "../sys/handover.ts";
+import type { Handover } from "../sys/exec/handover.ts";
 import { endStrayCanaries } from "./canary.ts";
 import { preflight } from "./preflight.ts";
 import { recordsByAddress, recover, type Recovery } from "./recovery/recovery.ts";

@@ -4,7 +4,7 @@
 import type { Generation } from "../pool/generation.ts";
 import type { Pool } from "../pool/pool.ts";
 import { type Activity, activityOf } from "../observe/activity.ts";
-import type { Handover } from "../sys/handover.ts";
+import type { Handover } from "../sys/exec/handover.ts";
 import { addressText } from "../sys/address.ts";
 import { residentBytes } from "../sys/procfs.ts";
 import type { Group } from "../worker/group.ts";

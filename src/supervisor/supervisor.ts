@@ -14,7 +14,7 @@ import type { Toll } from "../worker/toll.ts";
 import type { Inherited } from "../socket/inherited.ts";
 import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
-import type { Handover } from "../sys/handover.ts";
+import type { Handover } from "../sys/exec/handover.ts";
 import { residentBytes } from "../sys/procfs.ts";
 import { comeUp, type Found, type Relieving } from "./come-up.ts";
 import type { Standing } from "./service-manager/messages.ts";

@@ -8,7 +8,7 @@ import { Fault } from "../../fault.ts";
 import { type FcgiResponse, fcgiRequest, paramsFor } from "../../fcgi/client.ts";
 import { now } from "../../sys/clock.ts";
 import { capture } from "../../sys/process.ts";
-import { isCompiled } from "../../sys/self.ts";
+import { isCompiled } from "../../sys/exec/self.ts";
 
 export interface Stage {
   /** What serves, for people. */

@@ -2,7 +2,7 @@
 // Used by the worker shim, which does nothing else in its short life.
 
 import { constants } from "node:os";
-import { checked, cString, libc, type Pointer, ptr } from "./libc.ts";
+import { checked, cString, libc, type Pointer, ptr } from "../libc.ts";
 
 const RLIMIT_CORE = 4;
 const RLIMIT_NOFILE = 7;

@@ -1,7 +1,7 @@
 // Letting go of the descriptors of who started us.
 
 import { closeSync, openSync } from "node:fs";
-import { checked, libc } from "./libc.ts";
+import { checked, libc } from "../libc.ts";
 
 /** Puts /dev/null on standard output and error: what waits for their end can go on. */
 export function detachOutput(): void {

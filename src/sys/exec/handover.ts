@@ -2,7 +2,7 @@
 // on purpose, and a variable tells the new program which is which.
 
 import { openSync } from "node:fs";
-import { checked, libc } from "./libc.ts";
+import { checked, libc } from "../libc.ts";
 
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
