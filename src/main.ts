@@ -29,7 +29,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const { COMMANDS } = await import("./cli/commands.ts");
   if (word === undefined || word === "--help" || word === "-h") {
     const { helpText } = await import("./cli/help/help.ts");
-    const text = `${await helpText(undefined)}\n`;
+    const text = `${await helpText(COMMANDS, undefined)}\n`;
     if (word === undefined) printError(text);
     else print(text);
     return word === undefined ? 2 : 0;

@@ -1,13 +1,8 @@
 // The table of commands. Each is imported only when it is called, so that `status` starts fast.
 
-import type { Command } from "./runner.ts";
+import type { CommandTable } from "./runner.ts";
 
-export interface CommandRow {
-  readonly summary: string;
-  readonly load: () => Promise<{ default: Command }>;
-}
-
-export const COMMANDS: Readonly<Record<string, CommandRow>> = {
+export const COMMANDS: CommandTable = {
   run: { summary: "supervise in the foreground", load: () => import("./run.ts") },
   start: {
     summary: "start in the background; returns when ready",
@@ -60,7 +55,10 @@ export const COMMANDS: Readonly<Record<string, CommandRow>> = {
     summary: "prints a systemd unit, an init script, and the like",
     load: () => import("./service/service.ts"),
   },
-  help: { summary: "the manual: topics and commands", load: () => import("./help/help.ts") },
+  help: {
+    summary: "the manual: topics and commands",
+    load: async () => ({ default: (await import("./help/help.ts")).helpCommand(COMMANDS) }),
+  },
   demo: { summary: "shows itself working", load: () => import("./demo/demo.ts") },
   // Not listed: a worker for the demo and the tests, started by a supervisor.
   responder: { summary: "", load: () => import("./responder.ts") },

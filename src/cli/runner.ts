@@ -7,6 +7,16 @@ import { print } from "./print.ts";
 
 export type Command = CommandDef<any>;
 
+/** What is known of a command before it is called for. */
+export interface CommandRow {
+  /** For the list of commands; "" = not listed. */
+  readonly summary: string;
+  readonly load: () => Promise<{ default: Command }>;
+}
+
+/** The commands by name, in the order they are listed. */
+export type CommandTable = Readonly<Record<string, CommandRow>>;
+
 /** Options that every control command knows. */
 export const COMMON = {
   config: {

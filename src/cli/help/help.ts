@@ -2,39 +2,41 @@
 
 import { defineCommand } from "citty";
 import { nearest } from "../../config/nearest.ts";
-import { COMMANDS } from "../commands.ts";
 import { PAGES } from "./pages.ts";
 import { withSettings } from "./settings.ts";
 import { listedCommands, overviewText } from "./overview.ts";
 import { print } from "../print.ts";
-import { usageFault, usageText } from "../runner.ts";
+import { type CommandTable, usageFault, usageText } from "../runner.ts";
 
-export default defineCommand({
-  meta: { name: "help", description: "Prints a page of the manual, or lists what there is." },
-  args: {
-    topic: {
-      type: "positional",
-      required: false,
-      valueHint: "topic",
-      description: "a topic, or a command",
+/** The command itself; it is one of the table that it lists. */
+export function helpCommand(commands: CommandTable) {
+  return defineCommand({
+    meta: { name: "help", description: "Prints a page of the manual, or lists what there is." },
+    args: {
+      topic: {
+        type: "positional",
+        required: false,
+        valueHint: "topic",
+        description: "a topic, or a command",
+      },
     },
-  },
-  async run({ args }) {
-    print(`${(await helpText(args.topic)).trimEnd()}\n`);
-    return 0;
-  },
-});
+    async run({ args }) {
+      print(`${(await helpText(commands, args.topic)).trimEnd()}\n`);
+      return 0;
+    },
+  });
+}
 
 /** The text of a topic; without one, the list of commands and topics. Throws usage Faults. */
-export async function helpText(topic: string | undefined): Promise<string> {
-  if (topic === undefined) return overviewText("Topics (fcgivisor help TOPIC):", PAGES);
+export async function helpText(commands: CommandTable, topic: string | undefined): Promise<string> {
+  if (topic === undefined) return overviewText(commands, "Topics (fcgivisor help TOPIC):", PAGES);
   const page = PAGES.find(({ name }) => name === topic);
   if (page !== undefined) return withSettings(page.text);
-  const command = Object.hasOwn(COMMANDS, topic) ? COMMANDS[topic] : undefined;
+  const command = Object.hasOwn(commands, topic) ? commands[topic] : undefined;
   if (command !== undefined) return usageText(topic, (await command.load()).default);
   const close = nearest(
     topic,
-    [...PAGES, ...listedCommands()].map(({ name }) => name),
+    [...PAGES, ...listedCommands(commands)].map(({ name }) => name),
   );
   throw usageFault(
     `there is no help on "${topic}"${close === null ? "" : `; did you mean "${close}"?`}`,

@@ -1,6 +1,6 @@
 // What `fcgivisor help` and a wrong call print: the commands, one line each, from their table.
 
-import { COMMANDS } from "../commands.ts";
+import type { CommandTable } from "../runner.ts";
 
 export interface Row {
   readonly name: string;
@@ -8,15 +8,19 @@ export interface Row {
 }
 
 /** The commands that are for people. */
-export function listedCommands(): Row[] {
-  return Object.entries(COMMANDS)
+export function listedCommands(table: CommandTable): Row[] {
+  return Object.entries(table)
     .filter(([, { summary }]) => summary !== "")
     .map(([name, { summary }]) => ({ name, summary }));
 }
 
 /** Usage, the commands, and further rows under a heading. */
-export function overviewText(heading: string, further: readonly Row[]): string {
-  const commands = listedCommands();
+export function overviewText(
+  table: CommandTable,
+  heading: string,
+  further: readonly Row[],
+): string {
+  const commands = listedCommands(table);
   const width = Math.max(...[...commands, ...further].map(({ name }) => name.length));
   const lines = (rows: readonly Row[]) =>
     rows.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
