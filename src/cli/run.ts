@@ -156,10 +156,10 @@ function withSocket(loaded: Loaded, socket: string | undefined): Loaded {
 }
 
 function announce(supervisor: Supervisor, background: boolean, quiet: boolean): void {
-  const { found, failedPools, logFile, poolCount } = supervisor;
+  const { takenOver, failedPools, logFile, poolCount } = supervisor;
   if (background) {
     // `start` waits for this line; afterwards there is nobody to read.
-    const ready = { pid: process.pid, pools: poolCount, found, failed: failedPools };
+    const ready = { pid: process.pid, pools: poolCount, takenOver, failed: failedPools };
     process.stdout.write(`${JSON.stringify({ ready })}\n`);
     detachOutput();
   } else if (!quiet && logFile !== null) {

@@ -12,7 +12,7 @@ import { Fault, type FaultJson, faultLines } from "../fault.ts";
 import { sleep } from "../sys/clock.ts";
 import { spawnDaemon } from "../sys/exec/daemon.ts";
 import { controlSocket, type SocketArgs } from "./control/control-socket.ts";
-import type { Found } from "../supervisor/come-up.ts";
+import type { TakenOver } from "../supervisor/supervisor.ts";
 import { print } from "./print.ts";
 import { RUN_ARGS } from "./run.ts";
 
@@ -20,7 +20,7 @@ interface Ready {
   readonly ready: {
     readonly pid: number;
     readonly pools: number;
-    readonly found: Found;
+    readonly takenOver: TakenOver;
     readonly failed: readonly FaultJson[];
   };
 }
@@ -54,19 +54,19 @@ export default defineCommand({
         "it was started and serves all the same; `fcgivisor status` shows it",
       );
     }
-    if (args.quiet !== true) print(foundText(ready.found));
+    if (args.quiet !== true) print(takenOverText(ready.takenOver));
     for (const fault of ready.failed)
       process.stderr.write(`${faultLines(Fault.fromJSON(fault)).join("\n")}\n`);
     return ready.failed.length === 0 ? 0 : 1;
   },
 });
 
-function foundText({ processes, reopened }: Found): string {
-  if (processes === 0) return "";
+function takenOverText({ workers, reopened }: TakenOver): string {
+  if (workers === 0) return "";
   const what =
     reopened.length === 0
-      ? `its sockets were taken back from ${processes} processes`
-      : `${processes} of its processes still served, but ${reopened.join(", ")} had to be opened anew (the log says why)`;
+      ? `its sockets were taken back from ${workers} processes`
+      : `${workers} of its processes still served, but ${reopened.join(", ")} had to be opened anew (the log says why)`;
   return `an earlier supervisor had died; ${what}; they leave when their requests are done\n`;
 }
 

@@ -16,11 +16,12 @@ import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
 import type { Handover } from "../sys/exec/handover.ts";
 import { residentBytes } from "../sys/procfs.ts";
-import { comeUp, type Found, type Relieving } from "./come-up.ts";
+import { comeUp } from "./come-up.ts";
 import type { Standing } from "./service-manager/messages.ts";
 import { Operations, type Tell } from "./operations/one-at-a-time.ts";
 import { tellUntil } from "./operations/progress.ts";
 import { reapWhenNeeded } from "./reaper.ts";
+import type { Recovery } from "./recovery/recovery.ts";
 import { type Report, reportOf } from "./operations/report.ts";
 import { shutDown } from "./shutdown.ts";
 import { allListeners } from "./sockets.ts";
@@ -39,6 +40,14 @@ export interface LogPort {
   readonly file: string | null;
   /** Opens every file anew, after the settings given; returns their paths. */
   readonly reopen: (loaded?: Loaded) => readonly string[];
+}
+
+/** What was there of an earlier supervisor. */
+export interface TakenOver {
+  /** Processes that still served. */
+  readonly workers: number;
+  /** Addresses whose socket could not be taken back from them. */
+  readonly reopened: readonly string[];
 }
 
 export interface SupervisorOptions {
@@ -72,10 +81,8 @@ export class Supervisor {
   private readonly emergencies = createEmergencyCounter();
   private end: Promise<Toll> | null = null;
   private endsBy: "stop" | "quit" | null = null;
-  /** While workers of an earlier supervisor leave. */
-  private relieving: Relieving | null = null;
-  /** What the start found of an earlier supervisor. */
-  found: Found = { processes: 0, reopened: [] };
+  /** From when it has come up: what it took over from an earlier supervisor. */
+  private recovery: Recovery | null = null;
   /** With `keepGoing`: why some pools do not serve yet. */
   failedPools: readonly Fault[] = [];
   /** Grows as long as the supervisor's own loop turns. */
@@ -148,6 +155,11 @@ export class Supervisor {
   get logFile(): string | null {
     return this.options.log.file;
   }
+  /** What the start took over from an earlier supervisor. */
+  get takenOver(): TakenOver {
+    const { workers = 0, reopened = [] } = this.recovery ?? {};
+    return { workers, reopened };
+  }
   /** Resolves when stop or quit is done. */
   get stopped(): Promise<void> {
     return this.over.promise;
@@ -167,9 +179,8 @@ export class Supervisor {
     try {
       await this.operations.run("start", async (signal) => {
         const up = await comeUp(this.world, this.options, () => this.endsBy, signal);
-        this.found = up.found;
         this.failedPools = up.failedPools;
-        this.relieving = up.relieving;
+        this.recovery = up.recovery;
         this.current = "running";
         this.keeper.save();
       });
@@ -203,7 +214,7 @@ export class Supervisor {
         this.over.resolve();
       });
     } else if (word === "stop") {
-      this.relieving?.hurry();
+      this.recovery?.hurry();
       void Promise.all(poolsInOrder(this.world).map((pool) => pool.stop()));
     }
     const toll = await tellUntil(this.end, this.world, tell);
@@ -211,8 +222,8 @@ export class Supervisor {
   }
 
   private async endAll(word: "stop" | "quit"): Promise<Toll> {
-    if (word === "stop") this.relieving?.hurry();
-    return shutDown(this.world, word, this.relieving?.done ?? Promise.resolve());
+    if (word === "stop") this.recovery?.hurry();
+    return shutDown(this.world, word, this.recovery?.retired ?? Promise.resolve());
   }
 
   status(socket: string): Status {

@@ -7,7 +7,7 @@ import { forgetPointer } from "../../admin/pointer.ts";
 import type { Report } from "../../admin/contract.ts";
 import { Fault } from "../../fault.ts";
 import { narrate } from "../../log/narrate.ts";
-import { leftBehind } from "../../supervisor/recovery/left-behind.ts";
+import { LeftService } from "../../supervisor/recovery/left-service.ts";
 import { now } from "../../sys/clock.ts";
 import { type SocketArgs, tracesOf } from "./control-socket.ts";
 
@@ -19,7 +19,7 @@ export async function withLeftBehind(
 ): Promise<unknown> {
   if (!(error instanceof Fault) || error.exitCode !== 3) return error;
   const { stateDir } = await tracesOf(args, socket);
-  const left = leftBehind(stateDir, () => {});
+  const left = LeftService.find(stateDir, () => {});
   if (left === null) return error;
   left.leave();
   const { workers, addresses } = left;
@@ -41,7 +41,7 @@ export async function endLeftBehind(
 ): Promise<Report | null> {
   const since = now();
   const { stateDir, pidFile, config } = await tracesOf(args, socket);
-  const left = leftBehind(stateDir, (event) => {
+  const left = LeftService.find(stateDir, (event) => {
     const { level, text } = narrate(event);
     if (level !== "debug" && level !== "notice") process.stderr.write(`fcgivisor: ${text}\n`);
   });

@@ -1,199 +1,190 @@
 // The story of a start after a supervisor has died: its workers went on serving. Their sockets are
 // taken back out of them, new generations come up on the very same sockets, and then the old workers
-// are asked to leave. No client notices.
+// are asked to leave. No client notices. `takeOver` is the story, read top to bottom.
 
-import { rmSync } from "node:fs";
 import type { PoolConfig } from "../../config/model.ts";
-import { RUNTIMES } from "../../runtime/registry.ts";
-import { generic } from "../../runtime/generic.ts";
-import { boundAddress } from "../../socket/bound.ts";
-import { takeBack } from "../../socket/handover.ts";
-import { Listener, type Maker } from "../../socket/listener.ts";
-import { inodesOn } from "../../socket/open.ts";
-import { type Address, addressText, sameAddress } from "../../sys/address.ts";
+import { asFault } from "../../fault.ts";
+import { Listener } from "../../socket/listener.ts";
+import { addressText } from "../../sys/address.ts";
 import { now } from "../../sys/clock.ts";
-import { closeSocket, endListening } from "../../sys/socket.ts";
-import { drainStrays, findStrays, type Strays } from "../../worker/strays.ts";
-import { handedOver } from "../sockets.ts";
-import type { PoolRecord } from "./state-file.ts";
-import { recordOfConfig } from "./state-records.ts";
 import type { Ground } from "../supervisor-state.ts";
+import { keptSocket, LeftOver } from "./left-over.ts";
+import type { PoolRecord } from "./state-file.ts";
 
-/** What an earlier supervisor left of one pool. */
-interface Legacy {
-  readonly record: PoolRecord;
-  readonly holders: number;
-  /** Our copy of the socket, or why it could not be had. */
-  readonly socket: { readonly fd: number } | { readonly why: string };
-}
+export type RecoveryState =
+  /** Copies of the sockets are held, and nothing else was touched: the old workers serve. */
+  | "holding"
+  /** The new generations serve, the old workers leave. */
+  | "retiring"
+  /** The old workers have left. */
+  | "over"
+  /** The start failed: everything is left to the old workers. */
+  | "abandoned"
+  /** The whole service ends, the old workers with it. */
+  | "ending";
 
-export interface Recovery {
-  /** How many processes of the earlier supervisor still serve. */
-  readonly workers: number;
+const NEXT: Readonly<Record<RecoveryState, readonly RecoveryState[]>> = {
+  holding: ["retiring", "abandoned", "ending"],
+  retiring: ["over"],
+  over: [],
+  abandoned: ["ending"],
+  ending: ["over"],
+};
+
+/** Opens a pool's socket: the one that was left, where there is one. */
+export type OpenSocket = (pool: PoolConfig) => Promise<Listener>;
+
+export class Recovery {
+  private readonly ground: Ground;
+  private readonly handed: Readonly<Record<string, number>>;
+  private readonly leftOvers: readonly LeftOver[];
+  /** Those whose socket no pool has asked for. */
+  private readonly unused: Set<LeftOver>;
+  private readonly opened = new Map<Listener, "kept" | "new">();
+  private readonly reopenedAddresses: string[] = [];
+  private readonly impatience = new AbortController();
+  private current: RecoveryState = "holding";
+  private retirement: Promise<void> = Promise.resolve();
+
+  /**
+   * Looks for what the earlier supervisor left. Takes copies of sockets, and touches nothing else.
+   * `handed`: sockets by inode, from the program that became this one.
+   */
+  constructor(
+    ground: Ground,
+    records: readonly PoolRecord[],
+    handed: Readonly<Record<string, number>>,
+  ) {
+    this.ground = ground;
+    this.handed = handed;
+    const { signal } = this.impatience;
+    this.leftOvers = records
+      .map((record) => LeftOver.find(ground, record, handed[record.inode], signal))
+      .filter((left) => left !== null);
+    this.unused = new Set(this.leftOvers);
+  }
+
+  get state(): RecoveryState {
+    return this.current;
+  }
+  /** How many processes of the earlier supervisor still served when they were looked for. */
+  get workers(): number {
+    return this.leftOvers.reduce((sum, { workers }) => sum + workers, 0);
+  }
   /** Of the sockets they serve on. */
-  readonly records: readonly PoolRecord[];
-  /** Addresses whose socket could not be taken back, and was opened anew. */
-  readonly reopened: readonly string[];
-  /** Opens a pool's socket: the one that was left, where there is one. */
-  open(pool: PoolConfig): Promise<Listener>;
-  /** Whether the socket was taken back, and so is not ours to close when the start fails. */
-  isAdopted(listener: Listener): boolean;
-  /** To be called when the new generations serve: lets the old workers leave. */
-  relieve(): Promise<void>;
-  /** Ends the patience with them, for a stop. */
-  hurry(): void;
-  /** To be called when the start failed: leaves everything to the old workers. */
-  giveUp(): void;
-  /** To be called after that when the whole service is to end: the old workers with it. */
-  dismiss(): Promise<void>;
-}
+  get records(): readonly PoolRecord[] {
+    return this.leftOvers.map(({ record }) => record);
+  }
+  /** Addresses whose socket could not be taken back, and was opened again. */
+  get reopened(): readonly string[] {
+    return this.reopenedAddresses;
+  }
+  /** Resolves when the old workers have left, after a start that succeeded. */
+  get retired(): Promise<void> {
+    return this.retirement;
+  }
 
-/** Looks for what the earlier supervisor left. Takes copies of sockets, and touches nothing else. */
-export function recover(
-  world: Ground,
-  records: readonly PoolRecord[],
-  handed: Readonly<Record<string, number>>,
-): Recovery {
-  const found = records
-    .map((record) => legacyOf(world, record, handed[record.inode]))
-    .filter((legacy) => legacy !== null);
-  const unused = new Set(found);
-  const adopted: Listener[] = [];
-  const impatience = new AbortController();
-  const reopened: string[] = [];
-
-  async function open(pool: PoolConfig): Promise<Listener> {
-    const legacy = found.find(({ record }) => sameAddress(record.address, pool.listen.address));
-    const address = addressText(pool.listen.address);
-    if (legacy !== undefined) unused.delete(legacy);
-    const kept = keptSocket(world, pool, legacy);
-    if (kept !== null) adopted.push(kept);
-    if (kept !== null && legacy !== undefined) {
-      const after = legacy.record.inode in handed ? "upgrade" : "death";
-      world.emit({ type: "recovered", after, pool: pool.name, address, workers: legacy.holders });
+  /**
+   * Starts the service on what was left. `start` brings up every pool on the sockets that it opens, and
+   * rejects when it could not; `endsBy` tells whether stop or quit came meanwhile.
+   */
+  async takeOver<T>(
+    start: (open: OpenSocket) => Promise<T>,
+    endsBy: () => "stop" | "quit" | null,
+  ): Promise<T> {
+    let started: T;
+    try {
+      started = await start((pool) => this.open(pool));
+    } catch (error) {
+      this.abandon();
+      const word = endsBy();
+      if (word !== null) await this.end(word);
+      throw error;
     }
-    if (kept !== null) return kept;
-    if (legacy === undefined || "fd" in legacy.socket) return Listener.open(pool);
+    this.retirement = this.retire();
+    return started;
+  }
+
+  /** Ends the patience with the old workers, for a stop. */
+  hurry(): void {
+    this.impatience.abort();
+  }
+
+  /** Leaves everything to the old workers: what was taken back is let go of, what was opened is closed. */
+  abandon(): void {
+    this.become("abandoned");
+    const taken = new Set([...this.ground.pools.values()].map(({ listener }) => listener));
+    for (const [listener, origin] of this.opened) {
+      // A pool that came up all the same has its socket until it ends.
+      if (taken.has(listener)) continue;
+      if (origin === "kept") listener.abandon();
+      else listener.close();
+    }
+    for (const left of this.unused) left.closeCopy();
+  }
+
+  /** Ends the old workers; with stop at once, with quit each after its request. */
+  async end(word: "stop" | "quit"): Promise<void> {
+    this.become("ending");
+    if (word === "stop") this.hurry();
+    await Promise.all(this.leftOvers.map((left) => left.end()));
+    this.become("over");
+  }
+
+  private async open(pool: PoolConfig): Promise<Listener> {
+    const left = this.leftOvers.find((each) => each.isOn(pool.listen.address));
+    const kept = keptSocket(this.ground, pool, left);
+    if (left !== undefined) this.unused.delete(left);
+    if (kept === null) return this.openNew(pool, left);
+    this.opened.set(kept, "kept");
+    if (left !== undefined) this.tellKept(pool, left);
+    return kept;
+  }
+
+  private tellKept({ name, listen }: PoolConfig, { record, workers }: LeftOver): void {
+    const after = record.inode in this.handed ? "upgrade" : "death";
+    const address = addressText(listen.address);
+    this.ground.emit({ type: "recovered", after, pool: name, address, workers });
+  }
+
+  /** Where workers hold a socket that cannot be had, they have to leave before it can be opened. */
+  private async openNew(pool: PoolConfig, left: LeftOver | undefined): Promise<Listener> {
     const since = now();
-    await drainStrays(straysOf(world, legacy.record, impatience.signal));
+    await left?.drain();
     const listener = Listener.open(pool);
-    reopened.push(address);
-    world.emit({
-      type: "recovered-with-gap",
-      pool: pool.name,
-      address,
-      workers: legacy.holders,
-      why: legacy.socket.why,
-      gapMs: now() - since,
-    });
+    this.opened.set(listener, "new");
+    if (left !== undefined && "why" in left.copy) {
+      const address = addressText(pool.listen.address);
+      const [{ why }, gapMs] = [left.copy, now() - since];
+      this.reopenedAddresses.push(address);
+      const { workers } = left;
+      this.ground.emit({
+        type: "recovered-with-gap",
+        pool: pool.name,
+        address,
+        workers,
+        why,
+        gapMs,
+      });
+    }
     return listener;
   }
 
-  async function relieve(): Promise<void> {
-    await Promise.all(
-      found.map(({ record }) => drainStrays(straysOf(world, record, impatience.signal))),
-    );
-    for (const { record, socket } of unused) closeUnused(record, socket, makerOf(world, record));
+  /** Lets the old workers leave, now that the new generations serve. Never rejects. */
+  private async retire(): Promise<void> {
+    this.become("retiring");
+    try {
+      await Promise.all(this.leftOvers.map((left) => left.drain()));
+      for (const left of this.unused) left.closeUnused();
+    } catch (error) {
+      this.ground.emit({ type: "trouble", fault: asFault(error).toJSON() });
+    }
+    this.become("over");
   }
 
-  function giveUp(): void {
-    for (const listener of adopted) listener.abandon();
-    for (const { socket } of unused) if ("fd" in socket) closeSocket(socket.fd);
+  private become(next: RecoveryState): void {
+    if (!NEXT[this.current].includes(next))
+      throw new Error(`a recovery that is ${this.current} cannot be ${next}`);
+    this.current = next;
   }
-
-  async function dismiss(): Promise<void> {
-    await Promise.all(
-      found.map(async ({ record }) => {
-        await drainStrays(straysOf(world, record, impatience.signal));
-        await endRest(world, record);
-      }),
-    );
-  }
-
-  return {
-    workers: found.reduce((sum, { holders }) => sum + holders, 0),
-    records: found.map(({ record }) => record),
-    reopened,
-    open,
-    isAdopted: (listener) => adopted.includes(listener),
-    relieve,
-    hurry: () => impatience.abort(),
-    giveUp,
-    dismiss,
-  };
-}
-
-function legacyOf(world: Ground, record: PoolRecord, handed: number | undefined): Legacy | null {
-  const taken = takeBack(record.address, record.inode, handed);
-  if (taken.got === "socket")
-    return { record, holders: taken.holders.length, socket: { fd: taken.fd } };
-  if (taken.got === "refused")
-    return { record, holders: taken.holders.length, socket: { why: taken.why } };
-  const hidden = findStrays(straysOf(world, record, new AbortController().signal)).length;
-  if (hidden === 0) return null;
-  return { record, holders: hidden, socket: { why: "there is no right to look into its workers" } };
-}
-
-/** systemd's copy outlives even the last worker, and needs no right to look into one; else the workers' own. */
-function keptSocket(world: Ground, pool: PoolConfig, legacy: Legacy | undefined): Listener | null {
-  const own = legacy !== undefined && "fd" in legacy.socket ? legacy.socket.fd : null;
-  const handed = handedOver(world, pool);
-  if (handed !== null && own !== null) closeSocket(own);
-  if (handed !== null || own === null) return handed;
-  return Listener.adopt(pool, own, world.inherited.makerOf(boundAddress(pool.listen.address)));
-}
-
-function straysOf(world: Ground, record: PoolRecord, hurry: AbortSignal): Strays {
-  const { name, address, inode, command } = record;
-  return {
-    pool: { name, stopSignal: record.stop_signal, drainTimeoutMs: record.drain_timeout_ms },
-    runtime: RUNTIMES.find((runtime) => runtime.name === record.runtime) ?? generic,
-    address,
-    inode,
-    command,
-    groups: record.groups.map(({ pid, start_time }) => ({ pid, startTime: start_time })),
-    own: () => ownGroups(world),
-    emit: world.emit,
-    hurry,
-  };
-}
-
-function ownGroups(world: Ground): Set<number> {
-  const generations = [...world.pools.values()].flatMap((pool) => [pool.current, ...pool.leaving]);
-  return new Set(generations.flatMap(({ all }) => all.map(({ leader }) => leader.pid)));
-}
-
-function makerOf({ inherited }: Ground, { maker, address }: PoolRecord): Maker {
-  return maker === "systemd" ? maker : inherited.makerOf(address);
-}
-
-/** The socket of a pool that the config no longer has: its workers have left, so it ends here. */
-function closeUnused({ address }: PoolRecord, socket: Legacy["socket"], maker: Maker): void {
-  if (!("fd" in socket)) return;
-  closeSocket(socket.fd);
-  if (maker !== "systemd") removeFile(address);
-}
-
-/** What scripts left in the background goes last; what not even KILL ends loses the socket, so that the address is free. */
-async function endRest(world: Ground, record: PoolRecord): Promise<void> {
-  await drainStrays({ ...straysOf(world, record, AbortSignal.abort()), command: null });
-  if (makerOf(world, record) === "systemd") return;
-  const taken = takeBack(record.address, record.inode, undefined);
-  if (taken.got === "socket") {
-    endListening(taken.fd);
-    closeSocket(taken.fd);
-  }
-  removeFile(record.address);
-}
-
-function removeFile(address: Address): void {
-  if (address.kind === "unix") rmSync(address.path, { force: true });
-}
-
-/** What a supervisor would have left, when it left nothing: whoever listens on the pools' addresses. */
-export function recordsByAddress(pools: readonly PoolConfig[]): PoolRecord[] {
-  return pools.flatMap((pool) => {
-    const address = boundAddress(pool.listen.address);
-    return inodesOn(address).map((inode) => recordOfConfig(pool, address, inode));
-  });
 }
