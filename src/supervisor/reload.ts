@@ -13,7 +13,7 @@ import { processesOn } from "../sys/procfs.ts";
 import { bringUp, type Candidate } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
 import type { Step } from "./operations/report.ts";
-import { acquireSockets, changeInPlace, closeUnused } from "./sockets.ts";
+import { changeInPlace, closeUnused, Sockets } from "./sockets.ts";
 import { newGeneration, poolsInOrder, type World } from "./supervisor-state.ts";
 
 /** Runs the reload up to the swap. `only`: the pools to touch; empty = all. Resolves with what is left to do: the drain. */
@@ -25,7 +25,7 @@ export async function reload(
   tell: (step: Step) => void,
 ): Promise<{ readonly drained: Promise<Toll> }> {
   const touched = next.pools.filter(({ name }) => only.length === 0 || only.includes(name));
-  const sockets = acquireSockets(world, touched);
+  const sockets = Sockets.acquire(world, touched);
   const undo: (() => void)[] = [];
   const number = world.generation + 1;
   let candidates: Candidate[] = [];

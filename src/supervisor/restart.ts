@@ -10,7 +10,7 @@ import { sumOf, type Toll } from "../worker/toll.ts";
 import { bringUp, whole } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
 import type { Step } from "./operations/report.ts";
-import { acquireSockets, allListeners, changeInPlace, closeUnused } from "./sockets.ts";
+import { allListeners, changeInPlace, closeUnused, Sockets } from "./sockets.ts";
 import { newGeneration, poolsInOrder, type World } from "./supervisor-state.ts";
 
 export async function restartPools(
@@ -21,7 +21,7 @@ export async function restartPools(
 ): Promise<Toll> {
   const old = poolsInOrder(world);
   const before = allListeners(world);
-  const sockets = acquireSockets(world, next.pools);
+  const sockets = Sockets.acquire(world, next.pools);
   const number = world.generation + 1;
   try {
     await askCanaries(world, next.pools, number, signal);

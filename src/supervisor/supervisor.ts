@@ -25,7 +25,7 @@ import type { Recovery } from "./recovery/recovery.ts";
 import { type Report, reportOf } from "./operations/report.ts";
 import { shutDown } from "./shutdown.ts";
 import { allListeners } from "./sockets.ts";
-import { keepState, type StateKeeper } from "./recovery/state-keeper.ts";
+import { StateKeeper } from "./recovery/state-keeper.ts";
 import { isReady, poolStatuses, standingOf, type Status, upgradeStatus } from "./status.ts";
 import { Words } from "./operations/operations.ts";
 import { poolsInOrder, type World } from "./supervisor-state.ts";
@@ -114,7 +114,7 @@ export class Supervisor {
       output,
     };
     this.operations = new Operations(emit);
-    this.keeper = keepState(this.world, options.version);
+    this.keeper = new StateKeeper(this.world, options.version);
     this.words = new Words({
       world: this.world,
       operations: this.operations,

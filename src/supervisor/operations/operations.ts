@@ -98,7 +98,7 @@ export class Words {
       keeper.save();
       tell({ step: "executing", version: upgrade.version });
       await sleep(EXEC_PAUSE_MS);
-      return becomeBinary(world, upgrade, { lock, state: keeper.state() }, id);
+      return becomeBinary(world, upgrade, { lock, state: keeper.state }, id);
     });
   }
 

@@ -10,75 +10,79 @@ import { STATE_FORMAT } from "./state-format.ts";
 import { stateRecords } from "./state-records.ts";
 import type { World } from "../supervisor-state.ts";
 
-export interface StateKeeper {
-  /** Something less important changed: saved within a second. */
-  changed(): void;
-  save(): void;
-  /** As the file has it. */
-  state(): State;
-  /** After a start that failed: leaves what the supervisor before has left, and nothing of ours. */
-  giveUp(): void;
-  /** At a clean end nothing is left to recover. */
-  remove(): void;
-}
-
 const LAZY_MS = 1000;
 
-export function keepState(world: World, version: string): StateKeeper {
-  const { stateDir } = world.config.supervisor;
-  let written = "";
-  let trace: string | null = null;
-  let failing = false;
-  let cancel: (() => void) | null = null;
+export class StateKeeper {
+  private readonly world: World;
+  private readonly version: string;
+  private readonly stateDir: string;
+  /** What the file says, as far as it was written here. */
+  private written = "";
+  private trace: string | null = null;
+  private failing = false;
+  private cancelSave: (() => void) | null = null;
+  private readonly endLooks: () => void;
 
-  function save(): void {
-    cancel?.();
-    cancel = null;
-    const state = stateOf(world, version);
+  constructor(world: World, version: string) {
+    this.world = world;
+    this.version = version;
+    this.stateDir = world.config.supervisor.stateDir;
+    this.endLooks = every(LAZY_MS, () => {
+      if (this.written !== "" && this.cancelSave === null) this.save();
+    });
+  }
+
+  /** As the file has it. */
+  get state(): State {
+    return stateOf(this.world, this.version);
+  }
+
+  /** Something less important changed: saved within a second. */
+  changed(): void {
+    this.cancelSave ??= after(LAZY_MS, () => this.save());
+  }
+
+  save(): void {
+    this.cancelSave?.();
+    this.cancelSave = null;
+    const { state } = this;
     const text = JSON.stringify(state);
-    if (text === written && traceOf(stateDir) === trace) return;
+    if (text === this.written && traceOf(this.stateDir) === this.trace) return;
     try {
-      writeState(stateDir, state);
-      written = text;
-      trace = traceOf(stateDir);
-      failing = false;
+      writeState(this.stateDir, state);
+      this.written = text;
+      this.trace = traceOf(this.stateDir);
+      this.failing = false;
     } catch (error) {
-      if (!failing)
-        world.emit({
-          type: "trouble",
-          fault: new Fault("cannot write the state file; trying again", {
-            where: statePath(stateDir),
-            hint: "make room or give the right to write there: until then a killed supervisor's workers are harder to take over",
-            cause: error,
-          }).toJSON(),
-        });
-      failing = true;
-      changed();
+      if (!this.failing) this.tellFailure(error);
+      this.failing = true;
+      this.changed();
     }
   }
 
-  function changed(): void {
-    cancel ??= after(LAZY_MS, save);
-  }
-
-  function giveUp(): void {
+  /** After a start that failed: leaves what the supervisor before has left, and nothing of ours. */
+  giveUp(): void {
     // One that could not be read, and was not replaced, is not ours to touch.
-    if (written === "") return;
-    if (stateRecords(world).length === 0) remove();
-    else save();
+    if (this.written === "") return;
+    if (stateRecords(this.world).length === 0) this.remove();
+    else this.save();
   }
 
-  function remove(): void {
-    cancel?.();
-    endLooks();
-    removeState(stateDir);
+  /** At a clean end nothing is left to recover. */
+  remove(): void {
+    this.cancelSave?.();
+    this.endLooks();
+    removeState(this.stateDir);
   }
 
-  const endLooks = every(LAZY_MS, () => {
-    if (written !== "" && cancel === null) save();
-  });
-
-  return { changed, giveUp, save, state: () => stateOf(world, version), remove };
+  private tellFailure(error: unknown): void {
+    const fault = new Fault("cannot write the state file; trying again", {
+      where: statePath(this.stateDir),
+      hint: "make room or give the right to write there: until then a killed supervisor's workers are harder to take over",
+      cause: error,
+    });
+    this.world.emit({ type: "trouble", fault: fault.toJSON() });
+  }
 }
 
 /** Changes whenever somebody else has had a hand in it. */
