@@ -1,5 +1,5 @@
-// Everything that happens, as data. News travels up as Events through the `emit` passed down; the
-// only place that turns one into a sentence is log/narrate.ts.
+// Everything that happens, as data. News travels up as Events through the `emit` passed down, which is
+// that of the supervisor's event bus; the only place that turns one into a sentence is log/narrate.ts.
 
 import type { FaultJson } from "./fault.ts";
 
@@ -209,6 +209,14 @@ export type Event =
   | { readonly type: "trouble"; readonly fault: FaultJson };
 
 export type Emit = (event: Event) => void;
+
+/** An event as subscribers get it. */
+export interface EventRecord {
+  /** Counts from 1; none is left out, and a later event has a higher one. */
+  readonly number: number;
+  readonly time: Date;
+  readonly event: Event;
+}
 
 /** A line a worker wrote, whole, without its newline. */
 export interface OutputLine {

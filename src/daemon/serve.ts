@@ -9,6 +9,7 @@ import { closeHandover, receiveHandover } from "../sys/exec/handover.ts";
 import { yieldToEvents } from "../sys/clock.ts";
 import type { Inherited } from "../socket/inherited.ts";
 import type { ServiceManager } from "../supervisor/service-manager/service-manager.ts";
+import { EventBus } from "../supervisor/event-bus.ts";
 import { goBack } from "../supervisor/upgrade.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { clearPidFile, writePidFile } from "./pid-file.ts";
@@ -47,27 +48,27 @@ export async function serve(options: ServeOptions): Promise<void> {
     const gate: Gate = { handle: async () => new Response("starting\n", { status: 503 }) };
     const server = serveAdmin(config.admin, (request) => gate.handle(request));
     undo.push(() => server.close());
-    const log = new ServiceLog(config, options.background, options.manager);
+    const log = new ServiceLog(config, options.background);
     undo.push(() => log.close());
-    const managed = options.manager.present;
-    const supervisor = new Supervisor({ ...options, managed, log, handover, lock: stateDir.lock });
-    options.manager.watch(supervisor, log.emit);
+    const bus = new EventBus();
+    const { emit } = bus;
+    const supervisor = new Supervisor({ ...options, emit, log, handover, lock: stateDir.lock });
+    const { manager } = options;
+    // The log first: what others make of an event is told after it.
+    for (const subscriber of [log.record, manager.hear, ...supervisor.subscribers])
+      bus.subscribe(subscriber);
+    manager.watch(supervisor, emit);
     gate.handle = routes(supervisor, config.admin.socket);
-    listenToSignals(supervisor, log.emit);
-    undo.push(leaveTraces(config, log.emit));
+    listenToSignals(supervisor, emit);
+    undo.push(leaveTraces(config, emit));
     const starting = supervisor.start();
     // Not before the start is under way: it knows best what a stop has to end.
     void yieldToEvents().then(() => options.signals.release());
     await starting.catch(async (error: unknown) => {
       // Told to stop while it was starting: that is what it did, and nothing failed.
       if (supervisor.state !== "starting") return supervisor.stopped;
-      if (log.file !== null)
-        log.emit({
-          type: "operation-failed",
-          word: "start",
-          ms: 0,
-          fault: asFault(error).toJSON(),
-        });
+      const fault = asFault(error).toJSON();
+      if (log.file !== null) emit({ type: "operation-failed", word: "start", ms: 0, fault });
       if (handover !== null) goBack(handover, asFault(error).message);
       throw error;
     });

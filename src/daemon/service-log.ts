@@ -4,29 +4,23 @@
 import { join } from "node:path";
 import type { Loaded } from "../config/load.ts";
 import type { Config, LogConfig } from "../config/model.ts";
-import type { Event, OutputLine } from "../event.ts";
+import type { EventRecord, OutputLine } from "../event.ts";
 import { type Log, openLog } from "../log/logger.ts";
-import type { ServiceManager } from "../supervisor/service-manager/service-manager.ts";
 import type { LogPort } from "../supervisor/supervisor.ts";
 
 export class ServiceLog implements LogPort {
   private readonly background: boolean;
-  private readonly manager: ServiceManager;
   private settings: LogConfig;
   private log: Log;
 
   /** Opens it. Throws the Fault that says why it cannot be opened. */
-  constructor(config: Config, background: boolean, manager: ServiceManager) {
+  constructor(config: Config, background: boolean) {
     this.background = background;
-    this.manager = manager;
     this.settings = settingsOf(config, background);
     this.log = openLog(this.settings);
   }
 
-  readonly emit = (event: Event): void => {
-    this.log.emit(event);
-    this.manager.tell(event);
-  };
+  readonly record = (record: EventRecord): void => this.log.record(record);
   readonly output = (line: OutputLine): void => this.log.output(line);
 
   get file(): string | null {

@@ -18,11 +18,13 @@ import type { Handover } from "../sys/exec/handover.ts";
 import { residentBytes } from "../sys/procfs.ts";
 import { comeUp } from "./come-up.ts";
 import type { Standing } from "./service-manager/messages.ts";
+import type { Subscriber } from "./event-bus.ts";
 import { Operations, type Tell } from "./operations/one-at-a-time.ts";
 import { tellUntil } from "./operations/progress.ts";
 import { reapWhenNeeded } from "./reaper.ts";
 import type { Recovery } from "./recovery/recovery.ts";
 import { type Report, reportOf } from "./operations/report.ts";
+import type { ServiceManager } from "./service-manager/service-manager.ts";
 import { shutDown } from "./shutdown.ts";
 import { allListeners } from "./sockets.ts";
 import { StateKeeper } from "./recovery/state-keeper.ts";
@@ -34,7 +36,6 @@ export type SupervisorState = "starting" | "running" | "stopping" | "stopped";
 
 /** The log as the supervisor needs it: it may change its files. */
 export interface LogPort {
-  readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
   /** Where it goes now; null = stderr. */
   readonly file: string | null;
@@ -53,12 +54,13 @@ export interface TakenOver {
 export interface SupervisorOptions {
   readonly version: string;
   readonly loaded: Loaded;
+  readonly emit: Emit;
   readonly log: LogPort;
   /** Reads the config once more. */
   readonly load: () => Promise<Loaded>;
   readonly inherited: Inherited;
-  /** A service manager is told of the sockets, and stores them. */
-  readonly managed: boolean;
+  /** Is told of the sockets, and stores them, where there is one. */
+  readonly manager: Pick<ServiceManager, "present">;
   /** Take sockets over from whoever listens on the pools' addresses, when no state file tells who that is. */
   readonly takeover: boolean;
   /** Start with the pools that come up, and go on trying the others. */
@@ -91,14 +93,8 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.options = options;
+    const { emit, inherited, loaded } = options;
     const { output } = options.log;
-    const emit: Emit = (event) => {
-      options.log.emit(event);
-      const concerns = event.type === "group-started" || event.type === "group-ended";
-      if (concerns && this.current === "running") this.keeper.changed();
-      this.watchForEmergency(event);
-    };
-    const { inherited, loaded } = options;
     this.world = {
       config: loaded.config,
       generation: 0,
@@ -109,7 +105,7 @@ export class Supervisor {
         if (this.current === "starting" || this.current === "running") this.keeper.save();
       },
       inherited,
-      socketsAreStored: options.managed,
+      socketsAreStored: options.manager.present,
       emit,
       output,
     };
@@ -128,6 +124,16 @@ export class Supervisor {
     watchRequests(() => poolsInOrder(this.world));
     watchMembers(() => poolsInOrder(this.world));
     watchStopped(() => poolsInOrder(this.world));
+  }
+
+  /** What it does itself when something has happened. */
+  get subscribers(): readonly Subscriber[] {
+    return [({ event }) => this.keepState(event), ({ event }) => this.watchForEmergency(event)];
+  }
+
+  private keepState({ type }: Event): void {
+    const concerns = type === "group-started" || type === "group-ended";
+    if (concerns && this.current === "running") this.keeper.changed();
   }
 
   private watchForEmergency(event: Event): void {
@@ -168,7 +174,7 @@ export class Supervisor {
   /** Starts every pool; rejects with the reason, and then nothing is left. */
   async start(): Promise<void> {
     const { config, warnings } = this.options.loaded;
-    const { emit } = this.options.log;
+    const { emit } = this.options;
     emit({
       type: "supervisor-starting",
       version: this.options.version,

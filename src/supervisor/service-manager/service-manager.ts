@@ -4,6 +4,7 @@
 
 import type { Emit, Event } from "../../event.ts";
 import { asFault, Fault } from "../../fault.ts";
+import type { Subscriber } from "../event-bus.ts";
 import { storeName } from "../../socket/inherited.ts";
 import type { Listener } from "../../socket/listener.ts";
 import { after } from "../../sys/clock.ts";
@@ -30,8 +31,8 @@ export interface Watched {
 export interface ServiceManager {
   /** Whether there is one. */
   readonly present: boolean;
-  /** To be called for every event. */
-  tell(event: Event): void;
+  /** Hears of every event. */
+  readonly hear: Subscriber;
   /** Whom it is about, from when there is one. */
   watch(watched: Watched, emit: Emit): void;
   /** The start failed for this reason. */
@@ -48,7 +49,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function serviceManager(env: Environment, pid: number): ServiceManager {
   const path = env["NOTIFY_SOCKET"];
   const socket = path === undefined ? null : openNotifySocket(path);
-  if (socket === null) return { present: false, tell() {}, watch() {}, failed() {}, close() {} };
+  if (socket === null) return { present: false, hear() {}, watch() {}, failed() {}, close() {} };
   let report: (fault: Fault) => void = () => {};
   const queue = notifyQueue(socket, (error) => {
     const hint = "the service runs on; the manager may think that it does not";
@@ -122,7 +123,7 @@ function teller(queue: NotifyQueue, env: Environment, pid: number): ServiceManag
 
   return {
     present: true,
-    tell,
+    hear: ({ event }) => tell(event),
     watch(whom) {
       watched = whom;
       endWatchdog = keepWatchdog({
