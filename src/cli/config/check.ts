@@ -2,8 +2,7 @@
 
 import { defineCommand } from "citty";
 import type { Loaded } from "../../config/load.ts";
-import { asFault, Fault, faultLines } from "../../fault.ts";
-import { checkPlaces } from "./check-places.ts";
+import { asFault, type Fault, faultLines } from "../../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
 import { print, printError } from "../print.ts";
 import { COMMON, usageFault } from "../runner.ts";
@@ -94,15 +93,7 @@ async function checked(options: Options) {
   const loaded = await loadGivenConfig(options, process.getuid?.() ?? 0);
   // What the config alone cannot tell (users, programs, folders) is looked at here.
   const { preflight } = await import("../../supervisor/preflight.ts");
-  const wrong = checkPlaces(loaded.config);
-  const found = await preflight(loaded.config).catch((error: unknown) => {
-    wrong.push(asFault(error));
-    return [];
-  });
-  if (wrong.length === 1) throw wrong[0];
-  if (wrong.length > 1)
-    throw new Fault(`${wrong.length} things would keep it from starting`, { parts: wrong });
-  return { loaded, warnings: [...loaded.warnings, ...found] };
+  return { loaded, warnings: [...loaded.warnings, ...(await preflight(loaded.config))] };
 }
 
 function verdict({ config }: Loaded): string {
