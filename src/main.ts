@@ -25,7 +25,7 @@ async function main(argv: readonly string[]): Promise<number> {
     print(`${STATE_FORMAT}\n`);
     return 0;
   }
-  const { runStrict, usageFault } = await import("./cli/runner.ts");
+  const { runStrict } = await import("./cli/runner.ts");
   const { COMMANDS } = await import("./cli/commands.ts");
   if (word === undefined || word === "--help" || word === "-h") {
     const { helpText } = await import("./cli/help/help.ts");
@@ -36,12 +36,13 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const row = Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
   if (row === undefined) {
+    const { usageFault } = await import("./cli/usage.ts");
     const { nearest } = await import("./config/nearest.ts");
     const close = nearest(word, Object.keys(COMMANDS));
     const what = word.startsWith("-") ? `unknown option ${word}` : `unknown command "${word}"`;
     throw usageFault(close === null ? what : `${what}; did you mean "${close}"?`);
   }
-  return runStrict(word, (await row.load()).default, rest);
+  return runStrict((await row.load()).default, rest);
 }
 
 function complain(error: unknown): number {

@@ -1,6 +1,6 @@
 // The table of commands. Each is imported only when it is called, so that `status` starts fast.
 
-import type { CommandTable } from "./runner.ts";
+import type { CommandTable } from "./command.ts";
 
 export const COMMANDS: CommandTable = {
   run: { summary: "supervise in the foreground", load: () => import("./run.ts") },

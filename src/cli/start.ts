@@ -3,7 +3,6 @@
 
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
-import { defineCommand } from "citty";
 import { defaultSocket } from "../admin/default-place.ts";
 import { adminClient, BrokenOff } from "../admin/client.ts";
 import type { Status } from "../admin/contract.ts";
@@ -14,7 +13,8 @@ import { spawnDaemon } from "../sys/exec/daemon.ts";
 import { controlSocket, type SocketArgs } from "./control/control-socket.ts";
 import type { TakenOver } from "../supervisor/supervisor.ts";
 import { print } from "./print.ts";
-import { RUN_ARGS } from "./run.ts";
+import { command } from "./command.ts";
+import { RUN_OPTIONS } from "./run-options.ts";
 
 interface Ready {
   readonly ready: {
@@ -29,17 +29,14 @@ const POLL_MS = 20;
 /** How often one that ends while it is asked is asked again. */
 const TRIES = 100;
 
-export default defineCommand({
-  meta: {
-    name: "start",
-    description: "Starts in the background; returns when ready, or with the reason why not.",
-  },
-  args: RUN_ARGS,
-  async run({ args, rawArgs }) {
+export default command({
+  name: "start",
+  description: "Starts in the background; returns when ready, or with the reason why not.",
+  options: RUN_OPTIONS,
+  async run(args, { rawArgs }) {
     const running = await runningPid(args);
     if (running !== null) {
-      if (args.quiet !== true)
-        print(`already running as process ${running}; nothing was changed\n`);
+      if (!args.quiet) print(`already running as process ${running}; nothing was changed\n`);
       return 0;
     }
     const daemon = spawnDaemon(["run", "--background", ...rawArgs], (text) =>
@@ -48,13 +45,13 @@ export default defineCommand({
     const line = await daemon.firstLine;
     if (line === null) return failed(args, await daemon.exitCode);
     const { ready } = JSON.parse(line) as Ready;
-    if (args.quiet !== true) {
+    if (!args.quiet) {
       print(
         `started as process ${ready.pid}, ${ready.pools} ${ready.pools === 1 ? "pool serves" : "pools serve"}\n`,
         "it was started and serves all the same; `fcgivisor status` shows it",
       );
     }
-    if (args.quiet !== true) print(takenOverText(ready.takenOver));
+    if (!args.quiet) print(takenOverText(ready.takenOver));
     for (const fault of ready.failed)
       process.stderr.write(`${faultLines(Fault.fromJSON(fault)).join("\n")}\n`);
     return ready.failed.length === 0 ? 0 : 1;

@@ -28,8 +28,8 @@ afterEach(() => {
   for (const spy of spies) spy.mockRestore();
 });
 
-const check = (...args: string[]) => runStrict("check", checkCommand, args);
-const convert = (...args: string[]) => runStrict("convert", convertCommand, args);
+const check = (...args: string[]) => runStrict(checkCommand, args);
+const convert = (...args: string[]) => runStrict(convertCommand, args);
 
 test("check says ok and how many pools", () =>
   withTempDir(async (dir) => {

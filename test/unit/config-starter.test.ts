@@ -69,7 +69,7 @@ describe("fcgivisor init", () => {
     for (const spy of spies) spy.mockRestore();
   });
 
-  const init = (...args: string[]) => runStrict("init", initCommand, args);
+  const init = (...args: string[]) => runStrict(initCommand, args);
 
   test("prints, or writes a file and leaves an existing one alone", () =>
     withTempDir(async (dir) => {

@@ -1,7 +1,9 @@
 // What a `bench` is asked to do, read from its options and checked before anything is sent.
 
 import { duration } from "../../config/durations.ts";
-import { usageFault } from "../runner.ts";
+import type { ValuesOf } from "../options.ts";
+import { usageFault } from "../usage.ts";
+import type { BENCH_OPTIONS } from "./options.ts";
 
 /** The options as they come from the command line. */
 export interface BenchArgs {
@@ -14,6 +16,12 @@ export interface BenchArgs {
   readonly "reload-every"?: string;
   readonly "reload-command"?: string;
 }
+
+/** The options as they come from the command line. */
+type Given = Pick<
+  ValuesOf<typeof BENCH_OPTIONS>,
+  "to" | "rate" | "duration" | "timeout" | "connections" | "reload-every" | "reload-command"
+>;
 
 export interface BenchOrder {
   /** null = whatever answers at `to`. */
@@ -39,9 +47,9 @@ const RATE_MOST = 100_000;
 const CONNECTIONS = "256";
 
 /** Throws a usage fault for whatever does not fit. */
-export function orderOf(args: BenchArgs): BenchOrder {
+export function orderOf(words: readonly string[], args: Given): BenchOrder {
   return {
-    ...wordsOf(args),
+    ...placeOf(words, args),
     rate: rateOf(args.rate ?? "200"),
     durationMs: durationOf("duration", args.duration ?? "10s"),
     timeoutMs: durationOf("timeout", args.timeout ?? "10s"),
@@ -50,7 +58,7 @@ export function orderOf(args: BenchArgs): BenchOrder {
   };
 }
 
-function wordsOf({ _: words, to }: BenchArgs): { pool: string | null; url: string } {
+function placeOf(words: readonly string[], { to }: Given): { pool: string | null; url: string } {
   const [first, second, ...more] = words;
   if (to !== undefined) {
     if (first === undefined) throw usage("bench needs a URL-PATH");
@@ -64,7 +72,7 @@ function wordsOf({ _: words, to }: BenchArgs): { pool: string | null; url: strin
   return { pool: first, url: second };
 }
 
-function reloadOf(args: BenchArgs): ReloadOrder | null {
+function reloadOf(args: Given): ReloadOrder | null {
   const { to, "reload-every": every, "reload-command": command = null } = args;
   if (every === undefined) {
     if (command !== null) throw usage("--reload-command needs --reload-every");

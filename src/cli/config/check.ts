@@ -1,13 +1,14 @@
 // `fcgivisor check`: reads the config, says all that is wrong with it, and touches nothing.
 
-import { defineCommand } from "citty";
 import type { Loaded } from "../../config/load.ts";
 import { asFault, type Fault, faultLines } from "../../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
 import { print, printError } from "../print.ts";
-import { COMMON, usageFault } from "../runner.ts";
+import { command } from "../command.ts";
+import { COMMON, type ValuesOf } from "../options.ts";
+import { usageFault } from "../usage.ts";
 
-const ARGS = {
+const OPTIONS = {
   config: COMMON.config,
   prefix: COMMON.prefix,
   socket: COMMON.socket,
@@ -24,46 +25,35 @@ const ARGS = {
   quiet: COMMON.quiet,
 } as const;
 
-interface Options {
-  readonly config?: string | undefined;
-  readonly prefix?: string | undefined;
-  readonly socket?: string | undefined;
-  readonly against?: string | undefined;
-  readonly dump?: boolean | undefined;
-  readonly json?: boolean | undefined;
-  readonly quiet?: boolean | undefined;
-}
+type Given = ValuesOf<typeof OPTIONS>;
 
-export default defineCommand({
-  meta: {
-    name: "check",
-    description: "Reads the config and says all that is wrong with it. Touches nothing.",
-  },
-  args: ARGS,
-  async run({ args }) {
-    const options: Options = args;
+export default command({
+  name: "check",
+  description: "Reads the config and says all that is wrong with it. Touches nothing.",
+  options: OPTIONS,
+  async run(options) {
     if (options.against !== undefined && options.against !== "running")
       throw usageFault(`--against knows "running" only, not "${options.against}"`, "check");
-    return options.json === true ? checkAsJson(options) : check(options);
+    return options.json ? checkAsJson(options) : check(options);
   },
 });
 
-async function check(options: Options): Promise<number> {
+async function check(options: Given): Promise<number> {
   const { loaded, warnings } = await checked(options);
-  if (options.quiet !== true) printWarnings(warnings);
-  if (options.dump === true) {
+  if (!options.quiet) printWarnings(warnings);
+  if (options.dump) {
     const { dumpConfig } = await import("../../config/dump.ts");
     print(dumpConfig(loaded));
   } else if (options.against !== undefined) {
     const { reportLines } = await import("../control/operate.ts");
     print(`${reportLines(await planOf(loaded, options)).join("\n")}\n`);
-  } else if (options.quiet !== true) {
+  } else if (!options.quiet) {
     print(`${verdict(loaded)}\n`);
   }
   return 0;
 }
 
-async function checkAsJson(options: Options): Promise<number> {
+async function checkAsJson(options: Given): Promise<number> {
   try {
     const { loaded, warnings } = await checked(options);
     const { source, pools } = loaded.config;
@@ -84,12 +74,12 @@ async function checkAsJson(options: Options): Promise<number> {
   }
 }
 
-async function planOf({ config }: Loaded, options: Options) {
+async function planOf({ config }: Loaded, options: Given) {
   const { planAgainstRunning } = await import("./against.ts");
   return planAgainstRunning(config, options);
 }
 
-async function checked(options: Options) {
+async function checked(options: Given) {
   const loaded = await loadGivenConfig(options, process.getuid?.() ?? 0);
   // What the config alone cannot tell (users, programs, folders) is looked at here.
   const { preflight } = await import("../../supervisor/preflight.ts");

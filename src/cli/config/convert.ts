@@ -1,31 +1,24 @@
 // `fcgivisor convert FILE`: any config it can read, as TOML on stdout.
 
-import { defineCommand } from "citty";
 import { faultLines } from "../../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
 import { print, printError } from "../print.ts";
-import { COMMON } from "../runner.ts";
+import { command } from "../command.ts";
+import { COMMON } from "../options.ts";
 
-export default defineCommand({
-  meta: {
-    name: "convert",
-    description: "Prints any config that fcgivisor can read as TOML. Touches nothing.",
-  },
-  args: {
+export default command({
+  name: "convert",
+  description: "Prints any config that fcgivisor can read as TOML. Touches nothing.",
+  options: {
     file: { type: "positional", description: "the config to convert" },
     prefix: COMMON.prefix,
     quiet: COMMON.quiet,
   },
-  async run({ args }) {
-    const options: {
-      file?: string | undefined;
-      prefix?: string | undefined;
-      quiet?: boolean | undefined;
-    } = args;
-    const loaded = await loadGivenConfig({ config: options.file, prefix: options.prefix }, null);
+  async run({ file, prefix, quiet }) {
+    const loaded = await loadGivenConfig({ config: file, prefix }, null);
     const { convertConfig } = await import("../../config/convert.ts");
     print(convertConfig(loaded));
-    if (options.quiet !== true) {
+    if (!quiet) {
       for (const warning of loaded.warnings) {
         printError(`warning: ${faultLines(warning).join("\n")}\n`);
       }

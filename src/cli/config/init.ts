@@ -3,19 +3,17 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
-import { defineCommand } from "citty";
 import { type Found, starterText } from "../../config/starter.ts";
 import { asFault, Fault } from "../../fault.ts";
 import { findUser } from "../../sys/users.ts";
 import { print } from "../print.ts";
-import { usageFault } from "../runner.ts";
+import { command } from "../command.ts";
+import { usageFault } from "../usage.ts";
 
-export default defineCommand({
-  meta: {
-    name: "init",
-    description: "Writes a first config that fits this machine to FILE, or prints it.",
-  },
-  args: {
+export default command({
+  name: "init",
+  description: "Writes a first config that fits this machine to FILE, or prints it.",
+  options: {
     file: {
       type: "positional",
       required: false,
@@ -23,9 +21,8 @@ export default defineCommand({
       description: "where to write it; an existing file is left alone",
     },
   },
-  run({ args }) {
+  run({ file }) {
     const text = starterText(lookAround());
-    const { file }: { file?: string | undefined } = args;
     if (file === "") throw usageFault("FILE is empty", "init");
     if (file === undefined || file === "-") print(text);
     else create(file, text);

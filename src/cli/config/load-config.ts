@@ -2,15 +2,15 @@
 
 import { configPath, defaultStateDir, loadConfig, type Loaded } from "../../config/load.ts";
 import { Fault } from "../../fault.ts";
+import type { ValuesOf } from "../options.ts";
+import type { RUN_OPTIONS } from "../run-options.ts";
 
-export interface ConfigArgs {
-  readonly config?: string | undefined;
-  readonly prefix?: string | undefined;
-  readonly "allow-root"?: boolean | undefined;
-  readonly "pid-file"?: string | undefined;
-  readonly "log-file"?: string | undefined;
-  readonly "php-ini"?: string | undefined;
-}
+export type ConfigArgs = Partial<
+  Pick<
+    ValuesOf<typeof RUN_OPTIONS>,
+    "config" | "prefix" | "allow-root" | "pid-file" | "log-file" | "php-ini"
+  >
+>;
 
 /** The config of -c, $FCGIVISOR_CONFIG or the system. `uid` null: nobody is going to run it. */
 export async function loadGivenConfig(args: ConfigArgs, uid: number | null): Promise<Loaded> {

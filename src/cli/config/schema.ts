@@ -1,15 +1,13 @@
 // `fcgivisor schema`: the JSON Schema of the TOML config, for editors.
 
-import { defineCommand } from "citty";
+import { command } from "../command.ts";
 import { print } from "../print.ts";
 
-export default defineCommand({
-  meta: {
-    name: "schema",
-    description:
-      "Prints the JSON Schema of the TOML config. Editors use it when the config's first line is #:schema FILE.",
-  },
-  args: {},
+export default command({
+  name: "schema",
+  description:
+    "Prints the JSON Schema of the TOML config. Editors use it when the config's first line is #:schema FILE.",
+  options: {},
   async run() {
     const { configSchema } = await import("../../config/json-schema.ts");
     print(`${JSON.stringify(configSchema(), null, 2)}\n`);

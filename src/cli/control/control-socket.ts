@@ -7,12 +7,9 @@ import { followPointer } from "../../admin/pointer.ts";
 import type { Config } from "../../config/model.ts";
 import { configPath } from "../../config/default-places.ts";
 import { Fault } from "../../fault.ts";
+import type { COMMON, ValuesOf } from "../options.ts";
 
-export interface SocketArgs {
-  readonly config?: string | undefined;
-  readonly socket?: string | undefined;
-  readonly prefix?: string | undefined;
-}
+export type SocketArgs = Partial<Pick<ValuesOf<typeof COMMON>, "config" | "socket" | "prefix">>;
 
 /**
  * --socket; else what the config's supervisor left; else what the config says; without a config the default

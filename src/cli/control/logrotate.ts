@@ -1,14 +1,12 @@
 // `fcgivisor logrotate`.
 
-import { defineCommand } from "citty";
+import { command } from "../command.ts";
+import { COMMON } from "../options.ts";
 import { operate } from "./operate.ts";
-import { COMMON } from "../runner.ts";
 
-export default defineCommand({
-  meta: {
-    name: "logrotate",
-    description: "Opens every log file anew, after logrotate(8) has moved it.",
-  },
-  args: COMMON,
-  run: ({ args }) => operate("logrotate", args),
+export default command({
+  name: "logrotate",
+  description: "Opens every log file anew, after logrotate(8) has moved it.",
+  options: COMMON,
+  run: (values) => operate("logrotate", values),
 });

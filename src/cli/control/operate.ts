@@ -13,23 +13,20 @@ import { Fault, faultLines } from "../../fault.ts";
 import { count, duration } from "../../log/words.ts";
 import { sleep } from "../../sys/clock.ts";
 import { lives } from "../../sys/procfs.ts";
-import { controlSocket, type SocketArgs } from "./control-socket.ts";
+import type { COMMON, ValuesOf } from "../options.ts";
 import { print } from "../print.ts";
+import { controlSocket } from "./control-socket.ts";
 
-export interface OperateArgs extends SocketArgs {
-  readonly json?: boolean | undefined;
-  readonly quiet?: boolean | undefined;
-}
+type ControlOptions = ValuesOf<typeof COMMON>;
 
 /** Runs it to its end and prints the report. Throws the Fault it failed with; exit code 0 otherwise. */
 export async function operate(
   word: Operation,
-  args: OperateArgs,
+  args: ControlOptions,
   options: OperationOptions = {},
 ): Promise<number> {
   const socket = await controlSocket(args);
-  const show =
-    process.stderr.isTTY && args.quiet !== true && args.json !== true ? showStep : () => {};
+  const show = process.stderr.isTTY && !args.quiet && !args.json ? showStep : () => {};
   const client = adminClient(socket);
   const report = await withFaultAsJson(args, () =>
     client
@@ -40,17 +37,17 @@ export async function operate(
   if (report === null) return 1;
   if ((word === "stop" || word === "quit") && report.pid > 0) await untilGone(report.pid);
   const done = `the ${word} is done all the same; only its report could not be written`;
-  if (args.json === true) print(`${JSON.stringify({ ok: true, report }, null, 2)}\n`, done);
-  else if (args.quiet !== true) print(`${reportLines(report).join("\n")}\n`, done);
+  if (args.json) print(`${JSON.stringify({ ok: true, report }, null, 2)}\n`, done);
+  else if (!args.quiet) print(`${reportLines(report).join("\n")}\n`, done);
   return 0;
 }
 
 /** With --json a failed operation is told as JSON on stdout too; the reason goes to stderr either way. */
 async function withFaultAsJson(
-  args: OperateArgs,
+  args: ControlOptions,
   work: () => Promise<Report>,
 ): Promise<Report | null> {
-  if (args.json !== true) return work();
+  if (!args.json) return work();
   const { asFault } = await import("../../fault.ts");
   try {
     return await work();
@@ -75,7 +72,7 @@ async function ifEnded(client: Client, word: Operation, error: unknown): Promise
 /** Where nobody answers, a dead supervisor's workers may still serve: a stop ends them. */
 async function ifNotRunning(
   word: Operation,
-  args: OperateArgs,
+  args: ControlOptions,
   socket: string,
   error: unknown,
 ): Promise<Report> {

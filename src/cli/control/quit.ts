@@ -1,11 +1,12 @@
 // `fcgivisor quit`.
 
-import { defineCommand } from "citty";
+import { command } from "../command.ts";
+import { COMMON } from "../options.ts";
 import { operate } from "./operate.ts";
-import { COMMON } from "../runner.ts";
 
-export default defineCommand({
-  meta: { name: "quit", description: "Stops gracefully: requests in hand finish." },
-  args: COMMON,
-  run: ({ args }) => operate("quit", args),
+export default command({
+  name: "quit",
+  description: "Stops gracefully: requests in hand finish.",
+  options: COMMON,
+  run: (values) => operate("quit", values),
 });

@@ -1,20 +1,19 @@
 // `fcgivisor reload [POOL...]`.
 
-import { defineCommand } from "citty";
+import { command } from "../command.ts";
+import { COMMON } from "../options.ts";
 import { operate } from "./operate.ts";
-import { COMMON } from "../runner.ts";
 
-export default defineCommand({
-  meta: {
-    name: "reload",
-    description:
-      "Takes on the new config and php.ini without dropping a request. Returns when the old workers have left.",
-  },
-  args: {
+export default command({
+  name: "reload",
+  description:
+    "Takes on the new config and php.ini without dropping a request. Returns when the old workers have left.",
+  options: {
     ...COMMON,
     pool: {
       type: "positional",
       required: false,
+      repeatable: true,
       valueHint: "pool...",
       description: "only these pools",
     },
@@ -25,10 +24,10 @@ export default defineCommand({
     },
     "dry-run": { type: "boolean", description: "print what would be done, and touch nothing" },
   },
-  run: ({ args }) =>
-    operate("reload", args, {
-      pools: args._,
-      wait: args.wait,
-      dry_run: args["dry-run"] === true,
+  run: (values) =>
+    operate("reload", values, {
+      pools: values.pool,
+      wait: values.wait,
+      dry_run: values["dry-run"],
     }),
 });

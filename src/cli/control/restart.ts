@@ -1,15 +1,13 @@
 // `fcgivisor restart`.
 
-import { defineCommand } from "citty";
+import { command } from "../command.ts";
+import { COMMON } from "../options.ts";
 import { operate } from "./operate.ts";
-import { COMMON } from "../runner.ts";
 
-export default defineCommand({
-  meta: {
-    name: "restart",
-    description:
-      "Stops and starts everything with the config as it is now, the sockets staying open meanwhile.",
-  },
-  args: COMMON,
-  run: ({ args }) => operate("restart", args),
+export default command({
+  name: "restart",
+  description:
+    "Stops and starts everything with the config as it is now, the sockets staying open meanwhile.",
+  options: COMMON,
+  run: (values) => operate("restart", values),
 });

@@ -1,11 +1,12 @@
 // `fcgivisor stop`.
 
-import { defineCommand } from "citty";
+import { command } from "../command.ts";
+import { COMMON } from "../options.ts";
 import { operate } from "./operate.ts";
-import { COMMON } from "../runner.ts";
 
-export default defineCommand({
-  meta: { name: "stop", description: "Stops at once: workers get TERM, and KILL a second later." },
-  args: COMMON,
-  run: ({ args }) => operate("stop", args),
+export default command({
+  name: "stop",
+  description: "Stops at once: workers get TERM, and KILL a second later.",
+  options: COMMON,
+  run: (values) => operate("stop", values),
 });

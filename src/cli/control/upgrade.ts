@@ -2,27 +2,25 @@
 // sockets. The old program cannot answer any more when it is done, so the new one's status tells.
 
 import { resolve } from "node:path";
-import { defineCommand } from "citty";
 import { adminClient, BrokenOff, type Client } from "../../admin/client.ts";
 import type { Status } from "../../admin/contract.ts";
 import { Fault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
 import { lives } from "../../sys/procfs.ts";
-import { controlSocket } from "./control-socket.ts";
+import { command } from "../command.ts";
+import { COMMON } from "../options.ts";
 import { print } from "../print.ts";
-import { COMMON } from "../runner.ts";
+import { controlSocket } from "./control-socket.ts";
 
 const POLL_MS = 20;
 /** Reading the config and starting every pool anew. */
 const PATIENCE_MS = 120_000;
 
-export default defineCommand({
-  meta: {
-    name: "upgrade",
-    description:
-      "Replaces the running program by BINARY, or by what now is in its own file: same pid, same sockets, nothing dropped.",
-  },
-  args: {
+export default command({
+  name: "upgrade",
+  description:
+    "Replaces the running program by BINARY, or by what now is in its own file: same pid, same sockets, nothing dropped.",
+  options: {
     ...COMMON,
     binary: {
       type: "positional",
@@ -31,7 +29,7 @@ export default defineCommand({
       description: "the new program",
     },
   },
-  async run({ args }) {
+  async run(args) {
     const socket = await controlSocket(args);
     const client = adminClient(socket);
     const before = await client.status().catch(async (error: unknown) => {
@@ -99,7 +97,7 @@ function overtaken(socket: string): Fault {
 }
 
 function show(
-  args: { json?: boolean | undefined; quiet?: boolean | undefined },
+  args: { readonly json: boolean; readonly quiet: boolean },
   before: Status,
   after: Status,
   ms: number,
@@ -111,12 +109,12 @@ function show(
     duration_ms: Math.round(ms),
   };
   const done = "the upgrade is done all the same; only its report could not be written";
-  if (args.json === true)
+  if (args.json)
     print(
       `${JSON.stringify({ ok: true, report: { operation: "upgrade", ...result } }, null, 2)}\n`,
       done,
     );
-  else if (args.quiet !== true) {
+  else if (!args.quiet) {
     print(
       `upgraded from ${result.from} to ${result.to} in ${result.duration_ms} ms, still process ${result.pid}\n`,
       done,

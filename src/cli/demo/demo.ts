@@ -1,7 +1,6 @@
 // `fcgivisor demo`: the program shows itself working, each step told with the command that an
 // operator would type. It fails when anything does, a single lost request included.
 
-import { defineCommand } from "citty";
 import { adminClient } from "../../admin/client.ts";
 import { asFault, Fault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
@@ -10,6 +9,7 @@ import { lives } from "../../sys/procfs.ts";
 import { setStage, type Stage, WORKERS } from "./stage.ts";
 import { startLoad } from "../bench/load.ts";
 import type { LoadResult } from "../bench/tally.ts";
+import { command } from "../command.ts";
 import { print } from "../print.ts";
 
 const RELOADS = 3;
@@ -18,19 +18,17 @@ const LONG_REQUEST_MS = 1000;
 const BACK_MS = 10_000;
 const POLL_MS = 2;
 
-export default defineCommand({
-  meta: {
-    name: "demo",
-    description:
-      "Shows itself working: start, request, reload under load, a killed worker, quit. Touches nothing outside a temporary folder.",
-  },
-  args: {
+export default command({
+  name: "demo",
+  description:
+    "Shows itself working: start, request, reload under load, a killed worker, quit. Touches nothing outside a temporary folder.",
+  options: {
     embedded: {
       type: "boolean",
       description: "use the embedded responder even where php-cgi is installed",
     },
   },
-  run: ({ args }) => demo(args.embedded === true),
+  run: ({ embedded }) => demo(embedded),
 });
 
 async function demo(embedded: boolean): Promise<number> {

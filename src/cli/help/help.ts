@@ -1,18 +1,19 @@
 // `fcgivisor help [TOPIC]`: a page of the manual, or of a command that has no page its options.
 
-import { defineCommand } from "citty";
 import { nearest } from "../../config/nearest.ts";
 import { PAGES } from "./pages.ts";
 import { withSettings } from "./settings.ts";
 import { listedCommands, overviewText } from "./overview.ts";
 import { print } from "../print.ts";
-import { type CommandTable, usageFault, usageText } from "../runner.ts";
+import { type Command, command, type CommandTable } from "../command.ts";
+import { usageFault, usageText } from "../usage.ts";
 
 /** The command itself; it is one of the table that it lists. */
-export function helpCommand(commands: CommandTable) {
-  return defineCommand({
-    meta: { name: "help", description: "Prints a page of the manual, or lists what there is." },
-    args: {
+export function helpCommand(commands: CommandTable): Command {
+  return command({
+    name: "help",
+    description: "Prints a page of the manual, or lists what there is.",
+    options: {
       topic: {
         type: "positional",
         required: false,
@@ -20,8 +21,8 @@ export function helpCommand(commands: CommandTable) {
         description: "a topic, or a command",
       },
     },
-    async run({ args }) {
-      print(`${(await helpText(commands, args.topic)).trimEnd()}\n`);
+    async run({ topic }) {
+      print(`${(await helpText(commands, topic)).trimEnd()}\n`);
       return 0;
     },
   });
@@ -32,8 +33,8 @@ export async function helpText(commands: CommandTable, topic: string | undefined
   if (topic === undefined) return overviewText(commands, "Topics (fcgivisor help TOPIC):", PAGES);
   const page = PAGES.find(({ name }) => name === topic);
   if (page !== undefined) return withSettings(page.text);
-  const command = Object.hasOwn(commands, topic) ? commands[topic] : undefined;
-  if (command !== undefined) return usageText(topic, (await command.load()).default);
+  const row = Object.hasOwn(commands, topic) ? commands[topic] : undefined;
+  if (row !== undefined) return usageText((await row.load()).default);
   const close = nearest(
     topic,
     [...PAGES, ...listedCommands(commands)].map(({ name }) => name),

@@ -1,6 +1,6 @@
 // What `fcgivisor help` and a wrong call print: the commands, one line each, from their table.
 
-import type { CommandTable } from "../runner.ts";
+import type { CommandTable } from "../command.ts";
 
 export interface Row {
   readonly name: string;

@@ -80,7 +80,7 @@ async function serve(config: string, options: PhpFpmOptions, loaded: Loaded): Pr
   const { runStrict } = await import("../runner.ts");
   try {
     const command = (await COMMANDS[word]!.load()).default;
-    const code = await runStrict(word, command, [...serveArgs(config, options, background)]);
+    const code = await runStrict(command, serveArgs(config, options, background));
     return code === 0 ? 0 : SOFTWARE;
   } catch (error) {
     complain(asFault(error));

@@ -50,10 +50,8 @@ function onPath(name: string): string {
 async function step(word: string, config: readonly string[]): Promise<number> {
   process.stdout.write(WORDS[word]!);
   try {
-    const code = await runStrict(word, (await COMMANDS[word]!.load()).default, [
-      ...config,
-      "--quiet",
-    ]);
+    const command = (await COMMANDS[word]!.load()).default;
+    const code = await runStrict(command, [...config, "--quiet"]);
     process.stdout.write(code === 0 ? " done\n" : " failed\n");
     return code;
   } catch (error) {

@@ -1,7 +1,7 @@
 // The request headers of `request` and `bench`: as given on the command line, and those that a web
 // client would send by itself.
 
-import { usageFault } from "../runner.ts";
+import { usageFault } from "../usage.ts";
 
 export type Header = readonly [string, string];
 

@@ -2,17 +2,18 @@
 // body goes to stdout byte for byte; what else there is to say goes to stderr.
 
 import { resolve } from "node:path";
-import { defineCommand } from "citty";
 import { duration } from "../../config/durations.ts";
 import { Fault } from "../../fault.ts";
 import { fcgiRequest, type FcgiResponse, paramsFor } from "../../fcgi/client.ts";
 import { type Address, addressText } from "../../sys/address.ts";
-import { COMMON, repeated, usageFault } from "../runner.ts";
+import { command } from "../command.ts";
+import { COMMON, type ValuesOf } from "../options.ts";
+import { usageFault } from "../usage.ts";
 import { type Header, headerOf, withDefaults } from "./headers.ts";
 import { requestBody } from "./body.ts";
 import { findTarget } from "./target.ts";
 
-const ARGS = {
+const OPTIONS = {
   ...COMMON,
   url: { type: "positional", valueHint: "url-path", description: "path and query of the URL" },
   to: {
@@ -29,17 +30,20 @@ const ARGS = {
   header: {
     type: "string",
     alias: "H",
+    repeatable: true,
     valueHint: "name: value",
     description: "add a request header (repeatable)",
   },
   data: {
     type: "string",
     alias: "d",
+    repeatable: true,
     valueHint: "text",
     description: "request body; @FILE reads a file, - reads stdin",
   },
   param: {
     type: "string",
+    repeatable: true,
     valueHint: "name=value",
     description: "set a FastCGI parameter (repeatable)",
   },
@@ -67,62 +71,34 @@ const ARGS = {
   include: { type: "boolean", alias: "i", description: "print status and headers before the body" },
 } as const;
 
-interface Options {
-  readonly url: string;
-  readonly to?: string;
-  readonly pool?: string;
-  readonly config?: string;
-  readonly socket?: string;
-  readonly prefix?: string;
-  readonly method?: string;
-  readonly root?: string;
-  readonly script?: string;
-  readonly index?: string;
-  readonly timeout?: string;
-  readonly expect?: string;
-  readonly include?: boolean;
-  readonly json?: boolean;
-  readonly quiet?: boolean;
-}
+type Given = ValuesOf<typeof OPTIONS>;
 
-export default defineCommand({
-  meta: {
-    name: "request",
-    description: "Sends one FastCGI request to a pool, or to any address, and prints the answer.",
-  },
-  args: ARGS,
-  async run({ args, rawArgs }) {
-    const options = args as Options;
-    const target = await findTarget(options, "request");
-    const response = await send(
-      options,
-      rawArgs,
-      target.address,
-      options.root === undefined ? target.root : resolve(options.root),
-    );
-    await print(response, options, target.address);
-    return verdict(response, options, target.address);
+export default command({
+  name: "request",
+  description: "Sends one FastCGI request to a pool, or to any address, and prints the answer.",
+  options: OPTIONS,
+  async run(given) {
+    const { address, root } = await findTarget(given, "request");
+    const folder = given.root === undefined ? root : resolve(given.root);
+    const response = await send(given, address, folder);
+    await print(response, given, address);
+    return verdict(response, given, address);
   },
 });
 
-async function send(
-  options: Options,
-  rawArgs: string[],
-  address: Address,
-  root: string,
-): Promise<FcgiResponse> {
-  const timeoutMs = timeoutOf(options.timeout ?? "30s");
-  const headers = repeated(rawArgs, ARGS, "header").map((text) => headerOf(text, "request"));
-  const extra = repeated(rawArgs, ARGS, "param").map(paramOf);
-  const data = repeated(rawArgs, ARGS, "data").at(-1);
+async function send(given: Given, address: Address, root: string): Promise<FcgiResponse> {
+  const timeoutMs = timeoutOf(given.timeout ?? "30s");
+  const headers = given.header.map((text) => headerOf(text, "request"));
+  const extra = given.param.map(paramOf);
+  const data = given.data.at(-1);
   const declared = headers.find(([name]) => name.toLowerCase() === "content-length")?.[1];
   const body = data === undefined ? null : await requestBody(data, lengthOf(declared));
   const params = paramsFor({
-    method: options.method ?? (body ? "POST" : "GET"),
-    url: options.url,
+    method: given.method ?? (body ? "POST" : "GET"),
+    url: given.url,
     documentRoot: root,
-    scriptFilename: options.script === undefined ? null : resolve(options.script),
-    index: options.index ?? "index.php",
+    scriptFilename: given.script === undefined ? null : resolve(given.script),
+    index: given.index ?? "index.php",
     headers: withDefaults(headers, body !== null),
     contentLength: body?.length ?? lengthOf(declared),
     ...(address.kind === "unix" ? {} : { serverAddr: address.host }),
@@ -150,8 +126,7 @@ function lengthOf(text: string | undefined): number | null {
 }
 
 /** Exit code by status class: 0 up to 3xx, 1 from 4xx on. Throws when an expected text is missing. */
-function verdict(response: FcgiResponse, options: Options, address: Address): number {
-  const { expect } = options;
+function verdict(response: FcgiResponse, { expect }: Given, address: Address): number {
   if (expect !== undefined && !Buffer.from(response.body).includes(expect)) {
     throw new Fault(`the body does not contain ${JSON.stringify(expect)}`, {
       where: addressText(address),
@@ -160,10 +135,10 @@ function verdict(response: FcgiResponse, options: Options, address: Address): nu
   return response.status < 400 ? 0 : 1;
 }
 
-async function print(response: FcgiResponse, options: Options, address: Address): Promise<void> {
+async function print(response: FcgiResponse, given: Given, address: Address): Promise<void> {
   const printer = await import("./output.ts");
-  if (options.json === true) return printer.printJson(response, address);
-  printer.printBody(response, options.include === true);
+  if (given.json) return printer.printJson(response, address);
+  printer.printBody(response, given.include);
   printer.printStderr(response);
-  if (options.quiet !== true) printer.printSummary(response, address);
+  if (!given.quiet) printer.printSummary(response, address);
 }

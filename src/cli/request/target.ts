@@ -4,7 +4,7 @@
 import { resolve } from "node:path";
 import { asFault, Fault } from "../../fault.ts";
 import { type Address, parseAddress } from "../../sys/address.ts";
-import { usageFault } from "../runner.ts";
+import { usageFault } from "../usage.ts";
 
 export interface Target {
   readonly address: Address;

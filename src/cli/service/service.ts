@@ -1,10 +1,11 @@
 // `fcgivisor service KIND`: ready files for init systems, logrotate and nginx, made for the config in
 // use. It prints; putting them in their places is for who asked.
 
-import { defineCommand } from "citty";
 import { loadGivenConfig } from "../config/load-config.ts";
 import { print } from "../print.ts";
-import { COMMON, usageFault } from "../runner.ts";
+import { command } from "../command.ts";
+import { COMMON } from "../options.ts";
+import { usageFault } from "../usage.ts";
 import { serviceFacts, type ServiceFacts } from "./facts.ts";
 
 type Template = (facts: ServiceFacts) => string;
@@ -18,25 +19,16 @@ const KINDS: Readonly<Record<string, () => Promise<Template>>> = {
   nginx: async () => (await import("./nginx.ts")).nginxSnippet,
 };
 
-export default defineCommand({
-  meta: {
-    name: "service",
-    description: `Prints a file for another program, made for the config in use: ${Object.keys(KINDS).join(", ")}.`,
-  },
-  args: {
+export default command({
+  name: "service",
+  description: `Prints a file for another program, made for the config in use: ${Object.keys(KINDS).join(", ")}.`,
+  options: {
     kind: { type: "positional", description: "which file" },
     config: COMMON.config,
     prefix: COMMON.prefix,
     pool: { type: "string", description: "systemd-socket, nginx: this pool only" },
   },
-  async run({ args }) {
-    const options: {
-      kind?: string | undefined;
-      config?: string | undefined;
-      prefix?: string | undefined;
-      pool?: string | undefined;
-    } = args;
-    const kind = options.kind ?? "";
+  async run({ kind, ...options }) {
     const load = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined;
     if (load === undefined) {
       throw usageFault(

@@ -1,23 +1,24 @@
 // `fcgivisor status`: pools, workers, queues.
 
-import { defineCommand } from "citty";
 import { adminClient } from "../../admin/client.ts";
 import { sleep } from "../../sys/clock.ts";
 import { controlSocket } from "../control/control-socket.ts";
 import { print } from "../print.ts";
-import { COMMON } from "../runner.ts";
+import { command } from "../command.ts";
+import { COMMON } from "../options.ts";
 import { statusText } from "./text.ts";
 
 const WATCH_EVERY_MS = 1000;
 const CLEAR_SCREEN = "\x1b[H\x1b[2J";
 
-export default defineCommand({
-  meta: { name: "status", description: "Shows pools, workers and queues." },
-  args: {
+export default command({
+  name: "status",
+  description: "Shows pools, workers and queues.",
+  options: {
     ...COMMON,
     watch: { type: "boolean", alias: "w", description: "show it again every second" },
   },
-  async run({ args }) {
+  async run(args) {
     const socket = await controlSocket(args);
     const client = adminClient(socket);
     for (;;) {
@@ -25,10 +26,10 @@ export default defineCommand({
         const { withLeftBehind } = await import("../control/left-behind.ts");
         throw await withLeftBehind(error, args, socket);
       });
-      const text = args.json === true ? JSON.stringify(status, null, 2) : statusText(status);
-      const clear = args.watch === true && process.stdout.isTTY ? CLEAR_SCREEN : "";
-      const read = args.quiet === true || print(`${clear}${text}\n`);
-      if (args.watch !== true) return status.pools.some(({ state }) => state === "down") ? 1 : 0;
+      const text = args.json ? JSON.stringify(status, null, 2) : statusText(status);
+      const clear = args.watch && process.stdout.isTTY ? CLEAR_SCREEN : "";
+      const read = args.quiet || print(`${clear}${text}\n`);
+      if (!args.watch) return status.pools.some(({ state }) => state === "down") ? 1 : 0;
       if (!read) return 0;
       await sleep(WATCH_EVERY_MS);
     }
