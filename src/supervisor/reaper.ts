@@ -8,7 +8,8 @@ const REAP_EVERY_MS = 1000;
 
 /** `beat` is called at every turn of the loop, whether there was something to reap or not. */
 export function reapWhenNeeded(beat: () => void): void {
-  let changed = false;
+  // Who died before this was called told nobody: children of what this process was before an exec.
+  let changed = true;
   onChildChange(() => (changed = true));
   every(REAP_EVERY_MS, () => {
     if (changed) reapStrangers();

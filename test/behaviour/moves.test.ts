@@ -1,88 +1,109 @@
-// Pools that go from one address to another while requests are in hand: a socket is closed when nobody
+// Pools that go from one address to another while requests are in flight: a socket is closed when nobody
 // has a use for it any more, an operation in progress included, and it is closed once.
 
 import { expect } from "bun:test";
 import { rmSync } from "node:fs";
-import { fcgi } from "../helper/fcgi.ts";
-import { barePool, bodyOf, gatedPool, inHand, tcpSpot, workersReach } from "../helper/pool.ts";
+import { hold } from "../helper/gate.ts";
+import {
+  barePool,
+  bodyOf,
+  gatedAt,
+  gatedPool,
+  renewed,
+  tcpSpot,
+  workersReach,
+  type Spot,
+} from "../helper/pool.ts";
 import { listenersAt } from "../helper/processes.ts";
 import { behaviour } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
 
-for (const word of ["reload", "restart"] as const) {
+async function closed(spot: Spot): Promise<void> {
+  await eventually(() => listenersAt(spot.where).length === 0, {
+    what: `${spot.listen} is closed`,
+  });
+}
+
+for (const [word, fate] of [
+  ["reload", "ends"],
+  ["restart", "is cut"],
+] as const) {
   behaviour(
-    `a ${word} back to the old address, while the last request there ends: the socket stays`,
+    `a ${word} back to the old address, while the last request there ${fate}: the socket stays`,
     {},
     async (scene) => {
       const from = await tcpSpot(scene);
       const to = await tcpSpot(scene);
-      const log = { file: scene.path("fcgivisor.log") };
-      const supervisor = await scene.start({ pools: { www: barePool(scene, from) }, log });
+      const supervisor = await scene.start({ pools: { www: barePool(scene, from) } });
       const sockets = listenersAt(from.where);
-      const slow = fcgi(from.where, { query: "2" }).catch(() => "cut");
-      await inHand(from);
-      scene.config({ pools: { www: barePool(scene, to) }, log });
+      const old = await workersReach(from, 2);
+      const held = await hold(scene, from);
+      scene.rewrite({ pools: { www: barePool(scene, to) } });
       const there = supervisor.control("reload");
       await workersReach(to, 2);
-      await eventually(async () => (await bodyOf(to, {})).includes("hello"));
+      await renewed(from, { count: 0, old, kept: [held.worker] });
 
       const gate = scene.write("gate", "");
-      scene.config({ pools: { www: gatedPool(scene, from, gate) }, log });
+      scene.rewrite({ pools: { www: gatedPool(scene, from, gate) } });
       const back = supervisor.control(word);
+      await eventually(() => gatedAt(from).length === 2, { what: "the way back has begun" });
+      if (word === "reload") {
+        held.open();
+        expect((await held.answer).body).toContain(`${held.worker}`);
+      } else await expect(held.answer).rejects.toMatchObject({ kind: "cut" });
       expect(await there).toMatchObject({ code: 0 });
-      if (word === "reload") expect(await slow).toMatchObject({ body: expect.any(String) });
+      expect(listenersAt(from.where)).toEqual(sockets);
+
       rmSync(gate);
       expect(await back).toMatchObject({ code: 0 });
       expect(listenersAt(from.where)).toEqual(sockets);
       expect(await bodyOf(from, {})).toContain("hello");
-      await eventually(() => listenersAt(to.where).length === 0);
+      await closed(to);
     },
   );
 }
 
 behaviour("an address is free when its own workers have left", {}, async (scene) => {
   const [from, to, other] = [await tcpSpot(scene), await tcpSpot(scene), await tcpSpot(scene)];
-  const log = { file: scene.path("fcgivisor.log") };
   const busy = barePool(scene, other);
-  const supervisor = await scene.start({ pools: { www: barePool(scene, from), busy }, log });
-  const slow = fcgi(other.where, { query: "4" });
-  await inHand(other);
-  scene.config({ pools: { www: barePool(scene, to), busy }, log });
+  const supervisor = await scene.start({ pools: { www: barePool(scene, from), busy } });
+  const held = await hold(scene, other);
+  scene.rewrite({ pools: { www: barePool(scene, to), busy } });
   expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
-  await eventually(() => listenersAt(from.where).length === 0);
+  await closed(from);
 
-  scene.config({ pools: { busy: barePool(scene, other) }, log });
+  scene.rewrite({ pools: { busy } });
   expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
-  await eventually(() => listenersAt(to.where).length === 0);
+  await closed(to);
   const status = await supervisor.control("status", "--json");
   expect(JSON.parse(status.stdout).pools.map(({ name }: { name: string }) => name)).toEqual([
     "busy",
   ]);
 
-  scene.config({ pools: { www: barePool(scene, from), busy }, log });
+  scene.rewrite({ pools: { www: barePool(scene, from), busy } });
   expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
   expect(await bodyOf(from, {})).toContain("hello");
-  expect((await slow).body).toContain("hello");
+  held.open();
+  expect((await held.answer).body).toContain(`${held.worker}`);
 });
 
 behaviour(
-  "a restart that fails while a pool and an address are on their way out brings neither back",
+  "a restart that fails while a pool and an address are leaving brings neither back",
   {},
   async (scene) => {
     const [from, to, gone] = [await tcpSpot(scene), await tcpSpot(scene), await tcpSpot(scene)];
-    const log = { file: scene.path("fcgivisor.log") };
     const supervisor = await scene.start({
       pools: { www: barePool(scene, from), old: barePool(scene, gone) },
-      log,
     });
-    const slow = [from, gone].map(({ where }) => fcgi(where, { query: "5" }).catch(() => "cut"));
-    await inHand(from);
-    await inHand(gone);
-    scene.config({ pools: { www: barePool(scene, to) }, log });
+    const held = [await hold(scene, from), await hold(scene, gone)];
+    scene.rewrite({ pools: { www: barePool(scene, to) } });
     expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
-    scene.config({ pools: { www: barePool(scene, to, {}, "die") }, log });
-    expect(await supervisor.control("restart")).toMatchObject({ code: 1 });
-    await Promise.all(slow);
+    for (const spot of [from, gone]) expect(listenersAt(spot.where).length).toBe(1);
+    scene.rewrite({ pools: { www: barePool(scene, to, {}, "die") } });
+    const failed = await supervisor.control("restart");
+    expect(failed).toMatchObject({ code: 1 });
+    expect(failed.stderr).toContain("last words of");
+    for (const { answer } of held) await expect(answer).rejects.toMatchObject({ kind: "cut" });
     for (const spot of [from, gone]) expect(listenersAt(spot.where)).toEqual([]);
     expect(await bodyOf(to, {})).toContain("hello");
   },
@@ -90,13 +111,11 @@ behaviour(
 
 behaviour("reload POOL gives a pool no address that another one keeps", {}, async (scene) => {
   const [one, two] = [await tcpSpot(scene), await tcpSpot(scene)];
-  const log = { file: scene.path("fcgivisor.log") };
   const supervisor = await scene.start({
     pools: { www: barePool(scene, one), api: barePool(scene, two) },
-    log,
   });
   const before = await workersReach(two, 2);
-  scene.config({ pools: { www: barePool(scene, two), api: barePool(scene, one) }, log });
+  scene.rewrite({ pools: { www: barePool(scene, two), api: barePool(scene, one) } });
   for (const words of [["--dry-run"], []]) {
     const refused = await supervisor.control("reload", "www", ...words);
     expect(refused).toMatchObject({ code: 1 });

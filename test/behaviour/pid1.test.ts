@@ -2,11 +2,14 @@
 // nobody reads. And signals that come before the supervisor is up, wherever it runs.
 
 import { expect } from "bun:test";
-import { barePool, bodyOf, inHand, tcpSpot, workersReach } from "../helper/pool.ts";
+import { closeSync, constants, openSync, readFileSync } from "node:fs";
+import { gate, hold } from "../helper/gate.ts";
+import { barePool, bodyOf, gatedPool, tcpSpot, workersReach } from "../helper/pool.ts";
 import {
   alive,
   allPids,
   childrenOf,
+  commandOf,
   listenersAt,
   parentOf,
   procText,
@@ -68,7 +71,7 @@ behaviour("as process 1, TERM ends it at once with exit code 0", NEEDS, async (s
 });
 
 behaviour(
-  'with stop_signal_means = "quit", TERM lets the request in hand finish',
+  'with stop_signal_means = "quit", TERM lets the request in flight finish',
   NEEDS,
   async (scene) => {
     const spot = await tcpSpot(scene);
@@ -77,12 +80,13 @@ behaviour(
       pools: { www: barePool(scene, spot) },
     });
     await isReady(one);
-    const slow = bodyOf(spot, { query: "1" });
-    await inHand(spot);
+    const held = await hold(scene, spot);
     process.kill(one.pid, "SIGTERM");
-    expect(await slow).toContain("hello");
+    const asked = "is quitting, as asked by SIGTERM";
+    await eventually(() => one.spawned.stderr().includes(asked), { what: asked });
+    held.open();
+    expect((await held.answer).body).toContain("hello");
     expect(await one.spawned.exited).toBe(0);
-    expect(one.spawned.stderr()).toContain("is quitting, as asked by SIGTERM");
   },
 );
 
@@ -93,25 +97,39 @@ behaviour("a start that fails exits with 1 and says why", NEEDS, async (scene) =
   expect(one.spawned.stderr()).toContain("last words of");
 });
 
+/**
+ * Leaves two children to the program that it becomes, as somebody's `docker exec` may: one that has ended,
+ * and nobody has asked how, and one that ends when the gate $ARGV[0] is opened.
+ */
+const WITH_STRANGERS = `
+  my $gate = shift;
+  my $dead = fork // die;
+  exit 0 unless $dead;
+  my $living = fork // die;
+  if (!$living) { select(undef, undef, undef, 0.005) while -e $gate; exit 0; }
+  for (;;) { open(my $stat, "<", "/proc/$dead/stat"); last if <$stat> =~ / Z /; }
+  exec @ARGV or die;`;
+
 behaviour("strangers that it inherits are reaped without a word", NEEDS, async (scene) => {
   const spot = await tcpSpot(scene);
-  // A shell that leaves a child behind, as somebody's `docker exec` may: its end comes to process 1.
+  const { path, open } = gate(scene);
+  const program = scene.write("with-strangers.pl", WITH_STRANGERS);
   const one = await container(
     scene,
     { pools: { www: barePool(scene, spot) } },
-    '(sh -c "sleep 0.3 & sleep 0.4 & exit 0") & exec "$@"',
+    `exec perl ${program} ${path} "$@"`,
   );
   await isReady(one);
-  const before = one.spawned.stderr().length;
-  const zombies = () =>
-    allPids().filter((pid) => parentOf(pid) === one.pid && / Z /.test(procText(pid, "stat")));
-  await eventually(() => childrenOf(one.pid).length > 0 && zombies().length === 0, {
-    what: "no zombie is left",
-  });
-  process.kill(childrenOf(one.pid)[0]!, "SIGKILL");
   await workersReach(spot, 2);
-  await eventually(() => zombies().length === 0, { what: "no zombie is left" });
-  expect(one.spawned.stderr().slice(before)).not.toMatch(/sleep|stranger/);
+  const before = one.spawned.stderr();
+  const children = () => allPids().filter((pid) => parentOf(pid) === one.pid);
+  const isDead = (pid: number) => / Z /.test(procText(pid, "stat"));
+  await eventually(() => !children().some(isDead), { what: "who was dead is reaped" });
+  const living = children().find((pid) => commandOf(pid).includes(program))!;
+  expect(alive(living)).toBe(true);
+  open();
+  await eventually(() => procText(living, "stat") === "", { what: "who has died is reaped" });
+  expect(one.spawned.stderr()).toBe(before);
   process.kill(one.pid, "SIGTERM");
   expect(await one.spawned.exited).toBe(0);
 });
@@ -130,24 +148,28 @@ behaviour("signals that ask for nothing end nothing, and reach no worker", NEEDS
   expect(await one.spawned.exited).toBe(0);
 });
 
+/** What is in a pipe that takes no more: it has 16 pages, and none of them is less than half full. */
+const FULL_PIPE_BYTES = 32_768;
+
 behaviour(
   "a log that nobody reads stops neither control, nor workers, nor the end",
   NEEDS,
   async (scene) => {
     const spot = await tcpSpot(scene);
-    // Its stdout and stderr are a pipe whose reader never reads.
+    // Its stdout and stderr are a pipe whose reader does not read before the end.
+    const fifo = scene.path("fifo");
+    expect((await scene.command(["mkfifo", fifo])).code).toBe(0);
+    const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+    scene.atEnd(() => closeSync(reader));
     const one = await container(
       scene,
       { pools: { www: barePool(scene, spot, {}, "flood") } },
-      `mkfifo ${scene.path("fifo")}; sleep 600 < ${scene.path("fifo")} & exec "$@" > ${scene.path("fifo")} 2>&1`,
+      `exec "$@" > ${fifo} 2>&1`,
     );
     await isReady(one);
-    // Each worker floods the log from before it accepts; the pipe holds 64 KiB.
+    // Each worker floods the log from before it accepts.
     const [first] = await workersReach(spot, 2);
-    await eventually(async () => {
-      const status = await scene.fcgivisor(["status", "-c", one.config]);
-      return status.code === 0 && status.ms < 2_000;
-    });
+    expect(await scene.fcgivisor(["status", "-c", one.config])).toMatchObject({ code: 0 });
     process.kill(first!, "SIGKILL");
     await eventually(() => !alive(first!));
     await workersReach(spot, 2);
@@ -155,6 +177,9 @@ behaviour(
     expect((await scene.fcgivisor(["reload", "-c", one.config])).code).toBe(0);
     process.kill(one.pid, "SIGTERM");
     expect(await one.spawned.exited).toBe(0);
+    const text = readFileSync(reader, "utf8");
+    expect(text).toContain("flood");
+    expect(text.length, "the pipe was full").toBeGreaterThan(FULL_PIPE_BYTES);
   },
 );
 
@@ -177,9 +202,10 @@ behaviour("logs into a file that cannot seek, and into one that can", NEEDS, asy
     `mkfifo ${scene.path("pipe")}; cat ${scene.path("pipe")} > ${scene.path("piped.log")} & exec "$@" > ${scene.path("pipe")} 2>&1`,
   );
   await isReady(piped);
+  // The end of process 1 ends its reader, too, which may not have come so far.
+  await eventually(() => textOf(scene.path("piped.log")).includes("is ready after"));
   process.kill(piped.pid, "SIGTERM");
   expect(await piped.spawned.exited).toBe(0);
-  expect(textOf(scene.path("piped.log"))).toContain("is ready after");
 });
 
 // ------------------------------------------------------------------ before it is up
@@ -189,7 +215,8 @@ behaviour(
   {},
   async (scene) => {
     const spot = await tcpSpot(scene);
-    const config = scene.config({ pools: { www: barePool(scene, spot) } });
+    // Its workers do not get as far as accept, so that no moment is too late.
+    const config = scene.config({ pools: { www: gatedPool(scene, spot, gate(scene).path) } });
     const child = scene.spawn([BINARY, "run", "-c", config]);
     // As soon as it can be seen to hold the signal.
     await eventually(() => (BigInt(`0x${statusField(child.pid, "SigCgt") || "0"}`) >> 14n) & 1n, {
@@ -197,6 +224,7 @@ behaviour(
     });
     child.kill("SIGTERM");
     expect(await child.exited).toBe(0);
+    expect(child.stderr()).not.toContain("is ready after");
     expect(listenersAt(spot.where)).toEqual([]);
   },
 );
@@ -211,11 +239,12 @@ behaviour(
     const workers = await workersReach(spot, 2);
     first.signal("SIGKILL");
     await first.gone();
-    // The canary takes its time, so that the stop comes in the middle.
-    const health = { path: "/health?3", timeout: "10s" };
+    // The canary waits at a gate, so that the stop comes in the middle.
+    const { path, reached } = gate(scene);
+    const health = { path: `/health?${path}`, timeout: "10m" };
     const config = scene.config({ pools: { www: { ...pool, health } } });
     const second = scene.spawn([BINARY, "run", "-c", config]);
-    await eventually(() => second.stderr().includes("listening on"));
+    await reached();
     expect(workers.every(alive)).toBe(true);
     second.kill("SIGTERM");
     expect(await second.exited).toBe(0);

@@ -24,15 +24,18 @@ export function unixSpot(scene: Scene, name = "www.sock"): Spot {
 
 type Table = Record<string, unknown>;
 
+/** Limits that must not strike, however slow the machine is; a test of one of them sets its own. */
+export const NO_HURRY: Table = { start_timeout: "10m", drain_timeout: "10m" };
+
 /** A php-cgi pool. Two workers are enough for most stories. */
 export function phpPool(spot: Spot, extra: Table = {}): Table {
-  return { listen: spot.listen, command: ["php-cgi"], workers: 2, ...extra };
+  return { listen: spot.listen, command: ["php-cgi"], workers: 2, ...NO_HURRY, ...extra };
 }
 
 /** A pool of the accept loop in test/fixture/fcgi/bare.pl. */
 export function barePool(scene: Scene, spot: Spot, extra: Table = {}, ...args: string[]): Table {
   const program = scene.fixture("fcgi/bare.pl");
-  return { listen: spot.listen, command: [program, ...args], workers: 2, ...extra };
+  return { listen: spot.listen, command: [program, ...args], workers: 2, ...NO_HURRY, ...extra };
 }
 
 /** The body of a request that must succeed with status 200. */
@@ -58,6 +61,27 @@ export async function workersReach(spot: Spot, count: number): Promise<number[]>
   );
 }
 
+export interface Renewal {
+  /** How many new workers. */
+  readonly count: number;
+  readonly old: readonly number[];
+  /** Those of the old ones that are not to leave yet. */
+  readonly kept?: readonly number[];
+}
+
+/** Waits until new workers serve the spot, and of the old ones only those that are kept; gives the new ones. */
+export async function renewed(spot: Spot, { count, old, kept = [] }: Renewal): Promise<number[]> {
+  return eventually(
+    () => {
+      const pids = workersAt(spot.where);
+      const fresh = pids.filter((pid) => !old.includes(pid));
+      const rest = pids.filter((pid) => old.includes(pid)).toSorted();
+      return fresh.length === count && Bun.deepEquals(rest, kept.toSorted()) ? fresh : null;
+    },
+    { what: `${count} new workers at ${spot.listen}, and of the old ones only [${kept}]` },
+  );
+}
+
 /** Waits until a request is being served by some worker: `slow` programs tell it by taking long. */
 export async function inHand(spot: Spot): Promise<number> {
   return eventually(() => workersAt(spot.where).find(isConnected), {
@@ -75,10 +99,14 @@ export function gatedPool(scene: Scene, spot: Spot, gate: string, extra: Table =
   // select(2) on nothing would look like a worker that waits for connections.
   const wait = "sleep 1 while -e $ARGV[0]; exec $ARGV[1]";
   const command = ["perl", "-e", wait, gate, scene.fixture("fcgi/bare.pl")];
-  return { ...barePool(scene, spot, extra), command, start_timeout: "25s" };
+  return { ...barePool(scene, spot, extra), command };
 }
 
 /** Workers of a gated pool that wait. */
 export function gatedAt({ where }: Spot): number[] {
-  return workersAt(where).filter((pid) => commandOf(pid)[1] === "-e");
+  return workersAt(where).filter(isGated);
+}
+
+export function isGated(pid: number): boolean {
+  return commandOf(pid)[1] === "-e";
 }

@@ -4,6 +4,7 @@
 import { test } from "bun:test";
 import {
   chmodSync,
+  closeSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -32,6 +33,7 @@ import {
   type Supervisor,
 } from "./program.ts";
 import { canFreeze, canLimit } from "./kernel.ts";
+import { stderrPipe, type StderrPipe } from "./stderr-pipe.ts";
 import { systemdRuns } from "./systemd.ts";
 import { eventually } from "./wait.ts";
 
@@ -174,9 +176,8 @@ async function play(story: (scene: Scene) => Promise<void>): Promise<void> {
     await story(stage.scene);
   } catch (error) {
     problems.push(error);
-    printLogs(stage);
   }
-  problems.push(...(await tearDown(stage)));
+  await tearDown(stage, problems);
   if (problems.length === 0) return;
   for (const problem of problems.slice(1)) console.error(`--- and: ${problem}`);
   throw problems[0];
@@ -185,7 +186,7 @@ async function play(story: (scene: Scene) => Promise<void>): Promise<void> {
 function printLogs(stage: Stage): void {
   const texts = new Set(stage.logs.map((log) => log()));
   for (const text of texts) {
-    if (text !== "") console.error(`--- what the supervisor said:\n${text.slice(-8_000)}`);
+    if (text !== "") console.error(`--- what its programs said:\n${text.slice(-8_000)}`);
   }
 }
 
@@ -197,9 +198,8 @@ interface Stage {
   readonly logs: (() => string)[];
 }
 
-/** Ends what still runs, politely first; then says what is left all the same. */
-async function tearDown(stage: Stage): Promise<unknown[]> {
-  const problems: unknown[] = [];
+/** Ends what still runs, politely first; what is left all the same is one more problem. */
+async function tearDown(stage: Stage, problems: unknown[]): Promise<void> {
   const { dir } = stage.scene;
   const attempt = async (what: () => unknown): Promise<void> => {
     try {
@@ -224,7 +224,6 @@ async function tearDown(stage: Stage): Promise<unknown[]> {
     await attempt(() => process.kill(pid, "SIGKILL"));
   if (problems.length > 0) printLogs(stage);
   await attempt(() => rmSync(dir, { recursive: true, force: true }));
-  return problems;
 }
 
 function setUp(): Stage {
@@ -286,7 +285,10 @@ function setUp(): Stage {
       return supervisor;
     },
     spawn: (command, options) => {
-      const spawned = spawnLogged(dir, command, options);
+      const stderr = stderrPipe();
+      undos.push(stderr.close);
+      const spawned = spawnLogged(dir, command, stderr, options);
+      logs.push(spawned.stderr);
       undos.push(async () => {
         if (alive(spawned.pid)) spawned.kill("SIGTERM");
         await eventually(() => !alive(spawned.pid)).catch(() => spawned.kill("SIGKILL"));
@@ -303,23 +305,18 @@ function setUp(): Stage {
 function spawnLogged(
   dir: string,
   command: readonly string[],
+  stderr: StderrPipe,
   options: CommandOptions = {},
 ): Spawned {
   const child = Bun.spawn([...command], {
     cwd: options.cwd ?? dir,
     env: testEnvironment(dir, options.env),
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "pipe",
+    stdio: ["ignore", "ignore", stderr.writeEnd],
   });
-  let text = "";
-  void (async () => {
-    const decoder = new TextDecoder();
-    for await (const chunk of child.stderr) text += decoder.decode(chunk, { stream: true });
-  })();
+  closeSync(stderr.writeEnd);
   return {
     pid: child.pid,
-    stderr: () => text,
+    stderr: stderr.text,
     exited: child.exited,
     kill: (signal) => child.kill(signal),
   };

@@ -16,11 +16,18 @@ export interface Serving {
   readonly further: (more: number) => Promise<void>;
 }
 
+type Story = (serving: Serving) => Promise<void>;
+
 /** Requests at a constant rate from before the story until after it. */
-export async function underLoad(
-  spot: Spot,
-  request: FcgiRequest,
-  story: (serving: Serving) => Promise<void>,
+export function underLoad(spot: Spot, request: FcgiRequest, story: Story): Promise<LoadReport> {
+  return whileSending(() => bodyOf(spot, request), story);
+}
+
+/** The same with requests of any kind; `send` throws when one is lost, or answered wrong. */
+export async function whileSending(
+  send: (index: number) => Promise<unknown>,
+  story: Story,
+  rate = RATE,
 ): Promise<LoadReport> {
   let served = 0;
   const count = () => served;
@@ -29,11 +36,11 @@ export async function underLoad(
     await eventually(() => served >= wanted, { what: `${more} more requests are served` });
   };
   const over = Promise.withResolvers<void>();
-  const send = async () => {
-    await bodyOf(spot, request);
+  const counted = async (index: number) => {
+    await send(index);
     served++;
   };
-  const running = load({ rate: RATE, until: over.promise, send });
+  const running = load({ rate, until: over.promise, send: counted });
   try {
     await further(5);
     await story({ count, further });
