@@ -42,7 +42,7 @@ async function askCanary(
   const listener = Listener.open(lone);
   const generation = newGeneration(world, lone, listener, number);
   try {
-    await generation.start(signal);
+    await generation.start(signal, null);
     check(pool, pool.health, await ask(pool, pool.health, listener.address, signal));
   } finally {
     await generation.stop();

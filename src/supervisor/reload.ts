@@ -6,7 +6,6 @@ import type { Config } from "../config/model.ts";
 import { asFault, Fault } from "../fault.ts";
 import type { Generation } from "../pool/generation.ts";
 import { Pool } from "../pool/pool.ts";
-import { firstBatch, roll } from "../pool/roll.ts";
 import { sumOf, type Toll } from "../worker/toll.ts";
 import type { Listener } from "../socket/listener.ts";
 import { processesOn } from "../sys/procfs.ts";
@@ -30,13 +29,10 @@ export async function reload(
   const number = world.generation + 1;
   let candidates: Candidate[] = [];
   try {
-    candidates = touched.map((pool) => {
-      const generation = newGeneration(world, pool, sockets.of(pool), number);
-      return {
-        generation,
-        most: firstBatch(world.pools.get(pool.name)?.current ?? null, generation),
-      };
-    });
+    candidates = touched.map((pool) => ({
+      generation: newGeneration(world, pool, sockets.of(pool), number),
+      beside: world.pools.get(pool.name)?.current ?? null,
+    }));
     await askCanaries(world, touched, number, signal);
     await bringUp(candidates, signal, ({ context }) =>
       tell({ step: "ready", pool: context.pool.name }),
@@ -95,9 +91,9 @@ async function rollOn(
   await Promise.all(
     leavers.map(async (leaver) => {
       const { pool, generation: old } = leaver;
-      if (pool.current === old || pool.current.waiting.length === 0) return;
+      if (pool.current === old || pool.current.wantsAll) return;
       try {
-        await roll(old, pool.current, signal);
+        await pool.current.replace(old, signal);
       } catch (error) {
         signal.throwIfAborted();
         failures.push(asFault(error));
@@ -116,13 +112,12 @@ async function goBack(world: World, leaver: Leaver, signal: AbortSignal): Promis
   const kept = old.context.pool;
   const pools = world.config.pools.map((config) => (config.name === kept.name ? kept : config));
   world.config = { ...world.config, pools };
-  old.regain();
   try {
-    await roll(failed, old, signal);
+    await old.replace(failed, signal);
   } catch {
     signal.throwIfAborted();
     // The old ones do not come up at once either: they are tried again and again from here on.
-    old.refillAll();
+    old.keepTrying();
   }
 }
 

@@ -39,7 +39,7 @@ export async function restartPools(
       tell({ step: "ready", pool: context.pool.name }),
     );
   } catch (error) {
-    if (!signal.aborted) insistOnOld(world, old, number);
+    if (!signal.aborted) keepTryingOld(world, old, number);
     sockets.release();
     closeUnused(world, before);
     throw signal.aborted ? error : fallback(asFault(error));
@@ -55,13 +55,13 @@ export async function restartPools(
 }
 
 /** Pools of the config in force, that is: those that were on their way out are gone for good. */
-function insistOnOld(world: World, old: readonly Pool[], number: number): void {
+function keepTryingOld(world: World, old: readonly Pool[], number: number): void {
   const wanted = new Set(world.config.pools.map(({ name }) => name));
   world.pools.clear();
   for (const { config, listener } of old.filter(({ name }) => wanted.has(name))) {
     const generation = newGeneration(world, config, listener, number);
     world.pools.set(config.name, new Pool(generation));
-    generation.insist(async () => {});
+    generation.keepTrying();
   }
 }
 

@@ -80,14 +80,13 @@ async function startOne(
   try {
     await preflight(world.config, new Set([pool.name]));
     await askCanaries(world, [pool], number, signal);
-    await generation.start(signal);
+    await generation.start(signal, null);
     world.pools.set(pool.name, new Pool(generation));
     return null;
   } catch (error) {
     if (signal.aborted) throw error;
-    const again = newGeneration(world, pool, listener, number);
-    world.pools.set(pool.name, new Pool(again));
-    again.insist(async () => void (await preflight(world.config, new Set([pool.name]))));
+    world.pools.set(pool.name, new Pool(generation));
+    generation.keepTrying(async () => void (await preflight(world.config, new Set([pool.name]))));
     return asFault(error);
   }
 }

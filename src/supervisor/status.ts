@@ -106,14 +106,14 @@ function poolStatus(pool: Pool): PoolStatus {
   const starting = current.all.filter(({ state }) => state === "starting");
   return {
     name: pool.name,
-    state: workers.length >= config.workers ? "serving" : workers.length > 0 ? "degraded" : "down",
+    state: workers.length >= pool.target ? "serving" : workers.length > 0 ? "degraded" : "down",
     listen: addressText(pool.listener.address),
     runtime: current.context.runtime.name,
     user: config.user,
     scaling: config.scaling,
     generation: current.context.number,
     workers: {
-      wanted: config.workers,
+      wanted: pool.target,
       idle,
       busy: workers.length - idle - unknown,
       unknown,
