@@ -38,7 +38,7 @@ interface CommandSpec<T extends Options> {
   readonly run: (values: ValuesOf<T>, line: CommandLine) => number | void | Promise<number | void>;
 }
 
-export function command<const T extends Options>(spec: CommandSpec<T>): Command {
+export function defineCommand<const T extends Options>(spec: CommandSpec<T>): Command {
   const { name, description, options } = spec;
   return {
     name,

@@ -8,7 +8,7 @@ import { loadGivenConfig } from "./config/load-config.ts";
 import { inheritedSockets } from "../socket/inherited.ts";
 import { serviceManager } from "../supervisor/service-manager/service-manager.ts";
 import { detachOutput } from "../sys/exec/detach.ts";
-import { command } from "./command.ts";
+import { defineCommand } from "./command.ts";
 import { afterDashes, type ValuesOf } from "./options.ts";
 import { RUN_OPTIONS } from "./run-options.ts";
 import { usageFault } from "./usage.ts";
@@ -19,7 +19,7 @@ import { VERSION } from "./version.ts";
 
 type Given = ValuesOf<typeof RUN_OPTIONS>;
 
-export default command({
+export default defineCommand({
   name: "run",
   description:
     "Supervises in the foreground: with -c FILE, or without a file: run --listen 127.0.0.1:9000 --workers 4 -- php-cgi",

@@ -13,7 +13,7 @@ import { spawnDaemon } from "../sys/exec/daemon.ts";
 import { controlSocket, type SocketArgs } from "./control/control-socket.ts";
 import type { TakenOver } from "../supervisor/supervisor.ts";
 import { print } from "./print.ts";
-import { command } from "./command.ts";
+import { defineCommand } from "./command.ts";
 import { RUN_OPTIONS } from "./run-options.ts";
 
 interface Ready {
@@ -29,7 +29,7 @@ const POLL_MS = 20;
 /** How often one that ends while it is asked is asked again. */
 const TRIES = 100;
 
-export default command({
+export default defineCommand({
   name: "start",
   description: "Starts in the background; returns when ready, or with the reason why not.",
   options: RUN_OPTIONS,

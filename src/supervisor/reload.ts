@@ -11,7 +11,7 @@ import type { Listener } from "../socket/listener.ts";
 import { processesOn } from "../sys/procfs.ts";
 import { bringUp, type Candidate } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
-import type { Step } from "./operations/report.ts";
+import type { ProgressStep } from "./operations/report.ts";
 import { changeInPlace, closeUnused, Sockets } from "./sockets.ts";
 import { newGeneration, poolsInOrder, type World } from "./supervisor-state.ts";
 
@@ -21,7 +21,7 @@ export async function reload(
   next: Config,
   only: readonly string[],
   signal: AbortSignal,
-  tell: (step: Step) => void,
+  tell: (step: ProgressStep) => void,
 ): Promise<{ readonly drained: Promise<Toll> }> {
   const touched = next.pools.filter(({ name }) => only.length === 0 || only.includes(name));
   const sockets = Sockets.acquire(world, touched);

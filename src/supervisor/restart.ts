@@ -9,7 +9,7 @@ import { Pool } from "../pool/pool.ts";
 import { sumOf, type Toll } from "../worker/toll.ts";
 import { bringUp, whole } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
-import type { Step } from "./operations/report.ts";
+import type { ProgressStep } from "./operations/report.ts";
 import { allListeners, changeInPlace, closeUnused, Sockets } from "./sockets.ts";
 import { newGeneration, poolsInOrder, type World } from "./supervisor-state.ts";
 
@@ -17,7 +17,7 @@ export async function restartPools(
   world: World,
   next: Config,
   signal: AbortSignal,
-  tell: (step: Step) => void,
+  tell: (step: ProgressStep) => void,
 ): Promise<Toll> {
   const old = poolsInOrder(world);
   const before = allListeners(world);

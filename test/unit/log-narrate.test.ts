@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { EndReason, Event, ProcessEnd } from "../../src/event.ts";
 import { narrate } from "../../src/log/narrate.ts";
-import { count, duration, list } from "../../src/log/words.ts";
+import { count, elapsed, list } from "../../src/log/words.ts";
 
 const killed = (signal: string): ProcessEnd => ({ how: "signaled", signal });
 const exited = (code: number): ProcessEnd => ({ how: "exited", code });
@@ -25,7 +25,7 @@ test.each([
   [11_400_000, "3 h 10 m"],
   [90_000_000, "1 d 1 h"],
 ])("%d ms are told as %s", (ms, text) => {
-  expect(duration(ms)).toBe(text);
+  expect(elapsed(ms)).toBe(text);
 });
 
 test("counts and lists read as people write them", () => {

@@ -4,7 +4,7 @@
 import { beforeEach, expect, test } from "bun:test";
 import { Fault } from "../../src/fault.ts";
 import { listen } from "../helper/printed.ts";
-import { command } from "../../src/cli/command.ts";
+import { defineCommand } from "../../src/cli/command.ts";
 import { afterDashes, COMMON, type Options, repeated } from "../../src/cli/options.ts";
 import { runStrict } from "../../src/cli/runner.ts";
 import { usageText } from "../../src/cli/usage.ts";
@@ -25,7 +25,7 @@ const OPTIONS = {
 let got: Record<string, unknown> | null;
 beforeEach(() => (got = null));
 
-const probe = command({
+const probe = defineCommand({
   name: "probe",
   description: "Notes what it gets.",
   options: OPTIONS,
@@ -64,7 +64,7 @@ test("options in every form reach the command, and its number is the exit code",
 });
 
 test("a command that returns nothing has done its work: 0", async () => {
-  const silent = command({ name: "silent", description: "", options: COMMON, run() {} });
+  const silent = defineCommand({ name: "silent", description: "", options: COMMON, run() {} });
   expect(await runStrict(silent, [])).toBe(0);
 });
 
@@ -104,7 +104,7 @@ test("the word behind an option is its value even when it looks like an option, 
 
 test("a stray argument is refused, by a command that takes none and by one that takes one", async () => {
   expect(await refused("www", "api")).toContain("too many arguments");
-  const none = command({ name: "none", description: "", options: COMMON, run: () => 0 });
+  const none = defineCommand({ name: "none", description: "", options: COMMON, run: () => 0 });
   await expect(runStrict(none, ["www"])).rejects.toThrow("none takes no arguments");
 });
 
@@ -115,7 +115,7 @@ test("the value of an option is not counted as an argument", async () => {
 
 test("an argument that is needed and missing is named", async () => {
   const options = { ...COMMON, url: { type: "positional", valueHint: "url-path" } } as const;
-  const needy = command({ name: "needy", description: "", options, run: () => 0 });
+  const needy = defineCommand({ name: "needy", description: "", options, run: () => 0 });
   await expect(runStrict(needy, [])).rejects.toThrow("needy needs URL-PATH");
   expect(await runStrict(needy, ["/x"])).toBe(0);
 });
@@ -123,7 +123,7 @@ test("an argument that is needed and missing is named", async () => {
 test("an open list takes any number of arguments", async () => {
   const pools = { type: "positional", required: false, repeatable: true } as const;
   const words: (readonly string[])[] = [];
-  const open = command({
+  const open = defineCommand({
     name: "open",
     description: "",
     options: { ...COMMON, pools },
@@ -167,7 +167,7 @@ test("an option given twice: the last one counts, and all can be had", async () 
   expect(repeated(OPTIONS, words, "config")).toEqual([]);
   const several = { ...OPTIONS, header: { ...OPTIONS.header, repeatable: true } } as const;
   await runStrict(
-    command({ ...probe, options: several, run: (values) => void (got = values) }),
+    defineCommand({ ...probe, options: several, run: (values) => void (got = values) }),
     words,
   );
   expect(got).toMatchObject({ header: ["a: 1", "b: 2", "c: 3"], pool: "www" });

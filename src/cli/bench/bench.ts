@@ -9,14 +9,14 @@ import { benchJson, benchLines, type BenchReport, wentWell } from "./report.ts";
 import { runBench } from "./run.ts";
 import type { SocketArgs } from "../control/control-socket.ts";
 import { print } from "../print.ts";
-import { headerOf, withDefaults } from "../request/headers.ts";
+import { headerOf, withClientHeaders } from "../request/headers.ts";
 import { findTarget, type Target } from "../request/target.ts";
-import { command } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import type { ValuesOf } from "../options.ts";
 
 type Given = ValuesOf<typeof BENCH_OPTIONS>;
 
-export default command({
+export default defineCommand({
   name: "bench",
   description:
     "Sends requests at a constant rate, reloads meanwhile if told so, and says how many were lost and how long they took. Exits 1 when any was lost or a reload failed.",
@@ -53,7 +53,7 @@ function paramsOf(url: string, target: Target, given: Given) {
     documentRoot: given.root ?? target.root,
     scriptFilename: given.script ?? null,
     index: "index.php",
-    headers: withDefaults(headers, false),
+    headers: withClientHeaders(headers, false),
     ...(address.kind === "unix" ? {} : { serverAddr: address.host }),
   });
 }

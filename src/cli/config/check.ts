@@ -4,7 +4,7 @@ import type { Loaded } from "../../config/load.ts";
 import { asFault, type Fault, faultLines } from "../../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
 import { print, printError } from "../print.ts";
-import { command } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { COMMON, type ValuesOf } from "../options.ts";
 import { usageFault } from "../usage.ts";
 
@@ -27,7 +27,7 @@ const OPTIONS = {
 
 type Given = ValuesOf<typeof OPTIONS>;
 
-export default command({
+export default defineCommand({
   name: "check",
   description: "Reads the config and says all that is wrong with it. Touches nothing.",
   options: OPTIONS,

@@ -3,10 +3,10 @@
 import { faultLines } from "../../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
 import { print, printError } from "../print.ts";
-import { command } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 
-export default command({
+export default defineCommand({
   name: "convert",
   description: "Prints any config that fcgivisor can read as TOML. Touches nothing.",
   options: {

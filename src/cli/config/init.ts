@@ -7,10 +7,10 @@ import { type Found, starterText } from "../../config/starter.ts";
 import { asFault, Fault } from "../../fault.ts";
 import { findUser } from "../../sys/users.ts";
 import { print } from "../print.ts";
-import { command } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { usageFault } from "../usage.ts";
 
-export default command({
+export default defineCommand({
   name: "init",
   description: "Writes a first config that fits this machine to FILE, or prints it.",
   options: {

@@ -1,9 +1,9 @@
 // `fcgivisor schema`: the JSON Schema of the TOML config, for editors.
 
-import { command } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { print } from "../print.ts";
 
-export default command({
+export default defineCommand({
   name: "schema",
   description:
     "Prints the JSON Schema of the TOML config. Editors use it when the config's first line is #:schema FILE.",

@@ -1,10 +1,10 @@
 // `fcgivisor logrotate`.
 
-import { command } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 import { operate } from "./operate.ts";
 
-export default command({
+export default defineCommand({
   name: "logrotate",
   description: "Opens every log file anew, after logrotate(8) has moved it.",
   options: COMMON,

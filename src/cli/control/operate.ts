@@ -7,10 +7,10 @@ import type {
   PoolOutcome,
   OperationOptions,
   Report,
-  Step,
+  ProgressStep,
 } from "../../admin/contract.ts";
 import { Fault, faultLines } from "../../fault.ts";
-import { count, duration } from "../../log/words.ts";
+import { count, elapsed } from "../../log/words.ts";
 import { sleep } from "../../sys/clock.ts";
 import { lives } from "../../sys/procfs.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
@@ -90,12 +90,12 @@ async function untilGone(pid: number): Promise<void> {
   for (let waited = 0; waited < MOST_MS && lives(pid); waited += POLL_MS) await sleep(POLL_MS);
 }
 
-function showStep(step: Step): void {
+function showStep(step: ProgressStep): void {
   const text = stepText(step);
   if (text !== null) process.stderr.write(`${text}\n`);
 }
 
-function stepText(step: Step): string | null {
+function stepText(step: ProgressStep): string | null {
   switch (step.step) {
     case "waiting":
       return `waiting for ${step.behind} to end`;
@@ -108,7 +108,7 @@ function stepText(step: Step): string | null {
     case "draining":
       return step.late.length === 0
         ? null
-        : `still busy: ${step.late.map((late) => `worker ${late.pid} of pool ${late.pool} (${duration(late.age_ms)}, at most ${duration(late.left_ms)} more)`).join(", ")}`;
+        : `still busy: ${step.late.map((late) => `worker ${late.pid} of pool ${late.pool} (${elapsed(late.age_ms)}, at most ${elapsed(late.left_ms)} more)`).join(", ")}`;
     case "executing":
       return `becoming fcgivisor ${step.version}`;
     case "drained":
@@ -144,7 +144,7 @@ function cutText(operation: Operation, cut: number): string {
 }
 
 function headline(report: Report): string {
-  const took = `in ${duration(report.duration_ms)}`;
+  const took = `in ${elapsed(report.duration_ms)}`;
   switch (report.operation) {
     case "stop":
       return `${diedText(report)}stopped ${took}`;

@@ -1,10 +1,10 @@
 // `fcgivisor quit`.
 
-import { command } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 import { operate } from "./operate.ts";
 
-export default command({
+export default defineCommand({
   name: "quit",
   description: "Stops gracefully: requests in hand finish.",
   options: COMMON,

@@ -1,10 +1,10 @@
 // `fcgivisor reload [POOL...]`.
 
-import { command } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 import { operate } from "./operate.ts";
 
-export default command({
+export default defineCommand({
   name: "reload",
   description:
     "Takes on the new config and php.ini without dropping a request. Returns when the old workers have left.",

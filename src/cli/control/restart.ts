@@ -1,10 +1,10 @@
 // `fcgivisor restart`.
 
-import { command } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 import { operate } from "./operate.ts";
 
-export default command({
+export default defineCommand({
   name: "restart",
   description:
     "Stops and starts everything with the config as it is now, the sockets staying open meanwhile.",

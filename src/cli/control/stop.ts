@@ -1,10 +1,10 @@
 // `fcgivisor stop`.
 
-import { command } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 import { operate } from "./operate.ts";
 
-export default command({
+export default defineCommand({
   name: "stop",
   description: "Stops at once: workers get TERM, and KILL a second later.",
   options: COMMON,

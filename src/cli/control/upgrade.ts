@@ -7,7 +7,7 @@ import type { Status } from "../../admin/contract.ts";
 import { Fault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
 import { lives } from "../../sys/procfs.ts";
-import { command } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 import { print } from "../print.ts";
 import { controlSocket } from "./control-socket.ts";
@@ -16,7 +16,7 @@ const POLL_MS = 20;
 /** Reading the config and starting every pool anew. */
 const PATIENCE_MS = 120_000;
 
-export default command({
+export default defineCommand({
   name: "upgrade",
   description:
     "Replaces the running program by BINARY, or by what now is in its own file: same pid, same sockets, nothing dropped.",

@@ -9,7 +9,7 @@ import { lives } from "../../sys/procfs.ts";
 import { setStage, type Stage, WORKERS } from "./stage.ts";
 import { startLoad } from "../bench/load.ts";
 import type { LoadResult } from "../bench/tally.ts";
-import { command } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { print } from "../print.ts";
 
 const RELOADS = 3;
@@ -18,7 +18,7 @@ const LONG_REQUEST_MS = 1000;
 const BACK_MS = 10_000;
 const POLL_MS = 2;
 
-export default command({
+export default defineCommand({
   name: "demo",
   description:
     "Shows itself working: start, request, reload under load, a killed worker, quit. Touches nothing outside a temporary folder.",

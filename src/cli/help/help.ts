@@ -5,12 +5,12 @@ import { PAGES } from "./pages.ts";
 import { withSettings } from "./settings.ts";
 import { listedCommands, overviewText } from "./overview.ts";
 import { print } from "../print.ts";
-import { type Command, command, type CommandTable } from "../command.ts";
+import { type Command, defineCommand, type CommandTable } from "../command.ts";
 import { usageFault, usageText } from "../usage.ts";
 
 /** The command itself; it is one of the table that it lists. */
 export function helpCommand(commands: CommandTable): Command {
-  return command({
+  return defineCommand({
     name: "help",
     description: "Prints a page of the manual, or lists what there is.",
     options: {

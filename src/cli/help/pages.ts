@@ -11,13 +11,13 @@ import service from "../../help/service.md" with { type: "text" };
 import signals from "../../help/signals.md" with { type: "text" };
 import start from "../../help/start.md" with { type: "text" };
 
-export interface Page {
+export interface ManualPage {
   readonly name: string;
   readonly summary: string;
   readonly text: string;
 }
 
-export const PAGES: readonly Page[] = [
+export const PAGES: readonly ManualPage[] = [
   { name: "start", summary: "what it is, and a tour of five minutes", text: start },
   { name: "config", summary: "every setting, with its default", text: config },
   { name: "control", summary: "commands, exit codes, the control socket", text: control },

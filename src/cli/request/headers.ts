@@ -13,7 +13,7 @@ export function headerOf(text: string, command: string): Header {
 }
 
 /** The headers that a web client would send by itself. */
-export function withDefaults(headers: readonly Header[], hasBody: boolean): Header[] {
+export function withClientHeaders(headers: readonly Header[], hasBody: boolean): Header[] {
   const has = (wanted: string) => headers.some(([name]) => name.toLowerCase() === wanted);
   const form: Header = ["Content-Type", "application/x-www-form-urlencoded"];
   return [

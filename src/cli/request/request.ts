@@ -6,10 +6,10 @@ import { duration } from "../../config/durations.ts";
 import { Fault } from "../../fault.ts";
 import { fcgiRequest, type FcgiResponse, paramsFor } from "../../fcgi/client.ts";
 import { type Address, addressText } from "../../sys/address.ts";
-import { command } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { COMMON, type ValuesOf } from "../options.ts";
 import { usageFault } from "../usage.ts";
-import { type Header, headerOf, withDefaults } from "./headers.ts";
+import { type Header, headerOf, withClientHeaders } from "./headers.ts";
 import { requestBody } from "./body.ts";
 import { findTarget } from "./target.ts";
 
@@ -73,7 +73,7 @@ const OPTIONS = {
 
 type Given = ValuesOf<typeof OPTIONS>;
 
-export default command({
+export default defineCommand({
   name: "request",
   description: "Sends one FastCGI request to a pool, or to any address, and prints the answer.",
   options: OPTIONS,
@@ -99,7 +99,7 @@ async function send(given: Given, address: Address, root: string): Promise<FcgiR
     documentRoot: root,
     scriptFilename: given.script === undefined ? null : resolve(given.script),
     index: given.index ?? "index.php",
-    headers: withDefaults(headers, body !== null),
+    headers: withClientHeaders(headers, body !== null),
     contentLength: body?.length ?? lengthOf(declared),
     ...(address.kind === "unix" ? {} : { serverAddr: address.host }),
   });

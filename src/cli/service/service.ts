@@ -3,7 +3,7 @@
 
 import { loadGivenConfig } from "../config/load-config.ts";
 import { print } from "../print.ts";
-import { command } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 import { usageFault } from "../usage.ts";
 import { serviceFacts, type ServiceFacts } from "./facts.ts";
@@ -19,7 +19,7 @@ const KINDS: Readonly<Record<string, () => Promise<Template>>> = {
   nginx: async () => (await import("./nginx.ts")).nginxSnippet,
 };
 
-export default command({
+export default defineCommand({
   name: "service",
   description: `Prints a file for another program, made for the config in use: ${Object.keys(KINDS).join(", ")}.`,
   options: {

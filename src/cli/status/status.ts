@@ -4,14 +4,14 @@ import { adminClient } from "../../admin/client.ts";
 import { sleep } from "../../sys/clock.ts";
 import { controlSocket } from "../control/control-socket.ts";
 import { print } from "../print.ts";
-import { command } from "../command.ts";
+import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 import { statusText } from "./text.ts";
 
 const WATCH_EVERY_MS = 1000;
 const CLEAR_SCREEN = "\x1b[H\x1b[2J";
 
-export default command({
+export default defineCommand({
   name: "status",
   description: "Shows pools, workers and queues.",
   options: {

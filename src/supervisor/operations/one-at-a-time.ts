@@ -4,9 +4,9 @@
 import type { Emit } from "../../event.ts";
 import { asFault, Fault } from "../../fault.ts";
 import { now } from "../../sys/clock.ts";
-import type { Report, Step } from "./report.ts";
+import type { Report, ProgressStep } from "./report.ts";
 
-export type Tell = (step: Step) => void;
+export type Tell = (step: ProgressStep) => void;
 
 /** An operation as somebody has asked for it. */
 export interface Order {

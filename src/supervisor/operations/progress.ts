@@ -1,7 +1,7 @@
 // Who keeps an operation waiting: told once a second while old workers leave.
 
 import { sleep } from "../../sys/clock.ts";
-import type { LateWorker, Step } from "./report.ts";
+import type { LateWorker, ProgressStep } from "./report.ts";
 import { poolsInOrder, type World } from "../supervisor-state.ts";
 
 const PROGRESS_EVERY_MS = 1000;
@@ -10,7 +10,7 @@ const PROGRESS_EVERY_MS = 1000;
 export async function tellUntil<T>(
   over: Promise<T>,
   world: World,
-  tell: (step: Step) => void,
+  tell: (step: ProgressStep) => void,
 ): Promise<T> {
   const done = new AbortController();
   const settled = over.finally(() => done.abort());

@@ -22,7 +22,7 @@ export interface LateWorker {
   readonly left_ms: number;
 }
 
-export type Step =
+export type ProgressStep =
   | { readonly step: "waiting"; readonly behind: string }
   | { readonly step: "checked"; readonly pools: number }
   | { readonly step: "ready"; readonly pool: string }

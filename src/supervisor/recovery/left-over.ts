@@ -6,7 +6,7 @@ import type { PoolConfig } from "../../config/model.ts";
 import { generic } from "../../runtime/generic.ts";
 import { RUNTIMES } from "../../runtime/registry.ts";
 import { boundAddress } from "../../socket/bound.ts";
-import { takeBack } from "../../socket/handover.ts";
+import { takeBack } from "../../socket/take-back.ts";
 import { Listener, type Maker } from "../../socket/listener.ts";
 import { type ListenAddress, sameAddress } from "../../sys/address.ts";
 import { closeSocket, endListening } from "../../sys/socket.ts";

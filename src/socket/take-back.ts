@@ -8,7 +8,7 @@ import { takeDescriptor } from "../sys/pidfd.ts";
 import { type ProcessStat, processesOn } from "../sys/procfs.ts";
 import { closeSocket, listeningAddress } from "../sys/socket.ts";
 
-export type Handover =
+export type TakeBack =
   | { readonly got: "socket"; readonly fd: number; readonly holders: readonly ProcessStat[] }
   /** Nobody serves on it any more. */
   | { readonly got: "nobody" }
@@ -19,7 +19,7 @@ export type Handover =
  * Looks for workers on the socket of this inode, and takes a copy of it from one of them; `handed` is
  * the socket itself, when an upgrade has handed it over.
  */
-export function takeBack(address: Address, inode: string, handed: number | undefined): Handover {
+export function takeBack(address: Address, inode: string, handed: number | undefined): TakeBack {
   const holders = processesOn(inode);
   if (handed !== undefined) return { got: "socket", fd: copyDescriptor(handed), holders };
   if (holders.length === 0) return { got: "nobody" };
