@@ -27,7 +27,11 @@ export type Event =
       readonly workers: number;
       readonly ms: number;
     }
-  | { readonly type: "supervisor-stopping"; readonly word: "stop" | "quit"; readonly by: string }
+  | {
+      readonly type: "supervisor-stopping";
+      readonly operation: "stop" | "quit";
+      readonly by: string;
+    }
   | { readonly type: "supervisor-stopped"; readonly ms: number }
   | { readonly type: "config-warning"; readonly fault: FaultJson }
   | { readonly type: "listening"; readonly pools: readonly string[]; readonly address: string }
@@ -186,19 +190,19 @@ export type Event =
     }
   | {
       readonly type: "operation-started";
-      readonly word: string;
+      readonly operation: string;
       readonly by: string;
       readonly detail: string;
     }
   | {
       readonly type: "operation-done";
-      readonly word: string;
+      readonly operation: string;
       readonly ms: number;
       readonly detail: string;
     }
   | {
       readonly type: "operation-failed";
-      readonly word: string;
+      readonly operation: string;
       readonly ms: number;
       readonly fault: FaultJson;
     }

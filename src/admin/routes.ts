@@ -2,7 +2,7 @@
 
 import { configToJson } from "../config/wire.ts";
 import { asFault, Fault } from "../fault.ts";
-import type { Tell } from "../supervisor/operations/one-at-a-time.ts";
+import type { Tell } from "../supervisor/operations/operation-queue.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import {
   type OperationAnswer,
@@ -83,16 +83,16 @@ function start(
     case "quit":
       return supervisor.shutDown(operation, BY, tell);
     case "restart":
-      return supervisor.words.restart(BY, tell);
+      return supervisor.operations.restart(BY, tell);
     case "logrotate":
-      return supervisor.words.logrotate(BY);
+      return supervisor.operations.logrotate(BY);
     case "upgrade":
-      return supervisor.words.upgrade(options.binary ?? null, options.id ?? "", BY, tell);
+      return supervisor.operations.upgrade(options.binary ?? null, options.id ?? "", BY, tell);
     case "reload": {
       const { pools = [], wait = true, dry_run = false } = options;
       return dry_run
-        ? supervisor.words.plan(pools)
-        : supervisor.words.reload({ pools, wait }, BY, tell);
+        ? supervisor.operations.plan(pools)
+        : supervisor.operations.reload({ pools, wait }, BY, tell);
     }
   }
 }

@@ -68,7 +68,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       // Told to stop while it was starting: that is what it did, and nothing failed.
       if (supervisor.state !== "starting") return supervisor.stopped;
       const fault = asFault(error).toJSON();
-      if (log.file !== null) emit({ type: "operation-failed", word: "start", ms: 0, fault });
+      if (log.file !== null) emit({ type: "operation-failed", operation: "start", ms: 0, fault });
       if (handover !== null) goBack(handover, asFault(error).message);
       throw error;
     });

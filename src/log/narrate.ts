@@ -37,9 +37,9 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     notice(
       `fcgivisor is ready after ${elapsed(ms)} with ${count(pools, "pool")} and ${count(workers, "worker")}`,
     ),
-  "supervisor-stopping": ({ word, by }) =>
+  "supervisor-stopping": ({ operation, by }) =>
     notice(
-      word === "stop"
+      operation === "stop"
         ? `fcgivisor is stopping at once, as asked by ${by}`
         : `fcgivisor is quitting, as asked by ${by}; requests in hand finish`,
     ),
@@ -147,12 +147,12 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
       `worker ${pid} of pool ${pool} is terminated: its request has taken ${elapsed(ageMs)}, and request_timeout is ${elapsed(limitMs)}`,
     ),
 
-  "operation-started": ({ word, by, detail }) =>
-    notice(withDetail(`${word} has begun, as asked by ${by}`, detail)),
-  "operation-done": ({ word, ms, detail }) =>
-    notice(withDetail(`${word} is done after ${elapsed(ms)}`, detail)),
-  "operation-failed": ({ word, ms, fault }) =>
-    error(told(`${word} failed after ${elapsed(ms)}`, fault)),
+  "operation-started": ({ operation, by, detail }) =>
+    notice(withDetail(`${operation} has begun, as asked by ${by}`, detail)),
+  "operation-done": ({ operation, ms, detail }) =>
+    notice(withDetail(`${operation} is done after ${elapsed(ms)}`, detail)),
+  "operation-failed": ({ operation, ms, fault }) =>
+    error(told(`${operation} failed after ${elapsed(ms)}`, fault)),
   "signal-ignored": ({ signal, use }) => notice(`${signal} changes nothing here; use ${use}`),
   "signal-received": ({ signal }) => notice(`${signal} was received`),
   "log-reopened": ({ file }) => notice(`the log file ${file} was reopened`),

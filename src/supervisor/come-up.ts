@@ -6,7 +6,7 @@ import type { Inherited } from "../socket/inherited.ts";
 import type { Handover } from "../sys/exec/handover.ts";
 import { endStrayCanaries } from "./canary.ts";
 import { preflight } from "./preflight.ts";
-import { earlierRecords } from "./recovery/earlier-records.ts";
+import { leftOverRecords } from "./recovery/left-over-records.ts";
 import { type OpenSocket, Recovery } from "./recovery/recovery.ts";
 import { startEachPool, startPools } from "./start.ts";
 import type { World } from "./supervisor-state.ts";
@@ -35,7 +35,7 @@ export async function comeUp(
   const trouble = (fault: Fault) => world.emit({ type: "trouble", fault: fault.toJSON() });
   const warn = (fault: Fault) => world.emit({ type: "config-warning", fault: fault.toJSON() });
   endStrayCanaries(world.config.supervisor.stateDir);
-  const records = earlierRecords(world, options, trouble);
+  const records = leftOverRecords(world, options, trouble);
   const recovery = new Recovery(world, records, options.handover?.sockets ?? {});
   // Until they have left, a supervisor after this one must know of them, too.
   world.earlier = recovery.records;

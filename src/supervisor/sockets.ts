@@ -5,7 +5,7 @@ import type { PoolConfig } from "../config/model.ts";
 import { boundAddress } from "../socket/bound.ts";
 import { Listener } from "../socket/listener.ts";
 import { addressText, sameAddress } from "../sys/address.ts";
-import type { Ground, World } from "./supervisor-state.ts";
+import type { RecoveryContext, World } from "./supervisor-state.ts";
 
 /** The sockets of an operation in progress: none is closed before `release`, even when its last worker leaves meanwhile. */
 export class Sockets {
@@ -54,7 +54,7 @@ export class Sockets {
 }
 
 /** The pool's socket as systemd handed it over; null when it did not. */
-export function handedOver(world: Ground, pool: PoolConfig): Listener | null {
+export function handedOver(world: RecoveryContext, pool: PoolConfig): Listener | null {
   const address = boundAddress(pool.listen.address);
   const fd = world.inherited.take(address);
   if (fd === null) return null;

@@ -8,7 +8,7 @@ import type { Handover } from "../sys/exec/handover.ts";
 import { addressText } from "../sys/address.ts";
 import { residentBytes } from "../sys/procfs.ts";
 import type { Group } from "../worker/group.ts";
-import type { Standing } from "./service-manager/messages.ts";
+import type { Summary } from "./service-manager/messages.ts";
 import { poolsInOrder, type World } from "./supervisor-state.ts";
 
 export interface WorkerStatus {
@@ -156,7 +156,7 @@ function groupStatus(group: Group): GroupStatus {
 }
 
 /** The same in a few numbers, without a look into /proc. */
-export function standingOf(world: World): Standing {
+export function summaryOf(world: World): Summary {
   const serving = poolsInOrder(world)
     .flatMap((pool) => pool.current.all)
     .filter(({ state }) => state === "serving");

@@ -31,7 +31,7 @@ export interface World {
 }
 
 /** As much of it as there is before, or without, a supervisor. */
-export type Ground = Pick<World, "pools" | "inherited" | "emit">;
+export type RecoveryContext = Pick<World, "pools" | "inherited" | "emit">;
 
 /** A generation of the pool on this listener, not started yet. */
 export function newGeneration(

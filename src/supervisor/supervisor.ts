@@ -1,5 +1,5 @@
 // The Supervisor: its pools, its life from the start to the end, and what can be seen of it. What is
-// done to it while it runs are its `words`.
+// done to it while it runs are its `operations`.
 
 import type { Loaded } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
@@ -17,9 +17,9 @@ import { becomeSubreaper } from "../sys/process.ts";
 import type { Handover } from "../sys/exec/handover.ts";
 import { residentBytes } from "../sys/procfs.ts";
 import { comeUp } from "./come-up.ts";
-import type { Standing } from "./service-manager/messages.ts";
+import type { Summary } from "./service-manager/messages.ts";
 import type { Subscriber } from "./event-bus.ts";
-import { Operations, type Tell } from "./operations/one-at-a-time.ts";
+import { OperationQueue, type Tell } from "./operations/operation-queue.ts";
 import { tellUntil } from "./operations/progress.ts";
 import { reapWhenNeeded } from "./reaper.ts";
 import type { Recovery } from "./recovery/recovery.ts";
@@ -28,8 +28,8 @@ import type { ServiceManager } from "./service-manager/service-manager.ts";
 import { shutDown } from "./shutdown.ts";
 import { allListeners } from "./sockets.ts";
 import { StateKeeper } from "./recovery/state-keeper.ts";
-import { isReady, poolStatuses, standingOf, type Status, upgradeStatus } from "./status.ts";
-import { Words } from "./operations/operations.ts";
+import { isReady, poolStatuses, summaryOf, type Status, upgradeStatus } from "./status.ts";
+import { Operations } from "./operations/operations.ts";
 import { poolsInOrder, type World } from "./supervisor-state.ts";
 
 export type SupervisorState = "starting" | "running" | "stopping" | "stopped";
@@ -74,8 +74,8 @@ export interface SupervisorOptions {
 export class Supervisor {
   private readonly options: SupervisorOptions;
   private readonly world: World;
-  private readonly operations: Operations;
-  readonly words: Words;
+  private readonly queue: OperationQueue;
+  readonly operations: Operations;
   private readonly startedAt = now();
   private readonly startedOn = wallClock();
   private current: SupervisorState = "starting";
@@ -109,11 +109,11 @@ export class Supervisor {
       emit,
       output,
     };
-    this.operations = new Operations(emit);
+    this.queue = new OperationQueue(emit);
     this.keeper = new StateKeeper(this.world, options.version);
-    this.words = new Words({
+    this.operations = new Operations({
       world: this.world,
-      operations: this.operations,
+      queue: this.queue,
       keeper: this.keeper,
       load: options.load,
       reopenLog: options.log.reopen,
@@ -147,7 +147,7 @@ export class Supervisor {
     });
     const request = { pools: [], wait: false };
     // Its failure is in the log; the old workers go on.
-    void this.words.reload(request, "emergency_restart_threshold", () => {}).catch(() => {});
+    void this.operations.reload(request, "emergency_restart_threshold", () => {}).catch(() => {});
   }
 
   get state(): SupervisorState {
@@ -183,7 +183,7 @@ export class Supervisor {
     });
     for (const fault of warnings) emit({ type: "config-warning", fault: fault.toJSON() });
     try {
-      await this.operations.run("start", async (signal) => {
+      await this.queue.run("start", async (signal) => {
         const up = await comeUp(this.world, this.options, () => this.endsBy, signal);
         this.failedPools = up.failedPools;
         this.recovery = up.recovery;
@@ -193,7 +193,7 @@ export class Supervisor {
     } catch (error) {
       this.keeper.giveUp();
       // What waits behind a start that failed has nothing to work on.
-      this.operations.close("the failed start");
+      this.queue.close("the failed start");
       throw error;
     }
     const workers = config.pools.reduce((sum, pool) => sum + pool.workers, 0);
@@ -209,10 +209,10 @@ export class Supervisor {
   async shutDown(word: "stop" | "quit", by: string, tell: Tell): Promise<Report> {
     const since = now();
     if (this.end === null) {
-      this.world.emit({ type: "supervisor-stopping", word, by });
+      this.world.emit({ type: "supervisor-stopping", operation: word, by });
       this.current = "stopping";
       this.endsBy = word;
-      this.end = this.operations.override(word).then(() => this.endAll(word));
+      this.end = this.queue.override(word).then(() => this.endAll(word));
       void this.end.finally(() => {
         this.current = "stopped";
         this.keeper.remove();
@@ -239,7 +239,7 @@ export class Supervisor {
       version: this.options.version,
       pid: process.pid,
       state: this.current,
-      operation: this.operations.current,
+      operation: this.queue.current,
       started_at: this.startedOn.toISOString(),
       uptime_ms: Math.round(now() - this.startedAt),
       config: config.source.file,
@@ -255,8 +255,8 @@ export class Supervisor {
   get config(): Config {
     return this.world.config;
   }
-  get standing(): Standing {
-    return standingOf(this.world);
+  get summary(): Summary {
+    return summaryOf(this.world);
   }
   /** Every socket there is, leaving ones included. */
   get listeners(): readonly Listener[] {

@@ -77,9 +77,9 @@ async function ifNotRunning(
   error: unknown,
 ): Promise<Report> {
   if (!(error instanceof Fault) || error.exitCode !== 3) throw error;
-  const { endLeftBehind, withLeftBehind } = await import("./left-behind.ts");
-  const ended = word === "stop" || word === "quit" ? await endLeftBehind(word, args, socket) : null;
-  if (ended === null) throw await withLeftBehind(error, args, socket);
+  const { endLeftOver, withLeftOver } = await import("./left-over.ts");
+  const ended = word === "stop" || word === "quit" ? await endLeftOver(word, args, socket) : null;
+  if (ended === null) throw await withLeftOver(error, args, socket);
   return ended;
 }
 

@@ -33,8 +33,8 @@ export default defineCommand({
     const socket = await controlSocket(args);
     const client = adminClient(socket);
     const before = await client.status().catch(async (error: unknown) => {
-      const { withLeftBehind } = await import("./left-behind.ts");
-      throw await withLeftBehind(error, args, socket);
+      const { withLeftOver } = await import("./left-over.ts");
+      throw await withLeftOver(error, args, socket);
     });
     const since = now();
     const id = crypto.randomUUID();

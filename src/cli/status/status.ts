@@ -23,8 +23,8 @@ export default defineCommand({
     const client = adminClient(socket);
     for (;;) {
       const status = await client.status().catch(async (error: unknown) => {
-        const { withLeftBehind } = await import("../control/left-behind.ts");
-        throw await withLeftBehind(error, args, socket);
+        const { withLeftOver } = await import("../control/left-over.ts");
+        throw await withLeftOver(error, args, socket);
       });
       const text = args.json ? JSON.stringify(status, null, 2) : statusText(status);
       const clear = args.watch && process.stdout.isTTY ? CLEAR_SCREEN : "";

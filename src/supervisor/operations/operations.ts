@@ -1,13 +1,12 @@
-// The control words that work on a running supervisor: each is one operation, a story run under the
-// rule of one at a time, and answered with a Report. (stop and quit are no operations among others:
-// they end the supervisor's own life.)
+// What can be done to a running supervisor: each operation is a story run under the rule of one at a
+// time, and answered with a Report. (stop and quit are not among them: they end the supervisor's own life.)
 
 import { reloaded } from "../../config/diff.ts";
 import type { Loaded } from "../../config/load.ts";
 import { asFault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
 import { sumOf, type Toll } from "../../worker/toll.ts";
-import type { Operations, Tell } from "./one-at-a-time.ts";
+import type { OperationQueue, Tell } from "./operation-queue.ts";
 import { planned, type Planned } from "./plan.ts";
 import { tellUntil } from "./progress.ts";
 import { propose } from "./proposal.ts";
@@ -25,10 +24,10 @@ export interface ReloadRequest {
   readonly wait: boolean;
 }
 
-/** What the words work with. */
-export interface Desk {
+/** What the operations need. */
+export interface Dependencies {
   readonly world: World;
-  readonly operations: Operations;
+  readonly queue: OperationQueue;
   readonly keeper: StateKeeper;
   /** Reads the config once more. */
   readonly load: () => Promise<Loaded>;
@@ -41,17 +40,17 @@ export interface Desk {
 /** Long enough for a line on the control socket to go out: after execve(2) nobody sends it. */
 const EXEC_PAUSE_MS = 50;
 
-export class Words {
-  private readonly desk: Desk;
+export class Operations {
+  private readonly dependencies: Dependencies;
 
-  constructor(desk: Desk) {
-    this.desk = desk;
+  constructor(dependencies: Dependencies) {
+    this.dependencies = dependencies;
   }
 
   async reload({ pools, wait }: ReloadRequest, by: string, tell: Tell): Promise<Report> {
-    const { world, operations } = this.desk;
+    const { world, queue } = this.dependencies;
     const detail = pools.length === 0 ? "all pools" : pools.join(", ");
-    return operations.carryOut({ word: "reload", by, detail, tell }, async (signal, since) => {
+    return queue.carryOut({ operation: "reload", by, detail, tell }, async (signal, since) => {
       const { plan, drained, warnings } = await this.renew(pools, signal, tell);
       const report = (left: boolean, toll?: Toll): Report => ({
         ...reportOf("reload", world, since),
@@ -68,7 +67,7 @@ export class Words {
 
   /** The reload itself, up to the swap. */
   private async renew(only: readonly string[], signal: AbortSignal, tell: Tell) {
-    const { world, keeper, load, reopenLog } = this.desk;
+    const { world, keeper, load, reopenLog } = this.dependencies;
     const { loaded, next, warnings } = await propose(world.config, load, only);
     tell({ step: "checked", pools: next.pools.length });
     const plan = planned(world.config, next, only);
@@ -81,7 +80,7 @@ export class Words {
   /** What a reload would do now; touches nothing. */
   async plan(pools: readonly string[]): Promise<Report> {
     const since = now();
-    const { world, load } = this.desk;
+    const { world, load } = this.dependencies;
     const { next, warnings } = await propose(world.config, load, pools);
     const plan = planPart(planned(world.config, next, pools));
     return { ...reportOf("reload", world, since), dry_run: true, ...plan, warnings };
@@ -89,9 +88,9 @@ export class Words {
 
   /** Becomes another program, or the same one anew. Returns only when that fails: the answer comes from the next program. */
   async upgrade(binary: string | null, id: string, by: string, tell: Tell): Promise<Report> {
-    const { world, operations, keeper, lock } = this.desk;
+    const { world, queue, keeper, lock } = this.dependencies;
     const detail = binary ?? process.execPath;
-    return operations.carryOut({ word: "upgrade", by, detail, tell }, async (signal) => {
+    return queue.carryOut({ operation: "upgrade", by, detail, tell }, async (signal) => {
       const upgrade = await checkBinary(binary, world.config.source.file);
       // Proves that the config as it is now comes up, so that there is something to go back to.
       await this.renew([], signal, tell);
@@ -103,9 +102,9 @@ export class Words {
   }
 
   async restart(by: string, tell: Tell): Promise<Report> {
-    const { world, operations, keeper, load, reopenLog } = this.desk;
-    const order = { word: "restart", by, detail: "all pools", tell } as const;
-    return operations.carryOut(order, async (signal, since) => {
+    const { world, queue, keeper, load, reopenLog } = this.dependencies;
+    const order = { operation: "restart", by, detail: "all pools", tell } as const;
+    return queue.carryOut(order, async (signal, since) => {
       const { loaded, next, warnings } = await propose(world.config, load);
       tell({ step: "checked", pools: next.pools.length });
       const toll = await restartPools(world, reloaded(world.config, next), signal, tell);
@@ -116,9 +115,9 @@ export class Words {
   }
 
   async logrotate(by: string): Promise<Report> {
-    const { world, operations, reopenLog } = this.desk;
-    const order = { word: "logrotate", by, detail: "every log file", tell: () => {} } as const;
-    return operations.carryOut(order, async (_signal, since) => {
+    const { world, queue, reopenLog } = this.dependencies;
+    const order = { operation: "logrotate", by, detail: "every log file", tell: () => {} } as const;
+    return queue.carryOut(order, async (_signal, since) => {
       const files = reopenLog();
       for (const file of files) world.emit({ type: "log-reopened", file });
       return async () => ({ ...reportOf("logrotate", world, since), files });
@@ -126,7 +125,7 @@ export class Words {
   }
 
   private trouble(error: unknown): Toll {
-    this.desk.world.emit({ type: "trouble", fault: asFault(error).toJSON() });
+    this.dependencies.world.emit({ type: "trouble", fault: asFault(error).toJSON() });
     return sumOf([]);
   }
 }

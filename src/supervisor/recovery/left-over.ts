@@ -12,7 +12,7 @@ import { type ListenAddress, sameAddress } from "../../sys/address.ts";
 import { closeSocket, endListening } from "../../sys/socket.ts";
 import { drainStrays, findStrays, type Strays } from "../../worker/strays.ts";
 import { handedOver } from "../sockets.ts";
-import type { Ground } from "../supervisor-state.ts";
+import type { RecoveryContext } from "../supervisor-state.ts";
 import type { PoolRecord } from "./state-file.ts";
 
 /** Our copy of the socket, or why it could not be had. */
@@ -23,16 +23,16 @@ export class LeftOver {
   /** How many processes serve on it. */
   readonly workers: number;
   readonly copy: Copy;
-  private readonly ground: Ground;
+  private readonly context: RecoveryContext;
   private readonly hurry: AbortSignal;
 
   private constructor(
-    ground: Ground,
+    context: RecoveryContext,
     hurry: AbortSignal,
     record: PoolRecord,
     found: { readonly workers: number; readonly copy: Copy },
   ) {
-    this.ground = ground;
+    this.context = context;
     this.hurry = hurry;
     this.record = record;
     this.workers = found.workers;
@@ -44,7 +44,7 @@ export class LeftOver {
    * the socket itself, from the program before this one. `hurry` aborts: no more patience with its workers.
    */
   static find(
-    ground: Ground,
+    context: RecoveryContext,
     record: PoolRecord,
     handed: number | undefined,
     hurry: AbortSignal,
@@ -52,19 +52,19 @@ export class LeftOver {
     const taken = takeBack(record.address, record.inode, handed);
     switch (taken.got) {
       case "socket":
-        return new LeftOver(ground, hurry, record, {
+        return new LeftOver(context, hurry, record, {
           workers: taken.holders.length,
           copy: { fd: taken.fd },
         });
       case "refused":
-        return new LeftOver(ground, hurry, record, {
+        return new LeftOver(context, hurry, record, {
           workers: taken.holders.length,
           copy: { why: taken.why },
         });
       case "nobody": {
-        const workers = findStrays(workersOf(ground, record, hurry)).length;
+        const workers = findStrays(workersOf(context, record, hurry)).length;
         const copy = { why: "there is no right to look into its workers" };
-        return workers === 0 ? null : new LeftOver(ground, hurry, record, { workers, copy });
+        return workers === 0 ? null : new LeftOver(context, hurry, record, { workers, copy });
       }
     }
   }
@@ -75,7 +75,7 @@ export class LeftOver {
 
   /** Lets its workers finish what they do and leave; resolves when none is left. */
   drain(): Promise<void> {
-    return drainStrays(workersOf(this.ground, this.record, this.hurry));
+    return drainStrays(workersOf(this.context, this.record, this.hurry));
   }
 
   /**
@@ -85,7 +85,7 @@ export class LeftOver {
   async end(): Promise<void> {
     await this.drain();
     await drainStrays({
-      ...workersOf(this.ground, this.record, AbortSignal.abort()),
+      ...workersOf(this.context, this.record, AbortSignal.abort()),
       command: null,
     });
     if (this.maker === "systemd") return;
@@ -111,7 +111,7 @@ export class LeftOver {
 
   private get maker(): Maker {
     const { maker, address } = this.record;
-    return maker === "systemd" ? maker : this.ground.inherited.makerOf(address);
+    return maker === "systemd" ? maker : this.context.inherited.makerOf(address);
   }
 
   private removeFile(): void {
@@ -125,18 +125,18 @@ export class LeftOver {
  * and needs no right to look into one, else the copy taken from the workers; null when there is neither.
  */
 export function keptSocket(
-  ground: Ground,
+  context: RecoveryContext,
   pool: PoolConfig,
   left: LeftOver | undefined,
 ): Listener | null {
   const copy = left !== undefined && "fd" in left.copy ? left.copy.fd : null;
-  const handed = handedOver(ground, pool);
+  const handed = handedOver(context, pool);
   if (handed !== null && copy !== null) closeSocket(copy);
   if (handed !== null || copy === null) return handed;
-  return Listener.adopt(pool, copy, ground.inherited.makerOf(boundAddress(pool.listen.address)));
+  return Listener.adopt(pool, copy, context.inherited.makerOf(boundAddress(pool.listen.address)));
 }
 
-function workersOf(ground: Ground, record: PoolRecord, hurry: AbortSignal): Strays {
+function workersOf(context: RecoveryContext, record: PoolRecord, hurry: AbortSignal): Strays {
   const { name, address, inode, command } = record;
   return {
     pool: { name, stopSignal: record.stop_signal, drainTimeoutMs: record.drain_timeout_ms },
@@ -145,13 +145,13 @@ function workersOf(ground: Ground, record: PoolRecord, hurry: AbortSignal): Stra
     inode,
     command,
     groups: record.groups.map(({ pid, start_time }) => ({ pid, startTime: start_time })),
-    own: () => ownGroups(ground),
-    emit: ground.emit,
+    own: () => ownGroups(context),
+    emit: context.emit,
     hurry,
   };
 }
 
-function ownGroups({ pools }: Ground): Set<number> {
+function ownGroups({ pools }: RecoveryContext): Set<number> {
   const generations = [...pools.values()].flatMap((pool) => [pool.current, ...pool.leaving]);
   return new Set(generations.flatMap(({ all }) => all.map(({ leader }) => leader.pid)));
 }

@@ -7,7 +7,7 @@ import { asFault } from "../../fault.ts";
 import { Listener } from "../../socket/listener.ts";
 import { addressText } from "../../sys/address.ts";
 import { now } from "../../sys/clock.ts";
-import type { Ground } from "../supervisor-state.ts";
+import type { RecoveryContext } from "../supervisor-state.ts";
 import { keptSocket, LeftOver } from "./left-over.ts";
 import type { PoolRecord } from "./state-file.ts";
 
@@ -35,7 +35,7 @@ const NEXT: Readonly<Record<RecoveryState, readonly RecoveryState[]>> = {
 export type OpenSocket = (pool: PoolConfig) => Promise<Listener>;
 
 export class Recovery {
-  private readonly ground: Ground;
+  private readonly context: RecoveryContext;
   private readonly handed: Readonly<Record<string, number>>;
   private readonly leftOvers: readonly LeftOver[];
   /** Those whose socket no pool has asked for. */
@@ -51,15 +51,15 @@ export class Recovery {
    * `handed`: sockets by inode, from the program that became this one.
    */
   constructor(
-    ground: Ground,
+    context: RecoveryContext,
     records: readonly PoolRecord[],
     handed: Readonly<Record<string, number>>,
   ) {
-    this.ground = ground;
+    this.context = context;
     this.handed = handed;
     const { signal } = this.impatience;
     this.leftOvers = records
-      .map((record) => LeftOver.find(ground, record, handed[record.inode], signal))
+      .map((record) => LeftOver.find(context, record, handed[record.inode], signal))
       .filter((left) => left !== null);
     this.unused = new Set(this.leftOvers);
   }
@@ -113,7 +113,7 @@ export class Recovery {
   /** Leaves everything to the old workers: what was taken back is let go of, what was opened is closed. */
   abandon(): void {
     this.become("abandoned");
-    const taken = new Set([...this.ground.pools.values()].map(({ listener }) => listener));
+    const taken = new Set([...this.context.pools.values()].map(({ listener }) => listener));
     for (const [listener, origin] of this.opened) {
       // A pool that came up all the same has its socket until it ends.
       if (taken.has(listener)) continue;
@@ -133,7 +133,7 @@ export class Recovery {
 
   private async open(pool: PoolConfig): Promise<Listener> {
     const left = this.leftOvers.find((each) => each.isOn(pool.listen.address));
-    const kept = keptSocket(this.ground, pool, left);
+    const kept = keptSocket(this.context, pool, left);
     if (left !== undefined) this.unused.delete(left);
     if (kept === null) return this.openNew(pool, left);
     this.opened.set(kept, "kept");
@@ -144,7 +144,7 @@ export class Recovery {
   private tellKept({ name, listen }: PoolConfig, { record, workers }: LeftOver): void {
     const after = record.inode in this.handed ? "upgrade" : "death";
     const address = addressText(listen.address);
-    this.ground.emit({ type: "recovered", after, pool: name, address, workers });
+    this.context.emit({ type: "recovered", after, pool: name, address, workers });
   }
 
   /** Where workers hold a socket that cannot be had, they have to leave before it can be opened. */
@@ -158,7 +158,7 @@ export class Recovery {
       const [{ why }, gapMs] = [left.copy, now() - since];
       this.reopenedAddresses.push(address);
       const { workers } = left;
-      this.ground.emit({
+      this.context.emit({
         type: "recovered-with-gap",
         pool: pool.name,
         address,
@@ -177,7 +177,7 @@ export class Recovery {
       await Promise.all(this.leftOvers.map((left) => left.drain()));
       for (const left of this.unused) left.closeUnused();
     } catch (error) {
-      this.ground.emit({ type: "trouble", fault: asFault(error).toJSON() });
+      this.context.emit({ type: "trouble", fault: asFault(error).toJSON() });
     }
     this.become("over");
   }

@@ -4,7 +4,7 @@ import type { Event } from "../../event.ts";
 import { type Fault, faultLines } from "../../fault.ts";
 
 /** What the status line says; plain numbers, so that it costs nothing to look. */
-export interface Standing {
+export interface Summary {
   readonly pools: number;
   readonly workers: number;
   readonly wanted: number;
@@ -14,15 +14,12 @@ export interface Standing {
 /** The operations during which the manager is to wait. */
 const RELOADS = ["reload", "restart", "upgrade"];
 
-export function isReload(word: string): boolean {
-  return RELOADS.includes(word);
+export function isReload(operation: string): boolean {
+  return RELOADS.includes(operation);
 }
 
 /** One line for people, as `systemctl status` shows it. */
-export function statusLine(
-  doing: string,
-  { pools, workers, wanted, generation }: Standing,
-): string {
+export function statusLine(doing: string, { pools, workers, wanted, generation }: Summary): string {
   const count = (number: number, word: string) => `${number} ${word}${number === 1 ? "" : "s"}`;
   const there = workers === wanted ? count(workers, "worker") : `${workers} of ${wanted} workers`;
   return `STATUS=${doing}: ${count(pools, "pool")}, ${there}, generation ${generation}`;
@@ -56,7 +53,7 @@ function errnoOf(error: unknown): number | null {
 }
 
 /** Events after which the status line or the set of sockets may be another. */
-export function changesStanding(event: Event): boolean {
+export function changesSummary(event: Event): boolean {
   switch (event.type) {
     case "group-ready":
     case "group-ended":

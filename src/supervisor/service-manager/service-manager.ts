@@ -11,19 +11,19 @@ import { after } from "../../sys/clock.ts";
 import { monotonicMicroseconds } from "../../sys/monotonic.ts";
 import { openNotifySocket } from "../../sys/notify.ts";
 import {
-  changesStanding,
+  changesSummary,
   failureLines,
   isReload,
   readyLines,
   reloadingLines,
-  type Standing,
+  type Summary,
   statusLine,
 } from "./messages.ts";
 import { notifyQueue, type NotifyQueue } from "./message-queue.ts";
 import { keepWatchdog } from "./watchdog.ts";
 
 export interface Watched {
-  readonly standing: Standing;
+  readonly summary: Summary;
   readonly listeners: readonly Listener[];
   readonly beats: number;
 }
@@ -74,7 +74,7 @@ function teller(queue: NotifyQueue, env: Environment, pid: number): ServiceManag
   const stored = new Map<number, Listener>();
 
   const doing = () => (stage === "serving" && reloads > 0 ? "reloading" : stage);
-  const status = () => (watched === null ? [] : [statusLine(doing(), watched.standing)]);
+  const status = () => (watched === null ? [] : [statusLine(doing(), watched.summary)]);
 
   function storeSockets(): void {
     for (const listener of watched?.listeners ?? []) {
@@ -110,7 +110,7 @@ function teller(queue: NotifyQueue, env: Environment, pid: number): ServiceManag
     } else if (event.type === "supervisor-stopping") {
       stage = "stopping";
       queue.send(["STOPPING=1", ...status()]);
-    } else if (event.type === "operation-started" && isReload(event.word)) {
+    } else if (event.type === "operation-started" && isReload(event.operation)) {
       reloads++;
       queue.send([...reloadingLines(monotonicMicroseconds()), ...status()]);
     } else if (endsReload(event) && reloads > 0) {
@@ -118,7 +118,7 @@ function teller(queue: NotifyQueue, env: Environment, pid: number): ServiceManag
       storeSockets();
       if (reloads === 0 && stage === "serving") queue.send([...readyLines(pid), ...status()]);
     } else if (event.type === "listener-closed") forgetSocket(event.address);
-    else if (changesStanding(event)) refresh();
+    else if (changesSummary(event)) refresh();
   }
 
   return {
@@ -144,6 +144,7 @@ function teller(queue: NotifyQueue, env: Environment, pid: number): ServiceManag
 
 function endsReload(event: Event): boolean {
   return (
-    (event.type === "operation-done" || event.type === "operation-failed") && isReload(event.word)
+    (event.type === "operation-done" || event.type === "operation-failed") &&
+    isReload(event.operation)
   );
 }

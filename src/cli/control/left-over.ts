@@ -12,7 +12,7 @@ import { now } from "../../sys/clock.ts";
 import { type SocketArgs, tracesOf } from "./control-socket.ts";
 
 /** "Not running" (exit code 3), with what is left where there is something; anything else as it is. */
-export async function withLeftBehind(
+export async function withLeftOver(
   error: unknown,
   args: SocketArgs,
   socket: string,
@@ -34,7 +34,7 @@ export async function withLeftBehind(
 }
 
 /** Ends what is left; null when nothing is. */
-export async function endLeftBehind(
+export async function endLeftOver(
   word: "stop" | "quit",
   args: SocketArgs,
   socket: string,

@@ -10,7 +10,7 @@ export type Tell = (step: ProgressStep) => void;
 
 /** An operation as somebody has asked for it. */
 export interface Order {
-  readonly word: "reload" | "restart" | "logrotate" | "upgrade";
+  readonly operation: "reload" | "restart" | "logrotate" | "upgrade";
   /** Who asked. */
   readonly by: string;
   /** What it is about, for the log. */
@@ -24,10 +24,10 @@ export interface Order {
  */
 export type Story = (signal: AbortSignal, since: number) => Promise<() => Promise<Report>>;
 
-export class Operations {
+export class OperationQueue {
   private readonly emit: Emit;
   private tail: Promise<unknown> = Promise.resolve();
-  private running: { readonly word: string; readonly abort: AbortController } | null = null;
+  private running: { readonly operation: string; readonly abort: AbortController } | null = null;
   private closedBy: string | null = null;
 
   constructor(emit: Emit) {
@@ -36,34 +36,34 @@ export class Operations {
 
   /** What is in progress, for status; null when nothing is. */
   get current(): string | null {
-    return this.running?.word ?? null;
+    return this.running?.operation ?? null;
   }
 
   /** Runs an order when its turn has come, and tells how it goes. */
-  async carryOut({ word, by, detail, tell }: Order, story: Story): Promise<Report> {
+  async carryOut({ operation, by, detail, tell }: Order, story: Story): Promise<Report> {
     if (this.current !== null) tell({ step: "waiting", behind: this.current });
     const since = now();
     try {
-      const answer = await this.run(word, (signal) => {
-        this.emit({ type: "operation-started", word, by, detail });
+      const answer = await this.run(operation, (signal) => {
+        this.emit({ type: "operation-started", operation, by, detail });
         return story(signal, since);
       });
       const report = await answer();
-      this.emit({ type: "operation-done", word, ms: now() - since, detail });
+      this.emit({ type: "operation-done", operation, ms: now() - since, detail });
       return report;
     } catch (error) {
       const fault = asFault(error).toJSON();
-      this.emit({ type: "operation-failed", word, ms: now() - since, fault });
+      this.emit({ type: "operation-failed", operation, ms: now() - since, fault });
       throw error;
     }
   }
 
   /** Runs `story` when all before it are over. It gets a signal that aborts when stop or quit comes. */
-  run<T>(word: string, story: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  run<T>(operation: string, story: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const result = this.tail.then(async () => {
-      if (this.closedBy !== null) throw overridden(word, this.closedBy);
+      if (this.closedBy !== null) throw overridden(operation, this.closedBy);
       const abort = new AbortController();
-      this.running = { word, abort };
+      this.running = { operation, abort };
       try {
         return await story(abort.signal);
       } finally {
@@ -82,13 +82,13 @@ export class Operations {
   /** Aborts what is in progress, turns away the rest, and resolves when the way is free. */
   async override(by: string): Promise<void> {
     this.closedBy = by;
-    if (this.running !== null) this.running.abort.abort(overridden(this.running.word, by));
+    if (this.running !== null) this.running.abort.abort(overridden(this.running.operation, by));
     await this.tail;
   }
 }
 
-function overridden(word: string, by: string): Fault {
-  return new Fault(`${word} was given up, because ${by} came`, {
+function overridden(operation: string, by: string): Fault {
+  return new Fault(`${operation} was given up, because ${by} came`, {
     hint: "the supervisor is on its way out; start it again when you want it back",
   });
 }

@@ -19,7 +19,7 @@ export interface Sources {
 }
 
 /** One record a socket; numbers generations on from where the earlier supervisor was. */
-export function earlierRecords(
+export function leftOverRecords(
   world: World,
   { handover, takeover, inherited }: Sources,
   trouble: (fault: Fault) => void,
