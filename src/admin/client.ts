@@ -5,12 +5,12 @@ import { statSync } from "node:fs";
 import { Fault, type FaultJson } from "../fault.ts";
 import { now, sleep } from "../sys/clock.ts";
 import type {
-  Answer,
+  OperationAnswer,
   Operation,
   OperationOptions,
   Report,
   Status,
-  Step,
+  ProgressStep,
   StreamLine,
 } from "./contract.ts";
 
@@ -26,7 +26,7 @@ export interface Client {
   operate(
     operation: Operation,
     options?: OperationOptions,
-    onStep?: (step: Step) => void,
+    onStep?: (step: ProgressStep) => void,
   ): Promise<Report>;
 }
 
@@ -70,10 +70,10 @@ async function ask(socket: string, path: string, init: RequestInit): Promise<Res
 
 async function finalReport(
   response: Response,
-  onStep: (step: Step) => void,
+  onStep: (step: ProgressStep) => void,
   socket: string,
 ): Promise<Report> {
-  let last: Answer | null = null;
+  let last: OperationAnswer | null = null;
   try {
     for await (const line of lines(response)) {
       if ("ok" in line) last = line;

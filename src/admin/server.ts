@@ -5,12 +5,12 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync, unlinkSync } from "
 import { dirname } from "node:path";
 import type { AdminConfig } from "../config/model.ts";
 import { asFault, Fault } from "../fault.ts";
-import { UNIX_PATH_MAX } from "../sys/address.ts";
-import { setUmask } from "../sys/become.ts";
+import { pathProblem } from "../sys/address.ts";
+import { setUmask } from "../sys/exec/become.ts";
 import { after } from "../sys/clock.ts";
+import { neededGroup, neededUser, notASocket } from "../sys/machine.ts";
 import { holderOf, unixInodes } from "../sys/procfs.ts";
 import { probeUnix } from "../sys/socket.ts";
-import { findGroup, findUser } from "../sys/users.ts";
 
 export interface AdminServer {
   /** Waits for answers under way, then closes and removes the socket. */
@@ -70,16 +70,8 @@ export function serveAdmin(
 }
 
 function prepare(socket: string): void {
-  const length = Buffer.byteLength(socket);
-  if (length > UNIX_PATH_MAX) {
-    throw new Fault(
-      `the path of the control socket is ${length} bytes long; the limit is ${UNIX_PATH_MAX}`,
-      {
-        where: socket,
-        hint: "set a shorter [admin] socket or [supervisor] state_dir",
-      },
-    );
-  }
+  const wrong = pathProblem(socket);
+  if (wrong !== null) throw new Fault(wrong.problem, { where: "control socket", hint: wrong.hint });
   try {
     mkdirSync(dirname(socket), { recursive: true, mode: 0o755 });
   } catch (error) {
@@ -91,12 +83,7 @@ function prepare(socket: string): void {
   }
   const stat = lstatSync(socket, { throwIfNoEntry: false });
   if (stat === undefined) return;
-  if (!stat.isSocket()) {
-    throw new Fault("the path of the control socket is taken by something that is not a socket", {
-      where: socket,
-      hint: "move it away, or set another [admin] socket",
-    });
-  }
+  if (!stat.isSocket()) throw notASocket(socket);
   if (probeUnix(socket) === "accepts") throw alreadyRunning(socket);
   unlinkSync(socket);
 }
@@ -116,17 +103,8 @@ export function alreadyRunning(where: string): Fault {
 function setRights({ socket, owner, group, mode }: AdminConfig): void {
   chmodSync(socket, mode);
   if (owner === null && group === null) return;
-  const user = owner === null ? null : findUser(owner);
-  const gid = group === null ? (user?.gid ?? null) : findGroup(group);
-  if ((owner !== null && user === null) || gid === null) {
-    throw new Fault(
-      `there is no ${user === null && owner !== null ? `user "${owner}"` : `group "${group}"`}`,
-      {
-        where: socket,
-        hint: "correct [admin] owner and group",
-      },
-    );
-  }
+  const user = owner === null ? null : neededUser(owner, "[admin] owner");
+  const gid = group === null ? user!.gid : neededGroup(group, "[admin] group");
   try {
     chownSync(socket, user?.uid ?? process.getuid!(), gid);
   } catch (error) {

@@ -3,23 +3,24 @@
 
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
-import { defineCommand } from "citty";
+import { defaultSocket } from "../admin/default-place.ts";
 import { adminClient, BrokenOff } from "../admin/client.ts";
 import type { Status } from "../admin/contract.ts";
 import { configPath } from "../config/default-places.ts";
 import { Fault, type FaultJson, faultLines } from "../fault.ts";
 import { sleep } from "../sys/clock.ts";
-import { spawnDaemon } from "../sys/daemon.ts";
-import { controlSocket, defaultSocket, type SocketArgs } from "./control-socket.ts";
-import type { Found } from "../supervisor/come-up.ts";
+import { spawnDaemon } from "../sys/exec/daemon.ts";
+import { controlSocket, type SocketArgs } from "./control/control-socket.ts";
+import type { TakenOver } from "../supervisor/supervisor.ts";
 import { print } from "./print.ts";
-import { RUN_ARGS } from "./run.ts";
+import { defineCommand } from "./command.ts";
+import { RUN_OPTIONS } from "./run-options.ts";
 
 interface Ready {
   readonly ready: {
     readonly pid: number;
     readonly pools: number;
-    readonly found: Found;
+    readonly takenOver: TakenOver;
     readonly failed: readonly FaultJson[];
   };
 }
@@ -29,16 +30,13 @@ const POLL_MS = 20;
 const TRIES = 100;
 
 export default defineCommand({
-  meta: {
-    name: "start",
-    description: "Starts in the background; returns when ready, or with the reason why not.",
-  },
-  args: RUN_ARGS,
-  async run({ args, rawArgs }) {
+  name: "start",
+  description: "Starts in the background; returns when ready, or with the reason why not.",
+  options: RUN_OPTIONS,
+  async run(args, { rawArgs }) {
     const running = await runningPid(args);
     if (running !== null) {
-      if (args.quiet !== true)
-        print(`already running as process ${running}; nothing was changed\n`);
+      if (!args.quiet) print(`already running as process ${running}; nothing was changed\n`);
       return 0;
     }
     const daemon = spawnDaemon(["run", "--background", ...rawArgs], (text) =>
@@ -47,25 +45,25 @@ export default defineCommand({
     const line = await daemon.firstLine;
     if (line === null) return failed(args, await daemon.exitCode);
     const { ready } = JSON.parse(line) as Ready;
-    if (args.quiet !== true) {
+    if (!args.quiet) {
       print(
         `started as process ${ready.pid}, ${ready.pools} ${ready.pools === 1 ? "pool serves" : "pools serve"}\n`,
         "it was started and serves all the same; `fcgivisor status` shows it",
       );
     }
-    if (args.quiet !== true) print(foundText(ready.found));
+    if (!args.quiet) print(takenOverText(ready.takenOver));
     for (const fault of ready.failed)
       process.stderr.write(`${faultLines(Fault.fromJSON(fault)).join("\n")}\n`);
     return ready.failed.length === 0 ? 0 : 1;
   },
 });
 
-function foundText({ processes, reopened }: Found): string {
-  if (processes === 0) return "";
+function takenOverText({ workers, reopened }: TakenOver): string {
+  if (workers === 0) return "";
   const what =
     reopened.length === 0
-      ? `its sockets were taken back from ${processes} processes`
-      : `${processes} of its processes still served, but ${reopened.join(", ")} had to be opened anew (the log says why)`;
+      ? `its sockets were taken back from ${workers} processes`
+      : `${workers} of its processes still served, but ${reopened.join(", ")} had to be opened anew (the log says why)`;
   return `an earlier supervisor had died; ${what}; they leave when their requests are done\n`;
 }
 

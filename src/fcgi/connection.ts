@@ -6,7 +6,7 @@ import type { Address } from "../sys/address.ts";
 import { sleep } from "../sys/clock.ts";
 import { isUnixListening } from "../sys/unix-listening.ts";
 
-export interface Connection {
+export interface FcgiConnection {
   /** Resolves when the kernel has taken all of it: true, or false when the connection is gone. */
   send(bytes: Uint8Array): Promise<boolean>;
   /** Closes it; what was not sent yet is dropped. */
@@ -31,7 +31,7 @@ export async function openConnection(
   address: Address,
   events: ConnectionEvents,
   signal: AbortSignal,
-): Promise<Connection> {
+): Promise<FcgiConnection> {
   for (;;) {
     try {
       return await attempt(address, events, signal);
@@ -53,7 +53,7 @@ async function attempt(
   address: Address,
   events: ConnectionEvents,
   signal: AbortSignal,
-): Promise<Connection> {
+): Promise<FcgiConnection> {
   let closed = false;
   let wake: () => void = () => {};
   let opened = false;
@@ -75,7 +75,7 @@ async function attempt(
     connectError() {},
   };
   const socket = await connect(address, handler);
-  const connection: Connection = {
+  const connection: FcgiConnection = {
     async send(bytes) {
       let rest = bytes;
       while (!closed && rest.length > 0) {

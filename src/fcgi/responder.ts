@@ -29,7 +29,7 @@ interface Worker {
 }
 
 /** Serves on the listening descriptor until told to leave; returns the exit code. */
-export async function serve(listener: number, generation: string | null): Promise<number> {
+export async function serveRequests(listener: number, generation: string | null): Promise<number> {
   const worker: Worker = {
     generation,
     buffer: new Uint8Array(RECEIVE_BYTES),

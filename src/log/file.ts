@@ -2,7 +2,7 @@
 // each line is one write. A rotation opens the new file before it lets go of the old one; a line is
 // in the one or the other, never in neither.
 
-import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { Fault } from "../fault.ts";
 import { createLineWriter, type Put } from "./line-writer.ts";
@@ -81,7 +81,7 @@ function openAppending(path: string): number {
   try {
     return openSync(path, FLAGS | constants.O_WRONLY, MODE);
   } catch (error) {
-    throw openFault(path, error);
+    throw openFault(path, codeOf(error), error);
   }
 }
 
@@ -96,12 +96,33 @@ const HINTS: Readonly<Record<string, (path: string) => string>> = {
     'that is a socket, or a pipe that nobody reads; for stderr write [log] file = "stderr"',
 };
 
-function openFault(path: string, error: unknown): Fault {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+/** Why a log file could not be opened, as far as can be told without trying; null = it probably can. */
+export function logFileFault(path: string): Fault | null {
+  if (isFolder(path)) return openFault(path, "EISDIR");
+  return isFolder(dirname(path)) ? null : openFault(path, "ENOENT");
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false; // Not there, or not to be seen by this user.
+  }
+}
+
+function openFault(path: string, code: string, error?: unknown): Fault {
   const message =
     code === "ENOENT"
       ? `the log file cannot be opened: the directory ${dirname(path)} does not exist`
       : "the log file cannot be opened";
   const hint = HINTS[code]?.(path) ?? "set [log] file to a path that can be written";
-  return new Fault(message, { where: path, hint, ...(code === "ENOENT" ? {} : { cause: error }) });
+  return new Fault(message, {
+    where: path,
+    hint,
+    ...(code === "ENOENT" || error === undefined ? {} : { cause: error }),
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

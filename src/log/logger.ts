@@ -4,7 +4,7 @@
 
 import { createConsola, LogTypes, type ConsolaInstance } from "consola/core";
 import type { LogConfig, LogLevel } from "./settings.ts";
-import type { Emit, Event, OutputLine } from "../event.ts";
+import type { Event, EventRecord, OutputLine } from "../event.ts";
 import { wallClock } from "../sys/clock.ts";
 import { openLogFile } from "./file.ts";
 import { narrate, type Narration } from "./narrate.ts";
@@ -14,7 +14,7 @@ import type { AnnounceLost, LogTarget } from "./target.ts";
 
 export interface Log {
   /** Logs the event, if its level is logged. Never throws. */
-  readonly emit: Emit;
+  readonly record: (record: EventRecord) => void;
   /**
    * Logs a worker's line, whatever the level: that level says which news of the supervisor's own are
    * wanted, and a worker's "PHP Fatal error" would vanish at level "error" if it were counted as
@@ -38,9 +38,9 @@ export function openLog(config: LogConfig): Log {
   const target = config.file === null ? openStderr(announce) : openLogFile(config.file, announce);
   const logger = createLogger(config.level, format, target);
   return {
-    emit(event) {
-      const narration = narrate(event);
-      logger[TYPES[narration.level]](narration, event);
+    record(record) {
+      const narration = narrate(record.event);
+      logger[TYPES[narration.level]](narration, record);
     },
     output: (line) => target.write(format.output(wallClock(), line)),
     reopen: target.reopen,
@@ -87,8 +87,8 @@ function createLogger(level: LogLevel, format: RecordFormat, target: LogTarget):
     reporters: [
       {
         log({ args }) {
-          const [narration, event] = args as [Narration, Event];
-          target.write(format.event(wallClock(), narration, event));
+          const [narration, { time, event }] = args as [Narration, EventRecord];
+          target.write(format.event(time, narration, event));
         },
       },
     ],

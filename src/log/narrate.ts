@@ -6,7 +6,7 @@
 import type { LogLevel } from "./settings.ts";
 import type { EndReason, Event } from "../event.ts";
 import { Fault, faultLines, type FaultJson } from "../fault.ts";
-import { advice, count, duration, ended, list } from "./words.ts";
+import { advice, count, elapsed, ended, list } from "./words.ts";
 
 export interface Narration {
   readonly level: LogLevel;
@@ -35,15 +35,15 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     ),
   "supervisor-ready": ({ pools, workers, ms }) =>
     notice(
-      `fcgivisor is ready after ${duration(ms)} with ${count(pools, "pool")} and ${count(workers, "worker")}`,
+      `fcgivisor is ready after ${elapsed(ms)} with ${count(pools, "pool")} and ${count(workers, "worker")}`,
     ),
-  "supervisor-stopping": ({ word, by }) =>
+  "supervisor-stopping": ({ operation, by }) =>
     notice(
-      word === "stop"
+      operation === "stop"
         ? `fcgivisor is stopping at once, as asked by ${by}`
         : `fcgivisor is quitting, as asked by ${by}; requests in hand finish`,
     ),
-  "supervisor-stopped": ({ ms }) => notice(`fcgivisor has stopped, ${duration(ms)} after the word`),
+  "supervisor-stopped": ({ ms }) => notice(`fcgivisor has stopped, ${elapsed(ms)} after the word`),
   "config-warning": ({ fault }) => warn(told("the config is usable, but look at this", fault)),
 
   listening: ({ pools, address }) =>
@@ -63,7 +63,7 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
       `${workers === 1 ? "worker" : "leader"} ${pid} of pool ${pool} was started for generation ${generation}${workers === 1 ? "" : `; it provides ${workers} workers`}`,
     ),
   "group-ready": ({ pool, pid, ms }) =>
-    debug(`worker ${pid} of pool ${pool} takes requests after ${duration(ms)}`),
+    debug(`worker ${pid} of pool ${pool} takes requests after ${elapsed(ms)}`),
   "group-ended": groupEnded,
   "member-ended": ({ pool, pid, leader, end, unasked }) => {
     const text = `worker ${pid} of pool ${pool} ${ended(end)} and was replaced by its leader ${leader}`;
@@ -79,7 +79,7 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     ),
   emergency: ({ deaths, intervalMs }) => ({
     level: "alert",
-    text: `${deaths} workers crashed within ${duration(intervalMs)}; reloading everything, because something they share may be broken`,
+    text: `${deaths} workers crashed within ${elapsed(intervalMs)}; reloading everything, because something they share may be broken`,
   }),
   "orphans-left": ({ pool, leader, pids }) =>
     notice(
@@ -87,14 +87,14 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     ),
   "backing-off": ({ pool, failures, delayMs, why }) =>
     warn(
-      `workers of pool ${pool} failed ${failures === 1 ? "once" : `${failures} times in a row`}: ${why}; the next try is in ${duration(delayMs)}`,
+      `workers of pool ${pool} failed ${failures === 1 ? "once" : `${failures} times in a row`}: ${why}; the next try is in ${elapsed(delayMs)}`,
     ),
   "pool-recovered": ({ pool, failures }) =>
     notice(`pool ${pool} is well again after ${count(failures, "failure")}`),
 
   "generation-ready": ({ pool, generation, workers, ms }) =>
     notice(
-      `generation ${generation} of pool ${pool} serves with ${count(workers, "worker")} after ${duration(ms)}`,
+      `generation ${generation} of pool ${pool} serves with ${count(workers, "worker")} after ${elapsed(ms)}`,
     ),
   "generation-failed": ({ pool, generation, fault }) =>
     error(
@@ -116,11 +116,11 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
   },
   "recovered-with-gap": ({ pool, address, workers, why, gapMs }) =>
     error(
-      `the socket ${address} of pool ${pool} could not be taken back from ${count(workers, "process", "processes")} of an earlier supervisor (${why}); they were asked to leave and it was opened anew, after ${duration(gapMs)} in which clients may have been refused`,
+      `the socket ${address} of pool ${pool} could not be taken back from ${count(workers, "process", "processes")} of an earlier supervisor (${why}); they were asked to leave and it was opened anew, after ${elapsed(gapMs)} in which clients may have been refused`,
     ),
   "strays-left": ({ pool, workers, ms }) =>
     notice(
-      `${count(workers, "process", "processes")} of an earlier supervisor left pool ${pool} after ${duration(ms)}`,
+      `${count(workers, "process", "processes")} of an earlier supervisor left pool ${pool} after ${elapsed(ms)}`,
     ),
   "drain-started": ({ pool, generation, workers }) =>
     notice(
@@ -128,7 +128,7 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     ),
   "drain-escalated": ({ pool, pid, signal, afterMs }) =>
     warn(
-      `worker ${pid} of pool ${pool} has not left after ${duration(afterMs)} and is sent ${signal}; if its requests need longer, raise drain_timeout`,
+      `worker ${pid} of pool ${pool} has not left after ${elapsed(afterMs)} and is sent ${signal}; if its requests need longer, raise drain_timeout`,
     ),
   "worker-stuck": ({ pool, pid, state, where }) =>
     error(
@@ -136,23 +136,23 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     ),
   "worker-stopped": ({ pool, pid, resumesInMs }) =>
     warn(
-      `process ${pid} of pool ${pool} is stopped, as by SIGSTOP, and does nothing; if nobody continues it (kill -CONT ${pid}), it is continued in ${duration(resumesInMs)}`,
+      `process ${pid} of pool ${pool} is stopped, as by SIGSTOP, and does nothing; if nobody continues it (kill -CONT ${pid}), it is continued in ${elapsed(resumesInMs)}`,
     ),
   "worker-resumed": ({ pool, pid }) =>
     notice(`process ${pid} of pool ${pool} was still stopped and is continued`),
   "drain-finished": ({ pool, generation, ms }) =>
-    notice(`generation ${generation} of pool ${pool} has left after ${duration(ms)}`),
+    notice(`generation ${generation} of pool ${pool} has left after ${elapsed(ms)}`),
   "request-timeout": ({ pool, pid, ageMs, limitMs }) =>
     warn(
-      `worker ${pid} of pool ${pool} is terminated: its request has taken ${duration(ageMs)}, and request_timeout is ${duration(limitMs)}`,
+      `worker ${pid} of pool ${pool} is terminated: its request has taken ${elapsed(ageMs)}, and request_timeout is ${elapsed(limitMs)}`,
     ),
 
-  "operation-started": ({ word, by, detail }) =>
-    notice(withDetail(`${word} has begun, as asked by ${by}`, detail)),
-  "operation-done": ({ word, ms, detail }) =>
-    notice(withDetail(`${word} is done after ${duration(ms)}`, detail)),
-  "operation-failed": ({ word, ms, fault }) =>
-    error(told(`${word} failed after ${duration(ms)}`, fault)),
+  "operation-started": ({ operation, by, detail }) =>
+    notice(withDetail(`${operation} has begun, as asked by ${by}`, detail)),
+  "operation-done": ({ operation, ms, detail }) =>
+    notice(withDetail(`${operation} is done after ${elapsed(ms)}`, detail)),
+  "operation-failed": ({ operation, ms, fault }) =>
+    error(told(`${operation} failed after ${elapsed(ms)}`, fault)),
   "signal-ignored": ({ signal, use }) => notice(`${signal} changes nothing here; use ${use}`),
   "signal-received": ({ signal }) => notice(`${signal} was received`),
   "log-reopened": ({ file }) => notice(`the log file ${file} was reopened`),
@@ -189,7 +189,7 @@ function groupEnded({
   const { say, rest } = AFTER_END[reason];
   const hint = reason === "crashed" || reason === "start-failed" ? advice(end) : "";
   return say(
-    `${workers > 1 ? "leader" : "worker"} ${pid} of pool ${pool} ${ended(end)} after ${duration(uptimeMs)} ${rest}${hint}`,
+    `${workers > 1 ? "leader" : "worker"} ${pid} of pool ${pool} ${ended(end)} after ${elapsed(uptimeMs)} ${rest}${hint}`,
   );
 }
 

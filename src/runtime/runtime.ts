@@ -9,10 +9,8 @@ export interface Runtime {
   readonly name: string;
   /** Whether a program of this name (without its folder) is of this kind. */
   readonly matches: (program: string) => boolean;
-  /** Whether one process can provide several workers by forking them itself. */
+  /** Whether one process forks several workers: all of the pool's, unless its group_size is smaller. */
   readonly forks: boolean;
-  /** Workers a spawned process provides when the pool's config does not say. */
-  readonly groupSize: (pool: PoolConfig) => number;
   /** The arguments behind the program. */
   readonly args: (pool: PoolConfig) => string[];
   /** Variables the program needs; they win over the pool's own. */
@@ -23,7 +21,7 @@ export interface Runtime {
   /** Variables of the pool's own environment that would upset the program. */
   readonly forbiddenEnv: readonly string[];
   readonly stopSignal: NodeJS.Signals;
-  /** What the stop signal does to a worker that has a request in hand. */
+  /** What the stop signal does to a worker that has a request in flight. */
   readonly stopSignalWhileBusy: "finishes-request" | "ends-request";
   /** Whether the program exits by itself after `max_requests`. */
   readonly recyclesItself: boolean;

@@ -11,8 +11,8 @@ import { Listener } from "../socket/listener.ts";
 import { type Address, UNIX_PATH_MAX } from "../sys/address.ts";
 import { signal } from "../sys/process.ts";
 import { processesOn, unixInodes } from "../sys/procfs.ts";
-import { inLanes } from "./lanes.ts";
-import { newGeneration, type World } from "./world.ts";
+import { inLanes } from "./concurrency.ts";
+import { newGeneration, type World } from "./supervisor-state.ts";
 
 const CANARY_PREFIX = "canary-";
 /** Only the supervisor talks to a canary. */
@@ -42,7 +42,7 @@ async function askCanary(
   const listener = Listener.open(lone);
   const generation = newGeneration(world, lone, listener, number);
   try {
-    await generation.start(signal);
+    await generation.start(signal, null);
     check(pool, pool.health, await ask(pool, pool.health, listener.address, signal));
   } finally {
     await generation.stop();

@@ -6,15 +6,14 @@ import type { Config } from "../config/model.ts";
 import { asFault, Fault } from "../fault.ts";
 import type { Generation } from "../pool/generation.ts";
 import { Pool } from "../pool/pool.ts";
-import { firstBatch, roll } from "../pool/roll.ts";
 import { sumOf, type Toll } from "../worker/toll.ts";
 import type { Listener } from "../socket/listener.ts";
 import { processesOn } from "../sys/procfs.ts";
 import { bringUp, type Candidate } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
-import type { Step } from "./report.ts";
-import { acquireSockets, changeInPlace, closeUnused } from "./sockets.ts";
-import { newGeneration, poolsInOrder, type World } from "./world.ts";
+import type { ProgressStep } from "./operations/report.ts";
+import { changeInPlace, closeUnused, Sockets } from "./sockets.ts";
+import { newGeneration, poolsInOrder, type World } from "./supervisor-state.ts";
 
 /** Runs the reload up to the swap. `only`: the pools to touch; empty = all. Resolves with what is left to do: the drain. */
 export async function reload(
@@ -22,21 +21,18 @@ export async function reload(
   next: Config,
   only: readonly string[],
   signal: AbortSignal,
-  tell: (step: Step) => void,
+  tell: (step: ProgressStep) => void,
 ): Promise<{ readonly drained: Promise<Toll> }> {
   const touched = next.pools.filter(({ name }) => only.length === 0 || only.includes(name));
-  const sockets = acquireSockets(world, touched);
+  const sockets = Sockets.acquire(world, touched);
   const undo: (() => void)[] = [];
   const number = world.generation + 1;
   let candidates: Candidate[] = [];
   try {
-    candidates = touched.map((pool) => {
-      const generation = newGeneration(world, pool, sockets.of(pool), number);
-      return {
-        generation,
-        most: firstBatch(world.pools.get(pool.name)?.current ?? null, generation),
-      };
-    });
+    candidates = touched.map((pool) => ({
+      generation: newGeneration(world, pool, sockets.of(pool), number),
+      beside: world.pools.get(pool.name)?.current ?? null,
+    }));
     await askCanaries(world, touched, number, signal);
     await bringUp(candidates, signal, ({ context }) =>
       tell({ step: "ready", pool: context.pool.name }),
@@ -95,9 +91,9 @@ async function rollOn(
   await Promise.all(
     leavers.map(async (leaver) => {
       const { pool, generation: old } = leaver;
-      if (pool.current === old || pool.current.waiting.length === 0) return;
+      if (pool.current === old || pool.current.wantsAll) return;
       try {
-        await roll(old, pool.current, signal);
+        await pool.current.replace(old, signal);
       } catch (error) {
         signal.throwIfAborted();
         failures.push(asFault(error));
@@ -116,13 +112,12 @@ async function goBack(world: World, leaver: Leaver, signal: AbortSignal): Promis
   const kept = old.context.pool;
   const pools = world.config.pools.map((config) => (config.name === kept.name ? kept : config));
   world.config = { ...world.config, pools };
-  old.regain();
   try {
-    await roll(failed, old, signal);
+    await old.replace(failed, signal);
   } catch {
     signal.throwIfAborted();
     // The old ones do not come up at once either: they are tried again and again from here on.
-    old.refillAll();
+    old.keepTrying();
   }
 }
 

@@ -9,19 +9,19 @@ import { Pool } from "../pool/pool.ts";
 import { sumOf, type Toll } from "../worker/toll.ts";
 import { bringUp, whole } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
-import type { Step } from "./report.ts";
-import { acquireSockets, allListeners, changeInPlace, closeUnused } from "./sockets.ts";
-import { newGeneration, poolsInOrder, type World } from "./world.ts";
+import type { ProgressStep } from "./operations/report.ts";
+import { allListeners, changeInPlace, closeUnused, Sockets } from "./sockets.ts";
+import { newGeneration, poolsInOrder, type World } from "./supervisor-state.ts";
 
 export async function restartPools(
   world: World,
   next: Config,
   signal: AbortSignal,
-  tell: (step: Step) => void,
+  tell: (step: ProgressStep) => void,
 ): Promise<Toll> {
   const old = poolsInOrder(world);
   const before = allListeners(world);
-  const sockets = acquireSockets(world, next.pools);
+  const sockets = Sockets.acquire(world, next.pools);
   const number = world.generation + 1;
   try {
     await askCanaries(world, next.pools, number, signal);
@@ -39,7 +39,7 @@ export async function restartPools(
       tell({ step: "ready", pool: context.pool.name }),
     );
   } catch (error) {
-    if (!signal.aborted) insistOnOld(world, old, number);
+    if (!signal.aborted) keepTryingOld(world, old, number);
     sockets.release();
     closeUnused(world, before);
     throw signal.aborted ? error : fallback(asFault(error));
@@ -55,13 +55,13 @@ export async function restartPools(
 }
 
 /** Pools of the config in force, that is: those that were on their way out are gone for good. */
-function insistOnOld(world: World, old: readonly Pool[], number: number): void {
+function keepTryingOld(world: World, old: readonly Pool[], number: number): void {
   const wanted = new Set(world.config.pools.map(({ name }) => name));
   world.pools.clear();
   for (const { config, listener } of old.filter(({ name }) => wanted.has(name))) {
     const generation = newGeneration(world, config, listener, number);
     world.pools.set(config.name, new Pool(generation));
-    generation.insist(async () => {});
+    generation.keepTrying();
   }
 }
 

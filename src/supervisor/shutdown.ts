@@ -5,7 +5,7 @@ import { sumOf, type Toll } from "../worker/toll.ts";
 import { sleep } from "../sys/clock.ts";
 import { adopted, reapStrangers, signal } from "../sys/process.ts";
 import { allListeners, leaveListener } from "./sockets.ts";
-import { poolsInOrder, type World } from "./world.ts";
+import { poolsInOrder, type World } from "./supervisor-state.ts";
 
 /** What scripts left running gets TERM, and KILL so much later. */
 const STRAY_GRACE_MS = 1000;

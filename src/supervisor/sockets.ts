@@ -5,47 +5,56 @@ import type { PoolConfig } from "../config/model.ts";
 import { boundAddress } from "../socket/bound.ts";
 import { Listener } from "../socket/listener.ts";
 import { addressText, sameAddress } from "../sys/address.ts";
-import type { Ground, World } from "./world.ts";
+import type { RecoveryContext, World } from "./supervisor-state.ts";
 
-export interface Sockets {
-  of(pool: PoolConfig): Listener;
-  /** To be called when the pools have them, or will not: closes those that nobody uses then. */
-  release(): void;
-}
+/** The sockets of an operation in progress: none is closed before `release`, even when its last worker leaves meanwhile. */
+export class Sockets {
+  private readonly world: World;
+  private readonly found = new Map<string, Listener>();
 
-/**
- * For every pool the socket there is, or a new one; none of them is closed before `release`, even when
- * the last worker on it leaves meanwhile. Throws when one cannot be opened; then none is left open.
- */
-export function acquireSockets(world: World, pools: readonly PoolConfig[]): Sockets {
-  const found = new Map<string, Listener>();
-  const release = () => {
-    for (const listener of found.values()) world.claimed.delete(listener);
-    closeUnused(world, found.values());
-  };
-  try {
-    for (const pool of pools) {
-      const existing = allListeners(world).find(({ address }) =>
-        sameAddress(address, pool.listen.address),
-      );
-      const listener = existing ?? handedOver(world, pool) ?? Listener.open(pool);
-      if (existing === undefined) {
-        world.emit({ type: "listening", pools: [pool.name], address: listener.name });
-      }
-      found.set(pool.name, listener);
-      world.claimed.set(listener, pool);
-    }
-    // Before the first worker starts on them: if the supervisor dies, these are found again, too.
-    world.remember();
-  } catch (error) {
-    release();
-    throw error;
+  private constructor(world: World) {
+    this.world = world;
   }
-  return { of: ({ name }) => found.get(name)!, release };
+
+  /** For every pool the socket there is, or a new one. Throws when one cannot be opened; then none is left open. */
+  static acquire(world: World, pools: readonly PoolConfig[]): Sockets {
+    const sockets = new Sockets(world);
+    try {
+      for (const pool of pools) sockets.add(pool);
+      // Before the first worker starts on them: if the supervisor dies, these are found again, too.
+      world.remember();
+      return sockets;
+    } catch (error) {
+      sockets.release();
+      throw error;
+    }
+  }
+
+  of({ name }: PoolConfig): Listener {
+    return this.found.get(name)!;
+  }
+
+  /** To be called when the pools have them, or will not: closes those that nobody uses then. */
+  release(): void {
+    for (const listener of this.found.values()) this.world.claimed.delete(listener);
+    closeUnused(this.world, this.found.values());
+  }
+
+  private add(pool: PoolConfig): void {
+    const existing = allListeners(this.world).find(({ address }) =>
+      sameAddress(address, pool.listen.address),
+    );
+    const listener = existing ?? handedOver(this.world, pool) ?? Listener.open(pool);
+    if (existing === undefined) {
+      this.world.emit({ type: "listening", pools: [pool.name], address: listener.name });
+    }
+    this.found.set(pool.name, listener);
+    this.world.claimed.set(listener, pool);
+  }
 }
 
 /** The pool's socket as systemd handed it over; null when it did not. */
-export function handedOver(world: Ground, pool: PoolConfig): Listener | null {
+export function handedOver(world: RecoveryContext, pool: PoolConfig): Listener | null {
   const address = boundAddress(pool.listen.address);
   const fd = world.inherited.take(address);
   if (fd === null) return null;

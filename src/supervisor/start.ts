@@ -1,6 +1,6 @@
 // The story of a start: open every address (or take it back from workers that an earlier supervisor
-// left), bring up every pool, and only then say that it serves. When anything fails, what was opened
-// is closed again, nothing is left, and earlier workers serve on.
+// left), bring up every pool, and only then say that it serves. When anything fails, nothing of ours is
+// left but the sockets, which the recovery closes again, or leaves to the earlier workers.
 
 import type { PoolConfig } from "../config/model.ts";
 import { asFault, type Fault } from "../fault.ts";
@@ -8,15 +8,15 @@ import { Pool } from "../pool/pool.ts";
 import type { Listener } from "../socket/listener.ts";
 import { bringUp, whole } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
-import { inLanes } from "./lanes.ts";
+import { inLanes } from "./concurrency.ts";
 import { preflight } from "./preflight.ts";
-import type { Recovery } from "./recover.ts";
-import { newGeneration, type World } from "./world.ts";
+import type { OpenSocket } from "./recovery/recovery.ts";
+import { newGeneration, type World } from "./supervisor-state.ts";
 
 /** Starts every pool, or none: rejects with the reason. */
 export async function startPools(
   world: World,
-  recovery: Recovery,
+  open: OpenSocket,
   signal: AbortSignal,
 ): Promise<void> {
   const { pools } = world.config;
@@ -24,7 +24,7 @@ export async function startPools(
   try {
     const number = ++world.generation;
     for (const pool of pools) {
-      const listener = await recovery.open(pool);
+      const listener = await open(pool);
       opened.set(pool.name, listener);
       world.claimed.set(listener, pool);
       world.emit({ type: "listening", pools: [pool.name], address: listener.name });
@@ -39,10 +39,6 @@ export async function startPools(
     for (const generation of generations) {
       world.pools.set(generation.context.pool.name, new Pool(generation));
     }
-  } catch (error) {
-    recovery.giveUp();
-    for (const listener of opened.values()) if (!recovery.isAdopted(listener)) listener.close();
-    throw error;
   } finally {
     world.claimed.clear();
   }
@@ -51,14 +47,14 @@ export async function startPools(
 /** `--keep-going`: starts each pool for itself. Returns why some failed; those are tried again and again. */
 export async function startEachPool(
   world: World,
-  recovery: Recovery,
+  open: OpenSocket,
   signal: AbortSignal,
 ): Promise<Fault[]> {
   const number = ++world.generation;
   const failures: Fault[] = [];
   await inLanes(world.config.pools, signal, async (pool) => {
     try {
-      const listener = await recovery.open(pool);
+      const listener = await open(pool);
       world.claimed.set(listener, pool);
       world.remember();
       world.emit({ type: "listening", pools: [pool.name], address: listener.name });
@@ -84,17 +80,13 @@ async function startOne(
   try {
     await preflight(world.config, new Set([pool.name]));
     await askCanaries(world, [pool], number, signal);
-    await generation.start(signal);
+    await generation.start(signal, null);
     world.pools.set(pool.name, new Pool(generation));
     return null;
   } catch (error) {
-    if (signal.aborted) {
-      listener.close();
-      throw error;
-    }
-    const again = newGeneration(world, pool, listener, number);
-    world.pools.set(pool.name, new Pool(again));
-    again.insist(async () => void (await preflight(world.config, new Set([pool.name]))));
+    if (signal.aborted) throw error;
+    world.pools.set(pool.name, new Pool(generation));
+    generation.keepTrying(async () => void (await preflight(world.config, new Set([pool.name]))));
     return asFault(error);
   }
 }

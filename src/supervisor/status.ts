@@ -4,12 +4,12 @@
 import type { Generation } from "../pool/generation.ts";
 import type { Pool } from "../pool/pool.ts";
 import { type Activity, activityOf } from "../observe/activity.ts";
-import type { Handover } from "../sys/handover.ts";
+import type { Handover } from "../sys/exec/handover.ts";
 import { addressText } from "../sys/address.ts";
 import { residentBytes } from "../sys/procfs.ts";
 import type { Group } from "../worker/group.ts";
-import type { Standing } from "./notices.ts";
-import { poolsInOrder, type World } from "./world.ts";
+import type { Summary } from "./service-manager/messages.ts";
+import { poolsInOrder, type World } from "./supervisor-state.ts";
 
 export interface WorkerStatus {
   readonly pid: number;
@@ -106,14 +106,14 @@ function poolStatus(pool: Pool): PoolStatus {
   const starting = current.all.filter(({ state }) => state === "starting");
   return {
     name: pool.name,
-    state: workers.length >= config.workers ? "serving" : workers.length > 0 ? "degraded" : "down",
+    state: workers.length >= pool.target ? "serving" : workers.length > 0 ? "degraded" : "down",
     listen: addressText(pool.listener.address),
     runtime: current.context.runtime.name,
     user: config.user,
     scaling: config.scaling,
     generation: current.context.number,
     workers: {
-      wanted: config.workers,
+      wanted: pool.target,
       idle,
       busy: workers.length - idle - unknown,
       unknown,
@@ -156,7 +156,7 @@ function groupStatus(group: Group): GroupStatus {
 }
 
 /** The same in a few numbers, without a look into /proc. */
-export function standingOf(world: World): Standing {
+export function summaryOf(world: World): Summary {
   const serving = poolsInOrder(world)
     .flatMap((pool) => pool.current.all)
     .filter(({ state }) => state === "serving");

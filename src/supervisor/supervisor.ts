@@ -1,5 +1,5 @@
 // The Supervisor: its pools, its life from the start to the end, and what can be seen of it. What is
-// done to it while it runs are its `words`.
+// done to it while it runs are its `operations`.
 
 import type { Loaded } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
@@ -14,26 +14,27 @@ import type { Toll } from "../worker/toll.ts";
 import type { Inherited } from "../socket/inherited.ts";
 import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
-import type { Handover } from "../sys/handover.ts";
+import type { Handover } from "../sys/exec/handover.ts";
 import { residentBytes } from "../sys/procfs.ts";
-import { comeUp, type Found, type Relieving } from "./come-up.ts";
-import type { Standing } from "./notices.ts";
-import { Operations, type Tell } from "./operations.ts";
-import { tellUntil } from "./progress.ts";
+import { comeUp } from "./come-up.ts";
+import type { Summary } from "./service-manager/messages.ts";
+import type { Subscriber } from "./event-bus.ts";
+import { OperationQueue, type Tell } from "./operations/operation-queue.ts";
+import { tellUntil } from "./operations/progress.ts";
 import { reapWhenNeeded } from "./reaper.ts";
-import { type Report, reportOf } from "./report.ts";
+import type { Recovery } from "./recovery/recovery.ts";
+import { type Report, reportOf } from "./operations/report.ts";
 import { shutDown } from "./shutdown.ts";
 import { allListeners } from "./sockets.ts";
-import { keepState, type StateKeeper } from "./state-keeper.ts";
-import { isReady, poolStatuses, standingOf, type Status, upgradeStatus } from "./status.ts";
-import { Words } from "./words.ts";
-import { poolsInOrder, type World } from "./world.ts";
+import { StateKeeper } from "./recovery/state-keeper.ts";
+import { isReady, poolStatuses, summaryOf, type Status, upgradeStatus } from "./status.ts";
+import { Operations } from "./operations/operations.ts";
+import { poolsInOrder, type World } from "./supervisor-state.ts";
 
 export type SupervisorState = "starting" | "running" | "stopping" | "stopped";
 
 /** The log as the supervisor needs it: it may change its files. */
 export interface LogPort {
-  readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
   /** Where it goes now; null = stderr. */
   readonly file: string | null;
@@ -41,15 +42,24 @@ export interface LogPort {
   readonly reopen: (loaded?: Loaded) => readonly string[];
 }
 
+/** What was there of an earlier supervisor. */
+export interface TakenOver {
+  /** Processes that still served. */
+  readonly workers: number;
+  /** Addresses whose socket could not be taken back from them. */
+  readonly reopened: readonly string[];
+}
+
 export interface SupervisorOptions {
   readonly version: string;
   readonly loaded: Loaded;
+  readonly emit: Emit;
   readonly log: LogPort;
   /** Reads the config once more. */
   readonly load: () => Promise<Loaded>;
   readonly inherited: Inherited;
-  /** A service manager is told of the sockets, and stores them. */
-  readonly managed: boolean;
+  /** A service manager has copies of the sockets. */
+  readonly socketsAreStored: boolean;
   /** Take sockets over from whoever listens on the pools' addresses, when no state file tells who that is. */
   readonly takeover: boolean;
   /** Start with the pools that come up, and go on trying the others. */
@@ -63,8 +73,8 @@ export interface SupervisorOptions {
 export class Supervisor {
   private readonly options: SupervisorOptions;
   private readonly world: World;
-  private readonly operations: Operations;
-  readonly words: Words;
+  private readonly queue: OperationQueue;
+  readonly operations: Operations;
   private readonly startedAt = now();
   private readonly startedOn = wallClock();
   private current: SupervisorState = "starting";
@@ -72,10 +82,8 @@ export class Supervisor {
   private readonly emergencies = createEmergencyCounter();
   private end: Promise<Toll> | null = null;
   private endsBy: "stop" | "quit" | null = null;
-  /** While workers of an earlier supervisor leave. */
-  private relieving: Relieving | null = null;
-  /** What the start found of an earlier supervisor. */
-  found: Found = { processes: 0, reopened: [] };
+  /** From when it has come up: what it took over from an earlier supervisor. */
+  private recovery: Recovery | null = null;
   /** With `keepGoing`: why some pools do not serve yet. */
   failedPools: readonly Fault[] = [];
   /** Grows as long as the supervisor's own loop turns. */
@@ -84,14 +92,8 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.options = options;
+    const { emit, inherited, loaded } = options;
     const { output } = options.log;
-    const emit: Emit = (event) => {
-      options.log.emit(event);
-      const concerns = event.type === "group-started" || event.type === "group-ended";
-      if (concerns && this.current === "running") this.keeper.changed();
-      this.watchForEmergency(event);
-    };
-    const { inherited, loaded } = options;
     this.world = {
       config: loaded.config,
       generation: 0,
@@ -102,15 +104,15 @@ export class Supervisor {
         if (this.current === "starting" || this.current === "running") this.keeper.save();
       },
       inherited,
-      socketsAreStored: options.managed,
+      socketsAreStored: options.socketsAreStored,
       emit,
       output,
     };
-    this.operations = new Operations(emit);
-    this.keeper = keepState(this.world, options.version);
-    this.words = new Words({
+    this.queue = new OperationQueue(emit);
+    this.keeper = new StateKeeper(this.world, options.version);
+    this.operations = new Operations({
       world: this.world,
-      operations: this.operations,
+      queue: this.queue,
       keeper: this.keeper,
       load: options.load,
       reopenLog: options.log.reopen,
@@ -121,6 +123,16 @@ export class Supervisor {
     watchRequests(() => poolsInOrder(this.world));
     watchMembers(() => poolsInOrder(this.world));
     watchStopped(() => poolsInOrder(this.world));
+  }
+
+  /** What it does itself when something has happened. */
+  get subscribers(): readonly Subscriber[] {
+    return [({ event }) => this.keepState(event), ({ event }) => this.watchForEmergency(event)];
+  }
+
+  private keepState({ type }: Event): void {
+    const concerns = type === "group-started" || type === "group-ended";
+    if (concerns && this.current === "running") this.keeper.changed();
   }
 
   private watchForEmergency(event: Event): void {
@@ -134,7 +146,7 @@ export class Supervisor {
     });
     const request = { pools: [], wait: false };
     // Its failure is in the log; the old workers go on.
-    void this.words.reload(request, "emergency_restart_threshold", () => {}).catch(() => {});
+    void this.operations.reload(request, "emergency_restart_threshold", () => {}).catch(() => {});
   }
 
   get state(): SupervisorState {
@@ -148,6 +160,11 @@ export class Supervisor {
   get logFile(): string | null {
     return this.options.log.file;
   }
+  /** What the start took over from an earlier supervisor. */
+  get takenOver(): TakenOver {
+    const { workers = 0, reopened = [] } = this.recovery ?? {};
+    return { workers, reopened };
+  }
   /** Resolves when stop or quit is done. */
   get stopped(): Promise<void> {
     return this.over.promise;
@@ -156,7 +173,7 @@ export class Supervisor {
   /** Starts every pool; rejects with the reason, and then nothing is left. */
   async start(): Promise<void> {
     const { config, warnings } = this.options.loaded;
-    const { emit } = this.options.log;
+    const { emit } = this.options;
     emit({
       type: "supervisor-starting",
       version: this.options.version,
@@ -165,18 +182,17 @@ export class Supervisor {
     });
     for (const fault of warnings) emit({ type: "config-warning", fault: fault.toJSON() });
     try {
-      await this.operations.run("start", async (signal) => {
+      await this.queue.run("start", async (signal) => {
         const up = await comeUp(this.world, this.options, () => this.endsBy, signal);
-        this.found = up.found;
         this.failedPools = up.failedPools;
-        this.relieving = up.relieving;
+        this.recovery = up.recovery;
         this.current = "running";
         this.keeper.save();
       });
     } catch (error) {
       this.keeper.giveUp();
       // What waits behind a start that failed has nothing to work on.
-      this.operations.close("the failed start");
+      this.queue.close("the failed start");
       throw error;
     }
     const workers = config.pools.reduce((sum, pool) => sum + pool.workers, 0);
@@ -192,10 +208,10 @@ export class Supervisor {
   async shutDown(word: "stop" | "quit", by: string, tell: Tell): Promise<Report> {
     const since = now();
     if (this.end === null) {
-      this.world.emit({ type: "supervisor-stopping", word, by });
+      this.world.emit({ type: "supervisor-stopping", operation: word, by });
       this.current = "stopping";
       this.endsBy = word;
-      this.end = this.operations.override(word).then(() => this.endAll(word));
+      this.end = this.queue.override(word).then(() => this.endAll(word));
       void this.end.finally(() => {
         this.current = "stopped";
         this.keeper.remove();
@@ -203,7 +219,7 @@ export class Supervisor {
         this.over.resolve();
       });
     } else if (word === "stop") {
-      this.relieving?.hurry();
+      this.recovery?.hurry();
       void Promise.all(poolsInOrder(this.world).map((pool) => pool.stop()));
     }
     const toll = await tellUntil(this.end, this.world, tell);
@@ -211,8 +227,8 @@ export class Supervisor {
   }
 
   private async endAll(word: "stop" | "quit"): Promise<Toll> {
-    if (word === "stop") this.relieving?.hurry();
-    return shutDown(this.world, word, this.relieving?.done ?? Promise.resolve());
+    if (word === "stop") this.recovery?.hurry();
+    return shutDown(this.world, word, this.recovery?.retired ?? Promise.resolve());
   }
 
   status(socket: string): Status {
@@ -222,7 +238,7 @@ export class Supervisor {
       version: this.options.version,
       pid: process.pid,
       state: this.current,
-      operation: this.operations.current,
+      operation: this.queue.current,
       started_at: this.startedOn.toISOString(),
       uptime_ms: Math.round(now() - this.startedAt),
       config: config.source.file,
@@ -238,8 +254,8 @@ export class Supervisor {
   get config(): Config {
     return this.world.config;
   }
-  get standing(): Standing {
-    return standingOf(this.world);
+  get summary(): Summary {
+    return summaryOf(this.world);
   }
   /** Every socket there is, leaving ones included. */
   get listeners(): readonly Listener[] {

@@ -6,19 +6,19 @@
 import { accessSync, constants } from "node:fs";
 import { resolve } from "node:path";
 import { Fault } from "../fault.ts";
-import { execute } from "../sys/become.ts";
+import { execute } from "../sys/exec/become.ts";
 import {
   type Handover,
   handOver,
   openOwnProgram,
   programPath,
   takeBackHandover,
-} from "../sys/handover.ts";
+} from "../sys/exec/handover.ts";
 import { capture } from "../sys/process.ts";
 import { allListeners } from "./sockets.ts";
-import { STATE_FORMAT, STATE_FORMAT_WORD } from "./state-format.ts";
-import type { State } from "./state-file.ts";
-import type { World } from "./world.ts";
+import { STATE_FORMAT, STATE_FORMAT_WORD } from "./recovery/state-format.ts";
+import type { State } from "./recovery/state-file.ts";
+import type { World } from "./supervisor-state.ts";
 
 const QUESTION_TIMEOUT_MS = 20_000;
 

@@ -96,6 +96,10 @@ export class Group {
   get state(): GroupState {
     return this.current;
   }
+  /** Workers it provides. */
+  get size(): number {
+    return this.shape.size;
+  }
   get uptimeMs(): number {
     return now() - this.startedAt;
   }

@@ -6,7 +6,7 @@ import type { PoolConfig } from "../config/model.ts";
 import { referencedName } from "../config/special-values.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { SpawnSpec } from "../sys/process.ts";
-import { isOwnVariable, selfCommand } from "../sys/self.ts";
+import { isOwnVariable, selfCommand } from "../sys/exec/self.ts";
 import { identityOf, userVariables } from "./identity.ts";
 import { chrootOf, findProgram } from "./program.ts";
 import { needsShim, SHIM_VARIABLE, SHIM_WORD, type ShimTask } from "./shim-task.ts";

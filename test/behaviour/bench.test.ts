@@ -1,9 +1,10 @@
 // `fcgivisor bench`: everybody's own proof, so it must neither miss a loss nor invent one.
 
 import { expect } from "bun:test";
+import { existsSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
-import { BINARY } from "../helper/program.ts";
+import { BINARY, testEnvironment } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
 
@@ -21,24 +22,64 @@ interface Found {
   reloads: { done: number; durations_ms: number[]; failed: string[]; unfinished: boolean } | null;
 }
 
+/** However far behind the machine is: no request is late, and no reload is waited for too long. */
+const PATIENT = ["--timeout", "10m"];
+
 async function bench(scene: Scene, ...words: string[]): Promise<{ code: number; found: Found }> {
-  const outcome = await scene.fcgivisor(["bench", "--json", ...words]);
+  const outcome = await scene.fcgivisor(["bench", "--json", ...PATIENT, ...words]);
   return { code: outcome.code, found: JSON.parse(outcome.stdout) as Found };
+}
+
+/** One that goes on until the test has seen enough. */
+function endless(scene: Scene, ...words: string[]) {
+  const child = Bun.spawn([BINARY, "bench", "--json", "--duration", "1h", ...PATIENT, ...words], {
+    stdout: "pipe",
+    stderr: "inherit",
+    env: testEnvironment(scene.dir),
+  });
+  return {
+    async interrupt(): Promise<{ code: number; found: Found }> {
+      child.kill("SIGINT");
+      const found = JSON.parse(await new Response(child.stdout).text()) as Found;
+      return { code: await child.exited, found };
+    },
+  };
 }
 
 behaviour("bench reloads a pool meanwhile, and loses nothing", PHP, async (scene) => {
   const spot = unixSpot(scene);
   scene.fixture("php/hello.php");
-  const { configFile } = await scene.run({ pools: { www: phpPool(spot) } });
+  const { configFile, log } = await scene.run({ pools: { www: phpPool(spot) } });
   const before = await workersReach(spot, 2);
   const words = ["www", "/hello.php", "-c", configFile, "--root", scene.path("www/php")];
-  const load = ["--rate", "100", "--duration", "1300ms", "--reload-every", "500ms"];
-  const { code, found } = await bench(scene, ...words, ...load, "--expect", "hello");
-  expect(found).toMatchObject({ sent: 130, lost: 0, losses: {}, interrupted: false });
-  expect(found.reloads).toMatchObject({ done: 2, failed: [], unfinished: false });
+  const load = ["--rate", "50", "--expect", "hello", "--reload-every", "300ms"];
+  const running = endless(scene, ...words, ...load);
+  await eventually(() => log().split("reload is done").length > 2, {
+    what: "two reloads are done",
+  });
+  const { code, found } = await running.interrupt();
+  expect(found).toMatchObject({ lost: 0, losses: {}, interrupted: true });
+  expect(found.sent).toBeGreaterThan(1);
+  expect(found.reloads).toMatchObject({ failed: [], unfinished: false });
+  expect(found.reloads!.done).toBe(log().split("reload is done").length - 1);
+  expect(found.reloads!.durations_ms).toHaveLength(found.reloads!.done);
   expect(found.reloads!.durations_ms.every((ms) => ms > 0)).toBe(true);
   expect(code).toBe(0);
-  expect(await workersReach(spot, 2)).not.toEqual(before);
+  expect((await workersReach(spot, 2)).filter((pid) => before.includes(pid))).toEqual([]);
+});
+
+behaviour("bench sends as many as were due, and waits for the last reload", PHP, async (scene) => {
+  const spot = unixSpot(scene);
+  scene.fixture("php/hello.php");
+  const { configFile, log } = await scene.run({ pools: { www: phpPool(spot) } });
+  const words = ["www", "/hello.php", "-c", configFile, "--root", scene.path("www/php")];
+  const load = ["--rate", "100", "--duration", "500ms", "--reload-every", "100ms"];
+  const { code, found } = await bench(scene, ...words, ...load, "--expect", "hello");
+  expect(found).toMatchObject({ sent: 50, lost: 0, losses: {}, interrupted: false });
+  expect(found.reloads).toMatchObject({ failed: [], unfinished: false });
+  expect(found.reloads!.done).toBeGreaterThan(0);
+  expect(found.reloads!.done).toBe(log().split("reload is done").length - 1);
+  expect(code).toBe(0);
 });
 
 behaviour("bench fails when a reload fails, and says why", PHP, async (scene) => {
@@ -48,11 +89,11 @@ behaviour("bench fails when a reload fails, and says why", PHP, async (scene) =>
   scene.write("fcgivisor.toml", "broken");
   const socket = scene.path("run/admin.sock");
   const words = ["www", "/hello.php", "--socket", socket, "--root", scene.path("www/php")];
-  const load = ["--rate", "50", "--duration", "600ms", "--reload-every", "250ms"];
+  const load = ["--rate", "50", "--duration", "200ms", "--reload-every", "100ms"];
   const { code, found } = await bench(scene, ...words, ...load);
-  expect(found).toMatchObject({ sent: 30, lost: 0, reloads: { done: 0 } });
-  expect(found.reloads!.failed).toHaveLength(2);
-  expect(found.reloads!.failed[0]).toContain(configFile);
+  expect(found).toMatchObject({ sent: 10, lost: 0, reloads: { done: 0, unfinished: false } });
+  expect(found.reloads!.failed.length).toBeGreaterThan(0);
+  for (const why of found.reloads!.failed) expect(why).toContain(configFile);
   expect(code).toBe(1);
 });
 
@@ -62,13 +103,14 @@ behaviour("bench prints lines for people, on any FastCGI address", PHP, async (s
   await scene.run({ pools: { www: phpPool(spot) } });
   const script = ["--script", scene.path("www/php/hello.php"), "--to", spot.listen];
   const load = ["--rate", "100", "--duration", "250ms", "--reload-every", "100ms"];
-  const words = ["bench", "/x", ...script, ...load, "--reload-command", "echo no >&2; exit 7"];
+  const command = ["--reload-command", "echo no >&2; exit 7"];
+  const words = ["bench", "/x", ...script, ...load, ...PATIENT, ...command];
   const { code, stdout } = await scene.fcgivisor(words);
   expect(stdout).toMatch(/^sent +25 requests for \/x to 127\.0\.0\.1:\d+, 100 a second, in /m);
   expect(stdout).toMatch(/^lost +0$/m);
   expect(stdout).toMatch(/^time +p50 [\d.]+ ms, p99 [\d.]+ ms, max [\d.]+ ms, /m);
   expect(stdout).toMatch(/^gap +[\d.]+ ms at most /m);
-  expect(stdout).toMatch(/^reloads 0 done; 2 failed, the first: .*exit 7.*no/m);
+  expect(stdout).toMatch(/^reloads 0 done; [1-9]\d* failed, the first: .*exit 7.*no/m);
   expect(code).toBe(1);
 });
 
@@ -87,6 +129,7 @@ behaviour("bench counts losses by kind", PHP, async (scene) => {
   const quick = ["--timeout", "50ms", "--connections", "2"];
   const { found } = await bench(scene, "/x", "--to", mute, ...few, ...quick);
   expect(found.losses).toEqual({ timeout: 10 });
+  // The last of them was due 90 ms after the first.
   expect(found.longest_gap_ms).toBeGreaterThan(90);
 
   const spot = await tcpSpot(scene);
@@ -120,19 +163,15 @@ behaviour("bench ends at Ctrl-C, and prints what there is", PHP, async (scene) =
   const spot = unixSpot(scene);
   scene.fixture("php/hello.php");
   await scene.run({ pools: { www: phpPool(spot) } });
-  // The file that the bench writes to is what is waited for: its own reload command makes it.
+  // Its own reload command tells that it has begun.
   const script = ["--script", scene.path("www/php/hello.php"), "--to", spot.listen];
   const reload = ["--reload-every", "50ms", "--reload-command", `touch ${scene.path("began")}`];
-  const child = Bun.spawn(
-    [BINARY, "bench", "/x", ...script, "--duration", "1h", "--json", ...reload],
-    { stdout: "pipe", stderr: "inherit", env: { PATH: process.env["PATH"] ?? "" } },
-  );
-  await eventually(() => Bun.file(scene.path("began")).exists());
-  child.kill("SIGINT");
-  const found = JSON.parse(await new Response(child.stdout).text()) as Found;
-  expect(found).toMatchObject({ interrupted: true, lost: 0 });
+  const running = endless(scene, "/x", ...script, ...reload);
+  await eventually(() => existsSync(scene.path("began")), { what: "the bench has begun" });
+  const { code, found } = await running.interrupt();
+  expect(found).toMatchObject({ interrupted: true, lost: 0, reloads: { failed: [] } });
   expect(found.sent).toBeGreaterThan(0);
-  expect(await child.exited).toBe(0);
+  expect(code).toBe(0);
 });
 
 behaviour(

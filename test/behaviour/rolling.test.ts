@@ -1,120 +1,147 @@
-// A roll in bounded steps: how many workers there are is looked at every few milliseconds, under load.
-// And a roll whose new workers start to fail midway goes back to the old ones.
+// A roll in bounded steps: how many workers there are is counted all the while, under load, and in
+// places where the roll cannot go on. And a roll whose new workers start to fail goes back to the old.
 
 import { expect } from "bun:test";
 import { chmodSync, rmSync } from "node:fs";
-import { fcgi } from "../helper/fcgi.ts";
-import { load } from "../helper/load.ts";
+import { Census } from "../helper/census.ts";
+import type { FcgiRequest } from "../helper/fcgi.ts";
+import { hold, type Held } from "../helper/gate.ts";
 import {
   barePool,
-  bodyOf,
   gatedAt,
   gatedPool,
-  inHand,
   phpPool,
+  renewed,
   tcpSpot,
   unixSpot,
   workersReach,
   type Spot,
 } from "../helper/pool.ts";
-import { holdersOnStdin, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
-import { textOf, type Supervisor } from "../helper/program.ts";
+import { alive, holdersOnStdin, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
+import { textOf, type Outcome, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
+import { onlyLeaving } from "../helper/status.ts";
+import { underLoad, type Serving } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
 
-const RATE = 60;
-
-interface Census {
-  readonly most: number;
-  readonly fewest: number;
-  readonly looks: number;
+/** A reload that has begun. */
+interface Rolling extends Serving {
+  readonly outcome: Promise<Outcome>;
+  readonly census: Census;
 }
 
-/**
- * Counts the spot's workers until `over`. A walk through /proc takes a while: who is replaced during
- * it can be missed in one look, so the fewest are those of two looks in a row.
- */
-async function census(spot: Spot, over: Promise<unknown>): Promise<Census> {
-  let [most, fewest, looks] = [0, Number.POSITIVE_INFINITY, 0];
-  let last = Number.POSITIVE_INFINITY;
-  let ended = false;
-  void over.then(
-    () => (ended = true),
-    () => (ended = true),
-  );
-  while (!ended) {
-    const count = workersAt(spot.where).length;
-    most = Math.max(most, count);
-    if (looks > 0) fewest = Math.min(fewest, Math.max(count, last));
-    last = count;
-    looks++;
-    await Bun.sleep(2);
-  }
-  return { most, fewest, looks };
+interface Watched {
+  readonly outcome: Outcome;
+  readonly census: Census;
 }
 
 /** Reloads while requests come and workers are counted; none of the requests may be lost. */
-async function reloadWatched(supervisor: Supervisor, spot: Spot, script?: string) {
-  const reload = supervisor.control("reload");
-  const request = script === undefined ? {} : { script };
-  const running = load({ rate: RATE, until: reload, send: () => bodyOf(spot, request) });
-  const seen = await census(spot, reload);
-  const report = await running;
-  expect(report.lost, report.messages.join("\n")).toEqual({});
-  expect(report.ok).toBeGreaterThan(0);
-  return { ...seen, outcome: await reload };
+async function reloadWatched(
+  supervisor: Supervisor,
+  spot: Spot,
+  request: FcgiRequest,
+  meanwhile: (rolling: Rolling) => Promise<void> = async () => {},
+): Promise<Watched> {
+  const watched = Promise.withResolvers<Watched>();
+  await underLoad(spot, request, async (serving) => {
+    const census = new Census(supervisor, spot);
+    const outcome = supervisor.control("reload");
+    await Promise.all([census.until(outcome), meanwhile({ ...serving, outcome, census })]);
+    watched.resolve({ census, outcome: await outcome });
+  });
+  return watched.promise;
 }
+
+interface Roll {
+  readonly supervisor: Supervisor;
+  readonly spot: Spot;
+  /** How many workers the new config asks for. */
+  readonly workers: number;
+  readonly request?: FcgiRequest;
+  /** The request that is in flight all the while; of bare.pl unless it names a script. */
+  readonly long?: FcgiRequest;
+}
+
+/** The same, with a request in flight that keeps the roll from its end. */
+async function rollHeld(scene: Scene, roll: Roll): Promise<Census> {
+  const { supervisor, spot, workers, request = {}, long = {} } = roll;
+  const old = workersAt(spot.where);
+  const { worker, open, answer } = await hold(scene, spot, long);
+  const meanwhile = async ({ further, outcome, census }: Rolling) => {
+    await onlyLeaving(supervisor, 1, [worker]);
+    await further(5);
+    const seen = census.look().workers;
+    expect(seen).toContain(worker);
+    expect(seen.length).toBeGreaterThan(Math.min(old.length, workers));
+    expect(Bun.peek.status(outcome)).toBe("pending");
+    open();
+    expect((await answer).body).toContain(`${worker}`);
+  };
+  const { outcome, census } = await reloadWatched(supervisor, spot, request, meanwhile);
+  expect(outcome, outcome.stderr).toMatchObject({ code: 0 });
+  await renewed(spot, { count: workers, old });
+  return census;
+}
+
+/** Requests that are in flight, each in a worker of its own. */
+async function holdSome(scene: Scene, spot: Spot, count: number): Promise<Held[]> {
+  const held: Held[] = [];
+  while (held.length < count) held.push(await hold(scene, spot));
+  return held;
+}
+
+const WORKERS = 5;
 
 interface Bound {
   readonly title: string;
-  readonly workers: number;
-  readonly pool: (scene: Scene, spot: Spot) => Record<string, unknown>;
+  readonly reload: { readonly max_extra?: number | string };
   readonly extra: number;
 }
 
 const BOUNDS: readonly Bound[] = [
-  {
-    title: "max_extra = 1",
-    workers: 5,
-    pool: (scene, spot) => barePool(scene, spot, { reload: { max_extra: 1 } }),
-    extra: 1,
-  },
-  {
-    title: "max_extra = 2",
-    workers: 5,
-    pool: (scene, spot) => barePool(scene, spot, { reload: { max_extra: 2 } }),
-    extra: 2,
-  },
-  {
-    title: 'max_extra = "40%"',
-    workers: 5,
-    pool: (scene, spot) => barePool(scene, spot, { reload: { max_extra: "40%" } }),
-    extra: 2,
-  },
-  {
-    title: "the default: as many again",
-    workers: 5,
-    pool: (scene, spot) => barePool(scene, spot),
-    extra: 5,
-  },
+  { title: "max_extra = 1", reload: { max_extra: 1 }, extra: 1 },
+  { title: "max_extra = 2", reload: { max_extra: 2 }, extra: 2 },
+  { title: 'max_extra = "40%"', reload: { max_extra: "40%" }, extra: 2 },
+  { title: "the default: as many again", reload: {}, extra: 5 },
 ];
 
-for (const { title, workers, pool, extra } of BOUNDS) {
+for (const { title, reload, extra } of BOUNDS) {
   behaviour(
     `${title} bounds the extra workers, and all that were configured serve`,
     {},
     async (scene) => {
       const spot = await tcpSpot(scene);
-      const settings = { ...pool(scene, spot), workers };
-      const supervisor = await scene.start({ pools: { www: settings } });
-      const before = await workersReach(spot, workers);
-      const seen = await reloadWatched(supervisor, spot);
-      expect(seen.outcome, seen.outcome.stderr).toMatchObject({ code: 0 });
-      expect(seen.looks).toBeGreaterThan(1);
-      expect(seen.most).toBeLessThanOrEqual(workers + extra);
-      expect(seen.fewest).toBeGreaterThanOrEqual(workers);
-      const after = await workersReach(spot, workers);
-      expect(after.some((pid) => before.includes(pid))).toBe(false);
+      const gate = scene.path("gate");
+      const pool = gatedPool(scene, spot, gate, { workers: WORKERS, reload });
+      const supervisor = await scene.start({ pools: { www: pool } });
+      const before = await workersReach(spot, WORKERS);
+      // One more than there is room for, but one old worker must be free for the load.
+      const held = await holdSome(scene, spot, Math.min(extra, WORKERS - 2) + 1);
+      scene.write("gate", "");
+      const meanwhile = async ({ further, outcome, census }: Rolling) => {
+        // The first new workers do not get as far as accept(2): no old one leaves for them.
+        await eventually(() => gatedAt(spot).length >= extra);
+        await further(5);
+        const first = census.look();
+        expect(first.gated.length).toBe(extra);
+        expect(first.workers).toEqual(expect.arrayContaining(before));
+        expect(first.workers.length).toBe(WORKERS + extra);
+        rmSync(gate);
+        // Now old ones do not leave: for as many as the bound has room for there are new ones.
+        const stay = Math.min(extra, held.length);
+        const holders = held.map(({ worker }) => worker);
+        await onlyLeaving(supervisor, stay, holders);
+        await further(5);
+        expect(census.look().workers.length).toBe(WORKERS + stay);
+        expect(Bun.peek.status(outcome)).toBe("pending");
+        for (const { open } of held) open();
+      };
+      const { outcome, census } = await reloadWatched(supervisor, spot, {}, meanwhile);
+      expect(outcome, outcome.stderr).toMatchObject({ code: 0 });
+      for (const { worker, answer } of held) expect((await answer).body).toContain(`${worker}`);
+      expect(census.most).toBe(WORKERS + extra);
+      expect(census.fewest).toBe(WORKERS);
+      await renewed(spot, { count: WORKERS, old: before });
     },
   );
 }
@@ -128,39 +155,32 @@ for (const [title, php, extra] of [
     { needs: ["php-cgi"] },
     async (scene) => {
       const spot = unixSpot(scene);
-      const script = scene.fixture("php/hello.php");
+      const { workers } = php;
+      const request = { script: scene.fixture("php/hello.php") };
+      const long = { script: scene.fixture("php/gate.php") };
       const supervisor = await scene.start({ pools: { www: phpPool(spot, { ...php }) } });
-      const before = await workersReach(spot, php.workers);
+      await workersReach(spot, workers);
       const leaders = leadersAt(spot.where).length;
-      const seen = await reloadWatched(supervisor, spot, script);
-      expect(seen.outcome, seen.outcome.stderr).toMatchObject({ code: 0 });
+      const census = await rollHeld(scene, { supervisor, spot, workers, request, long });
       // A leader that has not forked yet looks like a worker, for a moment, in place of its workers.
-      expect(seen.most).toBeLessThanOrEqual(php.workers + extra);
-      expect(seen.fewest).toBeGreaterThanOrEqual(php.workers);
-      const after = await workersReach(spot, php.workers);
-      expect(after.some((pid) => before.includes(pid))).toBe(false);
+      expect(census.most).toBeLessThanOrEqual(workers + extra);
+      expect(census.fewest).toBeGreaterThanOrEqual(workers);
       expect(leadersAt(spot.where).length).toBe(leaders);
     },
   );
 }
 
 behaviour(
-  "a long request in hand delays a roll with one extra, but nobody else, and is not cut",
+  "a long request in flight delays a roll with one extra, but nobody else, and is not cut",
   {},
   async (scene) => {
     const spot = await tcpSpot(scene);
     const pool = barePool(scene, spot, { workers: 3, reload: { max_extra: 1 } });
     const supervisor = await scene.start({ pools: { www: pool } });
     await workersReach(spot, 3);
-    const slow = fcgi(spot.where, { query: "2" });
-    slow.catch(() => undefined);
-    const holder = await inHand(spot);
-    const seen = await reloadWatched(supervisor, spot);
-    expect(seen.outcome, seen.outcome.stderr).toMatchObject({ code: 0 });
-    expect((await slow).body).toContain(`hello from a bare loop ${holder}`);
-    expect(seen.most).toBeLessThanOrEqual(4);
-    expect(seen.fewest).toBeGreaterThanOrEqual(3);
-    await workersReach(spot, 3);
+    const census = await rollHeld(scene, { supervisor, spot, workers: 3 });
+    expect(census.most).toBe(4);
+    expect(census.fewest).toBeGreaterThanOrEqual(3);
   },
 );
 
@@ -178,11 +198,9 @@ behaviour("a pool that grows or shrinks as it rolls keeps to both numbers", {}, 
     [2, 2],
   ] as const) {
     scene.rewrite(sized(to));
-    const seen = await reloadWatched(supervisor, spot);
-    expect(seen.outcome, seen.outcome.stderr).toMatchObject({ code: 0 });
-    expect(seen.most).toBeLessThanOrEqual(Math.max(from, to) + 1);
-    expect(seen.fewest).toBeGreaterThanOrEqual(Math.min(from, to));
-    await workersReach(spot, to);
+    const census = await rollHeld(scene, { supervisor, spot, workers: to });
+    expect(census.most).toBeLessThanOrEqual(Math.max(from, to) + 1);
+    expect(census.fewest).toBeGreaterThanOrEqual(Math.min(from, to));
   }
 });
 
@@ -191,20 +209,24 @@ behaviour(
   { needs: ["php-cgi"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
-    const script = scene.fixture("php/hello.php");
+    const request = { script: scene.fixture("php/hello.php") };
+    const long = { script: scene.fixture("php/gate.php") };
     const reload = { max_extra: 1 };
     const grouped = (group_size: number) => ({
       pools: { www: phpPool(spot, { workers: 4, group_size, reload }) },
     });
     const supervisor = await scene.start(grouped(4));
     await workersReach(spot, 4);
-    for (const size of [2, 1, 4]) {
+    // Groups come and go whole: one of 4 and two of 2 need room for 8, two of 2 and singles for 6.
+    for (const [size, most] of [
+      [2, 8],
+      [1, 6],
+      [4, 8],
+    ] as const) {
       scene.rewrite(grouped(size));
-      const seen = await reloadWatched(supervisor, spot, script);
-      expect(seen.outcome, seen.outcome.stderr).toMatchObject({ code: 0 });
-      expect(seen.fewest).toBeGreaterThanOrEqual(4);
-      expect(seen.most).toBeLessThanOrEqual(8);
-      await workersReach(spot, 4);
+      const census = await rollHeld(scene, { supervisor, spot, workers: 4, request, long });
+      expect(census.fewest).toBeGreaterThanOrEqual(4);
+      expect(census.most).toBeLessThanOrEqual(most);
       await eventually(() => leadersAt(spot.where).length === (size === 1 ? 0 : 4 / size));
     }
   },
@@ -244,15 +266,15 @@ for (const good of [0, 1, 2, 3]) {
       await workersReach(spot, 4);
       const { command, tally } = failingFrom(scene, good);
       scene.rewrite({ pools: { www: { ...old, command } } });
-      const seen = await reloadWatched(supervisor, spot);
-      expect(seen.outcome, seen.outcome.stdout).toMatchObject({ code: 1 });
-      expect(seen.outcome.stderr).toContain("www");
-      expect(seen.outcome.stderr).toContain(`no more than ${good} today`);
+      const { outcome, census } = await reloadWatched(supervisor, spot, {});
+      expect(outcome, outcome.stdout).toMatchObject({ code: 1 });
+      expect(outcome.stderr).toContain("www");
+      expect(outcome.stderr).toContain(`no more than ${good} today`);
       expect(textOf(tally).split("\n").length - 1).toBe(good + 1);
       await eventually(() => newWorkers(spot).length === 0, { what: "no new worker is left" });
       await workersReach(spot, 4);
-      expect(seen.most).toBeLessThanOrEqual(5);
-      expect(seen.fewest).toBeGreaterThanOrEqual(4);
+      expect(census.most).toBeLessThanOrEqual(5);
+      expect(census.fewest).toBeGreaterThanOrEqual(4);
       // The old config is what counts on: what dies is replaced by its own kind.
       const [victim] = workersAt(spot.where);
       process.kill(victim!, "SIGKILL");
@@ -285,40 +307,49 @@ behaviour(
     const outcome = await supervisor.control("reload");
     expect(outcome).toMatchObject({ code: 1 });
     expect(outcome.stderr).toContain("bad");
+    expect(outcome.stderr).not.toContain("fine");
     await eventually(() => newWorkers(bad).length === 0);
     await workersReach(bad, 3);
-    const after = await workersReach(fine, 3);
-    // Either all pools went on or none did: a mixture of both inside one pool is what must not be.
-    const renewed = after.filter((pid) => !before.includes(pid)).length;
-    expect([0, 3]).toContain(renewed);
+    await renewed(fine, { count: 3, old: before });
   },
 );
 
-behaviour(
-  "stop in the middle of a roll ends everything, quit lets requests finish",
-  {},
-  async (scene) => {
-    const spot = await tcpSpot(scene);
-    const pool = barePool(scene, spot, { workers: 4, reload: { max_extra: 1 } });
-    for (const word of ["stop", "quit"] as const) {
+for (const word of ["stop", "quit"] as const) {
+  behaviour(
+    word === "stop"
+      ? "stop in the middle of a roll ends everything"
+      : "quit in the middle of a roll lets requests finish, and ends everything",
+    {},
+    async (scene) => {
+      const spot = await tcpSpot(scene);
+      const pool = barePool(scene, spot, { workers: 4, reload: { max_extra: 1 } });
       const supervisor = await scene.start({ pools: { www: pool } });
-      await workersReach(spot, 4);
-      const slow = fcgi(spot.where, { query: "1.5" });
-      slow.catch(() => undefined);
-      await inHand(spot);
-      const before = workersAt(spot.where);
+      const old = await workersReach(spot, 4);
+      const held = await holdSome(scene, spot, 2);
+      const holders = held.map(({ worker }) => worker);
       const reload = supervisor.control("reload");
-      await eventually(() => workersAt(spot.where).some((pid) => !before.includes(pid)), {
-        every: 2,
-      });
-      expect(await supervisor.control(word)).toMatchObject({ code: 0 });
-      expect((await reload).code).toBe(1);
-      if (word === "quit") expect((await slow).body).toContain("hello");
-      else await expect(slow).rejects.toThrow();
+      await onlyLeaving(supervisor, 1, holders);
+      expect(workersAt(spot.where).some((pid) => !old.includes(pid))).toBe(true);
+      expect(holders.every(alive)).toBe(true);
+      expect(Bun.peek.status(reload)).toBe("pending");
+      const end = supervisor.control(word);
+      const given = await reload;
+      expect(given, given.stdout).toMatchObject({ code: 1 });
+      expect(given.stderr).toContain(word);
+      if (word === "quit") {
+        expect(Bun.peek.status(end)).toBe("pending");
+        for (const { open } of held) open();
+        for (const { answer } of held) expect((await answer).body).toContain("hello");
+      }
+      expect(await end).toMatchObject({ code: 0 });
+      if (word === "stop")
+        for (const { answer } of held) await expect(answer).rejects.toMatchObject({ kind: "cut" });
       await supervisor.gone();
-    }
-  },
-);
+      expect(holdersOnStdin(listenersAt(spot.where))).toEqual([]);
+      expect(holders.some(alive)).toBe(false);
+    },
+  );
+}
 
 behaviour(
   "an old worker that is just being replaced does not hold up a roll for ever",
@@ -339,8 +370,33 @@ behaviour(
       const status = JSON.parse((await supervisor.control("status", "--json")).stdout);
       return status.pools[0].generation === 2;
     });
+    expect(gatedAt(spot).length).toBe(1);
+    expect(Bun.peek.status(reload)).toBe("pending");
     rmSync(gate);
     expect(await reload).toMatchObject({ code: 0 });
-    await eventually(() => newWorkers(spot).length === 4);
+    await workersReach(spot, 4);
+    expect(newWorkers(spot).length).toBe(4);
+  },
+);
+
+behaviour(
+  "a new worker that is lost while another pool's still come up is replaced",
+  {},
+  async (scene) => {
+    const [quick, slow] = [await tcpSpot(scene), await tcpSpot(scene)];
+    const pools = { quick: barePool(scene, quick), slow: barePool(scene, slow) };
+    const supervisor = await scene.start({ pools });
+    const gate = scene.write("gate", "");
+    scene.rewrite({
+      pools: { quick: barePool(scene, quick, {}, "new"), slow: gatedPool(scene, slow, gate) },
+    });
+    const reload = supervisor.control("reload");
+    await eventually(() => newWorkers(quick).length === 2 && gatedAt(slow).length === 2);
+    const [victim] = newWorkers(quick);
+    process.kill(victim!, "SIGKILL");
+    await eventually(() => !newWorkers(quick).includes(victim!));
+    rmSync(gate);
+    expect(await reload).toMatchObject({ code: 0 });
+    await eventually(() => newWorkers(quick).length === 2, { what: "two new workers" });
   },
 );

@@ -1,12 +1,14 @@
 // Each kind of FastCGI program the supervisor knows: it serves, and both quit and reload let it finish
-// the request in hand, whatever signal that kind takes as polite.
+// the request in flight, whatever signal that kind takes as polite.
 
 import { expect } from "bun:test";
 import { fcgi } from "../helper/fcgi.ts";
+import { hold } from "../helper/gate.ts";
 import { nginx } from "../helper/nginx.ts";
-import { inHand, tcpSpot, workersReach, type Spot } from "../helper/pool.ts";
-import { alive, listenersAt } from "../helper/processes.ts";
 import { findProgram, type Part } from "../helper/packages.ts";
+import { phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
+import { alive, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
+import { textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
 
@@ -17,28 +19,25 @@ interface Kind {
   readonly command: (scene: Scene) => Promise<readonly string[]>;
   /** Path of what a request asks for, below the folder of fixtures. */
   readonly page: string;
-  /** Query string of a request that takes so many milliseconds. */
-  readonly slow: (ms: number) => string;
   readonly says: string;
+  /** The page that waits at a gate, and what it says after that, where it is another one. */
+  readonly held?: { readonly page: string; readonly says: string };
 }
-
-const seconds = (ms: number): string => String(ms / 1_000);
 
 const KINDS: readonly Kind[] = [
   {
     name: "php-cgi",
     needs: ["php-cgi"],
     command: async () => ["php-cgi"],
-    page: "php/slow.php",
-    slow: (ms) => `ms=${ms}`,
-    says: "slept",
+    page: "php/hello.php",
+    says: "hello",
+    held: { page: "php/gate.php", says: "waited" },
   },
   {
     name: "Perl's FCGI",
     needs: ["perl-fcgi"],
     command: async (scene) => [scene.fixture("fcgi/hello.pl")],
     page: "fcgi/hello.pl",
-    slow: seconds,
     says: "hello from perl",
   },
   {
@@ -52,7 +51,6 @@ const KINDS: readonly Kind[] = [
       return [program];
     },
     page: "fcgi/hello.c",
-    slow: seconds,
     says: "hello from C",
   },
   {
@@ -60,7 +58,6 @@ const KINDS: readonly Kind[] = [
     needs: ["fcgiwrap"],
     command: async () => [findProgram("fcgiwrap")!],
     page: "cgi/hello.sh",
-    slow: seconds,
     says: "hello from a shell",
   },
   {
@@ -68,26 +65,30 @@ const KINDS: readonly Kind[] = [
     needs: [],
     command: async (scene) => [scene.fixture("fcgi/bare.pl")],
     page: "fcgi/bare.pl",
-    slow: seconds,
     says: "hello from a bare loop",
   },
 ];
 
+/** No request of these stories ends by a limit: the gate ends it, or a stop. */
+const NO_LIMIT = { drain_timeout: "1h" } as const;
+
 async function stage(scene: Scene, kind: Kind) {
   const spot = await tcpSpot(scene);
   const command = await kind.command(scene);
-  const script = scene.fixture(kind.page);
-  const pool = { listen: spot.listen, command, workers: 2 };
+  scene.fixture(kind.page);
+  const pool = { listen: spot.listen, command, workers: 2, ...NO_LIMIT };
   const supervisor = await scene.run({ pools: { app: pool } });
-  return { spot, script, supervisor };
+  return { spot, supervisor, workers: await workersReach(spot, 2) };
 }
 
-/** Begins a request of `ms` milliseconds and waits until a worker has it. */
-async function beginSlow(spot: Spot, kind: Kind, script: string, ms: number) {
-  const answer = fcgi(spot.where, { script, query: kind.slow(ms) });
-  answer.catch(() => undefined);
-  const worker = await inHand(spot);
-  return { answer, worker };
+/** The same, with a request that one of the workers does not end before its gate is opened. */
+async function stageHeld(scene: Scene, kind: Kind) {
+  const { page, says } = kind.held ?? kind;
+  const staged = await stage(scene, kind);
+  const held = await hold(scene, staged.spot, { script: scene.fixture(page) });
+  const [idle, ...others] = staged.workers.filter((pid) => pid !== held.worker);
+  expect(others).toEqual([]);
+  return { ...staged, held, idle: idle!, says };
 }
 
 for (const kind of KINDS) {
@@ -98,7 +99,7 @@ for (const kind of KINDS) {
       const { spot } = await stage(scene, kind);
       const front = await nginx(scene, { to: spot.where, root: scene.path("www") });
       for (let i = 0; i < 6; i++) {
-        const page = await front.get(`/${kind.page}?${kind.slow(10)}`);
+        const page = await front.get(`/${kind.page}`);
         expect(page.status).toBe(200);
         expect(page.body).toContain(kind.says);
       }
@@ -106,69 +107,80 @@ for (const kind of KINDS) {
   );
 
   behaviour(
-    `${kind.name}: quit finishes the request in hand`,
+    `${kind.name}: quit finishes the request in flight`,
     { needs: kind.needs },
     async (scene) => {
-      const { spot, script, supervisor } = await stage(scene, kind);
-      const { answer } = await beginSlow(spot, kind, script, 1_500);
+      const { spot, supervisor, held, idle, says } = await stageHeld(scene, kind);
       const quit = supervisor.control("quit");
-      const response = await answer;
+      await eventually(() => !alive(idle), { what: "the idle worker leaves" });
+      expect(workersAt(spot.where)).toEqual([held.worker]);
+      held.open();
+      const response = await held.answer;
       expect(response).toMatchObject({ status: 200 });
-      expect(response.body).toContain(kind.says);
+      expect(response.body).toContain(says);
       expect(await quit).toMatchObject({ code: 0 });
       expect(alive(supervisor.pid)).toBe(false);
       expect(listenersAt(spot.where)).toEqual([]);
     },
   );
 
-  behaviour(`${kind.name}: quit while idle is quick`, { needs: kind.needs }, async (scene) => {
-    const { spot, supervisor } = await stage(scene, kind);
-    await workersReach(spot, 2);
-    const quit = await supervisor.control("quit");
-    expect(quit).toMatchObject({ code: 0 });
-    expect(quit.ms).toBeLessThan(1_500 * 4);
-  });
-
   behaviour(
-    `${kind.name}: reload finishes the request in hand`,
+    `${kind.name}: quit ends idle workers without their drain_timeout`,
     { needs: kind.needs },
     async (scene) => {
-      const { spot, script, supervisor } = await stage(scene, kind);
-      const before = await workersReach(spot, 2);
-      const { answer, worker } = await beginSlow(spot, kind, script, 1_200);
+      const { spot, supervisor } = await stage(scene, kind);
+      expect(await supervisor.control("quit")).toMatchObject({ code: 0 });
+      expect(supervisor.log()).not.toMatch(/is sent SIG/);
+      expect(listenersAt(spot.where)).toEqual([]);
+    },
+  );
+
+  behaviour(
+    `${kind.name}: reload finishes the request in flight`,
+    { needs: kind.needs },
+    async (scene) => {
+      const { spot, supervisor, held, idle, says } = await stageHeld(scene, kind);
       const reload = supervisor.control("reload");
-      const response = await answer;
-      expect(response.body).toContain(kind.says);
+      await eventually(() => !alive(idle), { what: "the idle worker of before leaves" });
+      const now = await workersReach(spot, 3);
+      expect(now).toContain(held.worker);
+      held.open();
+      expect((await held.answer).body).toContain(says);
       expect(await reload).toMatchObject({ code: 0 });
-      expect(alive(worker)).toBe(false);
-      const after = await eventually(async () => {
-        const pids = await workersReach(spot, 2);
-        return pids.some((pid) => before.includes(pid)) ? null : pids;
-      });
-      expect(after.length).toBe(2);
+      expect(alive(held.worker)).toBe(false);
+      const after = await workersReach(spot, 2);
+      expect(after).toEqual(now.filter((pid) => pid !== held.worker));
     },
   );
 
   behaviour(`${kind.name}: stop does not wait for it`, { needs: kind.needs }, async (scene) => {
-    const { spot, script, supervisor } = await stage(scene, kind);
-    await beginSlow(spot, kind, script, 8_000);
-    const stop = await supervisor.control("stop");
-    expect(stop).toMatchObject({ code: 0 });
-    expect(stop.ms).toBeLessThan(3_000);
+    const { spot, supervisor, held, says } = await stageHeld(scene, kind);
+    expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
     expect(listenersAt(spot.where)).toEqual([]);
+    // fcgiwrap itself answers for a program that is killed.
+    const body = await held.answer.then((answer) => answer.body).catch(() => "");
+    expect(body).not.toContain(says);
   });
 }
 
-behaviour("stop_signal names another polite signal", { needs: ["perl-fcgi"] }, async (scene) => {
+behaviour("stop_signal names another polite signal", {}, async (scene) => {
   const spot = await tcpSpot(scene);
-  const command = [scene.fixture("fcgi/hello.pl")];
-  const pool = { listen: spot.listen, command, workers: 2, stop_signal: "SIGUSR1" };
-  const supervisor = await scene.run({ pools: { app: pool } });
-  const slow = fcgi(spot.where, { query: "1" });
-  await inHand(spot);
-  const quit = await supervisor.control("quit");
-  expect(quit).toMatchObject({ code: 0 });
-  expect((await slow).body).toContain("hello from perl");
+  const bare = textOf(scene.fixture("fcgi/bare.pl"));
+  const other = bare.replace("POSIX::SIGTERM()", "POSIX::SIGUSR2()");
+  expect(other).not.toBe(bare);
+  const command = [scene.write("www/usr2.pl", other, 0o755)];
+  const pool = { listen: spot.listen, command, workers: 2, stop_signal: "SIGUSR2", ...NO_LIMIT };
+  const supervisor = await scene.run({ log: { level: "debug" }, pools: { app: pool } });
+  const workers = await workersReach(spot, 2);
+  const held = await hold(scene, spot);
+  const quit = supervisor.control("quit");
+  await workersReach(spot, 1);
+  held.open();
+  expect((await held.answer).body).toContain("hello");
+  expect(await quit).toMatchObject({ code: 0 });
+  // Any other signal would have killed it.
+  for (const pid of workers)
+    expect(supervisor.log()).toContain(`worker ${pid} of pool app exited with code 0`);
 });
 
 behaviour(
@@ -176,29 +188,23 @@ behaviour(
   { needs: ["php-cgi"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
-    const script = scene.fixture("php/slow.php");
-    const pool = {
-      listen: spot.listen,
-      command: ["php-cgi"],
-      workers: 2,
-      request_timeout: "800ms",
-    };
-    const supervisor = await scene.run({ pools: { app: pool } });
-    await workersReach(spot, 2);
+    const supervisor = await scene.run({
+      pools: { app: phpPool(spot, { request_timeout: "800ms" }) },
+    });
+    const workers = await workersReach(spot, 2);
+    const leaders = leadersAt(spot.where);
     const began = performance.now();
-    const slow = fcgi(spot.where, { script, query: "ms=20000", timeout: 25_000 }).then(
-      () => "answered",
-      () => "lost",
+    const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
+    await expect(held.answer).rejects.toThrow();
+    expect(performance.now() - began).toBeGreaterThanOrEqual(800);
+    await eventually(() => !alive(held.worker));
+    expect(supervisor.log()).toMatch(
+      new RegExp(`worker ${held.worker} of pool app is terminated.*request_timeout is 800 ms`),
     );
-    const busy = await inHand(spot);
-    for (let i = 0; i < 10; i++) {
-      expect((await fcgi(spot.where, { script, query: "ms=10" })).body).toContain("slept");
-    }
-    expect(await slow).toBe("lost");
-    expect(performance.now() - began).toBeGreaterThan(700);
-    expect(performance.now() - began).toBeLessThan(8_000);
-    await eventually(() => !alive(busy));
-    await workersReach(spot, 2);
-    expect(supervisor.log()).toContain("request_timeout");
+    const after = await workersReach(spot, 2);
+    for (const pid of workers) expect(after.includes(pid)).toBe(pid !== held.worker);
+    expect(leadersAt(spot.where)).toEqual(leaders);
+    const script = scene.fixture("php/hello.php");
+    expect((await fcgi(spot.where, { script })).body).toBe("hello world");
   },
 );

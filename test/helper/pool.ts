@@ -25,7 +25,7 @@ export function unixSpot(scene: Scene, name = "www.sock"): Spot {
 type Table = Record<string, unknown>;
 
 /** Limits that must not strike, however slow the machine is; a test of one of them sets its own. */
-const NO_HURRY: Table = { start_timeout: "10m", drain_timeout: "10m" };
+export const NO_HURRY: Table = { start_timeout: "10m", drain_timeout: "10m" };
 
 /** A php-cgi pool. Two workers are enough for most stories. */
 export function phpPool(spot: Spot, extra: Table = {}): Table {
@@ -104,5 +104,9 @@ export function gatedPool(scene: Scene, spot: Spot, gate: string, extra: Table =
 
 /** Workers of a gated pool that wait. */
 export function gatedAt({ where }: Spot): number[] {
-  return workersAt(where).filter((pid) => commandOf(pid)[1] === "-e");
+  return workersAt(where).filter(isGated);
+}
+
+export function isGated(pid: number): boolean {
+  return commandOf(pid)[1] === "-e";
 }

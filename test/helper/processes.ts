@@ -124,6 +124,19 @@ export function unixListeners(path: string): string[] {
     .map((row) => row[6]!);
 }
 
+/** How many connections the socket that listens on a Unix path has accepted, and that are open still. */
+export function unixConnections(path: string): number {
+  const connected = "03";
+  return readTable("unix").filter((row) => row[5] === connected && row[7] === path).length;
+}
+
+/** How many connections wait at a TCP address until they are accepted. */
+export function queueAt(where: Where): number {
+  const inodes = listenersAt(where);
+  const rows = ["tcp", "tcp6"].flatMap(readTable).filter((row) => inodes.includes(row[9]!));
+  return rows.reduce((all, row) => all + Number.parseInt(row[4]!.split(":")[1]!, 16), 0);
+}
+
 function readTable(name: string): string[][] {
   const text = readFileSync(`/proc/net/${name}`, "utf8");
   return text

@@ -45,20 +45,17 @@ printf '[Unit]\\nDescription=nothing\\n' > "$HOME/.config/systemd/user/basic.tar
 ${MANAGER} --user --unit=basic.target &
 wait`;
 
-/** Removes the control group again; what is in it has been killed. */
+/** Removes the control group again, or fails while somebody is in it; all have been killed. */
 const SWEEP = `mkdir -p "$1/cgroup"
-mount -t cgroup2 cgroup2 "$1/cgroup" || exit 0
-for try in 1 2 3 4 5 6 7 8 9 10; do
-    find "$1/cgroup/$2" -depth -type d -exec rmdir {} + 2>/dev/null
-    [ -d "$1/cgroup/$2" ] || exit 0
-    sleep 0.1
-done`;
+mount -t cgroup2 cgroup2 "$1/cgroup" || exit 1
+[ ! -d "$1/cgroup/$2" ] || find "$1/cgroup/$2" -depth -type d -exec rmdir {} +`;
 
 export async function systemd(scene: Scene): Promise<Systemd> {
   const scratch = scene.path("systemd");
   const group = `fcgivisor-test-${process.pid}-${Math.random().toString(36).slice(2, 8)}`;
+  const sweep = ["unshare", "--mount", "sh", "-c", SWEEP, "sh", scratch, group];
   scene.atEnd(async () => {
-    await scene.command(["unshare", "--mount", "sh", "-c", SWEEP, "sh", scratch, group]);
+    await eventually(async () => (await scene.command(sweep)).code === 0, { what: "it is swept" });
   });
   const child = scene.spawn(
     ["unshare", "--mount", "sh", "-c", OUTER, "sh", scratch, group, INNER],
@@ -95,7 +92,8 @@ export async function systemd(scene: Scene): Promise<Systemd> {
     said: child.stderr,
     async unit(name, text) {
       scene.write(`systemd/home/.config/systemd/user/${name}`, text);
-      await ctl("daemon-reload");
+      const reload = await ctl("daemon-reload");
+      if (reload.code !== 0) throw new Error(reload.stderr);
     },
     show: async (unit, property) =>
       (await ctl("show", unit, "--value", "-p", property)).stdout.trim(),

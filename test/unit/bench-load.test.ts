@@ -2,8 +2,8 @@
 // slows down with its service nor sends more at once than it may.
 
 import { expect, test } from "bun:test";
-import { startLoad } from "../../src/cli/load.ts";
-import { createTally, Lost, percentile } from "../../src/cli/load-tally.ts";
+import { startLoad } from "../../src/cli/bench/load.ts";
+import { createTally, Lost, percentile } from "../../src/cli/bench/tally.ts";
 
 test("times count from the moment due", () => {
   const tally = createTally();

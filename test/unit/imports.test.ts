@@ -12,6 +12,7 @@ const ROOT = join(import.meta.dir, "../..");
 const ROOMS = [
   "main",
   "cli",
+  "daemon",
   "admin",
   "supervisor",
   "pool",
@@ -30,7 +31,7 @@ const ROOMS = [
 /** Packages, and the only place that may import each. */
 const PACKAGE_DOORS: Readonly<Record<string, RegExp>> = {
   "bun:ffi": /^src\/sys\//,
-  citty: /^src\/cli\//,
+  citty: /^src\/cli\/command\.ts$/,
   consola: /^src\/log\/logger\.ts$/,
   "smol-toml": /^src\/config\/toml\.ts$/,
 };

@@ -3,7 +3,7 @@
 
 import { expect, test } from "bun:test";
 import { availableParallelism } from "node:os";
-import { inLanes } from "../../src/supervisor/lanes.ts";
+import { inLanes } from "../../src/supervisor/concurrency.ts";
 
 const NEVER = new AbortController().signal;
 const AT_ONCE = 4 * availableParallelism();

@@ -1,0 +1,123 @@
+// `fcgivisor upgrade [BINARY]`: the running supervisor becomes another program, same pid, same
+// sockets. The old program cannot answer any more when it is done, so the new one's status tells.
+
+import { resolve } from "node:path";
+import { adminClient, BrokenOff, type Client } from "../../admin/client.ts";
+import type { Status } from "../../admin/contract.ts";
+import { Fault } from "../../fault.ts";
+import { now, sleep } from "../../sys/clock.ts";
+import { lives } from "../../sys/procfs.ts";
+import { defineCommand } from "../command.ts";
+import { COMMON } from "../options.ts";
+import { print } from "../print.ts";
+import { controlSocket } from "./control-socket.ts";
+
+const POLL_MS = 20;
+/** Reading the config and starting every pool anew. */
+const PATIENCE_MS = 120_000;
+
+export default defineCommand({
+  name: "upgrade",
+  description:
+    "Replaces the running program by BINARY, or by what now is in its own file: same pid, same sockets, nothing dropped.",
+  options: {
+    ...COMMON,
+    binary: {
+      type: "positional",
+      required: false,
+      valueHint: "binary",
+      description: "the new program",
+    },
+  },
+  async run(args) {
+    const socket = await controlSocket(args);
+    const client = adminClient(socket);
+    const before = await client.status().catch(async (error: unknown) => {
+      const { withLeftOver } = await import("./left-over.ts");
+      throw await withLeftOver(error, args, socket);
+    });
+    const since = now();
+    const id = crypto.randomUUID();
+    const binary = args.binary === undefined ? {} : { binary: resolve(args.binary) };
+    let executing = false;
+    try {
+      await client.operate(
+        "upgrade",
+        { ...binary, id },
+        (step) => (executing ||= step.step === "executing"),
+      );
+    } catch (error) {
+      // The line that tells of it may be lost with the connection.
+      if (!executing && !(error instanceof BrokenOff)) throw error;
+    }
+    const after = await untilUpgraded(client, id, before, socket);
+    if (after.upgrade!.id !== id && !executing) throw overtaken(socket);
+    if (after.upgrade!.failure !== null) {
+      throw new Fault(
+        `the new program could not start, and the old one is back: ${after.upgrade!.failure}`,
+        {
+          where: socket,
+          hint: "the log has the whole story; the service went on meanwhile",
+        },
+      );
+    }
+    show(args, before, after, now() - since);
+    return 0;
+  },
+});
+
+/** Resolves when the program is another than `before`, by this upgrade or by another one. */
+async function untilUpgraded(
+  client: Client,
+  id: string,
+  before: Status,
+  socket: string,
+): Promise<Status> {
+  const { pid } = before;
+  const known = before.upgrade?.id;
+  for (const since = now(); now() - since < PATIENCE_MS; await sleep(POLL_MS)) {
+    const status = await client.status().catch(() => null);
+    const last = status?.upgrade?.id;
+    const isAnother = last === id || (last !== undefined && last !== known);
+    if (isAnother && status?.state === "running") return status;
+    if (!lives(pid)) break;
+  }
+  throw new Fault("the new program does not answer", {
+    where: socket,
+    hint: "workers serve on; see the log, and start it with `fcgivisor start`, which takes the sockets back",
+  });
+}
+
+/** What waits behind an upgrade is lost with the program that it was asked of. */
+function overtaken(socket: string): Fault {
+  return new Fault("another upgrade was done meanwhile, and this one was not", {
+    where: socket,
+    hint: "`fcgivisor status` shows which program runs now; ask once more if it is not the one you want",
+  });
+}
+
+function show(
+  args: { readonly json: boolean; readonly quiet: boolean },
+  before: Status,
+  after: Status,
+  ms: number,
+): void {
+  const result = {
+    from: before.version,
+    to: after.version,
+    pid: after.pid,
+    duration_ms: Math.round(ms),
+  };
+  const done = "the upgrade is done all the same; only its report could not be written";
+  if (args.json)
+    print(
+      `${JSON.stringify({ ok: true, report: { operation: "upgrade", ...result } }, null, 2)}\n`,
+      done,
+    );
+  else if (!args.quiet) {
+    print(
+      `upgraded from ${result.from} to ${result.to} in ${result.duration_ms} ms, still process ${result.pid}\n`,
+      done,
+    );
+  }
+}

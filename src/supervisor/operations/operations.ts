@@ -1,0 +1,135 @@
+// What can be done to a running supervisor: each operation is a story run under the rule of one at a
+// time, and answered with a Report. (stop and quit are not among them: they end the supervisor's own life.)
+
+import { reloaded } from "../../config/diff.ts";
+import type { Loaded } from "../../config/load.ts";
+import { asFault } from "../../fault.ts";
+import { now, sleep } from "../../sys/clock.ts";
+import { sumOf, type Toll } from "../../worker/toll.ts";
+import type { OperationQueue, Tell } from "./operation-queue.ts";
+import { planned, type Planned } from "./plan.ts";
+import { tellUntil } from "./progress.ts";
+import { propose } from "./proposal.ts";
+import { reload } from "../reload.ts";
+import { type Report, reportOf } from "./report.ts";
+import { restartPools } from "../restart.ts";
+import type { StateKeeper } from "../recovery/state-keeper.ts";
+import { becomeBinary, checkBinary } from "../upgrade.ts";
+import type { World } from "../supervisor-state.ts";
+
+export interface ReloadRequest {
+  /** Empty = all. */
+  readonly pools: readonly string[];
+  /** false: answer at the swap. */
+  readonly wait: boolean;
+}
+
+/** What the operations need. */
+export interface Dependencies {
+  readonly world: World;
+  readonly queue: OperationQueue;
+  readonly keeper: StateKeeper;
+  /** Reads the config once more. */
+  readonly load: () => Promise<Loaded>;
+  /** Opens every log file anew, after the settings given; returns their paths. */
+  readonly reopenLog: (loaded?: Loaded) => readonly string[];
+  /** The descriptor of the lock on the state directory. */
+  readonly lock: number;
+}
+
+/** Long enough for a line on the control socket to go out: after execve(2) nobody sends it. */
+const EXEC_PAUSE_MS = 50;
+
+export class Operations {
+  private readonly dependencies: Dependencies;
+
+  constructor(dependencies: Dependencies) {
+    this.dependencies = dependencies;
+  }
+
+  async reload({ pools, wait }: ReloadRequest, by: string, tell: Tell): Promise<Report> {
+    const { world, queue } = this.dependencies;
+    const detail = pools.length === 0 ? "all pools" : pools.join(", ");
+    return queue.carryOut({ operation: "reload", by, detail, tell }, async (signal, since) => {
+      const { plan, drained, warnings } = await this.renew(pools, signal, tell);
+      const report = (left: boolean, toll?: Toll): Report => ({
+        ...reportOf("reload", world, since),
+        ...planPart(plan),
+        drained: left,
+        ...toll,
+        warnings,
+      });
+      // The next operation need not wait for the last of the old workers, only this answer does.
+      return async () =>
+        wait ? report(true, await tellUntil(drained, world, tell)) : report(false);
+    });
+  }
+
+  /** The reload itself, up to the swap. */
+  private async renew(only: readonly string[], signal: AbortSignal, tell: Tell) {
+    const { world, keeper, load, reopenLog } = this.dependencies;
+    const { loaded, next, warnings } = await propose(world.config, load, only);
+    tell({ step: "checked", pools: next.pools.length });
+    const plan = planned(world.config, next, only);
+    const { drained } = await reload(world, reloaded(world.config, next), only, signal, tell);
+    keeper.save();
+    if (only.length === 0) reopenLog(loaded);
+    return { plan, warnings, drained: drained.catch((error: unknown) => this.trouble(error)) };
+  }
+
+  /** What a reload would do now; touches nothing. */
+  async plan(pools: readonly string[]): Promise<Report> {
+    const since = now();
+    const { world, load } = this.dependencies;
+    const { next, warnings } = await propose(world.config, load, pools);
+    const plan = planPart(planned(world.config, next, pools));
+    return { ...reportOf("reload", world, since), dry_run: true, ...plan, warnings };
+  }
+
+  /** Becomes another program, or the same one anew. Returns only when that fails: the answer comes from the next program. */
+  async upgrade(binary: string | null, id: string, by: string, tell: Tell): Promise<Report> {
+    const { world, queue, keeper, lock } = this.dependencies;
+    const detail = binary ?? process.execPath;
+    return queue.carryOut({ operation: "upgrade", by, detail, tell }, async (signal) => {
+      const upgrade = await checkBinary(binary, world.config.source.file);
+      // Proves that the config as it is now comes up, so that there is something to go back to.
+      await this.renew([], signal, tell);
+      keeper.save();
+      tell({ step: "executing", version: upgrade.version });
+      await sleep(EXEC_PAUSE_MS);
+      return becomeBinary(world, upgrade, { lock, state: keeper.state }, id);
+    });
+  }
+
+  async restart(by: string, tell: Tell): Promise<Report> {
+    const { world, queue, keeper, load, reopenLog } = this.dependencies;
+    const order = { operation: "restart", by, detail: "all pools", tell } as const;
+    return queue.carryOut(order, async (signal, since) => {
+      const { loaded, next, warnings } = await propose(world.config, load);
+      tell({ step: "checked", pools: next.pools.length });
+      const toll = await restartPools(world, reloaded(world.config, next), signal, tell);
+      keeper.save();
+      reopenLog(loaded);
+      return async () => ({ ...reportOf("restart", world, since), ...toll, warnings });
+    });
+  }
+
+  async logrotate(by: string): Promise<Report> {
+    const { world, queue, reopenLog } = this.dependencies;
+    const order = { operation: "logrotate", by, detail: "every log file", tell: () => {} } as const;
+    return queue.carryOut(order, async (_signal, since) => {
+      const files = reopenLog();
+      for (const file of files) world.emit({ type: "log-reopened", file });
+      return async () => ({ ...reportOf("logrotate", world, since), files });
+    });
+  }
+
+  private trouble(error: unknown): Toll {
+    this.dependencies.world.emit({ type: "trouble", fault: asFault(error).toJSON() });
+    return sumOf([]);
+  }
+}
+
+function planPart({ pools, settings, needsRestart }: Planned): Partial<Report> {
+  return { pools, settings, needs_restart: needsRestart };
+}

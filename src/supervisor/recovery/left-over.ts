@@ -1,0 +1,157 @@
+// One socket that an earlier supervisor left, and the workers that serve on it. Holds a copy of the
+// socket, where that can be had, and lets the workers leave; when that is to be is the recovery's to say.
+
+import { rmSync } from "node:fs";
+import type { PoolConfig } from "../../config/model.ts";
+import { generic } from "../../runtime/generic.ts";
+import { RUNTIMES } from "../../runtime/registry.ts";
+import { boundAddress } from "../../socket/bound.ts";
+import { takeBack } from "../../socket/take-back.ts";
+import { Listener, type Maker } from "../../socket/listener.ts";
+import { type ListenAddress, sameAddress } from "../../sys/address.ts";
+import { closeSocket, endListening } from "../../sys/socket.ts";
+import { drainStrays, findStrays, type Strays } from "../../worker/strays.ts";
+import { handedOver } from "../sockets.ts";
+import type { RecoveryContext } from "../supervisor-state.ts";
+import type { PoolRecord } from "./state-file.ts";
+
+/** Our copy of the socket, or why it could not be had. */
+type Copy = { readonly fd: number } | { readonly why: string };
+
+export class LeftOver {
+  readonly record: PoolRecord;
+  /** How many processes serve on it. */
+  readonly workers: number;
+  readonly copy: Copy;
+  private readonly context: RecoveryContext;
+  private readonly hurry: AbortSignal;
+
+  private constructor(
+    context: RecoveryContext,
+    hurry: AbortSignal,
+    record: PoolRecord,
+    found: { readonly workers: number; readonly copy: Copy },
+  ) {
+    this.context = context;
+    this.hurry = hurry;
+    this.record = record;
+    this.workers = found.workers;
+    this.copy = found.copy;
+  }
+
+  /**
+   * Looks for what is left of a record, and takes a copy of its socket; null when nothing is. `handed`:
+   * the socket itself, from the program before this one. `hurry` aborts: no more patience with its workers.
+   */
+  static find(
+    context: RecoveryContext,
+    record: PoolRecord,
+    handed: number | undefined,
+    hurry: AbortSignal,
+  ): LeftOver | null {
+    const taken = takeBack(record.address, record.inode, handed);
+    switch (taken.got) {
+      case "socket":
+        return new LeftOver(context, hurry, record, {
+          workers: taken.holders.length,
+          copy: { fd: taken.fd },
+        });
+      case "refused":
+        return new LeftOver(context, hurry, record, {
+          workers: taken.holders.length,
+          copy: { why: taken.why },
+        });
+      case "nobody": {
+        const workers = findStrays(workersOf(context, record, hurry)).length;
+        const copy = { why: "there is no right to look into its workers" };
+        return workers === 0 ? null : new LeftOver(context, hurry, record, { workers, copy });
+      }
+    }
+  }
+
+  isOn(address: ListenAddress): boolean {
+    return sameAddress(this.record.address, address);
+  }
+
+  /** Lets its workers finish what they do and leave; resolves when none is left. */
+  drain(): Promise<void> {
+    return drainStrays(workersOf(this.context, this.record, this.hurry));
+  }
+
+  /**
+   * The same at the end of the whole service: then what scripts left in the background goes, too; and
+   * what not even KILL ends loses the socket, so that the address is free.
+   */
+  async end(): Promise<void> {
+    await this.drain();
+    await drainStrays({
+      ...workersOf(this.context, this.record, AbortSignal.abort()),
+      command: null,
+    });
+    if (this.maker === "systemd") return;
+    const taken = takeBack(this.record.address, this.record.inode, undefined);
+    if (taken.got === "socket") {
+      endListening(taken.fd);
+      closeSocket(taken.fd);
+    }
+    this.removeFile();
+  }
+
+  /** The socket of a pool that the config no longer has: its workers have left, so it ends here. */
+  closeUnused(): void {
+    if (!("fd" in this.copy)) return;
+    closeSocket(this.copy.fd);
+    if (this.maker !== "systemd") this.removeFile();
+  }
+
+  /** Lets go of the copy; the workers serve on. */
+  closeCopy(): void {
+    if ("fd" in this.copy) closeSocket(this.copy.fd);
+  }
+
+  private get maker(): Maker {
+    const { maker, address } = this.record;
+    return maker === "systemd" ? maker : this.context.inherited.makerOf(address);
+  }
+
+  private removeFile(): void {
+    const { address } = this.record;
+    if (address.kind === "unix") rmSync(address.path, { force: true });
+  }
+}
+
+/**
+ * The pool's socket as it is still open somewhere: systemd's copy, which outlives even the last worker
+ * and needs no right to look into one, else the copy taken from the workers; null when there is neither.
+ */
+export function keptSocket(
+  context: RecoveryContext,
+  pool: PoolConfig,
+  left: LeftOver | undefined,
+): Listener | null {
+  const copy = left !== undefined && "fd" in left.copy ? left.copy.fd : null;
+  const handed = handedOver(context, pool);
+  if (handed !== null && copy !== null) closeSocket(copy);
+  if (handed !== null || copy === null) return handed;
+  return Listener.adopt(pool, copy, context.inherited.makerOf(boundAddress(pool.listen.address)));
+}
+
+function workersOf(context: RecoveryContext, record: PoolRecord, hurry: AbortSignal): Strays {
+  const { name, address, inode, command } = record;
+  return {
+    pool: { name, stopSignal: record.stop_signal, drainTimeoutMs: record.drain_timeout_ms },
+    runtime: RUNTIMES.find((runtime) => runtime.name === record.runtime) ?? generic,
+    address,
+    inode,
+    command,
+    groups: record.groups.map(({ pid, start_time }) => ({ pid, startTime: start_time })),
+    own: () => ownGroups(context),
+    emit: context.emit,
+    hurry,
+  };
+}
+
+function ownGroups({ pools }: RecoveryContext): Set<number> {
+  const generations = [...pools.values()].flatMap((pool) => [pool.current, ...pool.leaving]);
+  return new Set(generations.flatMap(({ all }) => all.map(({ leader }) => leader.pid)));
+}
