@@ -11,7 +11,7 @@ import { after, now, sleep } from "../sys/clock.ts";
 import { signal, signalGroup, spawn } from "../sys/process.ts";
 import type { ProcessId } from "../sys/procfs.ts";
 import { endReason } from "./exit.ts";
-import { askToLeave } from "./farewell.ts";
+import { stopGracefully } from "./graceful-stop.ts";
 import { hasInHand } from "./in-hand.ts";
 import { type GroupShape, launchOf } from "./launch.ts";
 import { type GroupAction, type GroupEvent, type GroupState, transition } from "./lifecycle.ts";
@@ -238,7 +238,13 @@ export class Group {
     this.drainSince = now();
     if (this.forks && this.leaderEnd === null) signal(this.leader.pid, "SIGKILL");
     const goesOn = () => this.current === "draining";
-    void askToLeave({ pool, runtime, address: listener.address, members: this.members, goesOn });
+    void stopGracefully({
+      pool,
+      runtime,
+      address: listener.address,
+      members: this.members,
+      goesOn,
+    });
     void this.watchEnd();
   }
 

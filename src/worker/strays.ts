@@ -14,7 +14,7 @@ import {
   type ProcessStat,
   processStat,
 } from "../sys/procfs.ts";
-import { askToLeave } from "./farewell.ts";
+import { stopGracefully } from "./graceful-stop.ts";
 import { stuckEvent } from "./stuck.ts";
 
 export interface Strays {
@@ -49,7 +49,7 @@ export async function drainStrays(strays: Strays): Promise<void> {
   const deadline = since + strays.pool.drainTimeoutMs;
   const members = { workers };
   const goesOn = () => !strays.hurry.aborted && now() < deadline && workers().length > 0;
-  await askToLeave({ ...strays, members, goesOn });
+  await stopGracefully({ ...strays, members, goesOn });
   await escalate(strays, workers, since);
   strays.emit({
     type: "strays-left",
