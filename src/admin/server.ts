@@ -9,7 +9,7 @@ import { pathProblem } from "../sys/address.ts";
 import { setUmask } from "../sys/exec/become.ts";
 import { after } from "../sys/clock.ts";
 import { neededGroup, neededUser, notASocket } from "../sys/machine.ts";
-import { holderOf, unixInodes } from "../sys/procfs.ts";
+import { holderOf, unixInodes } from "../sys/proc-sockets.ts";
 import { probeUnix } from "../sys/socket.ts";
 
 export interface AdminServer {

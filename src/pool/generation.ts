@@ -6,6 +6,7 @@ import type { PoolConfig } from "../config/model.ts";
 import type { Emit, OutputLine } from "../event.ts";
 import { asFault } from "../fault.ts";
 import { ended } from "../log/words.ts";
+import type { Scoreboard } from "../observe/scoreboard.ts";
 import { groupSizeOf } from "../runtime/registry.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Listener } from "../socket/listener.ts";
@@ -22,6 +23,7 @@ export interface GenerationContext {
   readonly runtime: Runtime;
   readonly number: number;
   readonly listener: Listener;
+  readonly scoreboard: Scoreboard;
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
 }

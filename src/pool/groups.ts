@@ -3,7 +3,6 @@
 
 import type { PoolConfig } from "../config/model.ts";
 import { type GroupContext, Group } from "../worker/group.ts";
-import { busyWorkers } from "../worker/in-hand.ts";
 import { sumOf, type Toll } from "../worker/toll.ts";
 import { type Have, workersOf } from "./steps.ts";
 
@@ -112,7 +111,8 @@ export class Groups {
 
 /** It leaves soonest. */
 export function leastBusy(groups: readonly Group[]): Group {
-  const [first, ...others] = groups.map((group) => ({ group, busy: busyWorkers(group) }));
+  const sample = groups[0]!.context.scoreboard.now();
+  const [first, ...others] = groups.map((group) => ({ group, busy: sample.busy(group.members) }));
   return others.reduce((least, next) => (next.busy < least.busy ? next : least), first!).group;
 }
 

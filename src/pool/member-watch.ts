@@ -1,80 +1,91 @@
 // The workers that a leader forks and refills by itself: which of them are gone since the last look,
 // and whether the leader forks and forks although none of its workers lives to serve (fork-storm.ts).
 
-import { activityOf } from "../observe/activity.ts";
-import { every } from "../sys/clock.ts";
-import { bytesRead, hasWaited, processStat } from "../sys/procfs.ts";
+import type { Reader } from "../observe/scoreboard.ts";
+import type { Sample, WorkerView } from "../observe/sample.ts";
+import { bytesRead, hasWaited, processStat, type ProcessStat } from "../sys/procfs.ts";
 import type { Group } from "../worker/group.ts";
 import { judgeForks } from "./fork-storm.ts";
 import type { Generation } from "./generation.ts";
 import type { Pool } from "./pool.ts";
 
-const LOOK_EVERY_MS = 1000;
-
-/** Where a count began. */
-interface Beginning {
+/** What a look has found. */
+interface Found {
   readonly pids: ReadonlySet<number>;
   readonly pageFaults: number;
   readonly bytesRead: number | null;
 }
 
 interface Seen {
-  /** At the last look. */
-  readonly pids: ReadonlySet<number>;
-  readonly beginning: Beginning;
+  readonly last: Found;
+  /** Where the count of forks began. */
+  readonly beginning: Found;
+  /** Looks since then that found that something had happened. */
   readonly looks: number;
 }
 
-/** Looks once a second at the groups that fork; the returned function ends it. */
-export function watchMembers(pools: () => readonly Pool[]): () => void {
-  let seen = new Map<Group, Seen>();
-  return every(LOOK_EVERY_MS, () => {
-    const next = new Map<Group, Seen>();
-    for (const generation of pools().map(({ current }) => current)) {
-      for (const group of generation.all) {
-        if (group.shape.size === 1 || group.state !== "serving") continue;
-        next.set(group, look(generation, group, seen.get(group)));
-      }
+/** Looks at the groups that fork. */
+export class MemberWatch implements Reader {
+  readonly everyMs = 1000;
+  private readonly pools: () => readonly Pool[];
+  private readonly seen = new WeakMap<Group, Seen>();
+
+  constructor(pools: () => readonly Pool[]) {
+    this.pools = pools;
+  }
+
+  look(sample: Sample): void {
+    for (const generation of this.pools().map(({ current }) => current))
+      for (const group of generation.all)
+        if (group.size > 1 && group.state === "serving") this.lookAt(generation, group, sample);
+  }
+
+  private lookAt(generation: Generation, group: Group, sample: Sample): void {
+    const before = this.seen.get(group);
+    const leader = processStat(group.leader.pid);
+    // Whoever is forked costs the leader page faults, so while it has no more all its workers are there.
+    if (leader === null || leader.pageFaults === before?.last.pageFaults) return;
+    const found = find(group, leader, sample);
+    if (before === undefined) {
+      this.seen.set(group, { last: found, beginning: found, looks: 0 });
+      return;
     }
-    seen = next;
-  });
+    for (const pid of before.last.pids) if (!found.pids.has(pid)) tell(group, pid);
+    const looks = before.looks + 1;
+    switch (judge(group, before.beginning, found, looks, sample)) {
+      case "well":
+        this.seen.set(group, { last: found, beginning: found, looks: 0 });
+        return;
+      case "storm":
+        generation.endStorm(group);
+        return;
+      case "undecided":
+        this.seen.set(group, { last: found, beginning: before.beginning, looks });
+    }
+  }
 }
 
-function look(generation: Generation, group: Group, before: Seen | undefined): Seen {
-  const now = presentOf(group);
-  const { pids } = now;
-  if (before === undefined) return { pids, beginning: now, looks: 0 };
-  for (const pid of before.pids) if (!pids.has(pid)) tell(group, pid);
-  const { beginning } = before;
-  const young = [...pids].filter((pid) => !beginning.pids.has(pid));
-  const looks = before.looks + 1;
-  const verdict = judgeForks({
-    pageFaults: now.pageFaults - beginning.pageFaults,
-    bytesRead: now.bytesRead === null ? null : now.bytesRead - (beginning.bytesRead ?? 0),
+function find(group: Group, { pid, pageFaults }: ProcessStat, sample: Sample): Found {
+  const { workers } = sample.present(group.members);
+  const pids = new Set(workers.map((worker) => worker.pid));
+  return { pids, pageFaults, bytesRead: bytesRead(pid) };
+}
+
+function judge(group: Group, beginning: Found, found: Found, looks: number, sample: Sample) {
+  const young = sample.workers(group.members).filter(({ pid }) => !beginning.pids.has(pid));
+  return judgeForks({
+    pageFaults: found.pageFaults - beginning.pageFaults,
+    bytesRead: found.bytesRead === null ? null : found.bytesRead - (beginning.bytesRead ?? 0),
     young: young.length,
-    living: young.filter((pid) => lives(group, pid)).length,
-    missing: group.shape.size - pids.size,
+    living: young.filter(isAlive).length,
+    missing: group.size - found.pids.size,
     looks,
   });
-  if (verdict === "storm") generation.endStorm(group);
-  return verdict === "well" ? { pids, beginning: now, looks: 0 } : { pids, beginning, looks };
 }
 
-/** The leader is looked at first: what it forks afterwards counts the next time. */
-function presentOf(group: Group): Beginning {
-  const { pid } = group.leader;
-  const pageFaults = processStat(pid)?.pageFaults ?? 0;
-  const read = bytesRead(pid);
-  return {
-    pids: new Set(group.members.workers(true).map((worker) => worker.pid)),
-    pageFaults,
-    bytesRead: read,
-  };
-}
-
-/** Whether this worker has got as far as waiting for connections. */
-function lives(group: Group, pid: number): boolean {
-  const { doing } = activityOf(pid, group.context.listener.address);
+/** Whether it has got as far as waiting for connections. */
+function isAlive({ pid, activity }: WorkerView): boolean {
+  const { doing } = activity;
   return doing === "idle" || doing === "busy" || (doing === "unknown" && hasWaited(pid) === true);
 }
 

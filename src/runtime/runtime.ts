@@ -3,6 +3,7 @@
 
 import type { PoolConfig } from "../config/model.ts";
 import type { Fault } from "../fault.ts";
+import type { RequestRecord } from "../observe/request.ts";
 import type { Captured } from "../sys/process.ts";
 
 export interface Runtime {
@@ -26,7 +27,7 @@ export interface Runtime {
   /** Whether the program exits by itself after `max_requests`. */
   readonly recyclesItself: boolean;
   /** The request a worker is in, where the program keeps a record that can be read from outside. */
-  readonly requestOf?: (pid: number) => WorkerRequest | "none" | null;
+  readonly requestOf?: (pid: number) => RequestRecord;
   /**
    * Asks the program itself what would go wrong; `run` starts it with these arguments as the pool's
    * workers would be, but without the socket.
@@ -35,15 +36,6 @@ export interface Runtime {
     pool: PoolConfig,
     run: (args: string[]) => Promise<Captured>,
   ) => Promise<Preflight>;
-}
-
-/** As far as the program's own record tells. */
-export interface WorkerRequest {
-  /** The connection may carry further requests. */
-  readonly kept: boolean;
-  readonly method: string;
-  readonly uri: string;
-  readonly script: string;
 }
 
 export interface Preflight {

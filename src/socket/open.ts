@@ -7,7 +7,7 @@ import { Fault } from "../fault.ts";
 import { type Address, addressText, ipv4Bytes, ipv6Bytes } from "../sys/address.ts";
 import { notASocket } from "../sys/machine.ts";
 import { SysError } from "../sys/libc.ts";
-import { holderOf, listeningInodes, unixInodes } from "../sys/procfs.ts";
+import { holderOf, listeningInodes, unixInodes } from "../sys/proc-sockets.ts";
 import { bindSocket, probeUnix } from "../sys/socket.ts";
 import { isUnixListening } from "../sys/unix-listening.ts";
 

@@ -5,8 +5,9 @@ import { lstatSync } from "node:fs";
 import { type Address, sameAddress } from "../sys/address.ts";
 import { copyDescriptor } from "../sys/exec/handover.ts";
 import { takeDescriptor } from "../sys/pidfd.ts";
-import { type ProcessStat, processesOn } from "../sys/procfs.ts";
+import type { ProcessStat } from "../sys/procfs.ts";
 import { closeSocket, listeningAddress } from "../sys/socket.ts";
+import { holdersOf, type LeftSocket } from "./holders.ts";
 
 export type TakeBack =
   | { readonly got: "socket"; readonly fd: number; readonly holders: readonly ProcessStat[] }
@@ -16,11 +17,11 @@ export type TakeBack =
   | { readonly got: "refused"; readonly why: string; readonly holders: readonly ProcessStat[] };
 
 /**
- * Looks for workers on the socket of this inode, and takes a copy of it from one of them; `handed` is
- * the socket itself, when an upgrade has handed it over.
+ * Looks for workers on the socket, and takes a copy of it from one of them; `handed` is the socket
+ * itself, when an upgrade has handed it over.
  */
-export function takeBack(address: Address, inode: string, handed: number | undefined): TakeBack {
-  const holders = processesOn(inode);
+export function takeBack(address: Address, left: LeftSocket, handed: number | undefined): TakeBack {
+  const holders = holdersOf(left);
   if (handed !== undefined) return { got: "socket", fd: copyDescriptor(handed), holders };
   if (holders.length === 0) return { got: "nobody" };
   if (
@@ -33,8 +34,8 @@ export function takeBack(address: Address, inode: string, handed: number | undef
       holders,
     };
   }
-  for (const { pid } of holders) {
-    const fd = takeDescriptor(pid, 0);
+  for (const holder of holders) {
+    const fd = takeDescriptor(holder.pid, holder.fd);
     if (fd === null) continue;
     const bound = listeningAddress(fd);
     if (bound !== null && sameAddress(bound, address)) return { got: "socket", fd, holders };

@@ -8,7 +8,7 @@ import type { Generation } from "../pool/generation.ts";
 import { Pool } from "../pool/pool.ts";
 import { sumOf, type Toll } from "../worker/toll.ts";
 import type { Listener } from "../socket/listener.ts";
-import { processesOn } from "../sys/procfs.ts";
+import { processesOn } from "../sys/proc-sockets.ts";
 import { bringUp, type Candidate } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
 import type { ProgressStep } from "./operations/report.ts";

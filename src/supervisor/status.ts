@@ -3,10 +3,11 @@
 
 import type { Generation } from "../pool/generation.ts";
 import type { Pool } from "../pool/pool.ts";
-import { type Activity, activityOf } from "../observe/activity.ts";
+import type { Activity } from "../observe/activity.ts";
+import type { RequestRecord } from "../observe/request.ts";
+import type { Sample } from "../observe/sample.ts";
 import type { Handover } from "../sys/exec/handover.ts";
 import { addressText } from "../sys/address.ts";
-import { residentBytes } from "../sys/procfs.ts";
 import type { Group } from "../worker/group.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import { poolsInOrder, type World } from "./supervisor-state.ts";
@@ -91,13 +92,15 @@ export function upgradeStatus(handover: Handover | null): UpgradeStatus | null {
 }
 
 export function poolStatuses(world: World): PoolStatus[] {
-  return poolsInOrder(world).map(poolStatus);
+  const sample = world.scoreboard.now();
+  return poolsInOrder(world).map((pool) => poolStatus(pool, sample));
 }
 
-function poolStatus(pool: Pool): PoolStatus {
+function poolStatus(pool: Pool, sample: Sample): PoolStatus {
   const { config, current } = pool;
-  const own = current.all.map(groupStatus);
-  const leaving = pool.leaving.flatMap((generation: Generation) => generation.all.map(groupStatus));
+  const statusesOf = ({ all }: Generation) => all.map((group) => groupStatus(group, sample));
+  const own = statusesOf(current);
+  const leaving = pool.leaving.flatMap(statusesOf);
   const serving = own.filter(({ state }) => state === "serving" || state === "orphaned");
   const workers = serving.flatMap((group) => group.workers);
   const idle = workers.filter(({ state }) => state === "idle").length;
@@ -126,21 +129,16 @@ function poolStatus(pool: Pool): PoolStatus {
   };
 }
 
-function groupStatus(group: Group): GroupStatus {
-  const { address } = group.context.listener;
-  const workers = group.members.workers().flatMap(({ pid }): WorkerStatus[] => {
-    const { doing } = activityOf(pid, address);
-    return doing === "gone"
-      ? []
-      : [
-          {
-            pid,
-            state: doing,
-            rss_bytes: residentBytes(pid),
-            request: requestOf(group, pid, doing),
-          },
-        ];
-  });
+function groupStatus(group: Group, sample: Sample): GroupStatus {
+  const requests = sample.requests(group.members);
+  const workers = sample
+    .workers(group.members)
+    .map(({ pid, activity, residentBytes }): WorkerStatus => ({
+      pid,
+      state: activity.doing,
+      rss_bytes: residentBytes,
+      request: requestStatus(requests.get(pid)?.record ?? null),
+    }));
   const { draining } = group;
   return {
     pid: group.leader.pid,
@@ -168,11 +166,9 @@ export function summaryOf(world: World): Summary {
   };
 }
 
-function requestOf(group: Group, pid: number, doing: Activity["doing"]): WorkerStatus["request"] {
-  if (doing !== "busy") return null;
-  const request = group.context.runtime.requestOf?.(pid) ?? null;
-  if (request === null || request === "none") return null;
-  const { method, uri, script } = request;
+function requestStatus(record: RequestRecord): WorkerStatus["request"] {
+  if (record === null || record === "none") return null;
+  const { method, uri, script } = record;
   return { method, uri, script };
 }
 

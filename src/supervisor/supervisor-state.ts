@@ -3,6 +3,7 @@
 import type { Config, PoolConfig } from "../config/model.ts";
 import type { Emit, OutputLine } from "../event.ts";
 import { Fault } from "../fault.ts";
+import type { Scoreboard } from "../observe/scoreboard.ts";
 import { Generation } from "../pool/generation.ts";
 import type { Pool } from "../pool/pool.ts";
 import { runtimeOf } from "../runtime/registry.ts";
@@ -26,12 +27,14 @@ export interface World {
   readonly inherited: Inherited;
   /** A service manager has copies of the sockets, for the next start. */
   readonly socketsAreStored: boolean;
+  /** What the workers of all pools do. */
+  readonly scoreboard: Scoreboard;
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
 }
 
 /** As much of it as there is before, or without, a supervisor. */
-export type RecoveryContext = Pick<World, "pools" | "inherited" | "emit">;
+export type RecoveryContext = Pick<World, "pools" | "inherited" | "scoreboard" | "emit">;
 
 /** A generation of the pool on this listener, not started yet. */
 export function newGeneration(
@@ -43,8 +46,8 @@ export function newGeneration(
   const runtime = runtimeOf(pool);
   if (runtime === undefined)
     throw new Fault(`there is no runtime "${pool.runtime}"`, { where: `pool ${pool.name}` });
-  const { emit, output } = world;
-  return new Generation({ pool, runtime, number, listener, emit, output });
+  const { scoreboard, emit, output } = world;
+  return new Generation({ pool, runtime, number, listener, scoreboard, emit, output });
 }
 
 /** The pools in the order of the config. */

@@ -7,15 +7,16 @@ import type { Emit, Event, OutputLine } from "../event.ts";
 import type { Fault } from "../fault.ts";
 import { now, wallClock } from "../sys/clock.ts";
 import { createEmergencyCounter } from "../pool/emergency.ts";
-import { watchMembers } from "../pool/member-watch.ts";
-import { watchRequests } from "../pool/request-watch.ts";
-import { watchStopped } from "../pool/stopped-watch.ts";
+import { Scoreboard } from "../observe/scoreboard.ts";
+import { MemberWatch } from "../pool/member-watch.ts";
+import { RequestWatch } from "../pool/request-watch.ts";
+import { StoppedWatch } from "../pool/stopped-watch.ts";
 import type { Toll } from "../worker/toll.ts";
 import type { Inherited } from "../socket/inherited.ts";
 import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
 import type { Handover } from "../sys/exec/handover.ts";
-import { residentBytes } from "../sys/procfs.ts";
+import { processStat } from "../sys/procfs.ts";
 import { comeUp } from "./come-up.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import type { Subscriber } from "./event-bus.ts";
@@ -105,6 +106,7 @@ export class Supervisor {
       },
       inherited,
       socketsAreStored: options.socketsAreStored,
+      scoreboard: new Scoreboard(),
       emit,
       output,
     };
@@ -120,9 +122,6 @@ export class Supervisor {
     });
     becomeSubreaper();
     reapWhenNeeded(() => this.beats++);
-    watchRequests(() => poolsInOrder(this.world));
-    watchMembers(() => poolsInOrder(this.world));
-    watchStopped(() => poolsInOrder(this.world));
   }
 
   /** What it does itself when something has happened. */
@@ -181,6 +180,7 @@ export class Supervisor {
       config: config.source.file,
     });
     for (const fault of warnings) emit({ type: "config-warning", fault: fault.toJSON() });
+    this.watchWorkers();
     try {
       await this.queue.run("start", async (signal) => {
         const up = await comeUp(this.world, this.options, () => this.endsBy, signal);
@@ -191,6 +191,7 @@ export class Supervisor {
       });
     } catch (error) {
       this.keeper.giveUp();
+      this.world.scoreboard.stop();
       // What waits behind a start that failed has nothing to work on.
       this.queue.close("the failed start");
       throw error;
@@ -204,6 +205,13 @@ export class Supervisor {
     });
   }
 
+  private watchWorkers(): void {
+    const { scoreboard } = this.world;
+    const pools = () => poolsInOrder(this.world);
+    for (const Watch of [RequestWatch, MemberWatch, StoppedWatch]) scoreboard.add(new Watch(pools));
+    scoreboard.start();
+  }
+
   /** stop and quit: override what is in progress. A stop hurries a quit; a quit after a stop changes nothing. */
   async shutDown(word: "stop" | "quit", by: string, tell: Tell): Promise<Report> {
     const since = now();
@@ -214,6 +222,7 @@ export class Supervisor {
       this.end = this.queue.override(word).then(() => this.endAll(word));
       void this.end.finally(() => {
         this.current = "stopped";
+        this.world.scoreboard.stop();
         this.keeper.remove();
         this.world.emit({ type: "supervisor-stopped", ms: now() - since });
         this.over.resolve();
@@ -246,7 +255,7 @@ export class Supervisor {
       log: this.options.log.file,
       generation,
       upgrade: upgradeStatus(this.options.handover),
-      rss_bytes: residentBytes(process.pid),
+      rss_bytes: processStat(process.pid)?.residentBytes ?? null,
       pools: poolStatuses(this.world),
     };
   }

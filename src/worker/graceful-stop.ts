@@ -3,21 +3,22 @@
 // state.
 
 import type { PoolConfig } from "../config/model.ts";
-import { type Activity, activityOf, holdsConnection } from "../observe/activity.ts";
+import { type Activity, holdsConnection, type Listening } from "../observe/activity.ts";
+import type { RequestRecord } from "../observe/request.ts";
+import type { Sample, WorkerSet, WorkerView } from "../observe/sample.ts";
+import type { Scoreboard } from "../observe/scoreboard.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Address } from "../sys/address.ts";
 import { now, sleep } from "../sys/clock.ts";
 import { hangUp } from "../sys/pidfd.ts";
 import { type Signal, signal } from "../sys/process.ts";
 import { processStat } from "../sys/procfs.ts";
-import type { Members } from "./members.ts";
 import { type StopStep, stopStep } from "./stop-policy.ts";
 
 export interface GracefulStop {
   readonly pool: Pick<PoolConfig, "stopSignal" | "drainTimeoutMs">;
   readonly runtime: Runtime;
-  readonly address: Address;
-  readonly members: Pick<Members, "workers">;
+  readonly workers: WorkerSet;
+  readonly scoreboard: Scoreboard;
   /** Whether to go on asking. */
   readonly goesOn: () => boolean;
 }
@@ -26,8 +27,6 @@ export interface GracefulStop {
 interface Memory {
   readonly firstConnection: string | null;
   signalledAt: number | null;
-  /** Since when it waits on this connection for its client. */
-  silence: { readonly inode: string; readonly since: number } | null;
 }
 
 const POLL_MS = 5;
@@ -39,58 +38,68 @@ export async function stopGracefully(stop: GracefulStop): Promise<void> {
   const startedAt = now();
   const memory = new Map<number, Memory>();
   for (let pause = POLL_MS; stop.goesOn(); pause = Math.min(pause * 1.2, POLL_MOST_MS)) {
-    for (const { pid } of stop.members.workers()) askWorker(stop, pid, memory, startedAt);
+    const sample = stop.scoreboard.now();
+    for (const worker of sample.workers(stop.workers))
+      askWorker(stop, worker, sample, memory, startedAt);
     await sleep(pause);
   }
 }
 
 function askWorker(
-  stop: GracefulStop,
-  pid: number,
+  { pool, runtime, workers, scoreboard }: GracefulStop,
+  { pid, activity, silentSince }: WorkerView,
+  sample: Sample,
   memory: Map<number, Memory>,
   startedAt: number,
 ): void {
-  const { pool, runtime, address } = stop;
-  const activity = activityOf(pid, address);
   const known = remember(memory, pid, activity);
-  const record = activity.doing === "busy" ? (runtime.requestOf?.(pid) ?? null) : null;
   const step = stopStep({
     activity,
-    request: record === null ? "unknown" : record === "none" ? "none" : "in-flight",
+    request: requestIn(sample.requests(workers).get(pid)?.record ?? null),
     // Who sets stop_signal says that the program understands it.
     whileBusy: pool.stopSignal === null ? runtime.stopSignalWhileBusy : "finishes-request",
     firstConnection: known.firstConnection,
     elapsedMs: now() - startedAt,
     signalledMs: known.signalledAt === null ? null : now() - known.signalledAt,
-    silentMs: known.silence === null ? null : now() - known.silence.since,
+    silentMs: silentSince === null ? null : now() - silentSince,
     patienceMs: Math.min(PATIENCE_MOST_MS, pool.drainTimeoutMs / 2),
   });
+  // Many were looked at before this one, and an idle worker gets a request any moment.
+  if (step === "signal" && scoreboard.activityNow(pid, workers).doing !== activity.doing) return;
   const name = (pool.stopSignal as Signal | null) ?? runtime.stopSignal;
-  if (act(step, pid, activity, name)) known.signalledAt = now();
+  if (act(step, pid, activity, workers.listener, name)) known.signalledAt = now();
+}
+
+function requestIn(record: RequestRecord): "in-flight" | "none" | "unknown" {
+  if (record === null) return "unknown";
+  return record === "none" ? "none" : "in-flight";
 }
 
 function remember(memory: Map<number, Memory>, pid: number, activity: Activity): Memory {
   const connection = activity.doing === "busy" ? activity.connection : null;
-  let known = memory.get(pid);
-  if (known === undefined) {
-    known = { firstConnection: connection?.inode ?? null, signalledAt: null, silence: null };
-    memory.set(pid, known);
-  }
-  if (connection === null || !connection.awaited) known.silence = null;
-  else if (known.silence?.inode !== connection.inode)
-    known.silence = { inode: connection.inode, since: now() };
+  const known = memory.get(pid) ?? {
+    firstConnection: connection?.inode ?? null,
+    signalledAt: null,
+  };
+  memory.set(pid, known);
   return known;
 }
 
 /** Does it; whether the worker has been sent the signal. */
-function act(step: StopStep, pid: number, activity: Activity, name: Signal): boolean {
+function act(
+  step: StopStep,
+  pid: number,
+  activity: Activity,
+  listener: Listening,
+  name: Signal,
+): boolean {
   switch (step) {
     case "wait":
       return false;
     case "signal":
       return signal(pid, name);
     case "freeze-and-look":
-      return signalIfIdle(pid, name);
+      return signalIfIdle(pid, listener, name);
     case "wake-and-signal": {
       const sent = signal(pid, name);
       signal(pid, "SIGCONT");
@@ -106,10 +115,10 @@ function act(step: StopStep, pid: number, activity: Activity, name: Signal): boo
  * Stops the worker, looks whether it has a connection, signals it only if not, and lets it go on.
  * A connection cannot come in between: a stopped process accepts nothing.
  */
-function signalIfIdle(pid: number, name: Signal): boolean {
+function signalIfIdle(pid: number, listener: Listening, name: Signal): boolean {
   signal(pid, "SIGSTOP");
   const stopped = untilStopped(pid);
-  const free = stopped && holdsConnection(pid) === false;
+  const free = stopped && holdsConnection(pid, listener) === false;
   if (free) signal(pid, name);
   signal(pid, "SIGCONT");
   return free;

@@ -5,18 +5,19 @@
 import type { PoolConfig } from "../config/model.ts";
 import type { Emit, EndReason, OutputLine, ProcessEnd } from "../event.ts";
 import type { Fault } from "../fault.ts";
+import type { Listening } from "../observe/activity.ts";
+import type { WorkerView } from "../observe/sample.ts";
+import type { Scoreboard } from "../observe/scoreboard.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Address } from "../sys/address.ts";
 import { after, now, sleep } from "../sys/clock.ts";
 import { signal, signalGroup, spawn } from "../sys/process.ts";
 import type { ProcessId } from "../sys/procfs.ts";
 import { endReason } from "./exit.ts";
 import { stopGracefully } from "./graceful-stop.ts";
-import { hasInHand } from "./in-hand.ts";
 import { type GroupShape, launchOf } from "./launch.ts";
 import { type GroupAction, type GroupEvent, type GroupState, transition } from "./lifecycle.ts";
-import { type Members, membersOf } from "./members.ts";
-import { createReadinessCheck } from "./readiness.ts";
+import { Members } from "./members.ts";
+import { hasReachedAccept } from "./readiness.ts";
 import { spawnFault, startFault } from "./start-fault.ts";
 import { stuckEvent } from "./stuck.ts";
 import { GroupToll } from "./toll.ts";
@@ -28,7 +29,8 @@ export interface GroupContext {
   readonly runtime: Runtime;
   readonly generation: number;
   /** Where its workers accept. */
-  readonly listener: { readonly fd: number; readonly address: Address };
+  readonly listener: { readonly fd: number } & Listening;
+  readonly scoreboard: Scoreboard;
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
   /** It was serving and its process ended unasked; workers of it may still serve ("orphaned"). */
@@ -86,7 +88,13 @@ export class Group {
     this.settle = { ready: ready.resolve, failed: ready.reject, gone: gone.resolve };
     this.voice = openVoice(context.pool, context.output);
     this.leader = this.spawn();
-    this.members = membersOf(this.leader, this.forks, () => this.leaderEnd === null);
+    this.members = new Members({
+      leader: this.leader,
+      forks: this.forks,
+      leaderLives: () => this.leaderEnd === null,
+      listener: context.listener,
+      requestOf: context.runtime.requestOf,
+    });
     const { pool, generation, emit } = context;
     const { pid } = this.leader;
     emit({ type: "group-started", pool: pool.name, pid, generation, workers: shape.size });
@@ -132,9 +140,9 @@ export class Group {
   }
 
   /** Every process of it that lives: its leader and its workers, or the only one. */
-  pids(fresh = false): number[] {
+  get pids(): number[] {
     const leader = this.leaderEnd === null ? [this.leader.pid] : [];
-    return [...new Set([...leader, ...this.members.workers(fresh).map(({ pid }) => pid)])];
+    return [...new Set([...leader, ...this.members.workers().map(({ pid }) => pid)])];
   }
 
   /** Whether its process forks the workers, instead of being the worker. */
@@ -171,11 +179,13 @@ export class Group {
   }
 
   private async watchStart(): Promise<void> {
-    const { pool, listener } = this.context;
-    const hasReachedAccept = createReadinessCheck(listener.address, this.forks);
+    const { pool, scoreboard } = this.context;
     while (this.current === "starting") {
-      const workers = this.members.workers();
-      if (workers.length >= this.shape.size && workers.every(hasReachedAccept)) {
+      const sample = scoreboard.now();
+      const workers = sample.workers(this.members);
+      const isReady = (worker: WorkerView) =>
+        hasReachedAccept(worker, this.members, sample, this.forks);
+      if (workers.length >= this.shape.size && workers.every(isReady)) {
         return this.dispatch("ready");
       }
       if (this.uptimeMs > pool.startTimeoutMs) return this.dispatch("start-timeout");
@@ -233,25 +243,20 @@ export class Group {
 
   /** The leader goes first, or it would refill what leaves; it only waits, and KILL spares its workers. */
   private askPolitely(): void {
-    const { pool, runtime, listener } = this.context;
+    const { pool, runtime, scoreboard } = this.context;
     this.setDeadline(pool.drainTimeoutMs);
     this.drainSince = now();
     if (this.forks && this.leaderEnd === null) signal(this.leader.pid, "SIGKILL");
     const goesOn = () => this.current === "draining";
-    void stopGracefully({
-      pool,
-      runtime,
-      address: listener.address,
-      members: this.members,
-      goesOn,
-    });
+    void stopGracefully({ pool, runtime, workers: this.members, scoreboard, goesOn });
     void this.watchEnd();
   }
 
   private escalate(name: "SIGTERM" | "SIGKILL"): void {
-    const { emit, pool } = this.context;
-    const workers = this.members.workers();
-    this.toll.signalled(name, workers.filter(({ pid }) => hasInHand(this, pid)).length);
+    const { emit, pool, scoreboard } = this.context;
+    const sample = scoreboard.now();
+    const { workers } = sample.present(this.members);
+    this.toll.signalled(name, sample.inFlight(this.members));
     if (this.drainSince !== null) {
       const afterMs = now() - this.drainSince;
       for (const { pid } of workers) {
@@ -267,7 +272,7 @@ export class Group {
 
   private tellStuck(): void {
     const { emit, pool } = this.context;
-    const pids = this.pids(true);
+    const pids = this.pids;
     this.toll.stuck = pids.map((pid) => ({ pool: pool.name, pid }));
     for (const pid of pids) emit(stuckEvent(pool.name, pid));
   }
@@ -297,7 +302,7 @@ export class Group {
       reason,
       uptimeMs: this.uptimeMs,
     });
-    const left = this.members.workers(true).map((worker) => worker.pid);
+    const left = this.members.workers().map((worker) => worker.pid);
     if (left.length > 0 && state === "serving") {
       emit({ type: "orphans-left", pool: pool.name, leader: pid, pids: left });
     }

@@ -3,26 +3,21 @@
 
 import type { PoolConfig } from "../config/model.ts";
 import type { Emit } from "../event.ts";
+import type { Listening } from "../observe/activity.ts";
+import type { Scoreboard } from "../observe/scoreboard.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Address } from "../sys/address.ts";
+import { holdersOf } from "../socket/holders.ts";
 import { now, sleep } from "../sys/clock.ts";
 import { signal } from "../sys/process.ts";
-import {
-  type ProcessId,
-  processesOn,
-  processGroup,
-  type ProcessStat,
-  processStat,
-} from "../sys/procfs.ts";
+import { type ProcessId, processGroup, type ProcessStat, stillThere } from "../sys/procfs.ts";
 import { stopGracefully } from "./graceful-stop.ts";
 import { stuckEvent } from "./stuck.ts";
 
 export interface Strays {
   readonly pool: Pick<PoolConfig, "name" | "stopSignal" | "drainTimeoutMs">;
   readonly runtime: Runtime;
-  readonly address: Address;
-  /** Of the listening socket. */
-  readonly inode: string;
+  readonly listener: Listening;
+  readonly scoreboard: Scoreboard;
   /** Name of the program, as /proc tells it; null = unknown. What scripts started has another one. */
   readonly command: string | null;
   /** Process groups they were started as, for where nobody lets us see who holds the socket. */
@@ -45,11 +40,16 @@ export async function drainStrays(strays: Strays): Promise<void> {
   endLeaders(found);
   // What a leader forked before it went.
   const left = new Map(findStrays(strays).map((stat) => [stat.pid, stat]));
-  const workers = () => [...left.values()].filter(isStill);
+  const workers = () => [...left.values()].map(stillThere).filter((stat) => stat !== null);
   const deadline = since + strays.pool.drainTimeoutMs;
-  const members = { workers };
+  const { pool, runtime, listener, scoreboard } = strays;
+  const set = {
+    listener,
+    present: () => ({ leader: null, workers: workers() }),
+    ...(runtime.requestOf === undefined ? {} : { requestOf: runtime.requestOf }),
+  };
   const goesOn = () => !strays.hurry.aborted && now() < deadline && workers().length > 0;
-  await stopGracefully({ ...strays, members, goesOn });
+  await stopGracefully({ pool, runtime, workers: set, scoreboard, goesOn });
   await escalate(strays, workers, since);
   strays.emit({
     type: "strays-left",
@@ -61,13 +61,13 @@ export async function drainStrays(strays: Strays): Promise<void> {
 
 /** Who serves on the socket, but for our own and for what scripts started. */
 export function findStrays({
-  inode,
+  listener,
   command,
   groups,
   own,
-}: Pick<Strays, "inode" | "command" | "groups" | "own">): ProcessStat[] {
+}: Pick<Strays, "listener" | "command" | "groups" | "own">): ProcessStat[] {
   const ours = own();
-  const onSocket = processesOn(inode);
+  const onSocket = holdersOf({ inode: String(listener.inode), command, groups });
   const found = onSocket.length > 0 ? onSocket : groups.flatMap(membersNow);
   return found.filter(
     (stat) => !ours.has(stat.group) && (command === null || stat.command === command),
@@ -76,7 +76,7 @@ export function findStrays({
 
 /** A number may mean another process by now; what is older than the group began is none of it. */
 function membersNow({ pid, startTime }: ProcessId): readonly ProcessStat[] {
-  return processGroup(pid, true).filter(
+  return processGroup(pid, now()).filter(
     (stat) => stat.startTime >= startTime && stat.state !== "Z",
   );
 }
@@ -85,11 +85,6 @@ function membersNow({ pid, startTime }: ProcessId): readonly ProcessStat[] {
 function endLeaders(found: readonly ProcessStat[]): void {
   const parents = new Set(found.map(({ parent }) => parent));
   for (const { pid } of found) if (parents.has(pid)) signal(pid, "SIGKILL");
-}
-
-function isStill({ pid, startTime }: ProcessStat): boolean {
-  const now = processStat(pid);
-  return now !== null && now.startTime === startTime && now.state !== "Z";
 }
 
 async function escalate(

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { fcgiRequest, paramsFor } from "../../src/fcgi/client.ts";
 import type { Address } from "../../src/sys/address.ts";
-import { socketsOf } from "../../src/sys/procfs.ts";
+import { socketsOf } from "../../src/sys/proc-sockets.ts";
 import { libc } from "../../src/sys/libc.ts";
 import { bindSocket, closeSocket, listenOn } from "../../src/sys/socket.ts";
 

@@ -6,6 +6,7 @@ import type { PoolConfig } from "../../config/model.ts";
 import { generic } from "../../runtime/generic.ts";
 import { RUNTIMES } from "../../runtime/registry.ts";
 import { boundAddress } from "../../socket/bound.ts";
+import type { LeftSocket } from "../../socket/holders.ts";
 import { takeBack } from "../../socket/take-back.ts";
 import { Listener, type Maker } from "../../socket/listener.ts";
 import { type ListenAddress, sameAddress } from "../../sys/address.ts";
@@ -49,7 +50,7 @@ export class LeftOver {
     handed: number | undefined,
     hurry: AbortSignal,
   ): LeftOver | null {
-    const taken = takeBack(record.address, record.inode, handed);
+    const taken = takeBack(record.address, leftSocket(record), handed);
     switch (taken.got) {
       case "socket":
         return new LeftOver(context, hurry, record, {
@@ -89,7 +90,7 @@ export class LeftOver {
       command: null,
     });
     if (this.maker === "systemd") return;
-    const taken = takeBack(this.record.address, this.record.inode, undefined);
+    const taken = takeBack(this.record.address, leftSocket(this.record), undefined);
     if (taken.got === "socket") {
       endListening(taken.fd);
       closeSocket(taken.fd);
@@ -137,18 +138,22 @@ export function keptSocket(
 }
 
 function workersOf(context: RecoveryContext, record: PoolRecord, hurry: AbortSignal): Strays {
-  const { name, address, inode, command } = record;
+  const { name, address, inode } = record;
   return {
     pool: { name, stopSignal: record.stop_signal, drainTimeoutMs: record.drain_timeout_ms },
     runtime: RUNTIMES.find((runtime) => runtime.name === record.runtime) ?? generic,
-    address,
-    inode,
-    command,
-    groups: record.groups.map(({ pid, start_time }) => ({ pid, startTime: start_time })),
+    ...leftSocket(record),
+    listener: { address, inode: Number(inode) },
+    scoreboard: context.scoreboard,
     own: () => ownGroups(context),
     emit: context.emit,
     hurry,
   };
+}
+
+function leftSocket({ inode, command, groups }: PoolRecord): LeftSocket {
+  const ids = groups.map(({ pid, start_time }) => ({ pid, startTime: start_time }));
+  return { inode, command, groups: ids };
 }
 
 function ownGroups({ pools }: RecoveryContext): Set<number> {

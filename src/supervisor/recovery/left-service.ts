@@ -4,6 +4,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Emit } from "../../event.ts";
+import { Scoreboard } from "../../observe/scoreboard.ts";
 import { inheritedSockets } from "../../socket/inherited.ts";
 import { addressText } from "../../sys/address.ts";
 import { type Lock, takeLock } from "../../sys/lock.ts";
@@ -21,7 +22,11 @@ export class LeftService {
     this.state = state;
     this.lock = lock;
     const inherited = inheritedSockets({}, 0);
-    this.recovery = new Recovery({ pools: new Map(), inherited, emit }, state.pools, {});
+    this.recovery = new Recovery(
+      { pools: new Map(), scoreboard: new Scoreboard(), inherited, emit },
+      state.pools,
+      {},
+    );
   }
 
   /** null when nothing is left, or when a supervisor lives. Until `leave` or `end` no supervisor can start. */
