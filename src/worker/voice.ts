@@ -3,7 +3,8 @@
 
 import type { PoolConfig } from "../config/model.ts";
 import type { OutputLine } from "../event.ts";
-import { createLineAssembler, createTail } from "../log/worker-output.ts";
+import { Tail } from "../log/tail.ts";
+import { LineAssembler } from "../log/worker-output.ts";
 import { type OutputChannel, openOutputChannel } from "../sys/output-channel.ts";
 
 const MAX_LINE_BYTES = 65536;
@@ -20,8 +21,8 @@ export function openVoice(
   { name, logOutput }: Pick<PoolConfig, "name" | "logOutput">,
   output: (line: OutputLine) => void,
 ): Voice {
-  const tail = createTail(TAIL_LINES);
-  const lines = createLineAssembler({
+  const tail = new Tail(TAIL_LINES);
+  const lines = new LineAssembler({
     maxLine: MAX_LINE_BYTES,
     onLine: (pid, text) => {
       tail.push(text);
@@ -36,7 +37,7 @@ export function openVoice(
     channel,
     lastWords() {
       channel.drain();
-      return tail.lines();
+      return tail.lines;
     },
   };
 }
