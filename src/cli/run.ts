@@ -5,7 +5,7 @@ import type { Loaded } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
 import { stateDirDefault } from "../admin/default-place.ts";
 import { loadGivenConfig } from "./config/load-config.ts";
-import { inheritedSockets } from "../socket/inherited.ts";
+import { InheritedSockets } from "../socket/inherited.ts";
 import { ServiceManager } from "../supervisor/service-manager/service-manager.ts";
 import { detachOutput } from "../sys/exec/detach.ts";
 import { defineCommand } from "./command.ts";
@@ -14,7 +14,7 @@ import { RUN_OPTIONS } from "./run-options.ts";
 import { usageFault } from "./usage.ts";
 import { serve } from "../daemon/serve.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
-import { holdSignals } from "../daemon/signals.ts";
+import { HeldSignals } from "../daemon/signals.ts";
 import { VERSION } from "./version.ts";
 
 type Given = ValuesOf<typeof RUN_OPTIONS>;
@@ -29,10 +29,10 @@ export default defineCommand({
   },
   async run({ background, ...given }, { rawArgs }) {
     const read = loader(given, afterDashes(rawArgs));
-    const signals = holdSignals();
+    const signals = new HeldSignals();
     const manager = ServiceManager.of(process.env, process.pid);
     try {
-      const inherited = inheritedSockets(process.env, process.pid);
+      const inherited = new InheritedSockets(process.env, process.pid);
       const load = async () => inherited.resolve(await read());
       await serve({
         version: VERSION,

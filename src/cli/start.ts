@@ -4,7 +4,7 @@
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { defaultSocket } from "../admin/default-place.ts";
-import { adminClient, BrokenOff } from "../admin/client.ts";
+import { AdminClient, BrokenOff } from "../admin/client.ts";
 import type { Status } from "../admin/contract.ts";
 import { configPath } from "../config/default-places.ts";
 import { Fault, type FaultJson, faultLines } from "../fault.ts";
@@ -80,7 +80,7 @@ interface StartArgs extends SocketArgs {
 /** The process that runs already, waited for while it is starting; null when there is none. */
 async function runningPid(args: StartArgs, tries = TRIES): Promise<number | null> {
   try {
-    const client = adminClient(await socketOf(args));
+    const client = new AdminClient(await socketOf(args));
     let status = await client.status();
     for (; status.state === "starting"; status = await client.status()) await sleep(POLL_MS);
     checkItIsOurs(status, args);

@@ -2,12 +2,12 @@
 // it serves until stop or quit, and takes everything away again.
 
 import { routes } from "../admin/routes.ts";
-import { serveAdmin } from "../admin/server.ts";
+import { AdminServer } from "../admin/server.ts";
 import type { Loaded } from "../config/load.ts";
 import { asFault } from "../fault.ts";
 import { closeHandover, receiveHandover } from "../sys/exec/handover.ts";
 import { yieldToEvents } from "../sys/clock.ts";
-import type { Inherited } from "../socket/inherited.ts";
+import type { InheritedSockets } from "../socket/inherited.ts";
 import type { ServiceManager } from "../supervisor/service-manager/service-manager.ts";
 import { EventBus } from "../supervisor/event-bus.ts";
 import { goBack } from "../supervisor/upgrade.ts";
@@ -26,7 +26,7 @@ export interface ServeOptions {
   /** In the background, stderr is not a place for a log. */
   readonly background: boolean;
   /** Sockets that were handed over at the start. */
-  readonly inherited: Inherited;
+  readonly inherited: InheritedSockets;
   /** Who wants to be told how it goes. */
   readonly manager: ServiceManager | null;
   readonly signals: HeldSignals;
@@ -46,7 +46,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     undo.push(() => stateDir.release());
     clearPidFile(config.supervisor.pidFile);
     const gate: Gate = { handle: async () => new Response("starting\n", { status: 503 }) };
-    const server = serveAdmin(config.admin, (request) => gate.handle(request));
+    const server = AdminServer.open(config.admin, (request) => gate.handle(request));
     undo.push(() => server.close());
     const log = new ServiceLog(config, options.background);
     undo.push(() => log.close());

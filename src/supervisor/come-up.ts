@@ -2,7 +2,7 @@
 // where there are any), and then let its workers leave.
 
 import type { Fault } from "../fault.ts";
-import type { Inherited } from "../socket/inherited.ts";
+import type { InheritedSockets } from "../socket/inherited.ts";
 import type { Handover } from "../sys/exec/handover.ts";
 import { endStrayCanaries } from "./canary.ts";
 import { preflight } from "./preflight.ts";
@@ -12,7 +12,7 @@ import { startEachPool, startPools } from "./start.ts";
 import type { World } from "./supervisor-state.ts";
 
 export interface ComeUpOptions {
-  readonly inherited: Inherited;
+  readonly inherited: InheritedSockets;
   readonly takeover: boolean;
   readonly keepGoing: boolean;
   readonly handover: Handover | null;

@@ -6,7 +6,7 @@ import { Fault } from "../fault.ts";
 import { Generation } from "../pool/generation.ts";
 import type { Pool } from "../pool/pool.ts";
 import { runtimeOf } from "../runtime/registry.ts";
-import type { Inherited } from "../socket/inherited.ts";
+import type { InheritedSockets } from "../socket/inherited.ts";
 import type { Listener } from "../socket/listener.ts";
 import type { PoolRecord } from "./recovery/state-file.ts";
 
@@ -23,7 +23,7 @@ export interface World {
   /** Writes down at once what there is, for a supervisor that may come after this one. */
   readonly remember: () => void;
   /** Sockets that systemd handed over and no pool has yet. */
-  readonly inherited: Inherited;
+  readonly inherited: InheritedSockets;
   /** A service manager has copies of the sockets, for the next start. */
   readonly socketsAreStored: boolean;
   readonly emit: Emit;

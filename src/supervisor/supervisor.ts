@@ -11,7 +11,7 @@ import { watchMembers } from "../pool/member-watch.ts";
 import { watchRequests } from "../pool/request-watch.ts";
 import { watchStopped } from "../pool/stopped-watch.ts";
 import type { Toll } from "../worker/toll.ts";
-import type { Inherited } from "../socket/inherited.ts";
+import type { InheritedSockets } from "../socket/inherited.ts";
 import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
 import type { Handover } from "../sys/exec/handover.ts";
@@ -57,7 +57,7 @@ export interface SupervisorOptions {
   readonly log: LogPort;
   /** Reads the config once more. */
   readonly load: () => Promise<Loaded>;
-  readonly inherited: Inherited;
+  readonly inherited: InheritedSockets;
   /** A service manager has copies of the sockets. */
   readonly socketsAreStored: boolean;
   /** Take sockets over from whoever listens on the pools' addresses, when no state file tells who that is. */

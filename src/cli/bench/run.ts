@@ -3,10 +3,10 @@
 import { addressText } from "../../sys/address.ts";
 import { now } from "../../sys/clock.ts";
 import type { BenchOrder } from "./order.ts";
-import { type Reload, startReloads } from "./reloads.ts";
+import { type Reload, Reloads } from "./reloads.ts";
 import type { BenchReport } from "./report.ts";
 import { type BenchRequest, sendBenchRequest } from "./request.ts";
-import { startLoad } from "./load.ts";
+import { Load } from "./load.ts";
 
 /** Ends by itself: when the time is over, every request has its timeout, and so has the last reload. */
 export async function runBench(
@@ -17,13 +17,13 @@ export async function runBench(
   const enough = new AbortController();
   const request = { ...asked, signal: enough.signal };
   const began = now();
-  const load = startLoad({
+  const load = Load.start({
     perSecond: order.rate,
     atOnce: order.connections,
     forMs: order.durationMs,
     send: (dueAt) => sendBenchRequest(request, dueAt),
   });
-  const reloads = reload && order.reload ? startReloads(order.reload.everyMs, reload) : null;
+  const reloads = reload && order.reload ? Reloads.start(order.reload.everyMs, reload) : null;
   const interrupt = onInterrupt(
     () => void load.stop(),
     () => enough.abort(),

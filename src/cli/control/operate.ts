@@ -1,7 +1,7 @@
 // One control word from the shell: ask the supervisor, show how it goes, print what came of it. The
 // supervisor owns the operation; when this process is interrupted, it goes on.
 
-import { adminClient, BrokenOff, type Client } from "../../admin/client.ts";
+import { AdminClient, BrokenOff } from "../../admin/client.ts";
 import type {
   Operation,
   PoolOutcome,
@@ -27,7 +27,7 @@ export async function operate(
 ): Promise<number> {
   const socket = await controlSocket(args);
   const show = process.stderr.isTTY && !args.quiet && !args.json ? showStep : () => {};
-  const client = adminClient(socket);
+  const client = new AdminClient(socket);
   const report = await withFaultAsJson(args, () =>
     client
       .operate(word, options, show)
@@ -61,7 +61,7 @@ async function withFaultAsJson(
 }
 
 /** Two words at once: one of them may find the supervisor gone, which is what it wanted. */
-async function ifEnded(client: Client, word: Operation, error: unknown): Promise<Report> {
+async function ifEnded(client: AdminClient, word: Operation, error: unknown): Promise<Report> {
   const wantsEnd = word === "stop" || word === "quit";
   if (!wantsEnd || !(error instanceof BrokenOff)) throw error;
   const status = await client.status().catch(() => null);

@@ -2,7 +2,7 @@
 // sockets. The old program cannot answer any more when it is done, so the new one's status tells.
 
 import { resolve } from "node:path";
-import { adminClient, BrokenOff, type Client } from "../../admin/client.ts";
+import { AdminClient, BrokenOff } from "../../admin/client.ts";
 import type { Status } from "../../admin/contract.ts";
 import { Fault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
@@ -31,7 +31,7 @@ export default defineCommand({
   },
   async run(args) {
     const socket = await controlSocket(args);
-    const client = adminClient(socket);
+    const client = new AdminClient(socket);
     const before = await client.status().catch(async (error: unknown) => {
       const { withLeftOver } = await import("./left-over.ts");
       throw await withLeftOver(error, args, socket);
@@ -68,7 +68,7 @@ export default defineCommand({
 
 /** Resolves when the program is another than `before`, by this upgrade or by another one. */
 async function untilUpgraded(
-  client: Client,
+  client: AdminClient,
   id: string,
   before: Status,
   socket: string,

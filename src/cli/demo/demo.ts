@@ -1,13 +1,13 @@
 // `fcgivisor demo`: the program shows itself working, each step told with the command that an
 // operator would type. It fails when anything does, a single lost request included.
 
-import { adminClient } from "../../admin/client.ts";
+import { AdminClient } from "../../admin/client.ts";
 import { asFault, Fault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
 import { signal } from "../../sys/process.ts";
 import { lives } from "../../sys/procfs.ts";
 import { setStage, type Stage, WORKERS } from "./stage.ts";
-import { startLoad } from "../bench/load.ts";
+import { Load } from "../bench/load.ts";
 import type { LoadResult } from "../bench/tally.ts";
 import { defineCommand } from "../command.ts";
 import { print } from "../print.ts";
@@ -63,7 +63,7 @@ async function play(stage: Stage): Promise<void> {
 async function start(stage: Stage): Promise<number> {
   typed(stage.shown("start"));
   const { ms } = await stage.command("start");
-  const { pid, pools } = await adminClient(stage.socket).status();
+  const { pid, pools } = await new AdminClient(stage.socket).status();
   said(
     `ready after ${ms.toFixed(0)} ms: pid ${pid}, ${pools.length} pool, listening on ${pools[0]?.listen}`,
   );
@@ -87,7 +87,7 @@ async function reloadUnderLoad(stage: Stage): Promise<LoadResult> {
   tell(
     `\nnow ${PER_SECOND} requests a second, and before each reload one that takes ${LONG_REQUEST_MS} ms`,
   );
-  const load = startLoad({ perSecond: PER_SECOND, send: () => stage.request(0) });
+  const load = Load.start({ perSecond: PER_SECOND, send: () => stage.request(0) });
   for (let i = 1; i <= RELOADS; i++) {
     typed(stage.shown("reload"));
     const [{ ms }] = await Promise.all([stage.command("reload"), stage.request(LONG_REQUEST_MS)]);
@@ -127,7 +127,7 @@ async function quit(stage: Stage, pid: number): Promise<void> {
 
 /** The pids of the workers that can take a request. */
 async function workers(stage: Stage): Promise<number[]> {
-  const { pools } = await adminClient(stage.socket).status();
+  const { pools } = await new AdminClient(stage.socket).status();
   const groups = pools.flatMap((pool) => pool.groups).filter(({ draining }) => draining === null);
   return groups.flatMap((group) => group.workers.map(({ pid }) => pid));
 }

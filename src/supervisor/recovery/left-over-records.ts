@@ -4,7 +4,7 @@
 import type { PoolConfig } from "../../config/model.ts";
 import { asFault, type Fault } from "../../fault.ts";
 import { boundAddress } from "../../socket/bound.ts";
-import type { Inherited } from "../../socket/inherited.ts";
+import type { InheritedSockets } from "../../socket/inherited.ts";
 import { inodesOn } from "../../socket/open.ts";
 import type { Handover } from "../../sys/exec/handover.ts";
 import type { World } from "../supervisor-state.ts";
@@ -12,7 +12,7 @@ import { checkState, type PoolRecord, readState } from "./state-file.ts";
 import { recordOfConfig } from "./state-records.ts";
 
 export interface Sources {
-  readonly inherited: Inherited;
+  readonly inherited: InheritedSockets;
   /** Whoever listens on the pools' addresses counts, when no state file tells who that is. */
   readonly takeover: boolean;
   readonly handover: Handover | null;
