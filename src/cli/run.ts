@@ -6,7 +6,7 @@ import type { Config } from "../config/model.ts";
 import { stateDirDefault } from "../admin/default-place.ts";
 import { loadGivenConfig } from "./config/load-config.ts";
 import { inheritedSockets } from "../socket/inherited.ts";
-import { serviceManager } from "../supervisor/service-manager/service-manager.ts";
+import { ServiceManager } from "../supervisor/service-manager/service-manager.ts";
 import { detachOutput } from "../sys/exec/detach.ts";
 import { defineCommand } from "./command.ts";
 import { afterDashes, type ValuesOf } from "./options.ts";
@@ -30,7 +30,7 @@ export default defineCommand({
   async run({ background, ...given }, { rawArgs }) {
     const read = loader(given, afterDashes(rawArgs));
     const signals = holdSignals();
-    const manager = serviceManager(process.env, process.pid);
+    const manager = ServiceManager.of(process.env, process.pid);
     try {
       const inherited = inheritedSockets(process.env, process.pid);
       const load = async () => inherited.resolve(await read());
@@ -47,10 +47,10 @@ export default defineCommand({
         onReady: (supervisor) => announce(supervisor, background, given.quiet),
       });
     } catch (error) {
-      manager.failed(error);
+      manager?.failed(error);
       throw error;
     } finally {
-      manager.close();
+      manager?.close();
     }
     return 0;
   },

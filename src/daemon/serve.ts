@@ -28,7 +28,7 @@ export interface ServeOptions {
   /** Sockets that were handed over at the start. */
   readonly inherited: Inherited;
   /** Who wants to be told how it goes. */
-  readonly manager: ServiceManager;
+  readonly manager: ServiceManager | null;
   readonly signals: HeldSignals;
   readonly takeover: boolean;
   readonly keepGoing: boolean;
@@ -52,12 +52,19 @@ export async function serve(options: ServeOptions): Promise<void> {
     undo.push(() => log.close());
     const bus = new EventBus();
     const { emit } = bus;
-    const supervisor = new Supervisor({ ...options, emit, log, handover, lock: stateDir.lock });
     const { manager } = options;
+    const supervisor = new Supervisor({
+      ...options,
+      emit,
+      log,
+      handover,
+      lock: stateDir.lock,
+      socketsAreStored: manager !== null,
+    });
     // The log first: what others make of an event is told after it.
-    for (const subscriber of [log.record, manager.hear, ...supervisor.subscribers])
-      bus.subscribe(subscriber);
-    manager.watch(supervisor, emit);
+    const subscribers = [log.record, manager?.hear, ...supervisor.subscribers];
+    for (const subscriber of subscribers) if (subscriber !== undefined) bus.subscribe(subscriber);
+    manager?.watch(supervisor, emit);
     gate.handle = routes(supervisor, config.admin.socket);
     listenToSignals(supervisor, emit);
     undo.push(leaveTraces(config, emit));

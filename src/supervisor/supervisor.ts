@@ -24,7 +24,6 @@ import { tellUntil } from "./operations/progress.ts";
 import { reapWhenNeeded } from "./reaper.ts";
 import type { Recovery } from "./recovery/recovery.ts";
 import { type Report, reportOf } from "./operations/report.ts";
-import type { ServiceManager } from "./service-manager/service-manager.ts";
 import { shutDown } from "./shutdown.ts";
 import { allListeners } from "./sockets.ts";
 import { StateKeeper } from "./recovery/state-keeper.ts";
@@ -59,8 +58,8 @@ export interface SupervisorOptions {
   /** Reads the config once more. */
   readonly load: () => Promise<Loaded>;
   readonly inherited: Inherited;
-  /** Is told of the sockets, and stores them, where there is one. */
-  readonly manager: Pick<ServiceManager, "present">;
+  /** A service manager has copies of the sockets. */
+  readonly socketsAreStored: boolean;
   /** Take sockets over from whoever listens on the pools' addresses, when no state file tells who that is. */
   readonly takeover: boolean;
   /** Start with the pools that come up, and go on trying the others. */
@@ -105,7 +104,7 @@ export class Supervisor {
         if (this.current === "starting" || this.current === "running") this.keeper.save();
       },
       inherited,
-      socketsAreStored: options.manager.present,
+      socketsAreStored: options.socketsAreStored,
       emit,
       output,
     };

@@ -3,12 +3,8 @@
 
 import type { PoolConfig } from "../config/model.ts";
 import type { OutputLine } from "../event.ts";
-import {
-  createLineAssembler,
-  createTail,
-  type LineAssembler,
-  type Tail,
-} from "../log/worker-output.ts";
+import { Tail } from "../log/tail.ts";
+import { LineAssembler } from "../log/worker-output.ts";
 import { type OutputChannel, openOutputChannel } from "../sys/output-channel.ts";
 
 const MAX_LINE_BYTES = 65536;
@@ -17,14 +13,14 @@ const TAIL_LINES = 5;
 export class WorkerOutput {
   private readonly channel: OutputChannel;
   private readonly lines: LineAssembler;
-  private readonly lastLines: Tail = createTail(TAIL_LINES);
+  private readonly lastLines = new Tail(TAIL_LINES);
 
   /** Lines go to `output`, unless the pool's log_output says no. */
   constructor(
     { name, logOutput }: Pick<PoolConfig, "name" | "logOutput">,
     output: (line: OutputLine) => void,
   ) {
-    this.lines = createLineAssembler({
+    this.lines = new LineAssembler({
       maxLine: MAX_LINE_BYTES,
       onLine: (pid, text) => {
         this.lastLines.push(text);
@@ -55,7 +51,7 @@ export class WorkerOutput {
   /** The last lines they wrote, those of this moment included. */
   tail(): string[] {
     this.drain();
-    return this.lastLines.lines();
+    return this.lastLines.lines;
   }
 
   close(): void {

@@ -4,81 +4,185 @@
 import { expect } from "bun:test";
 import { rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { allLeft, crash, recovered, supervisorsOf } from "../helper/crash.ts";
+import { allLeft, crash, killStarting, recovered, supervisorsOf } from "../helper/crash.ts";
 import { fcgi } from "../helper/fcgi.ts";
+import { gate, hold } from "../helper/gate.ts";
+import { GATES, gatedPhpPool } from "../helper/gated-php.ts";
 import {
   barePool,
   bodyOf,
   gatedAt,
   gatedPool,
-  inHand,
   phpPool,
+  renewed,
   tcpSpot,
   unixSpot,
   workersReach,
   type Spot,
 } from "../helper/pool.ts";
-import { alive, leadersAt, listenersAt } from "../helper/processes.ts";
-import { textOf } from "../helper/program.ts";
-import { behaviour } from "../helper/scene.ts";
+import { alive, commandOf, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
+import { textOf, type Outcome, type Supervisor } from "../helper/program.ts";
+import { behaviour, type Scene } from "../helper/scene.ts";
 import { underLoad } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
 
+const PHP = { needs: ["php-cgi"] } as const;
+
+/** Exit code of a start whose supervisor was killed: the shell's for SIGKILL. */
+const KILLED = 137;
+/** Outcome of a control word whose supervisor died before it had answered. */
+const CUT_SHORT = { code: 1, stdout: "", stderr: expect.stringContaining("ended before") };
+
+/** A start with the config of a supervisor that has died. */
+function startIn(scene: Scene, { configFile }: Supervisor): Promise<Outcome> {
+  return scene.fcgivisor(["start", "-c", configFile]);
+}
+
 behaviour(
-  "kill -9 in the middle of a recovery: the next start finishes it",
-  { needs: ["php-cgi"] },
+  "kill -9 in the middle of a recovery, wherever it is: the next start finishes it",
+  PHP,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const script = scene.fixture("php/hello.php");
+    let supervisor = await scene.start({ pools: { www: gatedPhpPool(scene, spot, 3) } });
+    const old = await workersReach(spot, 3);
+    const sockets = listenersAt(spot.where);
+    await underLoad(spot, { script }, async ({ further }) => {
+      for (const name of GATES) {
+        await crash(supervisor);
+        const waits = gate(scene, name);
+        const begun = startIn(scene, supervisor);
+        const waiting = await waits.reached();
+        await killStarting(supervisor.configFile);
+        expect(await begun, name).toMatchObject({ code: KILLED, stdout: "" });
+        expect(alive(waiting), name).toBe(true);
+        await further(3);
+        waits.open();
+        supervisor = await recovered(scene, supervisor);
+        await further(3);
+        await allLeft([...old, waiting]);
+      }
+      await workersReach(spot, 3);
+    });
+    expect(listenersAt(spot.where)).toEqual(sockets);
+    await eventually(() => leadersAt(spot.where).length === 1);
+  },
+);
+
+behaviour(
+  "kill -9 while the workers of an earlier supervisor finish their requests: the next start lets them, too",
+  PHP,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const script = scene.fixture("php/hello.php");
+    let supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
+    const sockets = listenersAt(spot.where);
+    const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
+    await underLoad(spot, { script }, async ({ further }) => {
+      for (let i = 0; i < 3; i++) {
+        const before = workersAt(spot.where).filter((pid) => pid !== held.worker);
+        await crash(supervisor);
+        supervisor = await recovered(scene, supervisor);
+        await allLeft(before);
+        expect(alive(held.worker)).toBe(true);
+        await further(3);
+      }
+      held.open();
+      expect((await held.answer).body).toBe(`waited ${held.worker}`);
+      await allLeft([held.worker]);
+    });
+    await workersReach(spot, 3);
+    expect(listenersAt(spot.where)).toEqual(sockets);
+    await eventually(() => leadersAt(spot.where).length === 1);
+  },
+);
+
+/** Shares of the time that a recovery takes which nobody disturbs. */
+const MOMENTS = [0, 0.3, 0.6, 0.9];
+
+behaviour(
+  "kill -9 at any moment of a recovery, nothing holding it: the next start finishes it",
+  PHP,
   async (scene) => {
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/hello.php");
     let supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
     const sockets = listenersAt(spot.where);
     await underLoad(spot, { script }, async ({ further }) => {
-      for (const after of [0, 15, 30, 60, 90, 130, 200]) {
+      await crash(supervisor);
+      const began = performance.now();
+      supervisor = await recovered(scene, supervisor);
+      const whole = performance.now() - began;
+      for (const share of MOMENTS) {
         await crash(supervisor);
-        const begun = scene.fcgivisor(["start", "-c", supervisor.configFile]);
-        const [daemon] = await eventually(
-          () => {
-            const pids = supervisorsOf(supervisor.configFile);
-            return pids.length > 0 ? pids : null;
-          },
-          { every: 1 },
-        );
-        // Whatever the recovery is at when this is over, it must be safe to die there.
-        await Bun.sleep(after);
-        process.kill(daemon!, "SIGKILL");
-        await eventually(() => !alive(daemon!));
-        await begun;
+        const begun = startIn(scene, supervisor);
+        const look = () => supervisorsOf(supervisor.configFile).length === 1;
+        await eventually(look, { every: 1, what: "the start has brought up a supervisor" });
+        await Bun.sleep(share * whole);
+        await killStarting(supervisor.configFile);
+        // Which of the two it is depends on the moment; anything else is wrong at any.
+        expect([0, KILLED], `after ${share} of ${whole} ms`).toContain((await begun).code);
         supervisor = await recovered(scene, supervisor);
         await further(3);
       }
       await workersReach(spot, 3);
     });
     expect(listenersAt(spot.where)).toEqual(sockets);
-    expect(leadersAt(spot.where).length).toBe(1);
+    await eventually(() => leadersAt(spot.where).length === 1);
   },
 );
 
 behaviour(
-  "kill -9 in the middle of a reload and of a drain: the next start finishes it",
-  { needs: ["php-cgi"] },
+  "kill -9 in the middle of a reload, wherever it is: the next start finishes it",
+  PHP,
   async (scene) => {
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/hello.php");
-    const long = scene.fixture("php/slow.php");
-    let supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
-    await underLoad(spot, { script }, async () => {
-      for (const after of [10, 40, 80, 400]) {
-        const slow = fcgi(spot.where, { script: long, query: "ms=1200" });
-        slow.catch(() => undefined);
-        await inHand(spot);
+    let supervisor = await scene.start({ pools: { www: gatedPhpPool(scene, spot, 3) } });
+    await underLoad(spot, { script }, async ({ further }) => {
+      for (const name of GATES) {
+        const old = await workersReach(spot, 3);
+        const waits = gate(scene, name);
         const reload = supervisor.control("reload");
-        await Bun.sleep(after);
+        const waiting = await waits.reached();
         await crash(supervisor);
-        await reload;
+        expect(await reload, name).toMatchObject(CUT_SHORT);
+        expect([waiting, ...old].every(alive), name).toBe(true);
+        await further(3);
+        waits.open();
         supervisor = await recovered(scene, supervisor);
-        expect((await slow).body).toContain("slept");
+        await allLeft([...old, waiting]);
         await workersReach(spot, 3);
       }
+    });
+    await eventually(() => leadersAt(spot.where).length === 1);
+  },
+);
+
+behaviour(
+  "kill -9 in the middle of a reload's drain: the next start finishes it",
+  PHP,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const script = scene.fixture("php/hello.php");
+    let supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
+    const old = await workersReach(spot, 3);
+    await underLoad(spot, { script }, async () => {
+      const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
+      const reload = supervisor.control("reload");
+      const others = old.filter((pid) => pid !== held.worker);
+      await allLeft(others);
+      const fresh = workersAt(spot.where).filter((pid) => pid !== held.worker);
+      expect(fresh.length).toBe(3);
+      await crash(supervisor);
+      expect(await reload).toMatchObject(CUT_SHORT);
+      supervisor = await recovered(scene, supervisor);
+      await allLeft(fresh);
+      expect(alive(held.worker)).toBe(true);
+      held.open();
+      expect((await held.answer).body).toBe(`waited ${held.worker}`);
+      await allLeft([held.worker]);
+      await workersReach(spot, 3);
     });
     await eventually(() => leadersAt(spot.where).length === 1);
   },
@@ -91,19 +195,20 @@ behaviour(
     const spot = await tcpSpot(scene);
     const first = barePool(scene, spot);
     const second = scene.write("www/second.pl", textOf(scene.fixture("fcgi/bare.pl")), 0o755);
-    const log = { file: scene.path("fcgivisor.log") };
-    const supervisor = await scene.start({ pools: { www: first }, log });
+    const supervisor = await scene.start({ pools: { www: first } });
     const old = await workersReach(spot, 2);
-    const slow = fcgi(spot.where, { query: "2" });
-    const busy = await inHand(spot);
-    scene.config({ pools: { www: { ...first, command: [second] } }, log });
+    const { worker, answer, open } = await hold(scene, spot);
+    scene.rewrite({ pools: { www: { ...first, command: [second] } } });
     expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
-    await eventually(() => old.every((pid) => pid === busy || !alive(pid)));
+    await allLeft(old.filter((pid) => pid !== worker));
     await crash(supervisor);
     await recovered(scene, supervisor);
-    expect((await slow).body).toContain(`${busy}`);
-    await eventually(() => !alive(busy));
-    await workersReach(spot, 2);
+    await renewed(spot, { count: 2, old, kept: [worker] });
+    open();
+    expect((await answer).body).toContain(`${worker}`);
+    await allLeft([worker]);
+    const programs = (await workersReach(spot, 2)).map((pid) => commandOf(pid)[1]);
+    expect(programs).toEqual([second, second]);
   },
 );
 
@@ -112,22 +217,23 @@ behaviour(
   {},
   async (scene) => {
     const [stays, goes] = [await tcpSpot(scene), await tcpSpot(scene)];
-    const log = { file: scene.path("fcgivisor.log") };
     let supervisor = await scene.start({
       pools: { stays: barePool(scene, stays), goes: barePool(scene, goes) },
-      log,
     });
-    await workersReach(goes, 2);
-    const slow = fcgi(goes.where, { query: "4" });
-    const busy = await inHand(goes);
-    scene.config({ pools: { stays: barePool(scene, stays) }, log });
+    const old = await workersReach(goes, 2);
+    const { worker, answer, open } = await hold(scene, goes);
+    scene.rewrite({ pools: { stays: barePool(scene, stays) } });
     for (let i = 0; i < 2; i += 1) {
       await crash(supervisor);
       supervisor = await recovered(scene, supervisor);
+      await allLeft(old.filter((pid) => pid !== worker));
+      expect(workersAt(goes.where)).toEqual([worker]);
     }
-    expect((await slow).body).toContain(`${busy}`);
-    await eventually(() => !alive(busy));
+    open();
+    expect((await answer).body).toContain(`${worker}`);
+    await allLeft([worker]);
     await eventually(() => listenersAt(goes.where).length === 0);
+    await expect(fcgi(goes.where)).rejects.toMatchObject({ kind: "refused" });
   },
 );
 
@@ -139,15 +245,21 @@ behaviour(
     const pools = (one: Spot, two: Spot) => ({
       pools: { one: barePool(scene, one), two: barePool(scene, two) },
     });
-    const log = { file: scene.path("fcgivisor.log") };
-    let supervisor = await scene.start({ ...pools(here, there), log });
-    const slow = [here, there].map(({ where }) => fcgi(where, { query: "2" }));
-    const busy = await Promise.all([inHand(here), inHand(there)]);
+    let supervisor = await scene.start(pools(here, there));
+    const held = [await hold(scene, here), await hold(scene, there)];
+    const busy = held.map(({ worker }) => worker);
+    const sockets = [here, there].map(({ where }) => listenersAt(where));
     scene.rewrite(pools(there, here));
     expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
+    expect(busy.every(alive)).toBe(true);
     await crash(supervisor);
     supervisor = await recovered(scene, supervisor);
-    for (const answer of slow) expect((await answer).body).toContain("hello");
+    expect([here, there].map(({ where }) => listenersAt(where))).toEqual(sockets);
+    expect(busy.every(alive)).toBe(true);
+    for (const { answer, open } of held) {
+      open();
+      expect((await answer).body).toContain("hello");
+    }
     await allLeft(busy);
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
     for (const spot of [here, there]) expect(await bodyOf(spot, {})).toContain("hello");
@@ -159,24 +271,24 @@ behaviour(
   {},
   async (scene) => {
     const [spot, next] = [await tcpSpot(scene), await tcpSpot(scene)];
-    const log = { file: scene.path("fcgivisor.log") };
     const gate = scene.write("gate", "");
     const www = barePool(scene, spot);
     for (const pools of [
       { www: gatedPool(scene, spot, gate) },
       { www, api: gatedPool(scene, next, gate) },
     ]) {
-      let supervisor = await scene.start({ pools: { www }, log });
-      scene.config({ pools, log });
+      let supervisor = await scene.start({ pools: { www } });
+      const old = await workersReach(spot, 2);
+      scene.rewrite({ pools });
       const reload = supervisor.control("reload");
       const at = "api" in pools ? next : spot;
       const fresh = await eventually(() => (gatedAt(at).length > 0 ? gatedAt(at) : null));
       await crash(supervisor);
-      await reload;
-      scene.config({ pools: { www }, log });
+      expect(await reload).toMatchObject(CUT_SHORT);
+      scene.rewrite({ pools: { www } });
       supervisor = await recovered(scene, supervisor);
       rmSync(gate);
-      await allLeft(fresh);
+      await allLeft([...old, ...fresh]);
       await eventually(() => listenersAt(next.where).length === 0);
       expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
       await supervisor.gone();
@@ -198,9 +310,8 @@ behaviour(
       const begun = scene.fcgivisor(["start", "-c", config]);
       await workersReach(www, 2);
       await eventually(() => gatedAt(api).length === 2);
-      const [daemon] = supervisorsOf(config);
-      process.kill(daemon!, "SIGKILL");
-      expect((await begun).code).not.toBe(0);
+      await killStarting(config);
+      expect(await begun).toMatchObject({ code: KILLED, stdout: "" });
       if (word === "start") rmSync(gate);
       const next = await scene.fcgivisor([word, "-c", config]);
       expect(next, next.stderr).toMatchObject({ code: 0 });
@@ -220,12 +331,17 @@ behaviour("a supervisor that dies while start asks it is no obstacle", {}, async
   const spot = await tcpSpot(scene);
   const socket = scene.path("run/admin.sock");
   scene.write("run/lock", "");
+  let asked = 0;
   const dying = createServer((connection) => {
     dying.close();
-    connection.once("data", () => connection.destroy());
+    connection.once("data", () => {
+      asked++;
+      connection.destroy();
+    });
   });
   await new Promise<void>((resolve) => dying.listen(socket, resolve));
   const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  expect(asked).toBe(1);
   expect(await bodyOf(spot, {})).toContain("hello");
   expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
 });

@@ -6,7 +6,7 @@ import { fcgi } from "../helper/fcgi.ts";
 import { hold } from "../helper/gate.ts";
 import { nginx } from "../helper/nginx.ts";
 import { findProgram, type Part } from "../helper/packages.ts";
-import { phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
+import { NO_HURRY, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
 import { alive, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
 import { textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
@@ -69,14 +69,11 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-/** No request of these stories ends by a limit: the gate ends it, or a stop. */
-const NO_LIMIT = { drain_timeout: "1h" } as const;
-
 async function stage(scene: Scene, kind: Kind) {
   const spot = await tcpSpot(scene);
   const command = await kind.command(scene);
   scene.fixture(kind.page);
-  const pool = { listen: spot.listen, command, workers: 2, ...NO_LIMIT };
+  const pool = { listen: spot.listen, command, workers: 2, ...NO_HURRY };
   const supervisor = await scene.run({ pools: { app: pool } });
   return { spot, supervisor, workers: await workersReach(spot, 2) };
 }
@@ -169,7 +166,7 @@ behaviour("stop_signal names another polite signal", {}, async (scene) => {
   const other = bare.replace("POSIX::SIGTERM()", "POSIX::SIGUSR2()");
   expect(other).not.toBe(bare);
   const command = [scene.write("www/usr2.pl", other, 0o755)];
-  const pool = { listen: spot.listen, command, workers: 2, stop_signal: "SIGUSR2", ...NO_LIMIT };
+  const pool = { listen: spot.listen, command, workers: 2, stop_signal: "SIGUSR2", ...NO_HURRY };
   const supervisor = await scene.run({ log: { level: "debug" }, pools: { app: pool } });
   const workers = await workersReach(spot, 2);
   const held = await hold(scene, spot);

@@ -7,9 +7,10 @@ import { gate } from "../helper/gate.ts";
 import { managerVariables, monotonicMicroseconds, notifyEnd } from "../helper/notify.ts";
 import { findProgram } from "../helper/packages.ts";
 import { barePool, bodyOf, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
-import { alive, listenersAt, procText, queueAt } from "../helper/processes.ts";
+import { alive, listenersAt, procText } from "../helper/processes.ts";
 import { BINARY, ready, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
+import { queueAt } from "../helper/tcp.ts";
 import { eventually } from "../helper/wait.ts";
 
 behaviour(

@@ -12,13 +12,13 @@ import {
   listenersAt,
   parentOf,
   procText,
-  queueAt,
   statusField,
   workersAt,
 } from "../helper/processes.ts";
 import { BINARY, textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { type Systemd, systemd } from "../helper/systemd.ts";
+import { queueAt } from "../helper/tcp.ts";
 import { eventually } from "../helper/wait.ts";
 
 const REAL = { needs: ["root", "systemd", "a systemd that can run"] } as const;

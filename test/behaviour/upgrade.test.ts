@@ -13,13 +13,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { fcgi } from "../helper/fcgi.ts";
+import { allLeft } from "../helper/crash.ts";
+import { descriptorsAtRest, descriptorsFallTo } from "../helper/descriptors.ts";
+import { hold, type Held } from "../helper/gate.ts";
 import {
   barePool,
   bodyOf,
   gatedAt,
   gatedPool,
-  inHand,
   phpPool,
   tcpSpot,
   unixSpot,
@@ -38,6 +39,7 @@ import {
 } from "../helper/processes.ts";
 import { BINARY, textOf, type Outcome, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
+import { tap } from "../helper/tap.ts";
 import { underLoad } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
 
@@ -87,18 +89,19 @@ for (const [name, place] of PLACES) {
     async (scene) => {
       const spot = await place(scene);
       const script = scene.fixture("php/hello.php");
-      const long = scene.fixture("php/slow.php");
+      const long = scene.fixture("php/gate.php");
       const supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
       const old = await workersReach(spot, 3);
       const sockets = listenersAt(spot.where);
       const next = copyOf(scene, "fcgivisor-next");
       await underLoad(spot, { script }, async () => {
-        const slow = fcgi(spot.where, { script: long, query: "ms=1500" });
-        slow.catch(() => undefined);
-        await inHand(spot);
+        const { worker, answer, open } = await hold(scene, spot, { script: long });
         const outcome = await upgraded(supervisor, next);
         expect(outcome.stdout).toContain(String(supervisor.pid));
-        expect((await slow).body).toContain("slept");
+        await allLeft(old.filter((pid) => pid !== worker));
+        expect(alive(worker)).toBe(true);
+        open();
+        expect((await answer).body).toBe(`waited ${worker}`);
       });
       expect(procLink(supervisor.pid, "exe")).toBe(next);
       expect(textOf(scene.path("run/fcgivisor.pid")).trim()).toBe(String(supervisor.pid));
@@ -120,7 +123,7 @@ behaviour(
     const pools = { www: phpPool(spot), bare: barePool(scene, other) };
     const supervisor = await scene.start({ pools });
     const files = [copyOf(scene, "one"), copyOf(scene, "two")];
-    const counts: number[] = [];
+    let first = 0;
     await underLoad(spot, { script }, async () => {
       for (let i = 0; i < 5; i++) {
         await upgraded(supervisor, files[i % 2]!);
@@ -131,10 +134,10 @@ behaviour(
         await eventually(() => childrenOf(supervisor.pid).length === 3, {
           what: "only the workers of now are left",
         });
-        counts.push(await settledDescriptors(supervisor));
+        if (i === 0) first = await descriptorsAtRest(supervisor);
       }
     });
-    expect(counts.at(-1)!, counts.join()).toBeLessThanOrEqual(counts[0]!);
+    await descriptorsFallTo(supervisor, first);
     expect(leadersAt(spot.where).length).toBe(1);
     const inherited = workersAt(other.where).flatMap((pid) => [...descriptorsOf(pid).keys()]);
     expect(Math.max(...inherited)).toBeLessThanOrEqual(2);
@@ -179,13 +182,22 @@ behaviour(
 );
 
 /** All that must be the same after an upgrade that was refused. */
-function standing(supervisor: Supervisor, spot: Spot) {
+function standing({ pid }: Supervisor, spot: Spot) {
   return {
-    exe: procLink(supervisor.pid, "exe"),
-    words: commandOf(supervisor.pid),
+    exe: procLink(pid, "exe"),
+    words: commandOf(pid),
     workers: workersAt(spot.where).toSorted((a, b) => a - b),
     sockets: listenersAt(spot.where),
-    descriptors: descriptorsOf(supervisor.pid).size,
+  };
+}
+
+/** Takes note of all that, and gives what checks that nothing of it has changed, and nothing has leaked. */
+async function unchanged(supervisor: Supervisor, spot: Spot): Promise<() => Promise<void>> {
+  await workersReach(spot, 2);
+  const [before, descriptors] = [standing(supervisor, spot), await descriptorsAtRest(supervisor)];
+  return async () => {
+    expect(standing(supervisor, spot)).toEqual(before);
+    await descriptorsFallTo(supervisor, descriptors);
   };
 }
 
@@ -234,14 +246,13 @@ for (const { title, binary, says } of REFUSED) {
     async (scene) => {
       const spot = await tcpSpot(scene);
       const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
-      await workersReach(spot, 2);
       const file = binary(scene);
-      const before = standing(supervisor, spot);
+      const nothingChanged = await unchanged(supervisor, spot);
       const outcome = await supervisor.control("upgrade", file);
       expect(outcome).toMatchObject({ code: 1 });
       expect(outcome.stderr).toContain(file);
       expect(outcome.stderr).toMatch(says);
-      await eventually(() => Bun.deepEquals(standing(supervisor, spot), before));
+      await nothingChanged();
       expect(await bodyOf(spot, {})).toContain("hello");
       expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
     },
@@ -254,29 +265,24 @@ behaviour(
   async (scene) => {
     const spot = await tcpSpot(scene);
     const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
-    await workersReach(spot, 2);
-    const before = standing(supervisor, spot);
+    const nothingChanged = await unchanged(supervisor, spot);
     writeFileSync(supervisor.configFile, '[pools.www]\nlisten = "127.0.0.1:9\n');
     const outcome = await supervisor.control("upgrade");
     expect(outcome).toMatchObject({ code: 1 });
     expect(outcome.stderr).toContain("fcgivisor.toml:2");
-    await eventually(() => Bun.deepEquals(standing(supervisor, spot), before));
+    await nothingChanged();
   },
 );
 
 behaviour("a config whose workers do not come up by now refuses the upgrade", {}, async (scene) => {
   const spot = await tcpSpot(scene);
   const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
-  await workersReach(spot, 2);
-  const before = standing(supervisor, spot);
-  scene.config({
-    pools: { www: barePool(scene, spot, {}, "die") },
-    log: { file: scene.path("fcgivisor.log") },
-  });
+  const nothingChanged = await unchanged(supervisor, spot);
+  scene.rewrite({ pools: { www: barePool(scene, spot, {}, "die") } });
   const outcome = await supervisor.control("upgrade");
   expect(outcome).toMatchObject({ code: 1 });
   expect(outcome.stderr).toContain("last words of");
-  await eventually(() => Bun.deepEquals(standing(supervisor, spot), before));
+  await nothingChanged();
 });
 
 behaviour("upgrade of what is not running: exit 3", {}, async (scene) => {
@@ -336,23 +342,12 @@ for (const { title, does } of UNFIT) {
       expect(procLink(supervisor.pid, "exe")).toBe(exe);
       expect(listenersAt(spot.where)).toEqual(sockets);
       await workersReach(spot, 2);
-      const descriptors = await settledDescriptors(supervisor);
+      const descriptors = await descriptorsAtRest(supervisor);
       await upgraded(supervisor, copyOf(scene, "fit"));
       await workersReach(spot, 2);
-      expect(await settledDescriptors(supervisor)).toBeLessThanOrEqual(descriptors);
+      await descriptorsFallTo(supervisor, descriptors);
     },
   );
-}
-
-/** How many descriptors are open once connections of the control socket are closed. */
-async function settledDescriptors(supervisor: Supervisor): Promise<number> {
-  let [last, same] = [-1, 0];
-  return eventually(() => {
-    const count = descriptorsOf(supervisor.pid).size;
-    same = count === last ? same + 1 : 0;
-    last = count;
-    return same >= 10 ? count : null;
-  });
 }
 
 behaviour(
@@ -383,7 +378,6 @@ behaviour(
   async (scene) => {
     const spot = unixSpot(scene);
     const script = scene.fixture("php/hello.php");
-    const long = scene.fixture("php/slow.php");
     const first = await scene.start({ pools: { www: phpPool(spot) } });
     const next = copyOf(scene, "next");
     await underLoad(spot, { script }, async () => {
@@ -397,30 +391,39 @@ behaviour(
     const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
     const second = scene.follow(pid, first.configFile, first.socket, first.log);
     await upgraded(second, next);
-    const slow = fcgi(spot.where, { script: long, query: "ms=1000" });
-    await inHand(spot);
-    expect(await second.control("quit")).toMatchObject({ code: 0 });
-    expect((await slow).body).toContain("slept");
-    await second.gone();
+    await quitsAfterRequest(scene, second, spot);
     expect(existsSync(spot.listen)).toBe(false);
     expect(existsSync(scene.path("run"))).toBe(false);
   },
 );
 
+/** A quit that waits for a request in flight, whoever started its worker, and is done when that is. */
+async function quitsAfterRequest(scene: Scene, supervisor: Supervisor, spot: Spot): Promise<void> {
+  const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
+  await quitsAfter(held, supervisor, spot);
+}
+
+async function quitsAfter(held: Held, supervisor: Supervisor, spot: Spot): Promise<void> {
+  const quit = supervisor.control("quit");
+  await eventually(() => workersAt(spot.where).join() === `${held.worker}`, {
+    what: "all but the busy worker have left",
+  });
+  expect(alive(supervisor.pid)).toBe(true);
+  held.open();
+  expect((await held.answer).body).toBe(`waited ${held.worker}`);
+  expect(await quit).toMatchObject({ code: 0 });
+  await supervisor.gone();
+}
+
 behaviour(
-  "quit right after an upgrade lets the requests finish that workers of before have in hand",
+  "quit right after an upgrade lets the requests in flight finish, of workers from before it",
   { needs: ["php-cgi"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
-    const script = scene.fixture("php/slow.php");
     const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
-    const slow = fcgi(spot.where, { script, query: "ms=2500" });
-    slow.catch(() => undefined);
-    await inHand(spot);
+    const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
     await upgraded(supervisor, copyOf(scene, "next"));
-    expect(await supervisor.control("quit")).toMatchObject({ code: 0 });
-    expect((await slow).body).toContain("slept");
-    await supervisor.gone();
+    await quitsAfter(held, supervisor, spot);
   },
 );
 
@@ -439,7 +442,7 @@ behaviour("an upgrade in the foreground keeps process, log and terminal", {}, as
 });
 
 behaviour(
-  "an upgrade that was asked for behind another one is done, or says that it was not",
+  "an upgrade that waits behind another one says that it was not done",
   {},
   async (scene) => {
     const spot = await tcpSpot(scene);
@@ -448,17 +451,14 @@ behaviour(
     scene.write("gate", "");
     const first = supervisor.control("upgrade");
     await eventually(() => gatedAt(spot).length > 0);
-    const second = supervisor.control("upgrade");
-    // The first is still at it; most of the time the second is there before it is done.
-    await eventually(async () => {
-      const status = await supervisor.control("status", "--json");
-      return JSON.parse(status.stdout).operation === "upgrade";
-    });
+    const { path, heard } = await tap(scene, supervisor.socket);
+    const second = supervisor.control("upgrade", "--socket", path);
+    await eventually(() => heard().includes('"waiting"'), { what: "the second is told to wait" });
     rmSync(gate);
     expect(await first).toMatchObject({ code: 0 });
     const { code, stderr } = await second;
-    expect([0, 1]).toContain(code);
-    if (code === 1) expect(stderr).toContain("another upgrade was done meanwhile");
+    expect(code, stderr).toBe(1);
+    expect(stderr).toContain("another upgrade was done meanwhile");
     expect(await bodyOf(spot, {})).toContain("hello");
   },
 );

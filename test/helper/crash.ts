@@ -1,7 +1,7 @@
 // A supervisor that dies by kill -9, and the start after that.
 
 import { expect } from "bun:test";
-import { alive, allPids, commandOf } from "./processes.ts";
+import { alive, allPids, commandOf, parentOf } from "./processes.ts";
 import { textOf, type Supervisor } from "./program.ts";
 import type { Scene } from "./scene.ts";
 import { eventually } from "./wait.ts";
@@ -36,10 +36,19 @@ export async function allLeft(pids: readonly number[]): Promise<void> {
   await eventually(() => !pids.some(alive), { what: `${pids} have left` });
 }
 
-/** Supervisors that run with this config. */
+/** Kills the supervisor that another `start` is bringing up; it must be the only one. */
+export async function killStarting(config: string): Promise<void> {
+  const pids = supervisorsOf(config);
+  expect(pids.length, `${pids}`).toBe(1);
+  process.kill(pids[0]!, "SIGKILL");
+  await allLeft(pids);
+}
+
+/** Supervisors that run with this config. A child that has not become another program yet is none. */
 export function supervisorsOf(config: string): number[] {
-  return allPids().filter((pid) => {
+  const found = allPids().filter((pid) => {
     const words = commandOf(pid);
     return words[1] === "run" && words.includes(config) && alive(pid);
   });
+  return found.filter((pid) => !found.includes(parentOf(pid)));
 }

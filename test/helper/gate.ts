@@ -21,12 +21,18 @@ export interface Gate {
 
 let count = 0;
 
-/** A gate that is closed, in the scene's folder, where workers of any user may leave word. */
-export function gate(scene: Pick<Scene, "path">): Gate {
+/** Where gates are: in the scene's folder, where workers of any user may leave word. */
+export function gateFolder(scene: Pick<Scene, "path">): string {
   const dir = scene.path("gates");
   mkdirSync(dir, { recursive: true });
   chmodSync(dir, 0o777);
-  const path = `${dir}/${count++}`;
+  return dir;
+}
+
+/** A gate that is closed. One with a name is known beforehand to what waits at it, and may be closed again. */
+export function gate(scene: Pick<Scene, "path">, name = String(count++)): Gate {
+  const path = `${gateFolder(scene)}/${name}`;
+  rmSync(`${path}.at`, { force: true });
   writeFileSync(path, "");
   const at = () => {
     const word = existsSync(`${path}.at`) ? readFileSync(`${path}.at`, "utf8") : "";

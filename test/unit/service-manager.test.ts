@@ -6,8 +6,8 @@ import {
   isReload,
   statusLine,
 } from "../../src/supervisor/service-manager/messages.ts";
-import { notifyQueue } from "../../src/supervisor/service-manager/message-queue.ts";
-import { pulseWatcher, watchdogInterval } from "../../src/supervisor/service-manager/watchdog.ts";
+import { MessageQueue } from "../../src/supervisor/service-manager/message-queue.ts";
+import { Pulse, watchdogInterval } from "../../src/supervisor/service-manager/watchdog.ts";
 import { receiveDescriptors } from "../../src/sys/listen-fds.ts";
 import { monotonicMicroseconds } from "../../src/sys/monotonic.ts";
 import { openNotifySocket } from "../../src/sys/notify.ts";
@@ -50,17 +50,17 @@ test("a sign of life is due at half the time, and only from the process that is 
 });
 
 test("the pulse counts as gone when no beat has come for a while, and as back with the next", () => {
-  const alive = pulseWatcher();
-  expect(alive(1, 0)).toBe(true);
-  expect(alive(1, 5_000)).toBe(true);
-  expect(alive(1, 5_001)).toBe(false);
-  expect(alive(2, 9_000)).toBe(true);
+  const pulse = new Pulse();
+  expect(pulse.isBeating(1, 0)).toBe(true);
+  expect(pulse.isBeating(1, 5_000)).toBe(true);
+  expect(pulse.isBeating(1, 5_001)).toBe(false);
+  expect(pulse.isBeating(2, 9_000)).toBe(true);
 });
 
 test("messages keep their order while the manager does not read; old statuses give way", async () => {
   const sent: string[] = [];
   let full = true;
-  const queue = notifyQueue(
+  const queue = new MessageQueue(
     { send: (text) => (full ? "later" : (sent.push(text), "sent")), close() {} },
     () => {},
   );
@@ -78,7 +78,7 @@ test("messages keep their order while the manager does not read; old statuses gi
 test("a manager that is gone is reported once, until it is back", () => {
   const reports: unknown[] = [];
   let gone = true;
-  const queue = notifyQueue(
+  const queue = new MessageQueue(
     {
       send() {
         if (gone) throw new Error("ENOENT");

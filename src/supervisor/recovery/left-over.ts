@@ -8,15 +8,15 @@ import { RUNTIMES } from "../../runtime/registry.ts";
 import { boundAddress } from "../../socket/bound.ts";
 import { takeBack } from "../../socket/take-back.ts";
 import { Listener, type Maker } from "../../socket/listener.ts";
-import { type ListenAddress, sameAddress } from "../../sys/address.ts";
+import { type Address, type ListenAddress, sameAddress } from "../../sys/address.ts";
 import { closeSocket, endListening } from "../../sys/socket.ts";
 import { type LeftOverContext, LeftOverWorkers } from "../../worker/left-over-workers.ts";
 import { handedOver } from "../sockets.ts";
 import type { RecoveryContext } from "../supervisor-state.ts";
 import type { PoolRecord } from "./state-file.ts";
 
-/** Our copy of the socket, or why it could not be had. */
-type Copy = { readonly fd: number } | { readonly why: string };
+/** Our copy of the socket, or why it could not be had and whether its workers are in the way of a new one. */
+type Copy = { readonly fd: number } | { readonly why: string; readonly blocks: boolean };
 
 export class LeftOver {
   readonly record: PoolRecord;
@@ -59,11 +59,11 @@ export class LeftOver {
       case "refused":
         return new LeftOver(context, hurry, record, {
           workers: taken.holders.length,
-          copy: { why: taken.why },
+          copy: { why: taken.why, blocks: taken.blocks },
         });
       case "nobody": {
         const workers = new LeftOverWorkers(workersOf(context, record)).find().length;
-        const copy = { why: "there is no right to look into its workers" };
+        const copy = { why: "there is no right to look into its workers", blocks: true };
         return workers === 0 ? null : new LeftOver(context, hurry, record, { workers, copy });
       }
     }
@@ -96,9 +96,11 @@ export class LeftOver {
   }
 
   /** The socket of a pool that the config no longer has: its workers have left, so it ends here. */
-  closeUnused(): void {
+  closeUnused(inUse: readonly Address[]): void {
     if (!("fd" in this.copy)) return;
     closeSocket(this.copy.fd);
+    // Opened again since its file was removed: the file there is now is that of the new socket.
+    if (inUse.some((address) => this.isOn(address))) return;
     if (this.maker !== "systemd") this.removeFile();
   }
 

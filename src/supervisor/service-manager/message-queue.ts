@@ -4,13 +4,6 @@
 import type { NotifySocket } from "../../sys/notify.ts";
 import { after } from "../../sys/clock.ts";
 
-export interface NotifyQueue {
-  /** Lines of one message, and descriptors to go with it. No lines: nothing to tell. */
-  send(lines: readonly string[], fds?: readonly number[]): void;
-  /** Tries what is left once more, and ends. */
-  close(): void;
-}
-
 interface Message {
   readonly text: string;
   readonly fds: readonly number[];
@@ -22,56 +15,61 @@ const RETRY_MS = 50;
 /** A manager that takes nothing for so many messages is not going to. */
 const MOST_WAITING = 256;
 
-/** `onFailure` is called for the first message that could not be sent at all, and not again until one could. */
-export function notifyQueue(
-  socket: NotifySocket,
-  onFailure: (error: unknown) => void,
-): NotifyQueue {
-  let waiting: Message[] = [];
-  let failing = false;
-  let cancelRetry: (() => void) | null = null;
+export class MessageQueue {
+  private readonly socket: NotifySocket;
+  private readonly onFailure: (error: unknown) => void;
+  private waiting: Message[] = [];
+  private failing = false;
+  private cancelRetry: (() => void) | null = null;
 
-  function flush(): void {
-    for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
-      if (attempt(first) === "later") {
-        cancelRetry ??= after(RETRY_MS, () => {
-          cancelRetry = null;
-          flush();
-        });
-        return;
-      }
-      waiting.shift();
+  /** `onFailure` is called for the first message that could not be sent at all, and not again until one could. */
+  constructor(socket: NotifySocket, onFailure: (error: unknown) => void) {
+    this.socket = socket;
+    this.onFailure = onFailure;
+  }
+
+  /** Lines of one message, and descriptors to go with it. No lines: nothing to tell. */
+  send(lines: readonly string[], fds: readonly number[] = []): void {
+    if (lines.length === 0) return;
+    const replaceable = fds.length === 0 && lines.every((line) => /^(STATUS|WATCHDOG)=/.test(line));
+    const text = lines.map((line) => line.replaceAll("\n", " ")).join("\n");
+    if (replaceable) this.waiting = this.waiting.filter((message) => !sameKind(message, text));
+    if (this.waiting.length < MOST_WAITING) this.waiting.push({ text, fds, replaceable });
+    this.flush();
+  }
+
+  /** Tries what is left once more, and ends. */
+  close(): void {
+    this.flush();
+    this.cancelRetry?.();
+    this.socket.close();
+  }
+
+  private flush(): void {
+    for (let first = this.waiting[0]; first !== undefined; first = this.waiting[0]) {
+      if (this.attempt(first) === "later") return this.flushLater();
+      this.waiting.shift();
     }
   }
 
-  function attempt({ text, fds }: Message): "sent" | "later" {
+  private flushLater(): void {
+    this.cancelRetry ??= after(RETRY_MS, () => {
+      this.cancelRetry = null;
+      this.flush();
+    });
+  }
+
+  private attempt({ text, fds }: Message): "sent" | "later" {
     try {
-      const outcome = socket.send(text, fds);
-      if (outcome === "sent") failing = false;
+      const outcome = this.socket.send(text, fds);
+      if (outcome === "sent") this.failing = false;
       return outcome;
     } catch (error) {
-      if (!failing) onFailure(error);
-      failing = true;
+      if (!this.failing) this.onFailure(error);
+      this.failing = true;
       return "sent";
     }
   }
-
-  return {
-    send(lines, fds = []) {
-      if (lines.length === 0) return;
-      const replaceable =
-        fds.length === 0 && lines.every((line) => /^(STATUS|WATCHDOG)=/.test(line));
-      const text = lines.map((line) => line.replaceAll("\n", " ")).join("\n");
-      if (replaceable) waiting = waiting.filter((message) => !sameKind(message, text));
-      if (waiting.length < MOST_WAITING) waiting.push({ text, fds, replaceable });
-      flush();
-    },
-    close() {
-      flush();
-      cancelRetry?.();
-      socket.close();
-    },
-  };
 }
 
 function sameKind(message: Message, text: string): boolean {

@@ -1,4 +1,4 @@
-// The watchdog of a service manager: it wants a sign of life, and starts the supervisor anew when none
+// The watchdog of a service manager: it wants a sign of life, and starts the supervisor again when none
 // comes. The sign is given only while the supervisor's own loop turns, not merely because a timer runs.
 
 import { every, now } from "../../sys/clock.ts";
@@ -26,21 +26,22 @@ export function watchdogInterval(
 }
 
 /** Looks at the beats and says whether they still come. */
-export function pulseWatcher(): (beats: number, atMs: number) => boolean {
-  let last: { readonly beats: number; readonly at: number } | null = null;
-  return (beats, atMs) => {
-    if (last === null || last.beats !== beats) last = { beats, at: atMs };
-    return atMs - last.at <= LATEST_BEAT_MS;
-  };
+export class Pulse {
+  private last: { readonly beats: number; readonly at: number } | null = null;
+
+  isBeating(beats: number, atMs: number): boolean {
+    if (this.last?.beats !== beats) this.last = { beats, at: atMs };
+    return atMs - this.last.at <= LATEST_BEAT_MS;
+  }
 }
 
 /** Gives signs of life as long as there is one. The returned function ends it. */
 export function keepWatchdog({ env, pid, beats, ping }: WatchdogOptions): () => void {
   const interval = watchdogInterval(env, pid);
   if (interval === null) return () => {};
-  const alive = pulseWatcher();
+  const pulse = new Pulse();
   ping();
   return every(interval, () => {
-    if (alive(beats(), now())) ping();
+    if (pulse.isBeating(beats(), now())) ping();
   });
 }
