@@ -11,7 +11,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { Listener } from "../socket/listener.ts";
 import { after, now } from "../sys/clock.ts";
 import type { Group } from "../worker/group.ts";
-import type { Toll } from "../worker/toll.ts";
+import type { Losses } from "../worker/losses.ts";
 import { alone, extraWorkers, firstBatch, inPlaceOf } from "./bounds.ts";
 import { Failures } from "./failures.ts";
 import { Groups, leastBusy } from "./groups.ts";
@@ -70,8 +70,8 @@ export class Generation {
     return this.failed.count;
   }
   /** Of what has left so far. */
-  get toll(): Toll {
-    return this.groups.toll;
+  get losses(): Losses {
+    return this.groups.losses;
   }
   /** Workers there should be. One that is passive keeps the number, for those who replace it. */
   get target(): number {

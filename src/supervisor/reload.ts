@@ -6,7 +6,7 @@ import type { Config } from "../config/model.ts";
 import { asFault, Fault } from "../fault.ts";
 import type { Generation } from "../pool/generation.ts";
 import { Pool } from "../pool/pool.ts";
-import { sumOf, type Toll } from "../worker/toll.ts";
+import { sumOf, type Losses } from "../worker/losses.ts";
 import type { Listener } from "../socket/listener.ts";
 import { processesOn } from "../sys/procfs.ts";
 import { bringUp, type Candidate } from "./bring-up.ts";
@@ -22,7 +22,7 @@ export async function reload(
   only: readonly string[],
   signal: AbortSignal,
   tell: (step: ProgressStep) => void,
-): Promise<{ readonly drained: Promise<Toll> }> {
+): Promise<{ readonly drained: Promise<Losses> }> {
   const touched = next.pools.filter(({ name }) => only.length === 0 || only.includes(name));
   const sockets = Sockets.acquire(world, touched);
   const undo: (() => void)[] = [];
@@ -121,7 +121,7 @@ async function goBack(world: World, leaver: Leaver, signal: AbortSignal): Promis
   }
 }
 
-async function leave(world: World, leavers: readonly Leaver[]): Promise<Toll> {
+async function leave(world: World, leavers: readonly Leaver[]): Promise<Losses> {
   await Promise.all(
     leavers.map(async ({ pool, generation }) => {
       await pool.retire(generation);
@@ -129,7 +129,7 @@ async function leave(world: World, leavers: readonly Leaver[]): Promise<Toll> {
       closeLeft(world, generation.context.listener);
     }),
   );
-  return sumOf(leavers.map(({ generation }) => generation.toll));
+  return sumOf(leavers.map(({ generation }) => generation.losses));
 }
 
 /** A pool that the config no longer has ends with its last worker. */

@@ -6,7 +6,7 @@
 import { type Config } from "../config/model.ts";
 import { asFault, Fault } from "../fault.ts";
 import { Pool } from "../pool/pool.ts";
-import { sumOf, type Toll } from "../worker/toll.ts";
+import { sumOf, type Losses } from "../worker/losses.ts";
 import { bringUp, whole } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
 import type { ProgressStep } from "./operations/report.ts";
@@ -18,7 +18,7 @@ export async function restartPools(
   next: Config,
   signal: AbortSignal,
   tell: (step: ProgressStep) => void,
-): Promise<Toll> {
+): Promise<Losses> {
   const old = poolsInOrder(world);
   const before = allListeners(world);
   const sockets = Sockets.acquire(world, next.pools);
@@ -29,7 +29,7 @@ export async function restartPools(
     sockets.release();
     throw error;
   }
-  const tolls = await Promise.all(old.map((pool) => pool.stop()));
+  const losses = await Promise.all(old.map((pool) => pool.stop()));
   world.generation = number;
   const generations = next.pools.map((pool) =>
     newGeneration(world, pool, sockets.of(pool), number),
@@ -51,7 +51,7 @@ export async function restartPools(
   for (const pool of next.pools) changeInPlace(world, sockets.of(pool), pool);
   sockets.release();
   closeUnused(world, before);
-  return sumOf(tolls);
+  return sumOf(losses);
 }
 
 /** Pools of the config in force, that is: those that were on their way out are gone for good. */

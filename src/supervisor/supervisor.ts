@@ -10,7 +10,7 @@ import { createEmergencyCounter } from "../pool/emergency.ts";
 import { watchMembers } from "../pool/member-watch.ts";
 import { watchRequests } from "../pool/request-watch.ts";
 import { watchStopped } from "../pool/stopped-watch.ts";
-import type { Toll } from "../worker/toll.ts";
+import type { Losses } from "../worker/losses.ts";
 import type { InheritedSockets } from "../socket/inherited.ts";
 import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
@@ -80,7 +80,7 @@ export class Supervisor {
   private current: SupervisorState = "starting";
   private readonly keeper: StateKeeper;
   private readonly emergencies = createEmergencyCounter();
-  private end: Promise<Toll> | null = null;
+  private end: Promise<Losses> | null = null;
   private endsBy: "stop" | "quit" | null = null;
   /** From when it has come up: what it took over from an earlier supervisor. */
   private recovery: Recovery | null = null;
@@ -222,11 +222,11 @@ export class Supervisor {
       this.recovery?.hurry();
       void Promise.all(poolsInOrder(this.world).map((pool) => pool.stop()));
     }
-    const toll = await tellUntil(this.end, this.world, tell);
-    return { ...reportOf(word, this.world, since), ...toll };
+    const losses = await tellUntil(this.end, this.world, tell);
+    return { ...reportOf(word, this.world, since), ...losses };
   }
 
-  private async endAll(word: "stop" | "quit"): Promise<Toll> {
+  private async endAll(word: "stop" | "quit"): Promise<Losses> {
     if (word === "stop") this.recovery?.hurry();
     return shutDown(this.world, word, this.recovery?.retired ?? Promise.resolve());
   }

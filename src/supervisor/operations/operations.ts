@@ -5,7 +5,7 @@ import { reloaded } from "../../config/diff.ts";
 import type { Loaded } from "../../config/load.ts";
 import { asFault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
-import { sumOf, type Toll } from "../../worker/toll.ts";
+import { type Losses, NO_LOSSES } from "../../worker/losses.ts";
 import type { OperationQueue, Tell } from "./operation-queue.ts";
 import { planned, type Planned } from "./plan.ts";
 import { tellUntil } from "./progress.ts";
@@ -52,11 +52,11 @@ export class Operations {
     const detail = pools.length === 0 ? "all pools" : pools.join(", ");
     return queue.carryOut({ operation: "reload", by, detail, tell }, async (signal, since) => {
       const { plan, drained, warnings } = await this.renew(pools, signal, tell);
-      const report = (left: boolean, toll?: Toll): Report => ({
+      const report = (left: boolean, losses?: Losses): Report => ({
         ...reportOf("reload", world, since),
         ...planPart(plan),
         drained: left,
-        ...toll,
+        ...losses,
         warnings,
       });
       // The next operation need not wait for the last of the old workers, only this answer does.
@@ -107,10 +107,10 @@ export class Operations {
     return queue.carryOut(order, async (signal, since) => {
       const { loaded, next, warnings } = await propose(world.config, load);
       tell({ step: "checked", pools: next.pools.length });
-      const toll = await restartPools(world, reloaded(world.config, next), signal, tell);
+      const losses = await restartPools(world, reloaded(world.config, next), signal, tell);
       keeper.save();
       reopenLog(loaded);
-      return async () => ({ ...reportOf("restart", world, since), ...toll, warnings });
+      return async () => ({ ...reportOf("restart", world, since), ...losses, warnings });
     });
   }
 
@@ -124,9 +124,9 @@ export class Operations {
     });
   }
 
-  private trouble(error: unknown): Toll {
+  private trouble(error: unknown): Losses {
     this.dependencies.world.emit({ type: "trouble", fault: asFault(error).toJSON() });
-    return sumOf([]);
+    return NO_LOSSES;
   }
 }
 

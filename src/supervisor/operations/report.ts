@@ -3,7 +3,7 @@
 
 import type { Change } from "../../config/diff.ts";
 import { now } from "../../sys/clock.ts";
-import type { StuckProcess } from "../../worker/toll.ts";
+import type { StuckProcess } from "../../worker/losses.ts";
 
 export interface PoolOutcome {
   readonly pool: string;

@@ -10,7 +10,7 @@ import { takeBack } from "../../socket/take-back.ts";
 import { Listener, type Maker } from "../../socket/listener.ts";
 import { type Address, type ListenAddress, sameAddress } from "../../sys/address.ts";
 import { closeSocket, endListening } from "../../sys/socket.ts";
-import { drainStrays, findStrays, type Strays } from "../../worker/strays.ts";
+import { type LeftOverContext, LeftOverWorkers } from "../../worker/left-over-workers.ts";
 import { handedOver } from "../sockets.ts";
 import type { RecoveryContext } from "../supervisor-state.ts";
 import type { PoolRecord } from "./state-file.ts";
@@ -62,7 +62,7 @@ export class LeftOver {
           copy: { why: taken.why, blocks: taken.blocks },
         });
       case "nobody": {
-        const workers = findStrays(workersOf(context, record, hurry)).length;
+        const workers = new LeftOverWorkers(workersOf(context, record)).find().length;
         const copy = { why: "there is no right to look into its workers", blocks: true };
         return workers === 0 ? null : new LeftOver(context, hurry, record, { workers, copy });
       }
@@ -75,7 +75,7 @@ export class LeftOver {
 
   /** Lets its workers finish what they do and leave; resolves when none is left. */
   drain(): Promise<void> {
-    return drainStrays(workersOf(this.context, this.record, this.hurry));
+    return new LeftOverWorkers(workersOf(this.context, this.record)).drain(this.hurry);
   }
 
   /**
@@ -84,10 +84,8 @@ export class LeftOver {
    */
   async end(): Promise<void> {
     await this.drain();
-    await drainStrays({
-      ...workersOf(this.context, this.record, AbortSignal.abort()),
-      command: null,
-    });
+    const all = { ...workersOf(this.context, this.record), command: null };
+    await new LeftOverWorkers(all).drain(AbortSignal.abort());
     if (this.maker === "systemd") return;
     const taken = takeBack(this.record.address, this.record.inode, undefined);
     if (taken.got === "socket") {
@@ -138,7 +136,7 @@ export function keptSocket(
   return Listener.adopt(pool, copy, context.inherited.makerOf(boundAddress(pool.listen.address)));
 }
 
-function workersOf(context: RecoveryContext, record: PoolRecord, hurry: AbortSignal): Strays {
+function workersOf(context: RecoveryContext, record: PoolRecord): LeftOverContext {
   const { name, address, inode, command } = record;
   return {
     pool: { name, stopSignal: record.stop_signal, drainTimeoutMs: record.drain_timeout_ms },
@@ -149,7 +147,6 @@ function workersOf(context: RecoveryContext, record: PoolRecord, hurry: AbortSig
     groups: record.groups.map(({ pid, start_time }) => ({ pid, startTime: start_time })),
     own: () => ownGroups(context),
     emit: context.emit,
-    hurry,
   };
 }
 
