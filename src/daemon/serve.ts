@@ -73,7 +73,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     void yieldToEvents().then(() => options.signals.release());
     await starting.catch(async (error: unknown) => {
       // Told to stop while it was starting: that is what it did, and nothing failed.
-      if (supervisor.state !== "starting") return supervisor.stopped;
+      if (supervisor.phase !== "starting") return supervisor.stopped;
       const fault = asFault(error).toJSON();
       if (log.file !== null) emit({ type: "operation-failed", operation: "start", ms: 0, fault });
       if (handover !== null) goBack(handover, asFault(error).message);
@@ -82,7 +82,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     if (handover !== null) closeHandover(handover);
     await orStopped(supervisor, () => {
       // Told to stop meanwhile: nobody is to hear that it is ready.
-      if (supervisor.state !== "running") return;
+      if (supervisor.phase !== "running") return;
       undo.push(writePidFile(config.supervisor.pidFile));
       options.onReady(supervisor);
     });

@@ -29,9 +29,9 @@ import { allListeners } from "./sockets.ts";
 import { StateKeeper } from "./recovery/state-keeper.ts";
 import { isReady, poolStatuses, summaryOf, type Status, upgradeStatus } from "./status.ts";
 import { Operations } from "./operations/operations.ts";
-import { poolsInOrder, type World } from "./supervisor-state.ts";
+import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
-export type SupervisorState = "starting" | "running" | "stopping" | "stopped";
+export type SupervisorPhase = "starting" | "running" | "stopping" | "stopped";
 
 /** The log as the supervisor needs it: it may change its files. */
 export interface LogPort {
@@ -72,12 +72,12 @@ export interface SupervisorOptions {
 
 export class Supervisor {
   private readonly options: SupervisorOptions;
-  private readonly world: World;
+  private readonly state: SupervisorState;
   private readonly queue: OperationQueue;
   readonly operations: Operations;
   private readonly startedAt = now();
   private readonly startedOn = wallClock();
-  private current: SupervisorState = "starting";
+  private currentPhase: SupervisorPhase = "starting";
   private readonly keeper: StateKeeper;
   private readonly emergencies = createEmergencyCounter();
   private end: Promise<Losses> | null = null;
@@ -94,14 +94,14 @@ export class Supervisor {
     this.options = options;
     const { emit, inherited, loaded } = options;
     const { output } = options.log;
-    this.world = {
+    this.state = {
       config: loaded.config,
       generation: 0,
       pools: new Map(),
-      earlier: [],
+      leftOver: [],
       claimed: new Map(),
-      remember: () => {
-        if (this.current === "starting" || this.current === "running") this.keeper.save();
+      save: () => {
+        if (this.currentPhase === "starting" || this.currentPhase === "running") this.keeper.save();
       },
       inherited,
       socketsAreStored: options.socketsAreStored,
@@ -109,9 +109,9 @@ export class Supervisor {
       output,
     };
     this.queue = new OperationQueue(emit);
-    this.keeper = new StateKeeper(this.world, options.version);
+    this.keeper = new StateKeeper(this.state, options.version);
     this.operations = new Operations({
-      world: this.world,
+      state: this.state,
       queue: this.queue,
       keeper: this.keeper,
       load: options.load,
@@ -120,9 +120,9 @@ export class Supervisor {
     });
     becomeSubreaper();
     reapWhenNeeded(() => this.beats++);
-    watchRequests(() => poolsInOrder(this.world));
-    watchMembers(() => poolsInOrder(this.world));
-    watchStopped(() => poolsInOrder(this.world));
+    watchRequests(() => poolsInOrder(this.state));
+    watchMembers(() => poolsInOrder(this.state));
+    watchStopped(() => poolsInOrder(this.state));
   }
 
   /** What it does itself when something has happened. */
@@ -132,14 +132,14 @@ export class Supervisor {
 
   private keepState({ type }: Event): void {
     const concerns = type === "group-started" || type === "group-ended";
-    if (concerns && this.current === "running") this.keeper.changed();
+    if (concerns && this.currentPhase === "running") this.keeper.changed();
   }
 
   private watchForEmergency(event: Event): void {
-    const { supervisor } = this.world.config;
-    if (this.current !== "running" || !this.emergencies.isEmergency(event, supervisor, now()))
+    const { supervisor } = this.state.config;
+    if (this.currentPhase !== "running" || !this.emergencies.isEmergency(event, supervisor, now()))
       return;
-    this.world.emit({
+    this.state.emit({
       type: "emergency",
       deaths: supervisor.emergencyRestartThreshold,
       intervalMs: supervisor.emergencyRestartIntervalMs,
@@ -149,12 +149,12 @@ export class Supervisor {
     void this.operations.reload(request, "emergency_restart_threshold", () => {}).catch(() => {});
   }
 
-  get state(): SupervisorState {
-    return this.current;
+  get phase(): SupervisorPhase {
+    return this.currentPhase;
   }
   /** Pools that serve. */
   get poolCount(): number {
-    return this.world.config.pools.length - this.failedPools.length;
+    return this.state.config.pools.length - this.failedPools.length;
   }
   /** Where the log goes; null = stderr. */
   get logFile(): string | null {
@@ -183,10 +183,10 @@ export class Supervisor {
     for (const fault of warnings) emit({ type: "config-warning", fault: fault.toJSON() });
     try {
       await this.queue.run("start", async (signal) => {
-        const up = await comeUp(this.world, this.options, () => this.endsBy, signal);
+        const up = await comeUp(this.state, this.options, () => this.endsBy, signal);
         this.failedPools = up.failedPools;
         this.recovery = up.recovery;
-        this.current = "running";
+        this.currentPhase = "running";
         this.keeper.save();
       });
     } catch (error) {
@@ -208,36 +208,36 @@ export class Supervisor {
   async shutDown(word: "stop" | "quit", by: string, tell: Tell): Promise<Report> {
     const since = now();
     if (this.end === null) {
-      this.world.emit({ type: "supervisor-stopping", operation: word, by });
-      this.current = "stopping";
+      this.state.emit({ type: "supervisor-stopping", operation: word, by });
+      this.currentPhase = "stopping";
       this.endsBy = word;
       this.end = this.queue.override(word).then(() => this.endAll(word));
       void this.end.finally(() => {
-        this.current = "stopped";
+        this.currentPhase = "stopped";
         this.keeper.remove();
-        this.world.emit({ type: "supervisor-stopped", ms: now() - since });
+        this.state.emit({ type: "supervisor-stopped", ms: now() - since });
         this.over.resolve();
       });
     } else if (word === "stop") {
       this.recovery?.hurry();
-      void Promise.all(poolsInOrder(this.world).map((pool) => pool.stop()));
+      void Promise.all(poolsInOrder(this.state).map((pool) => pool.stop()));
     }
-    const losses = await tellUntil(this.end, this.world, tell);
-    return { ...reportOf(word, this.world, since), ...losses };
+    const losses = await tellUntil(this.end, this.state, tell);
+    return { ...reportOf(word, this.state, since), ...losses };
   }
 
   private async endAll(word: "stop" | "quit"): Promise<Losses> {
     if (word === "stop") this.recovery?.hurry();
-    return shutDown(this.world, word, this.recovery?.retired ?? Promise.resolve());
+    return shutDown(this.state, word, this.recovery?.retired ?? Promise.resolve());
   }
 
   status(socket: string): Status {
-    const { config, generation } = this.world;
+    const { config, generation } = this.state;
     return {
       name: "fcgivisor",
       version: this.options.version,
       pid: process.pid,
-      state: this.current,
+      state: this.currentPhase,
       operation: this.queue.current,
       started_at: this.startedOn.toISOString(),
       uptime_ms: Math.round(now() - this.startedAt),
@@ -247,22 +247,22 @@ export class Supervisor {
       generation,
       upgrade: upgradeStatus(this.options.handover),
       rss_bytes: residentBytes(process.pid),
-      pools: poolStatuses(this.world),
+      pools: poolStatuses(this.state),
     };
   }
 
   get config(): Config {
-    return this.world.config;
+    return this.state.config;
   }
   get summary(): Summary {
-    return summaryOf(this.world);
+    return summaryOf(this.state);
   }
   /** Every socket there is, leaving ones included. */
   get listeners(): readonly Listener[] {
-    return allListeners(this.world);
+    return allListeners(this.state);
   }
 
   get isReady(): boolean {
-    return this.current === "running" && isReady(this.world);
+    return this.currentPhase === "running" && isReady(this.state);
   }
 }
