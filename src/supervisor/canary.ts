@@ -9,7 +9,7 @@ import { Fault } from "../fault.ts";
 import { type FcgiResponse, fcgiRequest, paramsFor } from "../fcgi/client.ts";
 import { Listener } from "../socket/listener.ts";
 import { type Address, UNIX_PATH_MAX } from "../sys/address.ts";
-import { signal } from "../sys/process.ts";
+import { sendSignal } from "../sys/process.ts";
 import { processesOn, unixInodes } from "../sys/procfs.ts";
 import { eachLimited } from "./concurrency.ts";
 import { newGeneration, type SupervisorState } from "./supervisor-state.ts";
@@ -64,7 +64,7 @@ export function endStrayCanaries(stateDir: string): void {
   for (const name of readdirSync(stateDir)) {
     if (!name.startsWith(CANARY_PREFIX)) continue;
     const path = join(stateDir, name);
-    for (const { pid } of unixInodes(path).flatMap(processesOn)) signal(pid, "SIGKILL");
+    for (const { pid } of unixInodes(path).flatMap(processesOn)) sendSignal(pid, "SIGKILL");
     rmSync(path, { force: true });
   }
 }

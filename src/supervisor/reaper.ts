@@ -2,7 +2,7 @@
 // walk through /proc, so it is done only when a child has changed, and not oftener than needed.
 
 import { every } from "../sys/clock.ts";
-import { onChildChange, reapStrangers } from "../sys/process.ts";
+import { onChildChange, reapOrphans } from "../sys/process.ts";
 
 const REAP_EVERY_MS = 1000;
 
@@ -12,7 +12,7 @@ export function reapWhenNeeded(beat: () => void): void {
   let changed = true;
   onChildChange(() => (changed = true));
   every(REAP_EVERY_MS, () => {
-    if (changed) reapStrangers();
+    if (changed) reapOrphans();
     changed = false;
     beat();
   });

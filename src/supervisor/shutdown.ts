@@ -3,7 +3,7 @@
 
 import { Life } from "../worker/life.ts";
 import { type Losses, sumOf } from "../worker/losses.ts";
-import { adopted, reapStrangers, signal } from "../sys/process.ts";
+import { orphans, reapOrphans, sendSignal } from "../sys/process.ts";
 import { allListeners, leaveListener } from "./sockets.ts";
 import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
@@ -27,13 +27,13 @@ export async function shutDown(
 /** They inherited the listening socket: while one lives, the address stays taken. */
 async function endBackground(): Promise<void> {
   const life = new Life("serving", {
-    living: () => adopted().map(({ pid }) => pid),
-    signal: (name) => adopted().forEach(({ pid }) => signal(pid, name)),
+    living: () => orphans().map(({ pid }) => pid),
+    signal: (name) => orphans().forEach(({ pid }) => sendSignal(pid, name)),
     ask: () => {},
     drainTimeoutMs: 0,
     tell: null,
   });
   life.dispatch("stop");
   await life.gone;
-  reapStrangers();
+  reapOrphans();
 }

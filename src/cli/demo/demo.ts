@@ -4,7 +4,7 @@
 import { AdminClient } from "../../admin/client.ts";
 import { asFault, Fault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
-import { signal } from "../../sys/process.ts";
+import { sendSignal } from "../../sys/process.ts";
 import { lives } from "../../sys/procfs.ts";
 import { setStage, type Stage, WORKERS } from "./stage.ts";
 import { Load } from "../bench/load.ts";
@@ -107,7 +107,7 @@ async function killWorker(stage: Stage): Promise<void> {
   if (victim === undefined) throw new Fault("the pool has no worker to kill");
   typed(`kill -9 ${victim}`);
   const began = now();
-  signal(victim, "SIGKILL");
+  sendSignal(victim, "SIGKILL");
   const replaced = await until(async () => {
     const pids = await workers(stage);
     return pids.length === WORKERS && !pids.includes(victim) ? pids : null;
