@@ -38,33 +38,34 @@ export default defineCommand({
     });
     const since = now();
     const id = crypto.randomUUID();
-    const binary = args.binary === undefined ? {} : { binary: resolve(args.binary) };
-    let executing = false;
-    try {
-      await client.operate(
-        "upgrade",
-        { ...binary, id },
-        (step) => (executing ||= step.step === "executing"),
-      );
-    } catch (error) {
-      // The line that tells of it may be lost with the connection.
-      if (!executing && !(error instanceof BrokenOff)) throw error;
-    }
+    const isExecuting = await ask(client, id, args.binary);
     const after = await untilUpgraded(client, id, before, socket);
-    if (after.upgrade!.id !== id && !executing) throw overtaken(socket);
-    if (after.upgrade!.failure !== null) {
-      throw new Fault(
-        `the new program could not start, and the old one is back: ${after.upgrade!.failure}`,
-        {
-          where: socket,
-          hint: "the log has the whole story; the service went on meanwhile",
-        },
-      );
-    }
+    if (after.upgrade!.id !== id && !isExecuting) throw overtaken(socket);
+    const { failure } = after.upgrade!;
+    if (failure !== null) throw wentBack(failure, socket);
     show(args, before, after, now() - since);
     return 0;
   },
 });
+
+/** Whether it is known that the new program is being executed: the line that tells so may be lost with the connection. */
+async function ask(client: AdminClient, id: string, binary: string | undefined): Promise<boolean> {
+  let isExecuting = false;
+  const options = binary === undefined ? { id } : { id, binary: resolve(binary) };
+  try {
+    await client.operate("upgrade", options, ({ step }) => (isExecuting ||= step === "executing"));
+  } catch (error) {
+    if (!isExecuting && !(error instanceof BrokenOff)) throw error;
+  }
+  return isExecuting;
+}
+
+function wentBack(failure: string, socket: string): Fault {
+  return new Fault(`the new program could not start, and the old one is back: ${failure}`, {
+    where: socket,
+    hint: "the log has the whole story; the service went on meanwhile",
+  });
+}
 
 /** Resolves when the program is another than `before`, by this upgrade or by another one. */
 async function untilUpgraded(

@@ -6,7 +6,7 @@ import { asFault, Fault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
 import { sendSignal } from "../../sys/process.ts";
 import { lives } from "../../sys/procfs.ts";
-import { setStage, type Stage, WORKERS } from "./stage.ts";
+import { DemoStage, WORKERS } from "./stage.ts";
 import { Load } from "../bench/load.ts";
 import type { LoadResult } from "../bench/tally.ts";
 import { defineCommand } from "../command.ts";
@@ -32,13 +32,13 @@ export default defineCommand({
 });
 
 async function demo(embedded: boolean): Promise<number> {
-  const stage = setStage(embedded);
+  const stage = DemoStage.set(embedded);
   const interrupted = interruption();
   try {
     await Promise.race([play(stage), interrupted.promise]);
     return 0;
   } catch (error) {
-    process.stderr.write(`the supervisor's log:\n${indented(stage.log() || "(empty)")}`);
+    process.stderr.write(`the supervisor's log:\n${indented(stage.log || "(empty)")}`);
     throw asFault(error);
   } finally {
     interrupted.off();
@@ -46,7 +46,7 @@ async function demo(embedded: boolean): Promise<number> {
   }
 }
 
-async function play(stage: Stage): Promise<void> {
+async function play(stage: DemoStage): Promise<void> {
   const began = now();
   tell(`${WORKERS} workers of ${stage.title}, in a temporary folder`);
   const pid = await start(stage);
@@ -60,7 +60,7 @@ async function play(stage: Stage): Promise<void> {
   );
 }
 
-async function start(stage: Stage): Promise<number> {
+async function start(stage: DemoStage): Promise<number> {
   typed(stage.shown("start"));
   const { ms } = await stage.command("start");
   const { pid, pools } = await new AdminClient(stage.socket).status();
@@ -70,20 +70,20 @@ async function start(stage: Stage): Promise<number> {
   return pid;
 }
 
-async function requestPage(stage: Stage): Promise<void> {
+async function requestPage(stage: DemoStage): Promise<void> {
   typed(stage.shown("request", ...stage.page));
   const { body, status, totalMs } = await stage.request(0);
   const [line] = Buffer.from(body).toString().trim().split("\n").slice(-1);
   said(`${status} after ${totalMs.toFixed(1)} ms: ${line}`);
 }
 
-async function showStatus(stage: Stage): Promise<void> {
+async function showStatus(stage: DemoStage): Promise<void> {
   typed(stage.shown("status"));
   said((await stage.command("status")).output);
 }
 
 /** Reloads while requests come in at a constant rate, a long one being in hand each time. */
-async function reloadUnderLoad(stage: Stage): Promise<LoadResult> {
+async function reloadUnderLoad(stage: DemoStage): Promise<LoadResult> {
   tell(
     `\nnow ${PER_SECOND} requests a second, and before each reload one that takes ${LONG_REQUEST_MS} ms`,
   );
@@ -102,7 +102,7 @@ async function reloadUnderLoad(stage: Stage): Promise<LoadResult> {
   return result;
 }
 
-async function killWorker(stage: Stage): Promise<void> {
+async function killWorker(stage: DemoStage): Promise<void> {
   const victim = (await workers(stage)).at(-1);
   if (victim === undefined) throw new Fault("the pool has no worker to kill");
   typed(`kill -9 ${victim}`);
@@ -117,7 +117,7 @@ async function killWorker(stage: Stage): Promise<void> {
   said(`a new worker was there after ${(now() - began).toFixed(0)} ms: ${replaced.join(" ")}`);
 }
 
-async function quit(stage: Stage, pid: number): Promise<void> {
+async function quit(stage: DemoStage, pid: number): Promise<void> {
   typed(stage.shown("quit"));
   const { ms } = await stage.command("quit");
   const gone = await until(() => (lives(pid) ? null : true));
@@ -126,7 +126,7 @@ async function quit(stage: Stage, pid: number): Promise<void> {
 }
 
 /** The pids of the workers that can take a request. */
-async function workers(stage: Stage): Promise<number[]> {
+async function workers(stage: DemoStage): Promise<number[]> {
   const { pools } = await new AdminClient(stage.socket).status();
   const groups = pools.flatMap((pool) => pool.groups).filter(({ draining }) => draining === null);
   return groups.flatMap((group) => group.workers.map(({ pid }) => pid));
