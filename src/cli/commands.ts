@@ -10,7 +10,7 @@ export const COMMANDS: CommandTable = {
   },
   stop: { summary: "stop at once", load: () => import("./control/stop.ts") },
   quit: {
-    summary: "stop gracefully: requests in hand finish",
+    summary: "stop gracefully: requests in flight finish",
     load: () => import("./control/quit.ts"),
   },
   restart: {

@@ -63,8 +63,8 @@ function takenOverText({ workers, reopened }: TakenOver): string {
   const what =
     reopened.length === 0
       ? `its sockets were taken back from ${workers} processes`
-      : `${workers} of its processes still served, but ${reopened.join(", ")} had to be opened anew (the log says why)`;
-  return `an earlier supervisor had died; ${what}; they leave when their requests are done\n`;
+      : `${workers} of its processes still served, but ${reopened.join(", ")} had to be reopened (the log says why)`;
+  return `an earlier supervisor had died; ${what}; they exit when their requests are done\n`;
 }
 
 /** The daemon has told the reason on its stderr, which is ours; unless another start was quicker. */

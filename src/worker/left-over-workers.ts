@@ -66,7 +66,7 @@ export class LeftOverWorkers {
     this.leaving = this.find();
     await this.leave(hurry);
     const ms = now() - since;
-    emit({ type: "strays-left", pool: pool.name, workers: found.length, ms });
+    emit({ type: "left-over-workers-gone", pool: pool.name, workers: found.length, ms });
   }
 
   private async leave(hurry: AbortSignal): Promise<void> {

@@ -13,7 +13,7 @@ import { print } from "../print.ts";
 import { controlSocket } from "./control-socket.ts";
 
 const POLL_MS = 20;
-/** Reading the config and starting every pool anew. */
+/** Reading the config and starting every pool again. */
 const PATIENCE_MS = 120_000;
 
 export default defineCommand({
@@ -85,7 +85,7 @@ async function untilUpgraded(
   }
   throw new Fault("the new program does not answer", {
     where: socket,
-    hint: "workers serve on; see the log, and start it with `fcgivisor start`, which takes the sockets back",
+    hint: "workers keep serving; see the log, and start it with `fcgivisor start`, which takes the sockets back",
   });
 }
 
@@ -93,7 +93,7 @@ async function untilUpgraded(
 function overtaken(socket: string): Fault {
   return new Fault("another upgrade was done meanwhile, and this one was not", {
     where: socket,
-    hint: "`fcgivisor status` shows which program runs now; ask once more if it is not the one you want",
+    hint: "`fcgivisor status` shows which program runs now; try again if it is not the one you want",
   });
 }
 

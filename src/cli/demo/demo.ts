@@ -82,7 +82,7 @@ async function showStatus(stage: DemoStage): Promise<void> {
   said((await stage.command("status")).output);
 }
 
-/** Reloads while requests come in at a constant rate, a long one being in hand each time. */
+/** Reloads while requests come in at a constant rate, a long one in flight each time. */
 async function reloadUnderLoad(stage: DemoStage): Promise<LoadResult> {
   tell(
     `\nnow ${PER_SECOND} requests a second, and before each reload one that takes ${LONG_REQUEST_MS} ms`,
