@@ -3,10 +3,10 @@
 import type { CommandTable } from "./command.ts";
 
 export const COMMANDS: CommandTable = {
-  run: { summary: "supervise in the foreground", load: () => import("./run.ts") },
+  run: { summary: "supervise in the foreground", load: () => import("./run/run.ts") },
   start: {
     summary: "start in the background; returns when ready",
-    load: () => import("./start.ts"),
+    load: () => import("./run/start.ts"),
   },
   stop: { summary: "stop at once", load: () => import("./control/stop.ts") },
   quit: {

@@ -54,7 +54,7 @@ export async function restartPools(
   return sumOf(losses);
 }
 
-/** Pools of the config in force, that is: those that were on their way out are gone for good. */
+/** Pools of the config in force, that is: those that were leaving are gone for good. */
 function keepTryingOld(state: SupervisorState, old: readonly Pool[], number: number): void {
   const wanted = new Set(state.config.pools.map(({ name }) => name));
   state.pools.clear();

@@ -38,7 +38,7 @@ export interface LogPort {
   readonly output: (line: OutputLine) => void;
   /** Where it goes now; null = stderr. */
   readonly file: string | null;
-  /** Opens every file anew, after the settings given; returns their paths. */
+  /** Reopens every file, after the settings given; returns their paths. */
   readonly reopen: (loaded?: Loaded) => readonly string[];
 }
 

@@ -3,18 +3,18 @@
 
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
-import { defaultSocket } from "../admin/default-place.ts";
-import { AdminClient, BrokenOff } from "../admin/client.ts";
-import type { Status } from "../admin/contract.ts";
-import { configPath } from "../config/default-places.ts";
-import { Fault, type FaultJson, faultLines } from "../fault.ts";
-import { sleep } from "../sys/clock.ts";
-import { spawnDaemon } from "../sys/exec/daemon.ts";
-import { controlSocket, type SocketArgs } from "./control/control-socket.ts";
-import type { TakenOver } from "../supervisor/supervisor.ts";
-import { print } from "./print.ts";
-import { defineCommand } from "./command.ts";
-import { RUN_OPTIONS } from "./run-options.ts";
+import { defaultSocket } from "../../admin/default-place.ts";
+import { AdminClient, BrokenOff } from "../../admin/client.ts";
+import type { Status } from "../../admin/contract.ts";
+import { configPath } from "../../config/default-places.ts";
+import { Fault, type FaultJson, faultLines } from "../../fault.ts";
+import { sleep } from "../../sys/clock.ts";
+import { spawnDaemon } from "../../sys/exec/daemon.ts";
+import { controlSocket, type SocketArgs } from "../control/control-socket.ts";
+import type { TakenOver } from "../../supervisor/supervisor.ts";
+import { print } from "../print.ts";
+import { defineCommand } from "../command.ts";
+import { RUN_OPTIONS } from "./options.ts";
 
 interface Ready {
   readonly ready: {

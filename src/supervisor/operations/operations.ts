@@ -31,7 +31,7 @@ export interface Dependencies {
   readonly keeper: StateKeeper;
   /** Reads the config once more. */
   readonly load: () => Promise<Loaded>;
-  /** Opens every log file anew, after the settings given; returns their paths. */
+  /** Reopens every log file, after the settings given; returns their paths. */
   readonly reopenLog: (loaded?: Loaded) => readonly string[];
   /** The descriptor of the lock on the state directory. */
   readonly lock: number;
@@ -86,7 +86,7 @@ export class Operations {
     return { ...reportOf("reload", state, since), dry_run: true, ...plan, warnings };
   }
 
-  /** Becomes another program, or the same one anew. Returns only when that fails: the answer comes from the next program. */
+  /** Becomes another program, or the same one again. Returns only when that fails: the answer comes from the next program. */
   async upgrade(binary: string | null, id: string, by: string, tell: Tell): Promise<Report> {
     const { state, queue, keeper, lock } = this.dependencies;
     const detail = binary ?? process.execPath;

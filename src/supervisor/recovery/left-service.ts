@@ -1,4 +1,4 @@
-// A service whose supervisor has died, and that none has taken over: its workers serve on, and a stop
+// A service whose supervisor has died, and that none has taken over: its workers keep serving, and a stop
 // must end them, because nobody else would.
 
 import { rmSync } from "node:fs";

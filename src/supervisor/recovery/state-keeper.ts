@@ -1,6 +1,6 @@
 // Keeps the state file in step with the state. That a socket is there is written at once; which
 // groups serve on it can wait a moment. A full disk is told once and tried again, and a file that
-// somebody spoilt or removed is written anew; the service goes on.
+// somebody spoilt or removed is written again; the service goes on.
 
 import { statSync } from "node:fs";
 import { Fault } from "../../fault.ts";

@@ -45,7 +45,7 @@ function claimOf(state: SupervisorState, listener: Listener, pool: PoolConfig): 
   return { ...recordOfConfig(pool, address, String(inode)), maker, command };
 }
 
-/** Of a socket of which nothing is known but which pool it is for. */
+/** Of a socket that is only known by the pool it is for. */
 export function recordOfConfig(pool: PoolConfig, address: Address, inode: string): PoolRecord {
   const runtime = runtimeOf(pool);
   if (runtime === undefined)
