@@ -25,7 +25,7 @@ import {
 import { alive, descriptorsOf, listenersAt } from "../helper/processes.ts";
 import { BINARY, ready, textOf } from "../helper/program.ts";
 import { behaviour } from "../helper/scene.ts";
-import { statusOf } from "../helper/status.ts";
+import { leaving, statusOf } from "../helper/status.ts";
 import { queueAt } from "../helper/tcp.ts";
 import { eventually } from "../helper/wait.ts";
 
@@ -312,12 +312,15 @@ for (const [signal, polite] of [
     const spot = await tcpSpot(scene);
     const config = scene.config({ pools: { www: barePool(scene, spot) } });
     const child = scene.spawn([BINARY, "run", "-c", config]);
-    await ready(scene.path("run/admin.sock"), () => alive(child.pid));
+    const socket = scene.path("run/admin.sock");
+    await ready(socket, () => alive(child.pid));
+    const supervisor = scene.follow(child.pid, config, socket, child.stderr);
     await workersReach(spot, 2);
     const held = await hold(scene, spot);
     child.kill(signal);
     if (polite) {
       expect(await workersReach(spot, 1)).toEqual([held.worker]);
+      expect(await leaving(supervisor)).toEqual([held.worker]);
       held.open();
       expect((await held.answer).body).toContain(`${held.worker}`);
     }

@@ -10,6 +10,7 @@ import { alive, environmentOf, softLimit } from "../helper/processes.ts";
 import { fcgi } from "../helper/fcgi.ts";
 import { BINARY, textOf } from "../helper/program.ts";
 import { AM_ROOT, behaviour, type Scene } from "../helper/scene.ts";
+import { leaving } from "../helper/status.ts";
 import { fateOf } from "../helper/tcp.ts";
 
 const TEMPLATE = join(import.meta.dir, "../fixture/legacy/official-0.5.10.xml");
@@ -107,14 +108,15 @@ behaviour(
     const script = scene.fixture("php/gate.php");
     const begin = async () => {
       expect(await server.phpFpm("start")).toMatchObject({ code: 0 });
-      server.follow(server.pid());
+      const supervisor = server.follow(server.pid());
       await workersReach(spot, 5);
-      return hold(scene, spot, { script });
+      return { supervisor, ...(await hold(scene, spot, { script })) };
     };
 
     const finishes = await begin();
     const quit = server.phpFpm("quit");
     expect(await workersReach(spot, 1)).toEqual([finishes.worker]);
+    expect(await leaving(finishes.supervisor)).toEqual([finishes.worker]);
     finishes.open();
     expect((await finishes.answer).body).toBe(`waited ${finishes.worker}`);
     expect(await quit).toMatchObject({ code: 0 });
