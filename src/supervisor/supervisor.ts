@@ -1,9 +1,8 @@
 // The Supervisor: its pools, its life from the start to the end, and what can be seen of it. What is
 // done to it while it runs are its `operations`.
 
-import type { Loaded } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
-import type { Emit, Event, OutputLine } from "../event.ts";
+import type { Event } from "../event.ts";
 import type { Fault } from "../fault.ts";
 import { now, wallClock } from "../sys/clock.ts";
 import { createEmergencyCounter } from "../pool/emergency.ts";
@@ -11,17 +10,15 @@ import { watchMembers } from "../pool/member-watch.ts";
 import { watchRequests } from "../pool/request-watch.ts";
 import { watchStopped } from "../pool/stopped-watch.ts";
 import type { Losses } from "../worker/losses.ts";
-import type { InheritedSockets } from "../socket/inherited.ts";
 import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
-import type { Handover } from "../sys/exec/handover.ts";
 import { residentBytes } from "../sys/procfs.ts";
 import { comeUp } from "./come-up.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import type { Subscriber } from "./event-bus.ts";
 import { OperationQueue, type Tell } from "./operations/operation-queue.ts";
 import { tellUntil } from "./operations/progress.ts";
-import { reapWhenNeeded } from "./reaper.ts";
+import { Reaper } from "./reaper.ts";
 import type { Recovery } from "./recovery/recovery.ts";
 import { type Report, reportOf } from "./operations/report.ts";
 import { shutDown } from "./shutdown.ts";
@@ -29,18 +26,10 @@ import { allListeners } from "./sockets.ts";
 import { StateKeeper } from "./recovery/state-keeper.ts";
 import { isReady, poolStatuses, summaryOf, type Status, upgradeStatus } from "./status.ts";
 import { Operations } from "./operations/operations.ts";
+import type { SupervisorOptions } from "./supervisor-options.ts";
 import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
 export type SupervisorPhase = "starting" | "running" | "stopping" | "stopped";
-
-/** The log as the supervisor needs it: it may change its files. */
-export interface LogPort {
-  readonly output: (line: OutputLine) => void;
-  /** Where it goes now; null = stderr. */
-  readonly file: string | null;
-  /** Reopens every file, after the settings given; returns their paths. */
-  readonly reopen: (loaded?: Loaded) => readonly string[];
-}
 
 /** What was there of an earlier supervisor. */
 export interface TakenOver {
@@ -48,26 +37,6 @@ export interface TakenOver {
   readonly workers: number;
   /** Addresses whose socket could not be taken back from them. */
   readonly reopened: readonly string[];
-}
-
-export interface SupervisorOptions {
-  readonly version: string;
-  readonly loaded: Loaded;
-  readonly emit: Emit;
-  readonly log: LogPort;
-  /** Reads the config once more. */
-  readonly load: () => Promise<Loaded>;
-  readonly inherited: InheritedSockets;
-  /** A service manager has copies of the sockets. */
-  readonly socketsAreStored: boolean;
-  /** Take sockets over from whoever listens on the pools' addresses, when no state file tells who that is. */
-  readonly takeover: boolean;
-  /** Start with the pools that come up, and go on trying the others. */
-  readonly keepGoing: boolean;
-  /** What the program before this one handed over, after an upgrade. */
-  readonly handover: Handover | null;
-  /** The descriptor of the lock on the state directory. */
-  readonly lock: number;
 }
 
 export class Supervisor {
@@ -86,8 +55,7 @@ export class Supervisor {
   private recovery: Recovery | null = null;
   /** With `keepGoing`: why some pools do not serve yet. */
   failedPools: readonly Fault[] = [];
-  /** Grows as long as the supervisor's own loop turns. */
-  beats = 0;
+  private readonly reaper = new Reaper();
   private readonly over = Promise.withResolvers<void>();
 
   constructor(options: SupervisorOptions) {
@@ -118,11 +86,6 @@ export class Supervisor {
       reopenLog: options.log.reopen,
       lock: options.lock,
     });
-    becomeSubreaper();
-    reapWhenNeeded(() => this.beats++);
-    watchRequests(() => poolsInOrder(this.state));
-    watchMembers(() => poolsInOrder(this.state));
-    watchStopped(() => poolsInOrder(this.state));
   }
 
   /** What it does itself when something has happened. */
@@ -165,6 +128,10 @@ export class Supervisor {
     const { workers = 0, reopened = [] } = this.recovery ?? {};
     return { workers, reopened };
   }
+  /** Grows as long as the supervisor's own loop turns. */
+  get beats(): number {
+    return this.reaper.beats;
+  }
   /** Resolves when stop or quit is done. */
   get stopped(): Promise<void> {
     return this.over.promise;
@@ -172,6 +139,7 @@ export class Supervisor {
 
   /** Starts every pool; rejects with the reason, and then nothing is left. */
   async start(): Promise<void> {
+    this.watch();
     const { config, warnings } = this.options.loaded;
     const { emit } = this.options;
     emit({
@@ -202,6 +170,15 @@ export class Supervisor {
       workers,
       ms: now() - this.startedAt,
     });
+  }
+
+  /** Begins to look after what nobody tells it of. */
+  private watch(): void {
+    becomeSubreaper();
+    this.reaper.start();
+    watchRequests(() => poolsInOrder(this.state));
+    watchMembers(() => poolsInOrder(this.state));
+    watchStopped(() => poolsInOrder(this.state));
   }
 
   /** stop and quit: override what is in progress. A stop hurries a quit; a quit after a stop changes nothing. */

@@ -6,6 +6,7 @@ import type { BenchOrder } from "./order.ts";
 import { type Reload, Reloads } from "./reloads.ts";
 import type { BenchReport } from "./report.ts";
 import { type BenchRequest, sendBenchRequest } from "./request.ts";
+import { Interrupts } from "./interrupts.ts";
 import { Load } from "./load.ts";
 
 /** Ends by itself: when the time is over, every request has its timeout, and so has the last reload. */
@@ -24,30 +25,13 @@ export async function runBench(
     send: (dueAt) => sendBenchRequest(request, dueAt),
   });
   const reloads = reload && order.reload ? Reloads.start(order.reload.everyMs, reload) : null;
-  const interrupt = onInterrupt(
-    () => void load.stop(),
-    () => enough.abort(),
-  );
+  // The first ends the sending, a second one the waiting for what was sent.
+  const interrupts = new Interrupts((count) => void (count === 1 ? load.stop() : enough.abort()));
   const result = await load.result;
   const tookMs = now() - began;
   const reloaded = (await reloads?.stop(order.timeoutMs, enough.signal)) ?? null;
-  interrupt.off();
-  const interrupted = interrupt.happened();
+  interrupts.off();
+  const interrupted = interrupts.happened;
   const address = addressText(request.address);
   return { order, address, load: result, tookMs, interrupted, reloads: reloaded };
-}
-
-/** The first Ctrl-C ends the sending, a second one the waiting for what was sent. */
-function onInterrupt(first: () => void, second: () => void) {
-  let count = 0;
-  const handle = () => (++count === 1 ? first() : second());
-  process.on("SIGINT", handle);
-  process.on("SIGTERM", handle);
-  return {
-    happened: () => count > 0,
-    off() {
-      process.off("SIGINT", handle);
-      process.off("SIGTERM", handle);
-    },
-  };
 }

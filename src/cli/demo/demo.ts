@@ -7,6 +7,7 @@ import { now, sleep } from "../../sys/clock.ts";
 import { sendSignal } from "../../sys/process.ts";
 import { lives } from "../../sys/procfs.ts";
 import { DemoStage, WORKERS } from "./stage.ts";
+import { Interrupts } from "../bench/interrupts.ts";
 import { Load } from "../bench/load.ts";
 import type { LoadResult } from "../bench/tally.ts";
 import { defineCommand } from "../command.ts";
@@ -33,7 +34,10 @@ export default defineCommand({
 
 async function demo(embedded: boolean): Promise<number> {
   const stage = DemoStage.set(embedded);
-  const interrupted = interruption();
+  const interrupted = Promise.withResolvers<never>();
+  interrupted.promise.catch(() => {});
+  // So that it cleans up before it ends.
+  const interrupts = new Interrupts(() => interrupted.reject(new Fault("interrupted")));
   try {
     await Promise.race([play(stage), interrupted.promise]);
     return 0;
@@ -41,7 +45,7 @@ async function demo(embedded: boolean): Promise<number> {
     process.stderr.write(`the supervisor's log:\n${indented(stage.log || "(empty)")}`);
     throw asFault(error);
   } finally {
-    interrupted.off();
+    interrupts.off();
     await stage.tearDown();
   }
 }
@@ -141,22 +145,6 @@ async function until<T>(ask: () => T | null | Promise<T | null>): Promise<T | nu
     await sleep(POLL_MS);
   }
   return null;
-}
-
-/** Rejects on Ctrl-C, so that the demo cleans up before it ends. */
-function interruption(): { promise: Promise<never>; off: () => void } {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const stop = () => reject(new Fault("interrupted"));
-  promise.catch(() => {});
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
-  return {
-    promise,
-    off() {
-      process.off("SIGINT", stop);
-      process.off("SIGTERM", stop);
-    },
-  };
 }
 
 function tell(text: string): void {
