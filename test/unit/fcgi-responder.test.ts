@@ -13,7 +13,7 @@ import { libc } from "../../src/sys/libc.ts";
 import { bindSocket, closeSocket, listenOn } from "../../src/sys/socket.ts";
 
 const RESPONDER = join(import.meta.dir, "../../src/fcgi/responder.ts");
-const SCRIPT = `import { serve } from ${JSON.stringify(RESPONDER)}; process.exit(await serve(0, "7"));`;
+const SCRIPT = `import { serveRequests } from ${JSON.stringify(RESPONDER)}; process.exit(await serveRequests(0, "7"));`;
 
 let dir: string;
 let address: Address;
