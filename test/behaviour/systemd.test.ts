@@ -298,7 +298,7 @@ behaviour(
     await servesAgain(manager);
     expect(listenersAt(spot.where)).toEqual(inodes);
     expect(await bodyOf(spot, {})).toContain("hello");
-    expect(logOf(scene)).not.toContain("systemd has kept");
+    expect(logOf(scene)).not.toContain("which systemd had stored");
   },
 );
 
