@@ -4,7 +4,7 @@
 import type { Fault } from "../fault.ts";
 import type { Inherited } from "../socket/inherited.ts";
 import type { Handover } from "../sys/exec/handover.ts";
-import { endStrayCanaries } from "./canary.ts";
+import { endLeftOverCanaries } from "./canary.ts";
 import { preflight } from "./preflight.ts";
 import { leftOverRecords } from "./recovery/left-over-records.ts";
 import { type OpenSocket, Recovery } from "./recovery/recovery.ts";
@@ -34,7 +34,7 @@ export async function comeUp(
 ): Promise<Up> {
   const trouble = (fault: Fault) => world.emit({ type: "trouble", fault: fault.toJSON() });
   const warn = (fault: Fault) => world.emit({ type: "config-warning", fault: fault.toJSON() });
-  endStrayCanaries(world.config.supervisor.stateDir);
+  endLeftOverCanaries(world.config.supervisor.stateDir);
   const records = leftOverRecords(world, options, trouble);
   const recovery = new Recovery(world, records, options.handover?.sockets ?? {});
   // Until they have left, a supervisor after this one must know of them, too.

@@ -22,7 +22,7 @@ import { WorkerOutput } from "./output.ts";
 import { createReadinessCheck } from "./readiness.ts";
 import { spawnFault, startFault } from "./start-fault.ts";
 
-/** What a group needs of the world around it. */
+/** What a group needs to run. */
 export interface GroupContext {
   readonly pool: PoolConfig;
   readonly runtime: Runtime;
