@@ -6,7 +6,7 @@ import type { Loaded } from "../config/load.ts";
 import type { Config, LogConfig } from "../config/model.ts";
 import type { EventRecord, OutputLine } from "../event.ts";
 import { Log } from "../log/logger.ts";
-import type { LogPort } from "../supervisor/supervisor.ts";
+import type { LogPort } from "../supervisor/supervisor-options.ts";
 
 export class ServiceLog implements LogPort {
   private readonly background: boolean;

@@ -3,7 +3,7 @@
 // holds is another matter, and left alone.
 
 import { every, now } from "../sys/clock.ts";
-import { signal } from "../sys/process.ts";
+import { sendSignal } from "../sys/process.ts";
 import { processStat } from "../sys/procfs.ts";
 import type { Group } from "../worker/group.ts";
 import type { Pool } from "./pool.ts";
@@ -30,7 +30,7 @@ function look(group: Group, pid: number, since: number | undefined, next: Map<nu
   if (since === undefined) {
     emit({ type: "worker-stopped", pool: pool.name, pid, resumesInMs: STOPPED_MOST_MS });
   } else if (now() - since >= STOPPED_MOST_MS) {
-    signal(pid, "SIGCONT");
+    sendSignal(pid, "SIGCONT");
     emit({ type: "worker-resumed", pool: pool.name, pid });
     return;
   }

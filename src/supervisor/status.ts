@@ -9,7 +9,7 @@ import { addressText } from "../sys/address.ts";
 import { residentBytes } from "../sys/procfs.ts";
 import type { Group } from "../worker/group.ts";
 import type { Summary } from "./service-manager/messages.ts";
-import { poolsInOrder, type World } from "./supervisor-state.ts";
+import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
 export interface WorkerStatus {
   readonly pid: number;
@@ -90,8 +90,8 @@ export function upgradeStatus(handover: Handover | null): UpgradeStatus | null {
   return { id: handover.id, from: handover.from, failure: handover.failure ?? null };
 }
 
-export function poolStatuses(world: World): PoolStatus[] {
-  return poolsInOrder(world).map(poolStatus);
+export function poolStatuses(state: SupervisorState): PoolStatus[] {
+  return poolsInOrder(state).map(poolStatus);
 }
 
 function poolStatus(pool: Pool): PoolStatus {
@@ -156,15 +156,15 @@ function groupStatus(group: Group): GroupStatus {
 }
 
 /** The same in a few numbers, without a look into /proc. */
-export function summaryOf(world: World): Summary {
-  const serving = poolsInOrder(world)
+export function summaryOf(state: SupervisorState): Summary {
+  const serving = poolsInOrder(state)
     .flatMap((pool) => pool.current.all)
     .filter(({ state }) => state === "serving");
   return {
-    pools: world.config.pools.length,
+    pools: state.config.pools.length,
     workers: serving.reduce((sum, { shape }) => sum + shape.size, 0),
-    wanted: world.config.pools.reduce((sum, pool) => sum + pool.workers, 0),
-    generation: world.generation,
+    wanted: state.config.pools.reduce((sum, pool) => sum + pool.workers, 0),
+    generation: state.generation,
   };
 }
 
@@ -177,8 +177,8 @@ function requestOf(group: Group, pid: number, doing: Activity["doing"]): WorkerS
 }
 
 /** Whether every pool can take a request: at least one worker that serves. */
-export function isReady(world: World): boolean {
-  const pools = poolsInOrder(world);
+export function isReady(state: SupervisorState): boolean {
+  const pools = poolsInOrder(state);
   return (
     pools.length > 0 &&
     pools.every((pool) =>

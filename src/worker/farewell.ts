@@ -7,7 +7,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { Address } from "../sys/address.ts";
 import { now, sleep } from "../sys/clock.ts";
 import { hangUp } from "../sys/pidfd.ts";
-import { type Signal, signal } from "../sys/process.ts";
+import { type Signal, sendSignal } from "../sys/process.ts";
 import { processStat } from "../sys/procfs.ts";
 import type { Members } from "./members.ts";
 import { type Courtesy, courtesyFor } from "./politeness.ts";
@@ -87,12 +87,12 @@ function act(step: Courtesy, pid: number, activity: Activity, name: Signal): boo
     case "wait":
       return false;
     case "signal":
-      return signal(pid, name);
+      return sendSignal(pid, name);
     case "freeze-and-look":
       return signalIfIdle(pid, name);
     case "wake-and-signal": {
-      const sent = signal(pid, name);
-      signal(pid, "SIGCONT");
+      const sent = sendSignal(pid, name);
+      sendSignal(pid, "SIGCONT");
       return sent;
     }
     case "hang-up":
@@ -106,11 +106,11 @@ function act(step: Courtesy, pid: number, activity: Activity, name: Signal): boo
  * A connection cannot come in between: a stopped process accepts nothing.
  */
 function signalIfIdle(pid: number, name: Signal): boolean {
-  signal(pid, "SIGSTOP");
+  sendSignal(pid, "SIGSTOP");
   const stopped = untilStopped(pid);
   const free = stopped && holdsConnection(pid) === false;
-  if (free) signal(pid, name);
-  signal(pid, "SIGCONT");
+  if (free) sendSignal(pid, name);
+  sendSignal(pid, "SIGCONT");
   return free;
 }
 

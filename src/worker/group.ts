@@ -8,7 +8,7 @@ import type { Fault } from "../fault.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Address } from "../sys/address.ts";
 import { now, sleep } from "../sys/clock.ts";
-import { type Signal, signal, signalGroup, spawn } from "../sys/process.ts";
+import { type Signal, sendSignal, signalGroup, spawn } from "../sys/process.ts";
 import type { ProcessId } from "../sys/procfs.ts";
 import { endReason } from "./exit.ts";
 import { askToLeave } from "./farewell.ts";
@@ -124,7 +124,7 @@ export class Group {
   /** Ends one of its workers whose request takes too long; the stop signal would let it go on. */
   endRequest(pid: number): void {
     this.timedOut ||= pid === this.leader.pid;
-    signal(pid, "SIGKILL");
+    sendSignal(pid, "SIGKILL");
   }
 
   /** Lets it finish the requests in flight, within the pool's drain_timeout; then TERM, then KILL. */
@@ -205,7 +205,7 @@ export class Group {
   /** The leader goes first, or it would refill what leaves; it only waits, and KILL spares its workers. */
   private ask(goesOn: () => boolean): void {
     const { pool, runtime, listener } = this.context;
-    if (this.forks && this.leaderEnd === null) signal(this.leader.pid, "SIGKILL");
+    if (this.forks && this.leaderEnd === null) sendSignal(this.leader.pid, "SIGKILL");
     void askToLeave({ pool, runtime, address: listener.address, members: this.members, goesOn });
   }
 

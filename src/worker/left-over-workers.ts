@@ -6,7 +6,7 @@ import type { Emit } from "../event.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Address } from "../sys/address.ts";
 import { now } from "../sys/clock.ts";
-import { signal, type Signal } from "../sys/process.ts";
+import { sendSignal, type Signal } from "../sys/process.ts";
 import {
   type ProcessId,
   processesOn,
@@ -66,7 +66,7 @@ export class LeftOverWorkers {
     this.leaving = this.find();
     await this.leave(hurry);
     const ms = now() - since;
-    emit({ type: "strays-left", pool: pool.name, workers: found.length, ms });
+    emit({ type: "left-over-workers-gone", pool: pool.name, workers: found.length, ms });
   }
 
   private async leave(hurry: AbortSignal): Promise<void> {
@@ -92,7 +92,7 @@ export class LeftOverWorkers {
   }
 
   private signal(name: Signal): void {
-    for (const { pid } of this.living()) signal(pid, name);
+    for (const { pid } of this.living()) sendSignal(pid, name);
   }
 
   private living(): ProcessStat[] {
@@ -110,7 +110,7 @@ function membersNow({ pid, startTime }: ProcessId): readonly ProcessStat[] {
 /** A leader only waits and refills; its workers go on when it is gone. */
 function endLeaders(found: readonly ProcessStat[]): void {
   const parents = new Set(found.map(({ parent }) => parent));
-  for (const { pid } of found) if (parents.has(pid)) signal(pid, "SIGKILL");
+  for (const { pid } of found) if (parents.has(pid)) sendSignal(pid, "SIGKILL");
 }
 
 function isStill({ pid, startTime }: ProcessStat): boolean {

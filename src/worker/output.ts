@@ -5,7 +5,7 @@ import type { PoolConfig } from "../config/model.ts";
 import type { OutputLine } from "../event.ts";
 import { Tail } from "../log/tail.ts";
 import { LineAssembler } from "../log/worker-output.ts";
-import { type OutputChannel, openOutputChannel } from "../sys/output-channel.ts";
+import { OutputChannel } from "../sys/output-channel.ts";
 
 const MAX_LINE_BYTES = 65536;
 const TAIL_LINES = 5;
@@ -27,7 +27,7 @@ export class WorkerOutput {
         if (logOutput) output({ pool: name, pid, text });
       },
     });
-    this.channel = openOutputChannel(
+    this.channel = OutputChannel.open(
       (pid, chunk) => this.lines.feed(pid, chunk),
       () => this.lines.end(),
     );

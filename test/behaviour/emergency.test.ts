@@ -25,7 +25,7 @@ behaviour(
     );
     await eventually(() => !alive(leader!), { what: "the storm is ended" });
     await workersReach(spot, 3);
-    expect(supervisor.log()).toContain("forks workers that do not live to serve");
+    expect(supervisor.log()).toContain("keeps forking workers that die before they serve");
     expect(await long).toBe(`slept ${busy}`);
     expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
   },

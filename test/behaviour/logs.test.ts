@@ -221,6 +221,25 @@ behaviour(
   },
 );
 
+behaviour(
+  "a reload to a log that cannot be opened is refused before anything is touched",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const pools = { www: barePool(scene, spot) };
+    const supervisor = await scene.start({ pools });
+    const before = await workersReach(spot, 2);
+    scene.rewrite({ log: { file: scene.path("none/main.log") }, pools });
+    const outcome = await supervisor.control("reload");
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain(`mkdir -p ${scene.path("none")}`);
+    expect(await workersReach(spot, 2)).toEqual(before);
+    mkdirSync(scene.path("none"));
+    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+    expect(readFileSync(scene.path("none/main.log"), "utf8")).toContain("reload done");
+  },
+);
+
 behaviour("a log level hides what is below it", {}, async (scene) => {
   const spot = await tcpSpot(scene);
   const supervisor = await scene.start({

@@ -462,7 +462,7 @@ behaviour(
     await allLeft([pid]);
     const again = await blind("start");
     expect(again).toMatchObject({ code: 0 });
-    expect(again.stdout).toContain("had to be opened anew");
+    expect(again.stdout).toContain("had to be reopened");
     expect(readFileSync(log, "utf8")).toContain("could not be taken back");
     expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
     expect(await blind("stop")).toMatchObject({ code: 0 });
@@ -515,7 +515,7 @@ for (const word of ["stop", "quit"] as const) {
       }
       const ended = await ending;
       expect(ended).toMatchObject({ code: 0, stderr: "" });
-      expect(ended.stdout).toContain("the supervisor had died; 6 processes of it served on");
+      expect(ended.stdout).toContain("the supervisor had died; 6 left-over processes still served");
       expect(alive(held.worker)).toBe(false);
       expect(listenersAt(spot.where)).toEqual([]);
       expect(existsSync(unix.listen)).toBe(false);

@@ -125,7 +125,7 @@ behaviour(
     held.open();
     expect((await held.answer).body).toContain("hello");
     expect([listenersAt(tcp.where), listenersAt(unix.where)]).toEqual(inodes);
-    expect(logOf(scene)).toMatch(/systemd has kept the socket/);
+    expect(logOf(scene)).toMatch(/which systemd had stored/);
   },
 );
 
@@ -211,7 +211,9 @@ behaviour(
     expect((await manager.ctl("start", "fcgivisor-api.socket")).code).toBe(0);
     expect(await manager.show(UNIT, "ActiveState")).toBe("inactive");
     expect(await bodyOf(spot, {})).toContain("hello");
-    expect(logOf(scene)).toContain(`systemd hands over its socket ${path} for pool api`);
+    expect(logOf(scene)).toContain(
+      `took over the socket ${path} of pool api from its systemd unit`,
+    );
 
     process.kill(await mainPid(manager), "SIGKILL");
     await servesAgain(manager);

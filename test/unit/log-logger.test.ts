@@ -41,7 +41,7 @@ const EVENT_OF_LEVEL: Record<Exclude<LogLevel, "alert">, Event> = {
 
 test("a line has a time, a level in a column, and the sentence", () => {
   const [line] = logged("notice", "text", RECOVERED);
-  expect(line).toBe(`${timestamp(AT)} notice  pool www is well again after 2 failures`);
+  expect(line).toBe(`${timestamp(AT)} notice  pool www recovered after 2 failures`);
 });
 
 test.each([
@@ -102,7 +102,7 @@ test("as JSON an event is one object with its own fields", () => {
   expect(rest).toEqual({
     level: "error",
     event: "generation-failed",
-    message: "generation 2 of pool www did not come up, and takes over nothing: broken",
+    message: "generation 2 of pool www failed to start: broken",
     pool: "www",
     generation: 2,
     fault,

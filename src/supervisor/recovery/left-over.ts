@@ -104,7 +104,7 @@ export class LeftOver {
     if (this.maker !== "systemd") this.removeFile();
   }
 
-  /** Lets go of the copy; the workers serve on. */
+  /** Lets go of the copy; the workers keep serving. */
   closeCopy(): void {
     if ("fd" in this.copy) closeSocket(this.copy.fd);
   }
