@@ -1,25 +1,28 @@
 // The workers that a leader forks and refills by itself: which of them are gone since the last look,
-// and whether the leader forks and forks although none of its workers lives to serve (a fork storm).
+// and whether the leader forks and forks although none of its workers lives to serve (fork-storm.ts).
 
-import { every, sleep } from "../sys/clock.ts";
+import { activityOf } from "../observe/activity.ts";
+import { every } from "../sys/clock.ts";
+import { bytesRead, hasWaited, processStat } from "../sys/procfs.ts";
 import type { Group } from "../worker/group.ts";
-import { busyWorkers, hasInHand } from "../worker/in-hand.ts";
+import { judgeForks } from "./fork-storm.ts";
 import type { Generation } from "./generation.ts";
 import type { Pool } from "./pool.ts";
 
 const LOOK_EVERY_MS = 1000;
-/** So many looks in a row that saw a leader do nothing but fork are a storm. */
-const STORM_LOOKS = 5;
-/** What a look does when workers have gone: it looks again, so often and so soon after each other. */
-const CLOSE_LOOKS = 10;
-const CLOSE_LOOK_MS = 20;
-/** Of the close looks; a storm shows a new worker at nearly every one, however slow the machine. */
-const RESTLESS_LOOKS = 5;
+
+/** Where a count began. */
+interface Beginning {
+  readonly pids: ReadonlySet<number>;
+  readonly pageFaults: number;
+  readonly bytesRead: number | null;
+}
 
 interface Seen {
-  pids: ReadonlySet<number>;
-  /** Looks in a row that saw the leader do nothing but fork. */
-  restless: number;
+  /** At the last look. */
+  readonly pids: ReadonlySet<number>;
+  readonly beginning: Beginning;
+  readonly looks: number;
 }
 
 /** Looks once a second at the groups that fork; the returned function ends it. */
@@ -30,42 +33,49 @@ export function watchMembers(pools: () => readonly Pool[]): () => void {
     for (const generation of pools().map(({ current }) => current)) {
       for (const group of generation.all) {
         if (group.shape.size === 1 || group.state !== "serving") continue;
-        const record = seen.get(group) ?? { pids: new Set(), restless: 0 };
-        next.set(group, record);
-        void look(generation, group, record);
+        next.set(group, look(generation, group, seen.get(group)));
       }
     }
     seen = next;
   });
 }
 
-async function look(generation: Generation, group: Group, record: Seen): Promise<void> {
-  const before = record.pids;
-  record.pids = pidsOf(group);
-  const gone = [...before].filter((pid) => !record.pids.has(pid));
-  for (const pid of gone) tell(group, pid);
-  const allGone = gone.length > 0 && gone.length === before.size && busyWorkers(group) === 0;
-  const restless = allGone || (gone.length > 0 && (await forksOnly(group)));
-  record.restless = restless ? record.restless + 1 : 0;
-  if (record.restless === STORM_LOOKS && group.state === "serving") generation.endStorm(group);
+function look(generation: Generation, group: Group, before: Seen | undefined): Seen {
+  const now = presentOf(group);
+  const { pids } = now;
+  if (before === undefined) return { pids, beginning: now, looks: 0 };
+  for (const pid of before.pids) if (!pids.has(pid)) tell(group, pid);
+  const { beginning } = before;
+  const young = [...pids].filter((pid) => !beginning.pids.has(pid));
+  const looks = before.looks + 1;
+  const verdict = judgeForks({
+    pageFaults: now.pageFaults - beginning.pageFaults,
+    bytesRead: now.bytesRead === null ? null : now.bytesRead - (beginning.bytesRead ?? 0),
+    young: young.length,
+    living: young.filter((pid) => lives(group, pid)).length,
+    missing: group.shape.size - pids.size,
+    looks,
+  });
+  if (verdict === "storm") generation.endStorm(group);
+  return verdict === "well" ? { pids, beginning: now, looks: 0 } : { pids, beginning, looks };
 }
 
-/** Whether nearly every close look finds a worker that was not there before, and none of these serves. */
-async function forksOnly(group: Group): Promise<boolean> {
-  const known = new Set(pidsOf(group));
-  let finds = 0;
-  for (let i = 0; i < CLOSE_LOOKS; i += 1) {
-    await sleep(CLOSE_LOOK_MS);
-    const forked = [...pidsOf(group)].filter((pid) => !known.has(pid));
-    if (forked.some((pid) => hasInHand(group, pid))) return false;
-    for (const pid of forked) known.add(pid);
-    if (forked.length > 0) finds += 1;
-  }
-  return finds >= RESTLESS_LOOKS;
+/** The leader is looked at first: what it forks afterwards counts the next time. */
+function presentOf(group: Group): Beginning {
+  const { pid } = group.leader;
+  const pageFaults = processStat(pid)?.pageFaults ?? 0;
+  const read = bytesRead(pid);
+  return {
+    pids: new Set(group.members.workers(true).map((worker) => worker.pid)),
+    pageFaults,
+    bytesRead: read,
+  };
 }
 
-function pidsOf(group: Group): ReadonlySet<number> {
-  return new Set(group.members.workers(true).map(({ pid }) => pid));
+/** Whether this worker has got as far as waiting for connections. */
+function lives(group: Group, pid: number): boolean {
+  const { doing } = activityOf(pid, group.context.listener.address);
+  return doing === "idle" || doing === "busy" || (doing === "unknown" && hasWaited(pid) === true);
 }
 
 function tell(group: Group, pid: number): void {

@@ -1,4 +1,4 @@
-// Health first: one worker of the new generation on a private socket is asked over FastCGI,
+// The health check: one worker of the new generation, on a private socket, is asked over FastCGI
 // before any new worker joins the public one. A generation that answers wrong never meets a client.
 
 import { readdirSync, rmSync } from "node:fs";
@@ -59,7 +59,7 @@ function freePath(stateDir: string): string {
   return Buffer.byteLength(path) <= UNIX_PATH_MAX ? path : join(tmpdir(), `fcgivisor-${name}`);
 }
 
-/** A supervisor that died while it asked a canary left it, with its socket. */
+/** A supervisor that died while it asked a canary left it over, with its socket. */
 export function endLeftOverCanaries(stateDir: string): void {
   for (const name of readdirSync(stateDir)) {
     if (!name.startsWith(CANARY_PREFIX)) continue;

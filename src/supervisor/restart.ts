@@ -1,9 +1,9 @@
 // The story of a restart: everything stops, everything starts, and the sockets stay open meanwhile,
 // so that clients wait in the queue instead of being refused. The new config is checked, and the new
-// workers' health asked for, before the first worker is stopped. If the new workers do not come up all the same, the old config is started
-// again and again, because by then nothing else serves.
+// workers' health asked for, before the first worker is stopped. If the new workers do not come up all
+// the same, the old config is started again and again, because by then nothing else serves.
 
-import { type Config } from "../config/model.ts";
+import type { Config } from "../config/model.ts";
 import { asFault, Fault } from "../fault.ts";
 import { Pool } from "../pool/pool.ts";
 import { sumOf, type Losses } from "../worker/losses.ts";

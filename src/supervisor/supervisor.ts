@@ -5,7 +5,7 @@ import type { Config } from "../config/model.ts";
 import type { Event } from "../event.ts";
 import type { Fault } from "../fault.ts";
 import { now, wallClock } from "../sys/clock.ts";
-import { createEmergencyCounter } from "../pool/emergency.ts";
+import { EmergencyCounter } from "../pool/emergency.ts";
 import { watchMembers } from "../pool/member-watch.ts";
 import { watchRequests } from "../pool/request-watch.ts";
 import { watchStopped } from "../pool/stopped-watch.ts";
@@ -48,7 +48,7 @@ export class Supervisor {
   private readonly startedOn = wallClock();
   private currentPhase: SupervisorPhase = "starting";
   private readonly keeper: StateKeeper;
-  private readonly emergencies = createEmergencyCounter();
+  private readonly emergencies = new EmergencyCounter();
   private end: Promise<Losses> | null = null;
   private endsBy: "stop" | "quit" | null = null;
   /** From when it has come up: what it took over from an earlier supervisor. */

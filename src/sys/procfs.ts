@@ -17,6 +17,8 @@ export interface ProcessStat extends ProcessId {
   readonly state: string;
   readonly parent: number;
   readonly group: number;
+  /** Pages it has touched that the kernel had to give it or copy for it, without the disk (minflt). */
+  readonly pageFaults: number;
   /** CPU time used, user and system, in clock ticks. */
   readonly cpuTicks: number;
 }
@@ -43,6 +45,7 @@ export function processStat(pid: number): ProcessStat | null {
     state: fields[0]!,
     parent: Number(fields[1]),
     group: Number(fields[2]),
+    pageFaults: Number(fields[7]),
     cpuTicks: Number(fields[11]) + Number(fields[12]),
     startTime: Number(fields[19]),
   };
@@ -66,7 +69,18 @@ export function waitChannel(pid: number): string | null {
   return name === null || name === "" || name === "0" ? null : name;
 }
 
-/** Bytes a process has read in all (proc(5), io: rchar); null when that cannot be seen. */
+/** Whether a process has ever waited for something, such as a connection; null when it is gone. */
+export function hasWaited(pid: number): boolean | null {
+  const times = /^voluntary_ctxt_switches:\s*([0-9]+)$/m.exec(
+    readText(`/proc/${pid}/status`) ?? "",
+  );
+  return times === null ? null : Number(times[1]) > 0;
+}
+
+/**
+ * Bytes read in all (proc(5), io: rchar) by a process and by the children that it has waited for; null
+ * when that cannot be seen.
+ */
 export function bytesRead(pid: number): number | null {
   const match = /^rchar: ([0-9]+)$/m.exec(readText(`/proc/${pid}/io`) ?? "");
   return match === null ? null : Number(match[1]);

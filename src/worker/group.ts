@@ -11,7 +11,7 @@ import { now, sleep } from "../sys/clock.ts";
 import { type Signal, sendSignal, signalGroup, spawn } from "../sys/process.ts";
 import type { ProcessId } from "../sys/procfs.ts";
 import { endReason } from "./exit.ts";
-import { askToLeave } from "./farewell.ts";
+import { stopGracefully } from "./graceful-stop.ts";
 import { hasInHand } from "./in-hand.ts";
 import { type GroupShape, launchOf } from "./launch.ts";
 import { Life } from "./life.ts";
@@ -22,7 +22,7 @@ import { WorkerOutput } from "./output.ts";
 import { createReadinessCheck } from "./readiness.ts";
 import { spawnFault, startFault } from "./start-fault.ts";
 
-/** What a group needs of the world around it. */
+/** What a group needs to run. */
 export interface GroupContext {
   readonly pool: PoolConfig;
   readonly runtime: Runtime;
@@ -206,7 +206,8 @@ export class Group {
   private ask(goesOn: () => boolean): void {
     const { pool, runtime, listener } = this.context;
     if (this.forks && this.leaderEnd === null) sendSignal(this.leader.pid, "SIGKILL");
-    void askToLeave({ pool, runtime, address: listener.address, members: this.members, goesOn });
+    const { members } = this;
+    void stopGracefully({ pool, runtime, address: listener.address, members, goesOn });
   }
 
   private inFlight(): number {

@@ -14,7 +14,7 @@ import {
   type ProcessStat,
   processStat,
 } from "../sys/procfs.ts";
-import { askToLeave } from "./farewell.ts";
+import { stopGracefully } from "./graceful-stop.ts";
 import { Life } from "./life.ts";
 
 export interface LeftOverContext {
@@ -88,7 +88,7 @@ export class LeftOverWorkers {
   private ask(goesOn: () => boolean): void {
     const { pool, runtime, address } = this.context;
     const members = { workers: () => this.living() };
-    void askToLeave({ pool, runtime, address, members, goesOn });
+    void stopGracefully({ pool, runtime, address, members, goesOn });
   }
 
   private signal(name: Signal): void {

@@ -1,5 +1,5 @@
-// Why a group could not be spawned or did not become ready, in words that let somebody act: what it
-// did, and what it wrote.
+// Why a group could not be spawned or did not become ready, told so that somebody can act: what it did,
+// and what it wrote.
 
 import type { PoolConfig } from "../config/model.ts";
 import type { ProcessEnd } from "../event.ts";

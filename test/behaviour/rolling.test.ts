@@ -391,7 +391,8 @@ behaviour(
       pools: { quick: barePool(scene, quick, {}, "new"), slow: gatedPool(scene, slow, gate) },
     });
     const reload = supervisor.control("reload");
-    await eventually(() => newWorkers(quick).length === 2 && gatedAt(slow).length === 2);
+    await eventually(() => supervisor.log().includes("generation 2 of pool quick serves"));
+    await eventually(() => gatedAt(slow).length === 2);
     const [victim] = newWorkers(quick);
     process.kill(victim!, "SIGKILL");
     await eventually(() => !newWorkers(quick).includes(victim!));

@@ -16,8 +16,9 @@ export interface Said {
 }
 
 export const WORKERS = 4;
-const COMMAND_MS = 20_000;
-const REQUEST_MS = 10_000;
+/** What takes longer hangs, however slow the machine is. */
+const COMMAND_MS = 120_000;
+const REQUEST_MS = 60_000;
 
 const PAGE = `<?php
 usleep(1000 * (int)($_GET['ms'] ?? 0));
@@ -134,6 +135,7 @@ file = ${path("fcgivisor.log")}
 listen = ${path("www.sock")}
 ${program.settings}
 workers = ${WORKERS}
+start_timeout = "1m"
 `;
 }
 

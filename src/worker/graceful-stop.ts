@@ -1,5 +1,6 @@
-// Asking the workers of a draining group to leave, each when it is polite to do so (politeness.ts
-// decides). Runs until they are gone or the deadline has changed the group's state.
+// The graceful stop of the workers of a draining group: each is asked to leave when that does not hurt
+// its request (stop-policy.ts decides). Runs until they are gone or the deadline has changed the group's
+// state.
 
 import type { PoolConfig } from "../config/model.ts";
 import { type Activity, activityOf, holdsConnection } from "../observe/activity.ts";
@@ -10,9 +11,9 @@ import { hangUp } from "../sys/pidfd.ts";
 import { type Signal, sendSignal } from "../sys/process.ts";
 import { processStat } from "../sys/procfs.ts";
 import type { Members } from "./members.ts";
-import { type Courtesy, courtesyFor } from "./politeness.ts";
+import { type StopStep, stopStep } from "./stop-policy.ts";
 
-export interface Farewell {
+export interface GracefulStop {
   readonly pool: Pick<PoolConfig, "stopSignal" | "drainTimeoutMs">;
   readonly runtime: Runtime;
   readonly address: Address;
@@ -34,28 +35,28 @@ const POLL_MOST_MS = 50;
 /** A busy worker is left alone so long, even where the stop signal would let it finish. */
 const PATIENCE_MOST_MS = 5000;
 
-export async function askToLeave(farewell: Farewell): Promise<void> {
+export async function stopGracefully(stop: GracefulStop): Promise<void> {
   const startedAt = now();
   const memory = new Map<number, Memory>();
-  for (let pause = POLL_MS; farewell.goesOn(); pause = Math.min(pause * 1.2, POLL_MOST_MS)) {
-    for (const { pid } of farewell.members.workers()) askWorker(farewell, pid, memory, startedAt);
+  for (let pause = POLL_MS; stop.goesOn(); pause = Math.min(pause * 1.2, POLL_MOST_MS)) {
+    for (const { pid } of stop.members.workers()) askWorker(stop, pid, memory, startedAt);
     await sleep(pause);
   }
 }
 
 function askWorker(
-  farewell: Farewell,
+  stop: GracefulStop,
   pid: number,
   memory: Map<number, Memory>,
   startedAt: number,
 ): void {
-  const { pool, runtime, address } = farewell;
+  const { pool, runtime, address } = stop;
   const activity = activityOf(pid, address);
   const known = remember(memory, pid, activity);
   const record = activity.doing === "busy" ? (runtime.requestOf?.(pid) ?? null) : null;
-  const step = courtesyFor({
+  const step = stopStep({
     activity,
-    request: record === null ? "unknown" : record === "none" ? "none" : "in-hand",
+    request: record === null ? "unknown" : record === "none" ? "none" : "in-flight",
     // Who sets stop_signal says that the program understands it.
     whileBusy: pool.stopSignal === null ? runtime.stopSignalWhileBusy : "finishes-request",
     firstConnection: known.firstConnection,
@@ -82,7 +83,7 @@ function remember(memory: Map<number, Memory>, pid: number, activity: Activity):
 }
 
 /** Does it; whether the worker has been sent the signal. */
-function act(step: Courtesy, pid: number, activity: Activity, name: Signal): boolean {
+function act(step: StopStep, pid: number, activity: Activity, name: Signal): boolean {
   switch (step) {
     case "wait":
       return false;
