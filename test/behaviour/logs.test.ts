@@ -179,7 +179,7 @@ behaviour("move-then-reopen loses no line", PHP, async (scene) => {
 });
 
 behaviour(
-  "logrotate(8) with the word in its postrotate script",
+  "logrotate(8) with the command in its postrotate script",
   { needs: ["logrotate"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
@@ -196,7 +196,7 @@ behaviour(
     expect(readFileSync(`${log}.1`, "utf8")).toStartWith(before);
     expect(existsSync(log)).toBe(true);
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
-    expect(textOf(log)).toContain("reload is done");
+    expect(textOf(log)).toContain("reload done");
   },
 );
 

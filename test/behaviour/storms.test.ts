@@ -251,7 +251,7 @@ behaviour("who asked for a reload goes away: the reload goes on", {}, async (sce
   expect(supervisor.log()).not.toContain("reload done");
   held.open();
   expect((await held.answer).body).toContain(`${held.worker}`);
-  await eventually(() => supervisor.log().includes("reload is done"));
+  await eventually(() => supervisor.log().includes("reload done"));
   expect(supervisor.log()).not.toContain("reload failed");
   expect(await workersReach(spot, 2)).not.toContain(held.worker);
   expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
