@@ -140,7 +140,7 @@ export type Event =
       readonly gapMs: number;
     }
   | {
-      readonly type: "strays-left";
+      readonly type: "left-over-workers-gone";
       readonly pool: string;
       readonly workers: number;
       readonly ms: number;

@@ -1,5 +1,5 @@
 // Where the control socket and the state are when no config says otherwise, for the process that runs
-// here: the daemon leaves its traces there, a control word looks for them there.
+// here: the daemon leaves its traces there, a control command looks for them there.
 
 import { join } from "node:path";
 import { defaultStateDir } from "../config/default-places.ts";

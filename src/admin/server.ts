@@ -12,11 +12,6 @@ import { neededGroup, neededUser, notASocket } from "../sys/machine.ts";
 import { holderOf, unixInodes } from "../sys/proc-sockets.ts";
 import { probeUnix } from "../sys/socket.ts";
 
-export interface AdminServer {
-  /** Waits for answers under way, then closes and removes the socket. */
-  close(): Promise<void>;
-}
-
 /**
  * A response that is streamed may have nothing to tell for a while; without this it is cut after 10 s.
  * Bun's types know the option for TCP only, Bun itself also for Unix sockets.
@@ -26,17 +21,48 @@ const NEVER_IDLE: object = { idleTimeout: 0 };
 const LONGEST_BODY = 1024 * 1024;
 const CLOSE_PATIENCE_MS = 1000;
 
-/** Opens the control socket. Throws a Fault when another supervisor has it, or it cannot be made. */
-export function serveAdmin(
-  config: AdminConfig,
-  handle: (request: Request) => Promise<Response>,
-): AdminServer {
-  const { socket } = config;
-  prepare(socket);
+type Handle = (request: Request) => Promise<Response>;
+
+export class AdminServer {
+  private readonly socket: string;
+  private readonly server: Bun.Server<undefined>;
+
+  private constructor(socket: string, server: Bun.Server<undefined>) {
+    this.socket = socket;
+    this.server = server;
+  }
+
+  /** Opens the control socket. Throws a Fault when another supervisor has it, or it cannot be made. */
+  static open(config: AdminConfig, handle: Handle): AdminServer {
+    const { socket } = config;
+    prepare(socket);
+    const server = listen(socket, handle);
+    try {
+      setRights(config);
+    } catch (error) {
+      void server.stop(true);
+      rmSync(socket, { force: true });
+      throw error;
+    }
+    return new AdminServer(socket, server);
+  }
+
+  /** Waits for answers under way, then closes and removes the socket. */
+  async close(): Promise<void> {
+    const { server, socket } = this;
+    const waited = Promise.withResolvers<void>();
+    const cancel = after(CLOSE_PATIENCE_MS, waited.resolve);
+    await Promise.race([server.stop(), waited.promise]);
+    cancel();
+    await server.stop(true);
+    if (lstatSync(socket, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(socket);
+  }
+}
+
+function listen(socket: string, handle: Handle): Bun.Server<undefined> {
   const umask = setUmask(0o177);
-  let server: Bun.Server<undefined>;
   try {
-    server = Bun.serve({
+    return Bun.serve({
       unix: socket,
       ...NEVER_IDLE,
       // Operations take as long as they take.
@@ -59,14 +85,6 @@ export function serveAdmin(
   } finally {
     setUmask(umask);
   }
-  try {
-    setRights(config);
-  } catch (error) {
-    void server.stop(true);
-    rmSync(socket, { force: true });
-    throw error;
-  }
-  return { close: () => close(server, socket) };
 }
 
 function prepare(socket: string): void {
@@ -114,13 +132,4 @@ function setRights({ socket, owner, group, mode }: AdminConfig): void {
       cause: error,
     });
   }
-}
-
-async function close(server: Bun.Server<undefined>, socket: string): Promise<void> {
-  const waited = Promise.withResolvers<void>();
-  const cancel = after(CLOSE_PATIENCE_MS, waited.resolve);
-  await Promise.race([server.stop(), waited.promise]);
-  cancel();
-  await server.stop(true);
-  if (lstatSync(socket, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(socket);
 }

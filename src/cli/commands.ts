@@ -3,14 +3,14 @@
 import type { CommandTable } from "./command.ts";
 
 export const COMMANDS: CommandTable = {
-  run: { summary: "supervise in the foreground", load: () => import("./run.ts") },
+  run: { summary: "supervise in the foreground", load: () => import("./run/run.ts") },
   start: {
     summary: "start in the background; returns when ready",
-    load: () => import("./start.ts"),
+    load: () => import("./run/start.ts"),
   },
   stop: { summary: "stop at once", load: () => import("./control/stop.ts") },
   quit: {
-    summary: "stop gracefully: requests in hand finish",
+    summary: "stop gracefully: requests in flight finish",
     load: () => import("./control/quit.ts"),
   },
   restart: {

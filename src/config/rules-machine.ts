@@ -5,7 +5,7 @@ import { realpathSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { poolLacks } from "./pool-lacks.ts";
 import { originText, type Problems } from "./problems.ts";
-import type { ReadPool } from "./rules.ts";
+import type { ReadPool } from "./read-pool.ts";
 
 /** `uid`: of whoever is going to run it. */
 export function checkMachine(pools: readonly ReadPool[], uid: number, problems: Problems): void {

@@ -2,12 +2,13 @@
 // it serves until stop or quit, and takes everything away again.
 
 import { routes } from "../admin/routes.ts";
-import { serveAdmin } from "../admin/server.ts";
+import { AdminServer } from "../admin/server.ts";
 import type { Loaded } from "../config/load.ts";
+import type { Emit } from "../event.ts";
 import { asFault } from "../fault.ts";
-import { closeHandover, receiveHandover } from "../sys/exec/handover.ts";
+import { closeHandover, type Handover, receiveHandover } from "../sys/exec/handover.ts";
 import { yieldToEvents } from "../sys/clock.ts";
-import type { Inherited } from "../socket/inherited.ts";
+import type { InheritedSockets } from "../socket/inherited.ts";
 import type { ServiceManager } from "../supervisor/service-manager/service-manager.ts";
 import { EventBus } from "../supervisor/event-bus.ts";
 import { goBack } from "../supervisor/upgrade.ts";
@@ -26,7 +27,7 @@ export interface ServeOptions {
   /** In the background, stderr is not a place for a log. */
   readonly background: boolean;
   /** Sockets that were handed over at the start. */
-  readonly inherited: Inherited;
+  readonly inherited: InheritedSockets;
   /** Who wants to be told how it goes. */
   readonly manager: ServiceManager | null;
   readonly signals: HeldSignals;
@@ -38,72 +39,104 @@ export interface ServeOptions {
 
 /** Serves until it is told to stop; rejects with the reason when it does not even come up. */
 export async function serve(options: ServeOptions): Promise<void> {
-  const { config } = options.loaded;
-  const undo: (() => void | Promise<void>)[] = [];
+  const undo: Undo[] = [];
   try {
-    const handover = receiveHandover();
-    const stateDir = StateDir.claim(config.supervisor.stateDir, handover?.lock ?? null);
-    undo.push(() => stateDir.release());
-    clearPidFile(config.supervisor.pidFile);
-    const gate: Gate = { handle: async () => new Response("starting\n", { status: 503 }) };
-    const server = serveAdmin(config.admin, (request) => gate.handle(request));
-    undo.push(() => server.close());
-    const log = new ServiceLog(config, options.background);
-    undo.push(() => log.close());
-    const bus = new EventBus();
-    const { emit } = bus;
-    const { manager } = options;
-    const supervisor = new Supervisor({
-      ...options,
-      emit,
-      log,
-      handover,
-      lock: stateDir.lock,
-      socketsAreStored: manager !== null,
-    });
-    // The log first: what others make of an event is told after it.
-    const subscribers = [log.record, manager?.hear, ...supervisor.subscribers];
-    for (const subscriber of subscribers) if (subscriber !== undefined) bus.subscribe(subscriber);
-    manager?.watch(supervisor, emit);
-    gate.handle = routes(supervisor, config.admin.socket);
+    const places = openPlaces(options, receiveHandover(), undo);
+    const { supervisor, emit } = assemble(options, places);
     listenToSignals(supervisor, emit);
-    undo.push(leaveTraces(config, emit));
-    const starting = supervisor.start();
-    // Not before the start is under way: it knows best what a stop has to end.
-    void yieldToEvents().then(() => options.signals.release());
-    await starting.catch(async (error: unknown) => {
-      // Told to stop while it was starting: that is what it did, and nothing failed.
-      if (supervisor.state !== "starting") return supervisor.stopped;
-      const fault = asFault(error).toJSON();
-      if (log.file !== null) emit({ type: "operation-failed", operation: "start", ms: 0, fault });
-      if (handover !== null) goBack(handover, asFault(error).message);
+    undo.push(leaveTraces(options.loaded.config, emit));
+    await start(supervisor, options.signals).catch((error: unknown) => {
+      tellFailedStart(error, places, emit);
       throw error;
     });
-    if (handover !== null) closeHandover(handover);
-    await orStopped(supervisor, () => {
-      // Told to stop meanwhile: nobody is to hear that it is ready.
-      if (supervisor.state !== "running") return;
-      undo.push(writePidFile(config.supervisor.pidFile));
-      options.onReady(supervisor);
-    });
+    if (places.handover !== null) closeHandover(places.handover);
+    await announce(supervisor, options, undo);
     await supervisor.stopped;
     // Answers under way (that of stop itself) go out before the log and the socket are closed.
-    await server.close();
+    await places.server.close();
   } finally {
     for (const step of undo.reverse()) await step();
   }
 }
 
-/** What fails once the pools serve must not leave them serving without a supervisor. */
-async function orStopped(supervisor: Supervisor, step: () => void): Promise<void> {
+/** What is to be taken away again at the end, the last first. */
+type Undo = () => void | Promise<void>;
+
+/** What there must be before there can be a supervisor. */
+interface Places {
+  /** What the program before this one handed over, after an upgrade. */
+  readonly handover: Handover | null;
+  readonly stateDir: StateDir;
+  readonly server: AdminServer;
+  /** Who answers on the control socket. */
+  readonly gate: { handle: (request: Request) => Promise<Response> };
+  readonly log: ServiceLog;
+}
+
+function openPlaces(options: ServeOptions, handover: Handover | null, undo: Undo[]): Places {
+  const { config } = options.loaded;
+  const stateDir = StateDir.claim(config.supervisor.stateDir, handover?.lock ?? null);
+  undo.push(() => stateDir.release());
+  clearPidFile(config.supervisor.pidFile);
+  const gate: Places["gate"] = { handle: async () => new Response("starting\n", { status: 503 }) };
+  const server = AdminServer.open(config.admin, (request) => gate.handle(request));
+  undo.push(() => server.close());
+  const log = new ServiceLog(config, options.background);
+  undo.push(() => log.close());
+  return { handover, stateDir, server, gate, log };
+}
+
+/** The supervisor, who hears of what happens to it, and who may ask it. */
+function assemble(options: ServeOptions, { handover, stateDir, gate, log }: Places) {
+  const bus = new EventBus();
+  const { emit } = bus;
+  const { manager, loaded } = options;
+  const { lock } = stateDir;
+  const socketsAreStored = manager !== null;
+  const supervisor = new Supervisor({ ...options, emit, log, handover, lock, socketsAreStored });
+  // The log first: what others make of an event is told after it.
+  const subscribers = [log.record, manager?.hear, ...supervisor.subscribers];
+  for (const subscriber of subscribers) if (subscriber !== undefined) bus.subscribe(subscriber);
+  manager?.watch(supervisor, emit);
+  gate.handle = routes(supervisor, loaded.config.admin.socket);
+  return { supervisor, emit };
+}
+
+/** Resolves when every pool serves; also when it was told to stop meanwhile, and has. */
+async function start(supervisor: Supervisor, signals: HeldSignals): Promise<void> {
+  const starting = supervisor.start();
+  // Not before the start is under way: it knows best what a stop has to end.
+  void yieldToEvents().then(() => signals.release());
   try {
-    step();
+    await starting;
+  } catch (error) {
+    // Told to stop while it was starting: that is what it did, and nothing failed.
+    if (supervisor.phase === "starting") throw error;
+    await supervisor.stopped;
+  }
+}
+
+/** After an upgrade the program before this one is there to go back to. */
+function tellFailedStart(error: unknown, { handover, log }: Places, emit: Emit): void {
+  const fault = asFault(error);
+  if (log.file !== null)
+    emit({ type: "operation-failed", operation: "start", ms: 0, fault: fault.toJSON() });
+  if (handover !== null) goBack(handover, fault.message);
+}
+
+/** What fails once the pools serve must not leave them serving without a supervisor. */
+async function announce(
+  supervisor: Supervisor,
+  { loaded, onReady }: ServeOptions,
+  undo: Undo[],
+): Promise<void> {
+  // Told to stop meanwhile: nobody is to hear that it is ready.
+  if (supervisor.phase !== "running") return;
+  try {
+    undo.push(writePidFile(loaded.config.supervisor.pidFile));
+    onReady(supervisor);
   } catch (error) {
     await supervisor.shutDown("stop", "a failed start", () => {});
     throw error;
   }
-}
-
-interface Gate {
-  handle: (request: Request) => Promise<Response>;
 }

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import type { Loaded } from "../config/load.ts";
 import type { Config, LogConfig } from "../config/model.ts";
 import type { EventRecord, OutputLine } from "../event.ts";
-import { type Log, openLog } from "../log/logger.ts";
-import type { LogPort } from "../supervisor/supervisor.ts";
+import { Log } from "../log/logger.ts";
+import type { LogPort } from "../supervisor/supervisor-options.ts";
 
 export class ServiceLog implements LogPort {
   private readonly background: boolean;
@@ -17,7 +17,7 @@ export class ServiceLog implements LogPort {
   constructor(config: Config, background: boolean) {
     this.background = background;
     this.settings = settingsOf(config, background);
-    this.log = openLog(this.settings);
+    this.log = new Log(this.settings);
   }
 
   readonly record = (record: EventRecord): void => this.log.record(record);
@@ -31,7 +31,7 @@ export class ServiceLog implements LogPort {
     const next = loaded === undefined ? this.settings : settingsOf(loaded.config, this.background);
     if (JSON.stringify(next) === JSON.stringify(this.settings)) return this.log.reopen();
     const old = this.log;
-    this.log = openLog(next);
+    this.log = new Log(next);
     this.settings = next;
     old.close();
     return next.file === null ? [] : [next.file];

@@ -5,25 +5,23 @@ import type { Supervisor } from "../supervisor/supervisor.ts";
 
 const ENDING = ["SIGTERM", "SIGINT", "SIGQUIT"] as const;
 
-export interface HeldSignals {
-  /** Lets the signals that came meanwhile do what they do now. */
-  release(): void;
-}
-
 /**
  * From the first moment on, a signal that ends must not simply kill: as process 1 it would be lost, and
  * elsewhere workers of an earlier supervisor would be left. Holds them until somebody can act on them.
  */
-export function holdSignals(): HeldSignals {
-  const came: NodeJS.Signals[] = [];
-  const hold = (signal: NodeJS.Signals) => came.push(signal);
-  for (const signal of ENDING) process.on(signal, hold);
-  return {
-    release() {
-      for (const signal of ENDING) process.off(signal, hold);
-      for (const signal of came) process.emit(signal, signal);
-    },
-  };
+export class HeldSignals {
+  private readonly came: NodeJS.Signals[] = [];
+  private readonly hold = (signal: NodeJS.Signals) => void this.came.push(signal);
+
+  constructor() {
+    for (const signal of ENDING) process.on(signal, this.hold);
+  }
+
+  /** Lets the signals that came meanwhile do what they do now. */
+  release(): void {
+    for (const signal of ENDING) process.off(signal, this.hold);
+    for (const signal of this.came) process.emit(signal, signal);
+  }
 }
 
 /** SIGHUP from a terminal that was closed means quit; elsewhere old habits must not end the service. */

@@ -7,7 +7,7 @@ import { stateDirDefault } from "../admin/default-place.ts";
 import { removeIfEmpty } from "../admin/pointer.ts";
 import { alreadyRunning } from "../admin/server.ts";
 import { Fault } from "../fault.ts";
-import { heldLock, type Lock, takeLock } from "../sys/lock.ts";
+import { Lock } from "../sys/lock.ts";
 
 export class StateDir {
   private readonly path: string;
@@ -22,7 +22,7 @@ export class StateDir {
   static claim(path: string, handedLock: number | null): StateDir {
     make(path);
     try {
-      const held = handedLock === null ? lockFile(lockPath(path)) : heldLock(handedLock);
+      const held = handedLock === null ? lockFile(lockPath(path)) : new Lock(handedLock);
       if (held === null) throw alreadyRunning(lockPath(path));
       return new StateDir(path, held);
     } catch (error) {
@@ -73,7 +73,7 @@ function refuseStranger(path: string): void {
 
 function lockFile(path: string): Lock | null {
   try {
-    return takeLock(path);
+    return Lock.take(path);
   } catch (error) {
     throw new Fault("cannot write in the state directory", {
       where: path,

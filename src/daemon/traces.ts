@@ -1,4 +1,4 @@
-// What a running supervisor leaves so that a control word finds its socket on a day on which the config
+// What a running supervisor leaves so that a control command finds its socket on a day on which the config
 // cannot be read. Without it the service is as good.
 
 import { stateDirDefault } from "../admin/default-place.ts";

@@ -7,7 +7,7 @@ import { after, now } from "../sys/clock.ts";
 import { asFault, Fault } from "../fault.ts";
 import { type Answer, createAnswerReader } from "./answer.ts";
 import { parseCgiResponse } from "./cgi-response.ts";
-import { type FcgiConnection, openConnection } from "./connection.ts";
+import { type ConnectionEvents, FcgiConnection } from "./connection.ts";
 import { connectFailure, FcgiFault, type FailureKind, protocolFailure } from "./failure.ts";
 import {
   closedFault,
@@ -103,13 +103,13 @@ async function exchange(request: FcgiRequest, progress: Progress, where: string)
 
 async function talk(
   request: FcgiRequest,
-  events: Parameters<typeof openConnection>[1],
+  events: ConnectionEvents,
   progress: Progress,
   over: AbortSignal,
 ): Promise<void> {
   let connection: FcgiConnection;
   try {
-    connection = await openConnection(request.address, events, over);
+    connection = await FcgiConnection.open(request.address, events, over);
   } catch (error) {
     throw connectFailure(request.address, error);
   }

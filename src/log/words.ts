@@ -38,7 +38,7 @@ export function ended(end: ProcessEnd): string {
     case "signaled":
       return `was killed by ${end.signal}`;
     case "vanished":
-      return "vanished, its exit status unknown,";
+      return "ended with unknown exit status";
   }
 }
 

@@ -1,6 +1,6 @@
-// A Generation is what runs of one version of a pool's config. It has a target, and does the next step
-// to it (steps.ts decides) whenever something has changed: a group is ready, one is lost, one has
-// left, a wait is over, or the target is another. It never acts on its own otherwise.
+// A Generation is what runs of one version of a pool's config. It has a target, the number of workers
+// that are wanted, and a role, which says how it gets there and what a failure means. What there is
+// are its groups; the steps from the one to the other are convergence.ts's.
 
 import type { PoolConfig } from "../config/model.ts";
 import type { Emit, OutputLine } from "../event.ts";
@@ -10,13 +10,13 @@ import type { Scoreboard } from "../observe/scoreboard.ts";
 import { groupSizeOf } from "../runtime/registry.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Listener } from "../socket/listener.ts";
-import { after, now } from "../sys/clock.ts";
+import { now } from "../sys/clock.ts";
 import type { Group } from "../worker/group.ts";
-import type { Toll } from "../worker/toll.ts";
+import type { Losses } from "../worker/losses.ts";
 import { alone, extraWorkers, firstBatch, inPlaceOf } from "./bounds.ts";
+import { Convergence, type Goal } from "./convergence.ts";
 import { Failures } from "./failures.ts";
-import { Groups, leastBusy } from "./groups.ts";
-import { type Limits, nextStep } from "./steps.ts";
+import { Groups } from "./groups.ts";
 
 export interface GenerationContext {
   readonly pool: PoolConfig;
@@ -47,13 +47,13 @@ export class Generation {
   private readonly failed: Failures;
   private wanted: number;
   private role: Role = { is: "passive", by: null };
-  private cancelTurn: () => void = () => {};
+  private readonly convergence: Convergence;
 
   constructor(context: GenerationContext) {
     this.context = context;
-    this.wanted = context.pool.workers;
-    this.failed = new Failures(context.pool.name, context.emit);
-    this.groups = new Groups({
+    this.wanted = this.full;
+    const failures = new Failures(context.pool.name, context.emit);
+    const groups = new Groups({
       ...context,
       generation: context.number,
       wanted: () => this.role.is !== "passive",
@@ -62,6 +62,9 @@ export class Generation {
       onLost: (group) => this.onLost(group),
       onGone: () => this.turn(),
     });
+    const goal = () => this.goal();
+    this.convergence = new Convergence({ groups, failures, goal, onDone: () => this.onDone() });
+    [this.groups, this.failed] = [groups, failures];
   }
 
   get all(): readonly Group[] {
@@ -72,8 +75,8 @@ export class Generation {
     return this.failed.count;
   }
   /** Of what has left so far. */
-  get toll(): Toll {
-    return this.groups.toll;
+  get losses(): Losses {
+    return this.groups.losses;
   }
   /** Workers there should be. One that is passive keeps the number, for those who replace it. */
   get target(): number {
@@ -85,7 +88,7 @@ export class Generation {
   }
   /** Whether it wants all the workers of its config, and not just the first of them. */
   get wantsAll(): boolean {
-    return this.wanted === this.context.pool.workers;
+    return this.wanted === this.full;
   }
 
   // ---------------------------------------------------------------- what is asked of it
@@ -97,13 +100,13 @@ export class Generation {
    */
   async start(signal: AbortSignal, beside: Generation | null): Promise<void> {
     const { pool, number: generation, emit } = this.context;
-    const want = { target: pool.workers, groupSize: this.groupSize };
-    const first = beside === null ? pool.workers : firstBatch(beside.target, want, this.extra);
+    const want = { target: this.full, groupSize: this.groupSize };
+    const first = beside === null ? this.full : firstBatch(beside.target, want, this.extra);
     try {
       await this.reach(first, signal, (outcome) => ({ is: "starting", outcome }));
     } catch (error) {
       const fault = asFault(error);
-      // One that is given up because another failed has nothing to tell.
+      // One that was cancelled has nothing to tell: another one failed, or a stop came.
       if (!signal.aborted)
         emit({ type: "generation-failed", pool: pool.name, generation, fault: fault.toJSON() });
       await this.stop();
@@ -117,19 +120,18 @@ export class Generation {
    * `signal`'s reason; both generations are then as they are.
    */
   async replace(old: Generation, signal: AbortSignal): Promise<void> {
-    const all = this.context.pool.workers;
-    await this.reach(all, signal, (outcome) => ({ is: "replacing", old, outcome }));
+    await this.reach(this.full, signal, (outcome) => ({ is: "replacing", old, outcome }));
   }
 
   /**
    * Goes on trying although it did not come up: for when nothing else serves. `check` is asked
    * before each start; what it throws counts as a failure.
    */
-  keepTrying(check: () => Promise<void> = async () => {}): void {
+  keepTrying(check: () => Promise<void> = this.groups.check): void {
     this.groups.check = check;
     this.role = { is: "responsible" };
     this.failed.notStarted("it did not come up");
-    this.target = this.context.pool.workers;
+    this.target = this.full;
   }
 
   /** Leaves it to `next` when each of its groups goes. What has not come up yet goes at once. */
@@ -147,7 +149,7 @@ export class Generation {
     this.turn();
   }
 
-  /** Lets every worker finish what is in hand and leave. */
+  /** Lets every worker finish its request and leave. */
   async drain(): Promise<void> {
     const { pool, number: generation, emit } = this.context;
     const since = now();
@@ -163,46 +165,30 @@ export class Generation {
     await Promise.all(this.all.map((group) => group.stop()));
   }
 
-  // ---------------------------------------------------------------- steps to the target
+  // ---------------------------------------------------------------- what happens
 
-  /** As many as can be done now. */
   private turn(): void {
-    this.cancelTurn();
-    for (;;) {
-      const { role } = this;
-      if (role.is === "passive") return role.by?.turn();
-      const have = this.groups.have(role.is === "replacing" ? role.old.groups : null);
-      const want = { target: this.wanted, groupSize: this.groupSize };
-      const step = nextStep(have, want, this.limits(role));
-      switch (step.do) {
-        case "start":
-          this.failed.unsettled();
-          void this.groups.start(step.size);
-          break;
-        case "drain":
-          void leastBusy(step.oneOf).drain();
-          break;
-        case "wait":
-          if (step.ms !== null) this.cancelTurn = after(step.ms, () => this.turn());
-          return;
-        case "done":
-          this.groups.forgetRecycled();
-          if (role.is === "responsible") return this.failed.settled();
-          this.reached(role.outcome);
-      }
-    }
+    const { role } = this;
+    if (role.is === "passive") role.by?.turn();
+    else this.convergence.turn();
   }
 
-  private limits(role: Role): Limits {
-    const { wanted, extra } = this;
-    const { waitMs } = this.failed;
-    if (role.is === "replacing") return { ...inPlaceOf(role.old.wanted, wanted, extra), waitMs };
-    return { ...alone(wanted, extra), waitMs };
+  private goal(): Goal | null {
+    const { role, wanted, groupSize, extra } = this;
+    const want = { target: wanted, groupSize };
+    if (role.is === "passive") return null;
+    if (role.is !== "replacing") return { want, limits: alone(wanted, extra), before: null };
+    const { old } = role;
+    return { want, limits: inPlaceOf(old.wanted, wanted, extra), before: old.groups };
+  }
+
+  /** Workers of its config. */
+  private get full(): number {
+    return this.context.pool.workers;
   }
 
   private get extra(): number {
-    const { reload, workers } = this.context.pool;
-    return extraWorkers(reload.maxExtra, workers);
+    return extraWorkers(this.context.pool.reload.maxExtra, this.full);
   }
 
   private get groupSize(): number {
@@ -240,12 +226,14 @@ export class Generation {
     await promise.finally(() => signal.removeEventListener("abort", onAbort));
   }
 
-  private reached(outcome: Outcome): void {
+  private onDone(): void {
+    const { role } = this;
+    if (role.is !== "starting" && role.is !== "replacing") return;
     const { pool, number: generation, emit } = this.context;
     this.role = { is: "responsible" };
-    outcome.resolve();
     const event = { pool: pool.name, generation, workers: this.wanted, ms: now() - this.startedAt };
     if (this.wantsAll) emit({ type: "generation-ready", ...event });
+    role.outcome.resolve();
   }
 
   private giveUp(reason: unknown): void {
@@ -257,7 +245,6 @@ export class Generation {
 
   private becomePassive(by: Generation | null): void {
     this.role = { is: "passive", by };
-    this.cancelTurn();
-    this.failed.unsettled();
+    this.convergence.rest();
   }
 }

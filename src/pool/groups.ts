@@ -3,7 +3,7 @@
 
 import type { PoolConfig } from "../config/model.ts";
 import { type GroupContext, Group } from "../worker/group.ts";
-import { sumOf, type Toll } from "../worker/toll.ts";
+import { type Losses, NO_LOSSES, sumOf } from "../worker/losses.ts";
 import { type Have, workersOf } from "./steps.ts";
 
 export interface GroupsContext extends Omit<GroupContext, "onLost"> {
@@ -26,7 +26,7 @@ export class Groups {
   private recycled = 0;
   /** Workers whose start waits for the answer of `check`. */
   private checking = 0;
-  private cost: Toll = sumOf([]);
+  private lost: Losses = NO_LOSSES;
   /** Asked before each start; what it throws counts as a failed start. */
   check: () => Promise<void> = async () => {};
 
@@ -38,8 +38,8 @@ export class Groups {
     return [...this.groups];
   }
   /** Of what has left so far. */
-  get toll(): Toll {
-    return this.cost;
+  get losses(): Losses {
+    return this.lost;
   }
 
   inState(...states: readonly Group["state"][]): Group[] {
@@ -104,7 +104,7 @@ export class Groups {
 
   private onGone(group: Group): void {
     this.groups.delete(group);
-    this.cost = sumOf([this.cost, group.toll]);
+    this.lost = sumOf([this.lost, group.losses]);
     this.context.onGone();
   }
 }

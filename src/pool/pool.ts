@@ -4,7 +4,7 @@
 import type { PoolConfig } from "../config/model.ts";
 import type { Listener } from "../socket/listener.ts";
 import type { Generation } from "./generation.ts";
-import { sumOf, type Toll } from "../worker/toll.ts";
+import { sumOf, type Losses } from "../worker/losses.ts";
 
 export class Pool {
   private responsible: Generation;
@@ -52,16 +52,16 @@ export class Pool {
   }
 
   /** Drains everything. */
-  async drain(): Promise<Toll> {
+  async drain(): Promise<Losses> {
     const generations = [this.responsible, ...this.leavers];
     await Promise.all(generations.map((generation) => generation.drain()));
-    return sumOf(generations.map(({ toll }) => toll));
+    return sumOf(generations.map(({ losses }) => losses));
   }
 
   /** Stops everything at once. */
-  async stop(): Promise<Toll> {
+  async stop(): Promise<Losses> {
     const generations = [this.responsible, ...this.leavers];
     await Promise.all(generations.map((generation) => generation.stop()));
-    return sumOf(generations.map(({ toll }) => toll));
+    return sumOf(generations.map(({ losses }) => losses));
   }
 }

@@ -4,7 +4,7 @@
 
 import type { Reader } from "../observe/scoreboard.ts";
 import type { Sample } from "../observe/sample.ts";
-import { signal } from "../sys/process.ts";
+import { sendSignal } from "../sys/process.ts";
 import type { Group } from "../worker/group.ts";
 import type { Pool } from "./pool.ts";
 
@@ -41,6 +41,6 @@ function tellStopped({ context }: Group, pid: number, time: number): number {
 
 function resume({ context }: Group, pid: number): void {
   const { pool, emit } = context;
-  signal(pid, "SIGCONT");
+  sendSignal(pid, "SIGCONT");
   emit({ type: "worker-resumed", pool: pool.name, pid });
 }

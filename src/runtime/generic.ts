@@ -1,4 +1,4 @@
-// Any program that accepts on fd 0 and of which no more is known. Nobody can say what a signal does
+// Any program that accepts on fd 0, when no more is known of it. Nobody can say what a signal does
 // to its request in flight, so it gets the stop signal when it is idle, unless the pool's
 // `stop_signal` says which one it understands.
 

@@ -14,7 +14,13 @@ export type TakeBack =
   /** Nobody serves on it any more. */
   | { readonly got: "nobody" }
   /** Its workers live, but the socket cannot be had, or is of no use. */
-  | { readonly got: "refused"; readonly why: string; readonly holders: readonly ProcessStat[] };
+  | {
+      readonly got: "refused";
+      readonly why: string;
+      /** Whether the address is taken as long as they live. */
+      readonly blocks: boolean;
+      readonly holders: readonly ProcessStat[];
+    };
 
 /**
  * Looks for workers on the socket, and takes a copy of it from one of them; `handed` is the socket
@@ -31,6 +37,7 @@ export function takeBack(address: Address, left: LeftSocket, handed: number | un
     return {
       got: "refused",
       why: `the socket file ${address.path} is gone, so no client can reach it`,
+      blocks: false,
       holders,
     };
   }
@@ -41,5 +48,6 @@ export function takeBack(address: Address, left: LeftSocket, handed: number | un
     if (bound !== null && sameAddress(bound, address)) return { got: "socket", fd, holders };
     closeSocket(fd);
   }
-  return { got: "refused", why: "the kernel does not let us take it out of its workers", holders };
+  const why = "the kernel does not let us take it out of its workers";
+  return { got: "refused", why, blocks: true, holders };
 }

@@ -1,7 +1,7 @@
 // Bringing up the generations of several pools: all, or none.
 
 import type { Generation } from "../pool/generation.ts";
-import { inLanes } from "./concurrency.ts";
+import { eachLimited } from "./concurrency.ts";
 
 export interface Candidate {
   readonly generation: Generation;
@@ -24,7 +24,7 @@ export async function bringUp(
   onReady: (generation: Generation) => void,
 ): Promise<void> {
   try {
-    await inLanes(candidates, signal, async ({ generation, beside }, either) => {
+    await eachLimited(candidates, signal, async ({ generation, beside }, either) => {
       await generation.start(either, beside);
       onReady(generation);
     });

@@ -2,17 +2,17 @@
 // where there are any), and then let its workers leave.
 
 import type { Fault } from "../fault.ts";
-import type { Inherited } from "../socket/inherited.ts";
+import type { InheritedSockets } from "../socket/inherited.ts";
 import type { Handover } from "../sys/exec/handover.ts";
-import { endStrayCanaries } from "./canary.ts";
+import { endLeftOverCanaries } from "./canary.ts";
 import { preflight } from "./preflight.ts";
 import { leftOverRecords } from "./recovery/left-over-records.ts";
 import { type OpenSocket, Recovery } from "./recovery/recovery.ts";
 import { startEachPool, startPools } from "./start.ts";
-import type { World } from "./supervisor-state.ts";
+import type { SupervisorState } from "./supervisor-state.ts";
 
 export interface ComeUpOptions {
-  readonly inherited: Inherited;
+  readonly inherited: InheritedSockets;
   readonly takeover: boolean;
   readonly keepGoing: boolean;
   readonly handover: Handover | null;
@@ -27,37 +27,37 @@ export interface Up {
 
 /** Rejects with the reason, and then nothing of ours is left. `endsBy`: whether stop or quit came meanwhile. */
 export async function comeUp(
-  world: World,
+  state: SupervisorState,
   options: ComeUpOptions,
   endsBy: () => "stop" | "quit" | null,
   signal: AbortSignal,
 ): Promise<Up> {
-  const trouble = (fault: Fault) => world.emit({ type: "trouble", fault: fault.toJSON() });
-  const warn = (fault: Fault) => world.emit({ type: "config-warning", fault: fault.toJSON() });
-  endStrayCanaries(world.config.supervisor.stateDir);
-  const records = leftOverRecords(world, options, trouble);
-  const recovery = new Recovery(world, records, options.handover?.sockets ?? {});
+  const trouble = (fault: Fault) => state.emit({ type: "trouble", fault: fault.toJSON() });
+  const warn = (fault: Fault) => state.emit({ type: "config-warning", fault: fault.toJSON() });
+  endLeftOverCanaries(state.config.supervisor.stateDir);
+  const records = leftOverRecords(state, options, trouble);
+  const recovery = new Recovery(state, records, options.handover?.sockets ?? {});
   // Until they have left, a supervisor after this one must know of them, too.
-  world.earlier = recovery.records;
+  state.leftOver = recovery.records;
   const failedPools = await recovery.takeOver(
-    (open) => startAll(world, options.keepGoing, open, signal, warn),
+    (open) => startAll(state, options.keepGoing, open, signal, warn),
     endsBy,
   );
   failedPools.forEach(trouble);
   options.inherited.closeRest().forEach(warn);
-  void recovery.retired.then(() => (world.earlier = []));
+  void recovery.retired.then(() => (state.leftOver = []));
   return { recovery, failedPools };
 }
 
 async function startAll(
-  world: World,
+  state: SupervisorState,
   keepGoing: boolean,
   open: OpenSocket,
   signal: AbortSignal,
   warn: (fault: Fault) => void,
 ): Promise<readonly Fault[]> {
-  if (keepGoing) return startEachPool(world, open, signal);
-  (await preflight(world.config)).forEach(warn);
-  await startPools(world, open, signal);
+  if (keepGoing) return startEachPool(state, open, signal);
+  (await preflight(state.config)).forEach(warn);
+  await startPools(state, open, signal);
   return [];
 }

@@ -6,10 +6,10 @@ import { availableParallelism } from "node:os";
 const AT_ONCE = 4 * availableParallelism();
 
 /**
- * Calls `work` for every item. The first failure aborts the signal that the others got, and is what
+ * Calls `work` for every item, for so many at a time. The first failure aborts the signal that the others got, and is what
  * this rejects with, once all of them have settled; so does `signal`.
  */
-export async function inLanes<T>(
+export async function eachLimited<T>(
   items: readonly T[],
   signal: AbortSignal,
   work: (item: T, signal: AbortSignal) => Promise<void>,
@@ -19,7 +19,7 @@ export async function inLanes<T>(
   const waiting = [...items];
   let first: { readonly error: unknown } | null = null;
 
-  async function lane(): Promise<void> {
+  async function takeNext(): Promise<void> {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       try {
         either.throwIfAborted();
@@ -32,7 +32,7 @@ export async function inLanes<T>(
     }
   }
 
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, lane));
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, takeNext));
   signal.throwIfAborted();
   if (first !== null) throw (first as { readonly error: unknown }).error;
 }

@@ -10,7 +10,7 @@ import type { Handover } from "../sys/exec/handover.ts";
 import { addressText } from "../sys/address.ts";
 import type { Group } from "../worker/group.ts";
 import type { Summary } from "./service-manager/messages.ts";
-import { poolsInOrder, type World } from "./supervisor-state.ts";
+import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
 export interface WorkerStatus {
   readonly pid: number;
@@ -91,9 +91,9 @@ export function upgradeStatus(handover: Handover | null): UpgradeStatus | null {
   return { id: handover.id, from: handover.from, failure: handover.failure ?? null };
 }
 
-export function poolStatuses(world: World): PoolStatus[] {
-  const sample = world.scoreboard.now();
-  return poolsInOrder(world).map((pool) => poolStatus(pool, sample));
+export function poolStatuses(state: SupervisorState): PoolStatus[] {
+  const sample = state.scoreboard.now();
+  return poolsInOrder(state).map((pool) => poolStatus(pool, sample));
 }
 
 function poolStatus(pool: Pool, sample: Sample): PoolStatus {
@@ -154,15 +154,15 @@ function groupStatus(group: Group, sample: Sample): GroupStatus {
 }
 
 /** The same in a few numbers, without a look into /proc. */
-export function summaryOf(world: World): Summary {
-  const serving = poolsInOrder(world)
+export function summaryOf(state: SupervisorState): Summary {
+  const serving = poolsInOrder(state)
     .flatMap((pool) => pool.current.all)
     .filter(({ state }) => state === "serving");
   return {
-    pools: world.config.pools.length,
+    pools: state.config.pools.length,
     workers: serving.reduce((sum, { shape }) => sum + shape.size, 0),
-    wanted: world.config.pools.reduce((sum, pool) => sum + pool.workers, 0),
-    generation: world.generation,
+    wanted: state.config.pools.reduce((sum, pool) => sum + pool.workers, 0),
+    generation: state.generation,
   };
 }
 
@@ -173,8 +173,8 @@ function requestStatus(record: RequestRecord): WorkerStatus["request"] {
 }
 
 /** Whether every pool can take a request: at least one worker that serves. */
-export function isReady(world: World): boolean {
-  const pools = poolsInOrder(world);
+export function isReady(state: SupervisorState): boolean {
+  const pools = poolsInOrder(state);
   return (
     pools.length > 0 &&
     pools.every((pool) =>

@@ -1,4 +1,4 @@
-// What the stories work on: the pools there are, and the ways news and numbers go.
+// The state of the supervisor that its operations work on, and the ways that news and worker output take.
 
 import type { Config, PoolConfig } from "../config/model.ts";
 import type { Emit, OutputLine } from "../event.ts";
@@ -7,24 +7,24 @@ import type { Scoreboard } from "../observe/scoreboard.ts";
 import { Generation } from "../pool/generation.ts";
 import type { Pool } from "../pool/pool.ts";
 import { runtimeOf } from "../runtime/registry.ts";
-import type { Inherited } from "../socket/inherited.ts";
+import type { InheritedSockets } from "../socket/inherited.ts";
 import type { Listener } from "../socket/listener.ts";
 import type { PoolRecord } from "./recovery/state-file.ts";
 
-export interface World {
+export interface SupervisorState {
   /** The config in force. */
   config: Config;
   /** Grows with every start, reload and restart. */
   generation: number;
   readonly pools: Map<string, Pool>;
   /** What an earlier supervisor left, while its workers leave. */
-  earlier: readonly PoolRecord[];
+  leftOver: readonly PoolRecord[];
   /** Sockets that an operation in progress needs, and what for, whether or not a pool has them yet or still. */
   readonly claimed: Map<Listener, PoolConfig>;
   /** Writes down at once what there is, for a supervisor that may come after this one. */
-  readonly remember: () => void;
+  readonly save: () => void;
   /** Sockets that systemd handed over and no pool has yet. */
-  readonly inherited: Inherited;
+  readonly inherited: InheritedSockets;
   /** A service manager has copies of the sockets, for the next start. */
   readonly socketsAreStored: boolean;
   /** What the workers of all pools do. */
@@ -34,11 +34,11 @@ export interface World {
 }
 
 /** As much of it as there is before, or without, a supervisor. */
-export type RecoveryContext = Pick<World, "pools" | "inherited" | "scoreboard" | "emit">;
+export type RecoveryContext = Pick<SupervisorState, "pools" | "inherited" | "scoreboard" | "emit">;
 
 /** A generation of the pool on this listener, not started yet. */
 export function newGeneration(
-  world: World,
+  state: SupervisorState,
   pool: PoolConfig,
   listener: Listener,
   number: number,
@@ -46,11 +46,11 @@ export function newGeneration(
   const runtime = runtimeOf(pool);
   if (runtime === undefined)
     throw new Fault(`there is no runtime "${pool.runtime}"`, { where: `pool ${pool.name}` });
-  const { scoreboard, emit, output } = world;
+  const { scoreboard, emit, output } = state;
   return new Generation({ pool, runtime, number, listener, scoreboard, emit, output });
 }
 
 /** The pools in the order of the config. */
-export function poolsInOrder(world: World): Pool[] {
-  return [...world.pools.values()];
+export function poolsInOrder(state: SupervisorState): Pool[] {
+  return [...state.pools.values()];
 }

@@ -1,28 +1,25 @@
 // The Supervisor: its pools, its life from the start to the end, and what can be seen of it. What is
 // done to it while it runs are its `operations`.
 
-import type { Loaded } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
-import type { Emit, Event, OutputLine } from "../event.ts";
+import type { Event } from "../event.ts";
 import type { Fault } from "../fault.ts";
 import { now, wallClock } from "../sys/clock.ts";
-import { createEmergencyCounter } from "../pool/emergency.ts";
+import { EmergencyCounter } from "../pool/emergency.ts";
 import { Scoreboard } from "../observe/scoreboard.ts";
 import { MemberWatch } from "../pool/member-watch.ts";
 import { RequestWatch } from "../pool/request-watch.ts";
 import { StoppedWatch } from "../pool/stopped-watch.ts";
-import type { Toll } from "../worker/toll.ts";
-import type { Inherited } from "../socket/inherited.ts";
+import type { Losses } from "../worker/losses.ts";
 import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
-import type { Handover } from "../sys/exec/handover.ts";
 import { processStat } from "../sys/procfs.ts";
 import { comeUp } from "./come-up.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import type { Subscriber } from "./event-bus.ts";
 import { OperationQueue, type Tell } from "./operations/operation-queue.ts";
 import { tellUntil } from "./operations/progress.ts";
-import { reapWhenNeeded } from "./reaper.ts";
+import { Reaper } from "./reaper.ts";
 import type { Recovery } from "./recovery/recovery.ts";
 import { type Report, reportOf } from "./operations/report.ts";
 import { shutDown } from "./shutdown.ts";
@@ -30,18 +27,10 @@ import { allListeners } from "./sockets.ts";
 import { StateKeeper } from "./recovery/state-keeper.ts";
 import { isReady, poolStatuses, summaryOf, type Status, upgradeStatus } from "./status.ts";
 import { Operations } from "./operations/operations.ts";
-import { poolsInOrder, type World } from "./supervisor-state.ts";
+import type { SupervisorOptions } from "./supervisor-options.ts";
+import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
-export type SupervisorState = "starting" | "running" | "stopping" | "stopped";
-
-/** The log as the supervisor needs it: it may change its files. */
-export interface LogPort {
-  readonly output: (line: OutputLine) => void;
-  /** Where it goes now; null = stderr. */
-  readonly file: string | null;
-  /** Opens every file anew, after the settings given; returns their paths. */
-  readonly reopen: (loaded?: Loaded) => readonly string[];
-}
+export type SupervisorPhase = "starting" | "running" | "stopping" | "stopped";
 
 /** What was there of an earlier supervisor. */
 export interface TakenOver {
@@ -51,58 +40,37 @@ export interface TakenOver {
   readonly reopened: readonly string[];
 }
 
-export interface SupervisorOptions {
-  readonly version: string;
-  readonly loaded: Loaded;
-  readonly emit: Emit;
-  readonly log: LogPort;
-  /** Reads the config once more. */
-  readonly load: () => Promise<Loaded>;
-  readonly inherited: Inherited;
-  /** A service manager has copies of the sockets. */
-  readonly socketsAreStored: boolean;
-  /** Take sockets over from whoever listens on the pools' addresses, when no state file tells who that is. */
-  readonly takeover: boolean;
-  /** Start with the pools that come up, and go on trying the others. */
-  readonly keepGoing: boolean;
-  /** What the program before this one handed over, after an upgrade. */
-  readonly handover: Handover | null;
-  /** The descriptor of the lock on the state directory. */
-  readonly lock: number;
-}
-
 export class Supervisor {
   private readonly options: SupervisorOptions;
-  private readonly world: World;
+  private readonly state: SupervisorState;
   private readonly queue: OperationQueue;
   readonly operations: Operations;
   private readonly startedAt = now();
   private readonly startedOn = wallClock();
-  private current: SupervisorState = "starting";
+  private currentPhase: SupervisorPhase = "starting";
   private readonly keeper: StateKeeper;
-  private readonly emergencies = createEmergencyCounter();
-  private end: Promise<Toll> | null = null;
+  private readonly emergencies = new EmergencyCounter();
+  private end: Promise<Losses> | null = null;
   private endsBy: "stop" | "quit" | null = null;
   /** From when it has come up: what it took over from an earlier supervisor. */
   private recovery: Recovery | null = null;
   /** With `keepGoing`: why some pools do not serve yet. */
   failedPools: readonly Fault[] = [];
-  /** Grows as long as the supervisor's own loop turns. */
-  beats = 0;
+  private readonly reaper = new Reaper();
   private readonly over = Promise.withResolvers<void>();
 
   constructor(options: SupervisorOptions) {
     this.options = options;
     const { emit, inherited, loaded } = options;
     const { output } = options.log;
-    this.world = {
+    this.state = {
       config: loaded.config,
       generation: 0,
       pools: new Map(),
-      earlier: [],
+      leftOver: [],
       claimed: new Map(),
-      remember: () => {
-        if (this.current === "starting" || this.current === "running") this.keeper.save();
+      save: () => {
+        if (this.currentPhase === "starting" || this.currentPhase === "running") this.keeper.save();
       },
       inherited,
       socketsAreStored: options.socketsAreStored,
@@ -111,17 +79,15 @@ export class Supervisor {
       output,
     };
     this.queue = new OperationQueue(emit);
-    this.keeper = new StateKeeper(this.world, options.version);
+    this.keeper = new StateKeeper(this.state, options.version);
     this.operations = new Operations({
-      world: this.world,
+      state: this.state,
       queue: this.queue,
       keeper: this.keeper,
       load: options.load,
       reopenLog: options.log.reopen,
       lock: options.lock,
     });
-    becomeSubreaper();
-    reapWhenNeeded(() => this.beats++);
   }
 
   /** What it does itself when something has happened. */
@@ -131,14 +97,14 @@ export class Supervisor {
 
   private keepState({ type }: Event): void {
     const concerns = type === "group-started" || type === "group-ended";
-    if (concerns && this.current === "running") this.keeper.changed();
+    if (concerns && this.currentPhase === "running") this.keeper.changed();
   }
 
   private watchForEmergency(event: Event): void {
-    const { supervisor } = this.world.config;
-    if (this.current !== "running" || !this.emergencies.isEmergency(event, supervisor, now()))
+    const { supervisor } = this.state.config;
+    if (this.currentPhase !== "running" || !this.emergencies.isEmergency(event, supervisor, now()))
       return;
-    this.world.emit({
+    this.state.emit({
       type: "emergency",
       deaths: supervisor.emergencyRestartThreshold,
       intervalMs: supervisor.emergencyRestartIntervalMs,
@@ -148,12 +114,12 @@ export class Supervisor {
     void this.operations.reload(request, "emergency_restart_threshold", () => {}).catch(() => {});
   }
 
-  get state(): SupervisorState {
-    return this.current;
+  get phase(): SupervisorPhase {
+    return this.currentPhase;
   }
   /** Pools that serve. */
   get poolCount(): number {
-    return this.world.config.pools.length - this.failedPools.length;
+    return this.state.config.pools.length - this.failedPools.length;
   }
   /** Where the log goes; null = stderr. */
   get logFile(): string | null {
@@ -164,6 +130,10 @@ export class Supervisor {
     const { workers = 0, reopened = [] } = this.recovery ?? {};
     return { workers, reopened };
   }
+  /** Grows as long as the supervisor's own loop turns. */
+  get beats(): number {
+    return this.reaper.beats;
+  }
   /** Resolves when stop or quit is done. */
   get stopped(): Promise<void> {
     return this.over.promise;
@@ -171,6 +141,7 @@ export class Supervisor {
 
   /** Starts every pool; rejects with the reason, and then nothing is left. */
   async start(): Promise<void> {
+    this.watch();
     const { config, warnings } = this.options.loaded;
     const { emit } = this.options;
     emit({
@@ -180,18 +151,17 @@ export class Supervisor {
       config: config.source.file,
     });
     for (const fault of warnings) emit({ type: "config-warning", fault: fault.toJSON() });
-    this.watchWorkers();
     try {
       await this.queue.run("start", async (signal) => {
-        const up = await comeUp(this.world, this.options, () => this.endsBy, signal);
+        const up = await comeUp(this.state, this.options, () => this.endsBy, signal);
         this.failedPools = up.failedPools;
         this.recovery = up.recovery;
-        this.current = "running";
+        this.currentPhase = "running";
         this.keeper.save();
       });
     } catch (error) {
       this.keeper.giveUp();
-      this.world.scoreboard.stop();
+      this.state.scoreboard.stop();
       // What waits behind a start that failed has nothing to work on.
       this.queue.close("the failed start");
       throw error;
@@ -205,9 +175,12 @@ export class Supervisor {
     });
   }
 
-  private watchWorkers(): void {
-    const { scoreboard } = this.world;
-    const pools = () => poolsInOrder(this.world);
+  /** Begins to look after what nobody tells it of. */
+  private watch(): void {
+    becomeSubreaper();
+    this.reaper.start();
+    const { scoreboard } = this.state;
+    const pools = () => poolsInOrder(this.state);
     for (const Watch of [RequestWatch, MemberWatch, StoppedWatch]) scoreboard.add(new Watch(pools));
     scoreboard.start();
   }
@@ -216,37 +189,37 @@ export class Supervisor {
   async shutDown(word: "stop" | "quit", by: string, tell: Tell): Promise<Report> {
     const since = now();
     if (this.end === null) {
-      this.world.emit({ type: "supervisor-stopping", operation: word, by });
-      this.current = "stopping";
+      this.state.emit({ type: "supervisor-stopping", operation: word, by });
+      this.currentPhase = "stopping";
       this.endsBy = word;
       this.end = this.queue.override(word).then(() => this.endAll(word));
       void this.end.finally(() => {
-        this.current = "stopped";
-        this.world.scoreboard.stop();
+        this.currentPhase = "stopped";
+        this.state.scoreboard.stop();
         this.keeper.remove();
-        this.world.emit({ type: "supervisor-stopped", ms: now() - since });
+        this.state.emit({ type: "supervisor-stopped", ms: now() - since });
         this.over.resolve();
       });
     } else if (word === "stop") {
       this.recovery?.hurry();
-      void Promise.all(poolsInOrder(this.world).map((pool) => pool.stop()));
+      void Promise.all(poolsInOrder(this.state).map((pool) => pool.stop()));
     }
-    const toll = await tellUntil(this.end, this.world, tell);
-    return { ...reportOf(word, this.world, since), ...toll };
+    const losses = await tellUntil(this.end, this.state, tell);
+    return { ...reportOf(word, this.state, since), ...losses };
   }
 
-  private async endAll(word: "stop" | "quit"): Promise<Toll> {
+  private async endAll(word: "stop" | "quit"): Promise<Losses> {
     if (word === "stop") this.recovery?.hurry();
-    return shutDown(this.world, word, this.recovery?.retired ?? Promise.resolve());
+    return shutDown(this.state, word, this.recovery?.retired ?? Promise.resolve());
   }
 
   status(socket: string): Status {
-    const { config, generation } = this.world;
+    const { config, generation } = this.state;
     return {
       name: "fcgivisor",
       version: this.options.version,
       pid: process.pid,
-      state: this.current,
+      state: this.currentPhase,
       operation: this.queue.current,
       started_at: this.startedOn.toISOString(),
       uptime_ms: Math.round(now() - this.startedAt),
@@ -256,22 +229,22 @@ export class Supervisor {
       generation,
       upgrade: upgradeStatus(this.options.handover),
       rss_bytes: processStat(process.pid)?.residentBytes ?? null,
-      pools: poolStatuses(this.world),
+      pools: poolStatuses(this.state),
     };
   }
 
   get config(): Config {
-    return this.world.config;
+    return this.state.config;
   }
   get summary(): Summary {
-    return summaryOf(this.world);
+    return summaryOf(this.state);
   }
   /** Every socket there is, leaving ones included. */
   get listeners(): readonly Listener[] {
-    return allListeners(this.world);
+    return allListeners(this.state);
   }
 
   get isReady(): boolean {
-    return this.current === "running" && isReady(this.world);
+    return this.currentPhase === "running" && isReady(this.state);
   }
 }

@@ -10,7 +10,7 @@ import type { Scoreboard } from "../observe/scoreboard.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { now, sleep } from "../sys/clock.ts";
 import { hangUp } from "../sys/pidfd.ts";
-import { type Signal, signal } from "../sys/process.ts";
+import { type Signal, sendSignal } from "../sys/process.ts";
 import { processStat } from "../sys/procfs.ts";
 import { type StopStep, stopStep } from "./stop-policy.ts";
 
@@ -97,12 +97,12 @@ function act(
     case "wait":
       return false;
     case "signal":
-      return signal(pid, name);
+      return sendSignal(pid, name);
     case "freeze-and-look":
       return signalIfIdle(pid, listener, name);
     case "wake-and-signal": {
-      const sent = signal(pid, name);
-      signal(pid, "SIGCONT");
+      const sent = sendSignal(pid, name);
+      sendSignal(pid, "SIGCONT");
       return sent;
     }
     case "hang-up":
@@ -116,11 +116,11 @@ function act(
  * A connection cannot come in between: a stopped process accepts nothing.
  */
 function signalIfIdle(pid: number, listener: Listening, name: Signal): boolean {
-  signal(pid, "SIGSTOP");
+  sendSignal(pid, "SIGSTOP");
   const stopped = untilStopped(pid);
   const free = stopped && holdsConnection(pid, listener) === false;
-  if (free) signal(pid, name);
-  signal(pid, "SIGCONT");
+  if (free) sendSignal(pid, name);
+  sendSignal(pid, "SIGCONT");
   return free;
 }
 

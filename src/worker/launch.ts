@@ -1,4 +1,4 @@
-// How a pool's program is started: its words, its environment, and whether it needs the shim, which
+// How a pool's program is started: its arguments, its environment, and whether it needs the shim, which
 // does what Bun.spawn cannot (user with all groups, chroot, umask, nice, limits). Pure but for the
 // lookup of users and programs.
 

@@ -11,7 +11,7 @@ import { behaviour, type Scene } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
-const VERDICT = "forks workers that do not live to serve";
+const VERDICT = "keeps forking workers that die before they serve";
 
 behaviour("a leader that forks without end is ended and started anew", PHP, async (scene) => {
   const spot = await tcpSpot(scene);

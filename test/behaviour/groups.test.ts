@@ -2,20 +2,28 @@
 
 import { expect } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
-import { fcgi } from "../helper/fcgi.ts";
-import { load, type LoadReport } from "../helper/load.ts";
+import { hold } from "../helper/gate.ts";
 import { nginx } from "../helper/nginx.ts";
 import {
   barePool,
   bodyOf,
-  inHand,
   phpPool,
+  renewed,
   tcpSpot,
   workersReach,
   type Spot,
 } from "../helper/pool.ts";
-import { alive, environmentOf, leadersAt, parentOf, workersAt } from "../helper/processes.ts";
-import { behaviour } from "../helper/scene.ts";
+import {
+  alive,
+  environmentOf,
+  leadersAt,
+  parentOf,
+  sinceBoot,
+  startedAt,
+} from "../helper/processes.ts";
+import type { Supervisor } from "../helper/program.ts";
+import { behaviour, type Scene } from "../helper/scene.ts";
+import { underLoad, whileSending } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
@@ -58,51 +66,72 @@ behaviour(
   },
 );
 
-behaviour("a killed worker is back within milliseconds: in a group", PHP, async (scene) => {
-  const spot = await tcpSpot(scene);
-  await scene.run({ pools: { www: phpPool(spot) } });
-  await killAndTime(spot, 2);
-});
+/** Each of these is measured so often; what counts is the one in the middle. */
+const TIMES = 5;
 
-behaviour("a killed worker is back within milliseconds: on its own", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  await scene.run({ pools: { www: barePool(scene, spot) } });
-  await killAndTime(spot, 2);
-});
-
-/** Kills a worker; another must serve in its place well before any back-off could have passed. */
-async function killAndTime(spot: Spot, count: number): Promise<void> {
-  const before = await workersReach(spot, count);
-  process.kill(before[0]!, "SIGKILL");
-  const began = performance.now();
-  await eventually(
-    () => {
-      const now = workersAt(spot.where);
-      return now.length === count && !now.includes(before[0]!);
+for (const [title, needs, pool] of [
+  ["in a group", ["php-cgi"], (_: Scene, spot: Spot) => phpPool(spot)],
+  ["on its own", [], (scene: Scene, spot: Spot) => barePool(scene, spot)],
+] as const) {
+  behaviour(
+    `a killed worker is replaced at once, compared with what a reload takes: ${title}`,
+    { needs },
+    async (scene) => {
+      const spots = await Promise.all(Array.from({ length: TIMES }, () => tcpSpot(scene)));
+      const pools = Object.fromEntries(spots.map((spot, i) => [`p${i}`, pool(scene, spot)]));
+      const supervisor = await scene.run({ pools });
+      const reloads: number[] = [];
+      const replacements: number[] = [];
+      for (const [i, spot] of spots.entries()) {
+        reloads.push(await timeOfReload(supervisor, `p${i}`));
+        replacements.push(await timeOfReplacement(spot));
+      }
+      expect(median(replacements), `${replacements}`).toBeLessThan(median(reloads) / 2);
+      expect(supervisor.log()).not.toMatch(/next try/);
     },
-    { every: 2 },
   );
-  expect(performance.now() - began).toBeLessThan(400 * 4);
+}
+
+/** Milliseconds until the new workers serve. */
+async function timeOfReload(supervisor: Supervisor, pool: string): Promise<number> {
+  const began = performance.now();
+  const path = `/v1/reload?pool=${pool}&wait=false`;
+  expect((await supervisor.http(path, { method: "POST" })).status).toBe(200);
+  return performance.now() - began;
+}
+
+/** Milliseconds from the kill of a worker to the start of another in its place, as the kernel has them. */
+async function timeOfReplacement(spot: Spot): Promise<number> {
+  const old = await workersReach(spot, 2);
+  const killed = sinceBoot();
+  process.kill(old[0]!, "SIGKILL");
+  const [fresh] = await renewed(spot, { count: 1, old, kept: [old[1]!] });
+  return startedAt(fresh!) - killed;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
 behaviour(
-  "kill -9 of a worker under load loses no more than what it had in hand",
-  { needs: ["php-cgi"] },
+  "kill -9 of a worker under load loses the request that it had in flight, and no other",
+  PHP,
   async (scene) => {
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/hello.php");
+    const gated = scene.fixture("php/gate.php");
     await scene.run({ pools: { www: phpPool(spot, { workers: 3 }) } });
-    const running = load({ rate: 150, count: 450, send: () => bodyOf(spot, { script }) });
-    let kills = 0;
-    while (kills < 5) {
-      const [victim] = workersAt(spot.where);
-      process.kill(victim!, "SIGKILL");
-      kills++;
-      await eventually(() => workersAt(spot.where).length === 3);
-    }
-    const report = await running;
-    expect(report.lostTotal, report.messages.join("\n")).toBeLessThanOrEqual(kills);
-    await workersReach(spot, 3);
+    await underLoad(spot, { script }, async ({ further }) => {
+      for (let kills = 0; kills < 3; kills++) {
+        const old = await workersReach(spot, 3);
+        const held = await hold(scene, spot, { script: gated });
+        await further(5);
+        process.kill(held.worker, "SIGKILL");
+        await expect(held.answer).rejects.toThrow();
+        await renewed(spot, { count: 1, old, kept: old.filter((pid) => pid !== held.worker) });
+        await further(5);
+      }
+    });
   },
 );
 
@@ -114,32 +143,31 @@ behaviour(
     scene.fixture("php/hello.php");
     const supervisor = await scene.run({ pools: { www: phpPool(spot, { workers: 3 }) } });
     const front = await nginx(scene, { to: spot.where, root: scene.path("www/php") });
-    const old = [...leadersAt(spot.where), ...(await workersReach(spot, 3))];
-    const running: Promise<LoadReport> = load({
-      rate: 150,
-      count: 450,
-      send: () => front.get("/hello.php"),
+    const old = await workersReach(spot, 3);
+    const [leader] = leadersAt(spot.where);
+    const send = async () => expect((await front.get("/hello.php")).status).toBe(200);
+    await whileSending(send, async ({ further }) => {
+      process.kill(leader!, "SIGKILL");
+      await renewed(spot, { count: 3, old });
+      await further(5);
     });
-    process.kill(old[0]!, "SIGKILL");
-    await eventually(() => old.every((pid) => !alive(pid)) && leadersAt(spot.where).length === 1);
-    await workersReach(spot, 3);
-    const report = await running;
-    expect(report.lost, report.messages.join("\n")).toEqual({});
+    expect(alive(leader!)).toBe(false);
+    expect(leadersAt(spot.where).length).toBe(1);
     expect(alive(supervisor.pid)).toBe(true);
   },
 );
 
 behaviour("a leader's workers that are busy finish their request first", PHP, async (scene) => {
   const spot = await tcpSpot(scene);
-  const script = scene.fixture("php/slow.php");
   await scene.run({ pools: { www: phpPool(spot) } });
-  await workersReach(spot, 2);
-  const slow = fcgi(spot.where, { script, query: "ms=1200" });
-  const busy = await inHand(spot);
+  const old = await workersReach(spot, 2);
+  const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
   process.kill(leadersAt(spot.where)[0]!, "SIGKILL");
-  expect((await slow).body).toBe(`slept ${busy}`);
-  await eventually(() => !alive(busy));
-  await workersReach(spot, 2);
+  const fresh = await renewed(spot, { count: 2, old, kept: [held.worker] });
+  held.open();
+  expect((await held.answer).body).toBe(`waited ${held.worker}`);
+  await eventually(() => !alive(held.worker));
+  expect(await workersReach(spot, 2)).toEqual(fresh.toSorted((a, b) => a - b));
 });
 
 for (const [title, extra] of [
@@ -154,10 +182,8 @@ for (const [title, extra] of [
       const script = scene.fixture("php/pid.php");
       const pool = phpPool(spot, { max_requests: 10, ...extra });
       const supervisor = await scene.run({ pools: { www: pool } });
-      const began = performance.now();
       const pids = new Set<string>();
       for (let i = 0; i < 200; i++) pids.add((await bodyOf(spot, { script })).split(" ")[0]!);
-      expect(performance.now() - began).toBeLessThan(5_000);
       expect(pids.size).toBeGreaterThanOrEqual(20);
       expect(pids.size).toBeLessThanOrEqual(24);
       expect(supervisor.log()).not.toMatch(/failed|next try|crash/i);
@@ -195,15 +221,18 @@ behaviour(
     const [victim] = await workersReach(sick, 1);
     scene.write("tally", "", 0o666);
     process.kill(victim!, "SIGKILL");
-    const attempts = (): number[] => readFileSync(tally, "utf8").trim().split("\n").map(Number);
-    await eventually(() => attempts().length >= 5);
-    const times = attempts();
-    const gaps = times.slice(1).map((time, i) => time - times[i]!);
-    expect(gaps.at(-1)!).toBeGreaterThan(gaps[0]! * 2);
-    const tales = supervisor.log().match(/pool sick failed .* next try is in .*/g) ?? [];
-    expect(tales.length).toBeGreaterThan(0);
-    expect(tales.length).toBeLessThanOrEqual(times.length + 1);
-    expect(tales.at(-1)).toMatch(/failed \d+ times in a row/);
+    const tries = (): number[] => readFileSync(tally, "utf8").trim().split("\n").map(Number);
+    await eventually(() => tries().length >= 4);
+    const told = [...supervisor.log().matchAll(/pool sick failed .* next try in (.*)/g)];
+    const times = tries();
+    expect(told.length).toBeGreaterThanOrEqual(3);
+    expect(told.length).toBeLessThanOrEqual(times.length);
+    expect(told.at(-1)![0]).toMatch(/failed \d+ times in a row/);
+    const delays = told.map(([, delay]) => millisecondsOf(delay!));
+    expect(delays).toEqual(delays.toSorted((a, b) => a - b));
+    expect(delays.at(-1)!).toBeGreaterThan(delays[0]! * 2);
+    for (let i = 1; i < times.length; i++)
+      expect(times[i]! - times[i - 1]!).toBeGreaterThanOrEqual(delays[i - 1]! / 1_000 - TICK_S);
     expect(supervisor.log()).toContain("cannot work today");
     rmSync(tally);
     await workersReach(sick, 1);
@@ -211,3 +240,12 @@ behaviour(
     expect(await workersReach(well, 2)).toEqual(wellBefore);
   },
 );
+
+/** The clock of the tries ticks a hundred times a second. */
+const TICK_S = 0.02;
+
+/** Of a duration as the log has it: `400 ms`, `1.6 s`. */
+function millisecondsOf(text: string): number {
+  const [, number, unit] = /^([\d.]+) (ms|s)$/.exec(text)!;
+  return Number(number) * (unit === "s" ? 1_000 : 1);
+}

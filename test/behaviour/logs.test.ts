@@ -12,12 +12,14 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { hold, type Held } from "../helper/gate.ts";
 import { load } from "../helper/load.ts";
 import { findProgram } from "../helper/packages.ts";
 import { barePool, bodyOf, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
 import { rssOf } from "../helper/processes.ts";
 import { BINARY, textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
+import { underLoad } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
@@ -36,11 +38,23 @@ behaviour(
   PHP,
   async (scene) => {
     const spot = await tcpSpot(scene);
-    const script = scene.fixture("php/say.php");
+    const [script, waits] = [scene.fixture("php/say.php"), scene.fixture("php/gate.php")];
     const supervisor = await scene.start({ pools: { storefront: phpPool(spot, { workers: 3 }) } });
-    await Promise.all(
-      Array.from({ length: 12 }, (_, i) => bodyOf(spot, { script, query: `tag=t${i}z&lines=3` })),
-    );
+    const all = [1, 2, 3];
+    const held: Held[] = [];
+    for (const _ of all) held.push(await hold(scene, spot, { script: waits }));
+    // Each in its turn is the only one that is free.
+    for (const i of all) {
+      const { worker, answer, open } = held.shift()!;
+      open();
+      await answer;
+      const body = await bodyOf(spot, { script, query: `tag=t${i}z&lines=12` });
+      expect(Number(body)).toBe(worker);
+      held.push(await hold(scene, spot, { script: waits }));
+    }
+    const workers = held.map(({ worker }) => worker);
+    for (const { open } of held) open();
+    await Promise.all(held.map(({ answer }) => answer));
     await eventually(() => said(supervisor.log(), "t\\d+z").length === 36);
     const lines = said(supervisor.log(), "t\\d+z");
     for (const { line, pid } of lines) {
@@ -48,7 +62,8 @@ behaviour(
       expect(head).toContain("storefront");
       expect(head).toMatch(new RegExp(`\\b${pid}\\b`));
     }
-    expect(new Set(lines.map((line) => line.pid)).size).toBeGreaterThan(1);
+    const writers = lines.filter(({ number }) => number === 0).map(({ pid }) => pid);
+    expect(writers.toSorted()).toEqual(workers.toSorted());
   },
 );
 
@@ -83,7 +98,8 @@ behaviour("log_output = false drops it", PHP, async (scene) => {
     pools: { quiet: phpPool(spot, { log_output: false }) },
   });
   await bodyOf(spot, { script, query: "tag=unheard" });
-  await supervisor.control("stop");
+  expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
+  expect(supervisor.log()).toContain("has stopped");
   expect(supervisor.log()).not.toContain("unheard");
 });
 
@@ -124,8 +140,7 @@ behaviour(
     const log = scene.path("fcgivisor.log");
     await eventually(() => statSync(log).size > 20_000_000);
     const early = rssOf(supervisor.pid);
-    const report = await load({ rate: 30, count: 60, send: () => bodyOf(calm, {}) });
-    expect(report.lost, report.messages.join("\n")).toEqual({});
+    await underLoad(calm, {}, async ({ further }) => further(50));
     expect(await supervisor.control("status")).toMatchObject({ code: 0 });
     expect(rssOf(supervisor.pid)).toBeLessThan(Math.max(early, 60_000) + 40_000);
     expect(rssOf(supervisor.pid)).toBeLessThan(200_000);
@@ -139,29 +154,32 @@ behaviour("move-then-reopen loses no line", PHP, async (scene) => {
   const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
   const log = scene.path("fcgivisor.log");
   const parts = [log];
-  const running = load({
-    rate: 100,
-    count: 300,
-    send: (i) => bodyOf(spot, { script, query: `tag=r${i}z` }),
-  });
+  const over = Promise.withResolvers<void>();
+  let served = 0;
+  const send = async (i: number) => {
+    await bodyOf(spot, { script, query: `tag=r${i}z` });
+    served++;
+  };
+  const running = load({ rate: 100, until: over.promise, send });
   for (let i = 1; i <= 6; i++) {
-    const seen = textOf(log).length;
-    await eventually(() => textOf(log).length > seen + 500 || running.then(() => true));
+    const wanted = served + 20;
+    await eventually(() => served >= wanted, { what: "more lines are written" });
     renameSync(log, `${log}.${i}`);
     parts.push(`${log}.${i}`);
     expect(await supervisor.control("logrotate")).toMatchObject({ code: 0 });
     expect(existsSync(log)).toBe(true);
   }
-  expect((await running).lost).toEqual({});
+  over.resolve();
+  const { sent, lost, messages } = await running;
+  expect(lost, messages.join("\n")).toEqual({});
   const all = (): string => parts.map(textOf).join("");
-  await eventually(() => said(all(), "r\\d+z").length >= 300);
-  const tags = said(all(), "r\\d+z").map(({ line }) => /r(\d+)z/.exec(line)![1]!);
-  expect(new Set(tags).size).toBe(300);
-  expect(tags.length).toBe(300);
+  await eventually(() => said(all(), "r\\d+z").length >= sent, { what: "all lines are written" });
+  const tags = said(all(), "r\\d+z").map(({ line }) => Number(/r(\d+)z/.exec(line)![1]));
+  expect(tags.toSorted((a, b) => a - b)).toEqual(Array.from({ length: sent }, (_, i) => i));
 });
 
 behaviour(
-  "logrotate(8) with the word in its postrotate script",
+  "logrotate(8) with the command in its postrotate script",
   { needs: ["logrotate"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
@@ -178,7 +196,7 @@ behaviour(
     expect(readFileSync(`${log}.1`, "utf8")).toStartWith(before);
     expect(existsSync(log)).toBe(true);
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
-    expect(textOf(log)).toContain("reload");
+    expect(textOf(log)).toContain("reload done");
   },
 );
 
@@ -203,6 +221,25 @@ behaviour(
   },
 );
 
+behaviour(
+  "a reload to a log that cannot be opened is refused before anything is touched",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const pools = { www: barePool(scene, spot) };
+    const supervisor = await scene.start({ pools });
+    const before = await workersReach(spot, 2);
+    scene.rewrite({ log: { file: scene.path("none/main.log") }, pools });
+    const outcome = await supervisor.control("reload");
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain(`mkdir -p ${scene.path("none")}`);
+    expect(await workersReach(spot, 2)).toEqual(before);
+    mkdirSync(scene.path("none"));
+    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+    expect(readFileSync(scene.path("none/main.log"), "utf8")).toContain("reload done");
+  },
+);
+
 behaviour("a log level hides what is below it", {}, async (scene) => {
   const spot = await tcpSpot(scene);
   const supervisor = await scene.start({
@@ -224,11 +261,11 @@ behaviour(
     const supervisor = await scene.start({ log: { file }, pools: { www: phpPool(spot) } });
     writeFileSync(`${disk}/ballast`, Buffer.alloc(1_500_000));
     await eventually(async () => {
-      await bodyOf(spot, { script, query: "tag=fill&lines=200&size=500", timeout: 3_000 });
+      await bodyOf(spot, { script, query: "tag=fill&lines=200&size=500" });
       return statSync(file).size > 400_000;
     });
     for (let i = 0; i < 10; i++) {
-      await bodyOf(spot, { script, query: "tag=lost&lines=100&size=500", timeout: 3_000 });
+      await bodyOf(spot, { script, query: "tag=lost&lines=100&size=500" });
     }
     await eventually(() => statfsSync(disk).bavail === 0, { what: "the disk is full" });
     expect(await supervisor.control("status")).toMatchObject({ code: 0 });
@@ -236,7 +273,7 @@ behaviour(
     rmSync(`${disk}/ballast`);
     await eventually(
       async () => {
-        await bodyOf(spot, { script, query: "tag=after", timeout: 3_000 });
+        await bodyOf(spot, { script, query: "tag=after" });
         const text = readFileSync(file, "utf8");
         return /after \d+ by/.test(text) && /\b(lost|dropped|not written)\b/i.test(tail(text));
       },

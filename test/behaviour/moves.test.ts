@@ -15,6 +15,7 @@ import {
   type Spot,
 } from "../helper/pool.ts";
 import { listenersAt } from "../helper/processes.ts";
+import type { Supervisor } from "../helper/program.ts";
 import { behaviour } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
 
@@ -22,6 +23,11 @@ async function closed(spot: Spot): Promise<void> {
   await eventually(() => listenersAt(spot.where).length === 0, {
     what: `${spot.listen} is closed`,
   });
+}
+
+async function poolsOf(supervisor: Supervisor): Promise<string[]> {
+  const status = JSON.parse((await supervisor.control("status", "--json")).stdout);
+  return status.pools.map(({ name }: { name: string }) => name);
 }
 
 for (const [word, fate] of [
@@ -75,10 +81,7 @@ behaviour("an address is free when its own workers have left", {}, async (scene)
   scene.rewrite({ pools: { busy } });
   expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
   await closed(to);
-  const status = await supervisor.control("status", "--json");
-  expect(JSON.parse(status.stdout).pools.map(({ name }: { name: string }) => name)).toEqual([
-    "busy",
-  ]);
+  expect(await poolsOf(supervisor)).toEqual(["busy"]);
 
   scene.rewrite({ pools: { www: barePool(scene, from), busy } });
   expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
@@ -105,6 +108,7 @@ behaviour(
     expect(failed.stderr).toContain("last words of");
     for (const { answer } of held) await expect(answer).rejects.toMatchObject({ kind: "cut" });
     for (const spot of [from, gone]) expect(listenersAt(spot.where)).toEqual([]);
+    expect(await poolsOf(supervisor)).toEqual(["www"]);
     expect(await bodyOf(to, {})).toContain("hello");
   },
 );

@@ -118,9 +118,10 @@ behaviour("the README's configs have no setting that is unknown", {}, async (sce
   const configs = [...readme.matchAll(/^```toml\n([^]*?)^```$/gm)].map((match) => match[1]!);
   expect(configs.length).toBeGreaterThan(1);
   for (const [i, config] of configs.entries()) {
-    const file = scene.write(`readme-${i}.toml`, config);
-    const checked = await scene.fcgivisor(["check", "-c", file]);
-    expect(checked.stderr).not.toMatch(/unknown|unexpected|expected/);
+    const said = async (text: string) =>
+      (await scene.fcgivisor(["check", "-c", scene.write(`readme-${i}.toml`, text)])).stderr;
+    expect(await said(config)).not.toMatch(/unknown|unexpected|expected/);
+    expect(await said(`${config}\nno_such_setting = 1\n`)).toMatch(/unknown/);
   }
 });
 

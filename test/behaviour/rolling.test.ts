@@ -10,6 +10,7 @@ import {
   barePool,
   gatedAt,
   gatedPool,
+  letThrough,
   phpPool,
   renewed,
   tcpSpot,
@@ -145,6 +146,38 @@ for (const { title, reload, extra } of BOUNDS) {
     },
   );
 }
+
+behaviour(
+  "each new worker serves before the old one leaves that it takes the place of",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const gate = scene.path("gate");
+    const pool = gatedPool(scene, spot, gate, { workers: 3, reload: { max_extra: 1 } });
+    const supervisor = await scene.start({ pools: { www: pool } });
+    const before = await workersReach(spot, 3);
+    scene.write("gate", "");
+    const meanwhile = async ({ further, census }: Rolling) => {
+      for (const left of [3, 2, 1]) {
+        const [next] = await eventually(() => {
+          const { workers, gated } = census.look();
+          const old = workers.filter((pid) => before.includes(pid));
+          return old.length === left && gated.length === 1 ? gated : null;
+        });
+        await further(5);
+        const { workers, gated } = census.look();
+        expect(gated).toEqual([next!]);
+        expect(workers.filter((pid) => before.includes(pid)).length).toBe(left);
+        expect(workers.length).toBe(4);
+        letThrough(gate, next!);
+      }
+    };
+    const { outcome, census } = await reloadWatched(supervisor, spot, {}, meanwhile);
+    expect(outcome, outcome.stderr).toMatchObject({ code: 0 });
+    expect([census.fewest, census.most]).toEqual([3, 4]);
+    await renewed(spot, { count: 3, old: before });
+  },
+);
 
 for (const [title, php, extra] of [
   ["single processes", { workers: 4, group_size: 1, reload: { max_extra: 1 } }, 1],
@@ -337,6 +370,8 @@ for (const word of ["stop", "quit"] as const) {
       expect(given, given.stdout).toMatchObject({ code: 1 });
       expect(given.stderr).toContain(word);
       if (word === "quit") {
+        // Asked to finish, not told to end: the one that was still serving, too.
+        await onlyLeaving(supervisor, held.length, holders);
         expect(Bun.peek.status(end)).toBe("pending");
         for (const { open } of held) open();
         for (const { answer } of held) expect((await answer).body).toContain("hello");
@@ -391,7 +426,8 @@ behaviour(
       pools: { quick: barePool(scene, quick, {}, "new"), slow: gatedPool(scene, slow, gate) },
     });
     const reload = supervisor.control("reload");
-    await eventually(() => newWorkers(quick).length === 2 && gatedAt(slow).length === 2);
+    await eventually(() => supervisor.log().includes("generation 2 of pool quick serves"));
+    await eventually(() => gatedAt(slow).length === 2);
     const [victim] = newWorkers(quick);
     process.kill(victim!, "SIGKILL");
     await eventually(() => !newWorkers(quick).includes(victim!));

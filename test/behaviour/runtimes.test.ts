@@ -2,14 +2,15 @@
 // the request in flight, whatever signal that kind takes as polite.
 
 import { expect } from "bun:test";
-import { fcgi } from "../helper/fcgi.ts";
-import { hold } from "../helper/gate.ts";
+import { fcgi, Lost } from "../helper/fcgi.ts";
+import { gate, hold } from "../helper/gate.ts";
 import { nginx } from "../helper/nginx.ts";
 import { findProgram, type Part } from "../helper/packages.ts";
-import { phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
+import { NO_HURRY, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
 import { alive, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
 import { textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
+import { leaving } from "../helper/status.ts";
 import { eventually } from "../helper/wait.ts";
 
 interface Kind {
@@ -69,14 +70,11 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-/** No request of these stories ends by a limit: the gate ends it, or a stop. */
-const NO_LIMIT = { drain_timeout: "1h" } as const;
-
 async function stage(scene: Scene, kind: Kind) {
   const spot = await tcpSpot(scene);
   const command = await kind.command(scene);
   scene.fixture(kind.page);
-  const pool = { listen: spot.listen, command, workers: 2, ...NO_LIMIT };
+  const pool = { listen: spot.listen, command, workers: 2, ...NO_HURRY };
   const supervisor = await scene.run({ pools: { app: pool } });
   return { spot, supervisor, workers: await workersReach(spot, 2) };
 }
@@ -114,6 +112,8 @@ for (const kind of KINDS) {
       const quit = supervisor.control("quit");
       await eventually(() => !alive(idle), { what: "the idle worker leaves" });
       expect(workersAt(spot.where)).toEqual([held.worker]);
+      expect(await leaving(supervisor)).toEqual([held.worker]);
+      expect(Bun.peek.status(quit)).toBe("pending");
       held.open();
       const response = await held.answer;
       expect(response).toMatchObject({ status: 200 });
@@ -130,7 +130,7 @@ for (const kind of KINDS) {
     async (scene) => {
       const { spot, supervisor } = await stage(scene, kind);
       expect(await supervisor.control("quit")).toMatchObject({ code: 0 });
-      expect(supervisor.log()).not.toMatch(/is sent SIG/);
+      expect(supervisor.log()).not.toMatch(/gets SIG/);
       expect(listenersAt(spot.where)).toEqual([]);
     },
   );
@@ -144,6 +144,8 @@ for (const kind of KINDS) {
       await eventually(() => !alive(idle), { what: "the idle worker of before leaves" });
       const now = await workersReach(spot, 3);
       expect(now).toContain(held.worker);
+      expect(await leaving(supervisor)).toEqual([held.worker]);
+      expect(Bun.peek.status(reload)).toBe("pending");
       held.open();
       expect((await held.answer).body).toContain(says);
       expect(await reload).toMatchObject({ code: 0 });
@@ -169,7 +171,7 @@ behaviour("stop_signal names another polite signal", {}, async (scene) => {
   const other = bare.replace("POSIX::SIGTERM()", "POSIX::SIGUSR2()");
   expect(other).not.toBe(bare);
   const command = [scene.write("www/usr2.pl", other, 0o755)];
-  const pool = { listen: spot.listen, command, workers: 2, stop_signal: "SIGUSR2", ...NO_LIMIT };
+  const pool = { listen: spot.listen, command, workers: 2, stop_signal: "SIGUSR2", ...NO_HURRY };
   const supervisor = await scene.run({ log: { level: "debug" }, pools: { app: pool } });
   const workers = await workersReach(spot, 2);
   const held = await hold(scene, spot);
@@ -194,17 +196,17 @@ behaviour(
     const workers = await workersReach(spot, 2);
     const leaders = leadersAt(spot.where);
     const began = performance.now();
-    const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
-    await expect(held.answer).rejects.toThrow();
+    const endless = { script: scene.fixture("php/gate.php"), query: gate(scene).path };
+    const loss = await fcgi(spot.where, endless).catch((error) => error);
+    expect(loss).toBeInstanceOf(Lost);
+    expect(["cut", "reset"]).toContain((loss as Lost).kind);
     expect(performance.now() - began).toBeGreaterThanOrEqual(800);
-    await eventually(() => !alive(held.worker));
-    expect(supervisor.log()).toMatch(
-      new RegExp(`worker ${held.worker} of pool app is terminated.*request_timeout is 800 ms`),
-    );
+    const told = /worker (\d+) of pool app is killed: .*request_timeout is 800 ms/;
+    const ended = Number(told.exec(supervisor.log())?.[1]);
+    expect(workers).toContain(ended);
+    await eventually(() => !alive(ended));
     const after = await workersReach(spot, 2);
-    for (const pid of workers) expect(after.includes(pid)).toBe(pid !== held.worker);
+    for (const pid of workers) expect(after.includes(pid)).toBe(pid !== ended);
     expect(leadersAt(spot.where)).toEqual(leaders);
-    const script = scene.fixture("php/hello.php");
-    expect((await fcgi(spot.where, { script })).body).toBe("hello world");
   },
 );

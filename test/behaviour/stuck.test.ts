@@ -2,41 +2,43 @@
 // reaches them. Each has an end, it is told, and nobody else waits for it.
 
 import { expect } from "bun:test";
-import { fcgi } from "../helper/fcgi.ts";
+import { fcgi, Lost } from "../helper/fcgi.ts";
+import { hold } from "../helper/gate.ts";
 import { freezable } from "../helper/kernel.ts";
-import { barePool, bodyOf, inHand, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
-import { alive, descriptorsOf, leadersAt, statusField, workersAt } from "../helper/processes.ts";
+import { barePool, bodyOf, phpPool, renewed, tcpSpot, workersReach } from "../helper/pool.ts";
+import { alive, leadersAt, statusField, workersAt } from "../helper/processes.ts";
 import { behaviour } from "../helper/scene.ts";
-import { eventually } from "../helper/wait.ts";
+import { eventually, LONGEST_MS } from "../helper/wait.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
 const FREEZING = { needs: ["php-cgi", "a loop device"] } as const;
 
-behaviour("a worker stopped with a request in hand is told, and continued", PHP, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const script = scene.fixture("php/slow.php");
-  const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
-  await workersReach(spot, 2);
-  const answer = fcgi(spot.where, { script, query: "ms=500", timeout: 60_000 });
-  const busy = await inHand(spot);
-  process.kill(busy, "SIGSTOP");
-  await eventually(() => supervisor.log().includes(`process ${busy} of pool www is stopped`));
-  expect((await answer).body).toBe(`slept ${busy}`);
-  expect(supervisor.log()).toContain(`process ${busy} of pool www was still stopped`);
-});
-
-behaviour("a stopped leader is continued, and replaces what died meanwhile", PHP, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
-  const [worker] = await workersReach(spot, 2);
-  const [leader] = leadersAt(spot.where);
-  process.kill(leader!, "SIGSTOP");
-  process.kill(worker!, "SIGKILL");
-  await workersReach(spot, 1);
-  await workersReach(spot, 2);
-  expect(alive(leader!)).toBe(true);
-  expect(supervisor.log()).toContain(`process ${leader} of pool www was still stopped`);
-});
+behaviour(
+  "a worker stopped with a request in flight, and a stopped leader, are told and continued",
+  PHP,
+  async (scene) => {
+    const [www, api] = [await tcpSpot(scene), await tcpSpot(scene)];
+    const supervisor = await scene.start({ pools: { www: phpPool(www), api: phpPool(api) } });
+    const workers = await workersReach(api, 2);
+    await workersReach(www, 2);
+    const held = await hold(scene, www, { script: scene.fixture("php/gate.php") });
+    const [leader] = leadersAt(api.where);
+    for (const pid of [held.worker, leader!]) process.kill(pid, "SIGSTOP");
+    held.open();
+    process.kill(workers[0]!, "SIGKILL");
+    const told = (text: string) => eventually(() => supervisor.log().includes(text));
+    await told(`process ${held.worker} of pool www is stopped`);
+    await told(`process ${leader} of pool api is stopped`);
+    // Neither does anything before it is continued.
+    expect(await workersReach(api, 1)).toEqual([workers[1]!]);
+    expect(Bun.peek.status(held.answer)).toBe("pending");
+    expect((await held.answer).body).toBe(`waited ${held.worker}`);
+    await renewed(api, { count: 1, old: workers, kept: [workers[1]!] });
+    expect(leadersAt(api.where)).toEqual([leader!]);
+    await told(`process ${held.worker} of pool www was still stopped`);
+    await told(`process ${leader} of pool api was still stopped`);
+  },
+);
 
 behaviour(
   "a worker in an uninterruptible sleep: the reload ends, says so, and the address gets free",
@@ -50,15 +52,17 @@ behaviour(
     const supervisor = await scene.start({ pools });
     expect(await bodyOf(spot, { script })).toBe("written");
     await disk.freeze();
-    const lost = fcgi(spot.where, { script, timeout: 120_000 }).catch(() => "lost");
-    const stuck = await inHand(spot);
-    await eventually(() => statusField(stuck, "State").startsWith("D"));
+    const lost = fcgi(spot.where, { script, timeout: 2 * LONGEST_MS }).catch((error) => error);
+    const stuck = await eventually(
+      () => workersAt(spot.where).find((pid) => statusField(pid, "State").startsWith("D")),
+      { what: "a worker waits for the disk" },
+    );
 
     const reload = await supervisor.control("reload");
     expect(reload).toMatchObject({ code: 0 });
     expect(reload.stdout).toContain("1 request was cut short");
-    expect(reload.stdout).toContain(`process ${stuck} of pool www does not die of SIGKILL`);
-    expect(supervisor.log()).toContain(`process ${stuck} of pool www does not die of SIGKILL`);
+    expect(reload.stdout).toContain(`process ${stuck} of pool www survives SIGKILL`);
+    expect(supervisor.log()).toContain(`process ${stuck} of pool www survives SIGKILL`);
     expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
 
     expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
@@ -70,27 +74,30 @@ behaviour(
 
     await disk.thaw();
     await eventually(() => !alive(stuck));
-    expect(await lost).toBe("lost");
+    const loss = await lost;
+    expect(loss).toBeInstanceOf(Lost);
+    expect((loss as Lost).kind).not.toBe("timeout");
   },
 );
 
-behaviour("a report says how many requests were cut short", PHP, async (scene) => {
+behaviour("a report says how many requests were cut short", {}, async (scene) => {
   const spot = await tcpSpot(scene);
   const pools = { www: barePool(scene, spot, { drain_timeout: "300ms", workers: 3 }) };
   const supervisor = await scene.start({ pools });
   await workersReach(spot, 3);
-  const slow = [1, 2].map(() => fcgi(spot.where, { query: "60" }).catch(() => "lost"));
-  const isBusy = (pid: number) => descriptorsOf(pid).size > 3;
-  await eventually(() => workersAt(spot.where).filter(isBusy).length === 2);
+  const held = [await hold(scene, spot), await hold(scene, spot)];
+  expect(held[0]!.worker).not.toBe(held[1]!.worker);
   const reload = await supervisor.control("reload", "--json");
+  expect(reload).toMatchObject({ code: 0 });
   expect(JSON.parse(reload.stdout)).toMatchObject({ ok: true, report: { cut: 2, stuck: [] } });
-  expect(await Promise.all(slow)).toEqual(["lost", "lost"]);
+  for (const { answer } of held) await expect(answer).rejects.toThrow();
   const again = await supervisor.control("reload");
+  expect(again).toMatchObject({ code: 0 });
   expect(again.stdout).not.toContain("cut short");
 });
 
 behaviour(
-  "a worker that ignores every polite signal is killed when its time is over",
+  "a worker that ignores every polite signal is killed after its drain_timeout",
   {},
   async (scene) => {
     const spot = await tcpSpot(scene);
@@ -109,7 +116,7 @@ while (1) { accept(my $client, $listener) and sleep 600; }
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
     expect(old.filter(alive)).toEqual([]);
     for (const pid of old)
-      expect(supervisor.log()).toMatch(new RegExp(`worker ${pid} of pool www .* is sent SIGKILL`));
+      expect(supervisor.log()).toMatch(new RegExp(`worker ${pid} of pool www .* gets SIGKILL`));
     const last = await workersReach(spot, 2);
     expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
     expect(last.filter(alive)).toEqual([]);
@@ -127,6 +134,6 @@ behaviour("what a script left in the background does not keep an address", PHP, 
     expect(reload, reload.stderr).toMatchObject({ code: 0 });
     expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
   }
-  expect(supervisor.log()).toContain(`${first.listen} is closed and free, though 1 process`);
+  expect(supervisor.log()).toContain(`${first.listen} is closed and free; 1 process`);
   expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
 });

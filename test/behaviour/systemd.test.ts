@@ -12,13 +12,13 @@ import {
   listenersAt,
   parentOf,
   procText,
-  queueAt,
   statusField,
   workersAt,
 } from "../helper/processes.ts";
 import { BINARY, textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { type Systemd, systemd } from "../helper/systemd.ts";
+import { queueAt } from "../helper/tcp.ts";
 import { eventually } from "../helper/wait.ts";
 
 const REAL = { needs: ["root", "systemd", "a systemd that can run"] } as const;
@@ -31,26 +31,32 @@ async function started(scene: Scene, manager: Systemd, config: string, dropIn = 
   expect([printed.stderr, printed.code]).toEqual(["", 0]);
   await manager.unit(UNIT, printed.stdout);
   if (dropIn !== "") await manager.unit(`${UNIT}.d/test.conf`, dropIn);
+  await withoutWatchdogs(manager);
   const start = await manager.ctl("start", UNIT);
-  if (start.code !== 0) throw new Error(`${start.stderr}\n${manager.said()}`);
+  if (start.code !== 0) throw new Error((await manager.ctl("status", UNIT)).stdout);
   scene.atEnd(async () => {
     await manager.ctl("stop", UNIT);
   });
 }
 
 /** A unit with one pool on TCP, started. */
-async function startedWithOnePool(
-  scene: Scene,
-  dropIn = "",
-  before: (manager: Systemd) => Promise<void> = async () => {},
-) {
+async function startedWithOnePool(scene: Scene, dropIn = "") {
   const spot = await tcpSpot(scene);
   const manager = await systemd(scene);
-  await before(manager);
   const log = { file: scene.path("fcgivisor.log") };
   const config = scene.config({ log, pools: { www: barePool(scene, spot) } });
   await started(scene, manager, config, dropIn);
   return { spot, manager, config };
+}
+
+/** Until systemd reads its units again it ends no service whose sign of life is late: the machine may be to blame. */
+async function withoutWatchdogs(manager: Systemd): Promise<void> {
+  expect((await manager.ctl("service-watchdogs", "no")).code).toBe(0);
+}
+
+/** Those that it has let off are looked at again, too. */
+async function withWatchdogs(manager: Systemd): Promise<void> {
+  expect((await manager.ctl("daemon-reload")).code).toBe(0);
 }
 
 /** A drop-in with which a start of the unit waits at the gate of this name, when there is one that is closed. */
@@ -125,7 +131,7 @@ behaviour(
     held.open();
     expect((await held.answer).body).toContain("hello");
     expect([listenersAt(tcp.where), listenersAt(unix.where)]).toEqual(inodes);
-    expect(logOf(scene)).toMatch(/systemd has kept the socket/);
+    expect(logOf(scene)).toMatch(/which systemd had stored/);
   },
 );
 
@@ -164,14 +170,14 @@ behaviour(
   REAL,
   async (scene) => {
     const dropIn = `${waitsAt(scene, "restart")}WatchdogSec=1\n`;
-    const { spot, manager } = await startedWithOnePool(scene, dropIn, withoutWatchdogs);
+    const { spot, manager } = await startedWithOnePool(scene, dropIn);
     const pid = await mainPid(manager);
     const workers = await workersReach(spot, 2);
     const restart = gate(scene, "restart");
     process.kill(pid, "SIGSTOP");
-    await watchdogs(manager, "yes");
+    await withWatchdogs(manager);
     await restart.reached();
-    await watchdogs(manager, "no");
+    await withoutWatchdogs(manager);
     expect(alive(pid)).toBe(false);
     expect(workers.every(alive)).toBe(true);
     expect(await bodyOf(spot, {})).toContain("hello");
@@ -181,15 +187,6 @@ behaviour(
     await workersReach(spot, 2);
   },
 );
-
-/** Whether systemd ends a service whose sign of life is late; not where only the machine may be. */
-async function watchdogs(manager: Systemd, words: "yes" | "no"): Promise<void> {
-  expect((await manager.ctl("service-watchdogs", words)).code).toBe(0);
-  // Reading its units again starts the clock again of those that it has let off.
-  expect((await manager.ctl("daemon-reload")).code).toBe(0);
-}
-
-const withoutWatchdogs = (manager: Systemd) => watchdogs(manager, "no");
 
 behaviour(
   "the printed socket unit starts the service at the first connection",
@@ -211,7 +208,9 @@ behaviour(
     expect((await manager.ctl("start", "fcgivisor-api.socket")).code).toBe(0);
     expect(await manager.show(UNIT, "ActiveState")).toBe("inactive");
     expect(await bodyOf(spot, {})).toContain("hello");
-    expect(logOf(scene)).toContain(`systemd hands over its socket ${path} for pool api`);
+    expect(logOf(scene)).toContain(
+      `took over the socket ${path} of pool api from its systemd unit`,
+    );
 
     process.kill(await mainPid(manager), "SIGKILL");
     await servesAgain(manager);
@@ -296,7 +295,7 @@ behaviour(
     await servesAgain(manager);
     expect(listenersAt(spot.where)).toEqual(inodes);
     expect(await bodyOf(spot, {})).toContain("hello");
-    expect(logOf(scene)).not.toContain("systemd has kept");
+    expect(logOf(scene)).not.toContain("which systemd had stored");
   },
 );
 
@@ -323,7 +322,7 @@ behaviour(
   REAL,
   async (scene) => {
     const dropIn = "[Service]\nWatchdogSec=1\n";
-    const { manager, config } = await startedWithOnePool(scene, dropIn, withoutWatchdogs);
+    const { manager, config } = await startedWithOnePool(scene, dropIn);
     const pid = await mainPid(manager);
     expect(await manager.show(UNIT, "NFileDescriptorStore")).toBe("1");
     const upgrade = await manager.inside(BINARY, "upgrade", "-c", config);

@@ -114,7 +114,7 @@ for (const [name, place] of PLACES) {
 }
 
 behaviour(
-  "five upgrades in a row, under load, leak no descriptor and no process",
+  "three upgrades in a row, under load, leak no descriptor and no process",
   { needs: ["php-cgi"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
@@ -125,7 +125,7 @@ behaviour(
     const files = [copyOf(scene, "one"), copyOf(scene, "two")];
     let first = 0;
     await underLoad(spot, { script }, async () => {
-      for (let i = 0; i < 5; i++) {
+      for (let i = 0; i < 3; i++) {
         await upgraded(supervisor, files[i % 2]!);
         expect(procLink(supervisor.pid, "exe")).toBe(files[i % 2]!);
         await workersReach(spot, 2);
@@ -202,62 +202,62 @@ async function unchanged(supervisor: Supervisor, spot: Spot): Promise<() => Prom
 }
 
 interface Refused {
-  readonly title: string;
+  readonly what: string;
   readonly binary: (scene: Scene) => string;
   readonly says: RegExp;
 }
 
 const REFUSED: readonly Refused[] = [
-  { title: "that is another program", binary: () => "/bin/true", says: /not fcgivisor/ },
-  { title: "that fails", binary: () => "/bin/false", says: /does not run/ },
-  { title: "that is missing", binary: (s) => s.path("nothing"), says: /cannot be executed/ },
-  { title: "that is a folder", binary: (scene) => scene.dir, says: /cannot be executed/ },
+  { what: "another program", binary: () => "/bin/true", says: /not fcgivisor/ },
+  { what: "one that fails", binary: () => "/bin/false", says: /does not run/ },
+  { what: "a missing one", binary: (s) => s.path("nothing"), says: /cannot be executed/ },
+  { what: "a folder", binary: (scene) => scene.dir, says: /cannot be executed/ },
   {
-    title: "that may not be executed",
+    what: "one that may not be executed",
     binary: (scene) => scene.write("plain", "#!/bin/sh\necho fcgivisor 9\n", 0o644),
     says: /cannot be executed/,
   },
   {
-    title: "of another machine",
+    what: "one of another machine",
     binary: (scene) => scene.write("alien", "\x7fELF\x02\x01\x01 nonsense", 0o755),
     says: /cannot be executed|does not run/,
   },
   {
-    title: "that does not accept the config",
+    what: "one that does not accept the config",
     binary: (scene) => wrapper(scene, 'check) echo "pools.www: no such thing" >&2; exit 1;;'),
     says: /does not accept the config[^]*no such thing/,
   },
   {
-    title: "that reads older state only",
+    what: "one that reads older state only",
     binary: (scene) => wrapper(scene, "state-format) echo 0; exit 0;;"),
     says: /format 0/,
   },
   {
-    title: "that knows nothing of state",
+    what: "one that knows nothing of state",
     binary: (scene) => wrapper(scene, "state-format) exit 2;;"),
     says: /state/,
   },
 ];
 
-for (const { title, binary, says } of REFUSED) {
-  behaviour(
-    `an upgrade to a program ${title} is refused and changes nothing`,
-    {},
-    async (scene) => {
-      const spot = await tcpSpot(scene);
-      const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+behaviour(
+  "an upgrade to what is no fit program is refused and changes nothing",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+    const nothingChanged = await unchanged(supervisor, spot);
+    for (const { what, binary, says } of REFUSED) {
       const file = binary(scene);
-      const nothingChanged = await unchanged(supervisor, spot);
       const outcome = await supervisor.control("upgrade", file);
-      expect(outcome).toMatchObject({ code: 1 });
-      expect(outcome.stderr).toContain(file);
-      expect(outcome.stderr).toMatch(says);
+      expect(outcome, what).toMatchObject({ code: 1, stdout: "" });
+      expect(outcome.stderr, what).toContain(file);
+      expect(outcome.stderr, what).toMatch(says);
       await nothingChanged();
-      expect(await bodyOf(spot, {})).toContain("hello");
-      expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
-    },
-  );
-}
+    }
+    expect(await bodyOf(spot, {})).toContain("hello");
+    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+  },
+);
 
 behaviour(
   "a config that is broken by now refuses the upgrade, with its line",
@@ -293,18 +293,21 @@ behaviour("upgrade of what is not running: exit 3", {}, async (scene) => {
 });
 
 interface Unfit {
-  readonly title: string;
+  readonly what: string;
   /** What the wrapper does when it is to run: BINARY and BROKEN stand for files. */
   readonly does: string;
 }
 
 const UNFIT: readonly Unfit[] = [
   {
-    title: "whose workers do not come up",
+    what: "one whose workers do not come up",
     does: 'run) exec BINARY "$@" --quiet;;',
   },
-  { title: "that cannot read its config", does: "run) exec BINARY run --background -c BROKEN;;" },
-  { title: "that is called wrongly", does: "run) exec BINARY run --no-such-option;;" },
+  {
+    what: "one that cannot read its config",
+    does: "run) exec BINARY run --background -c BROKEN;;",
+  },
+  { what: "one that is called wrongly", does: "run) exec BINARY run --no-such-option;;" },
 ];
 
 /** Works under any supervisor but one that was called with --quiet. */
@@ -319,36 +322,35 @@ exec ${scene.fixture("fcgi/bare.pl")}
   return scene.write("picky", text, 0o755);
 }
 
-for (const { title, does } of UNFIT) {
-  behaviour(
-    `a new program ${title} goes back to the old one, and nothing is lost`,
-    {},
-    async (scene) => {
-      const spot = await tcpSpot(scene);
-      const made = does
-        .replace("BINARY", BINARY)
-        .replace("BROKEN", scene.write("broken.toml", "[pools.www\n"));
-      const pool = { ...barePool(scene, spot), command: [pickyProgram(scene)] };
-      const supervisor = await scene.start({ pools: { www: pool } });
-      const exe = procLink(supervisor.pid, "exe");
-      const sockets = listenersAt(spot.where);
-      const unfit = wrapper(scene, made);
-      await underLoad(spot, {}, async () => {
+behaviour(
+  "a new program that turns out unfit goes back to the old one, and nothing is lost",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const pool = { ...barePool(scene, spot), command: [pickyProgram(scene)] };
+    const supervisor = await scene.start({ pools: { www: pool } });
+    const exe = procLink(supervisor.pid, "exe");
+    const sockets = listenersAt(spot.where);
+    const broken = scene.write("broken.toml", "[pools.www\n");
+    let descriptors = 0;
+    await underLoad(spot, {}, async () => {
+      for (const { what, does } of UNFIT) {
+        const unfit = wrapper(scene, does.replace("BINARY", BINARY).replace("BROKEN", broken));
         const outcome = await supervisor.control("upgrade", unfit);
-        expect(outcome, outcome.stdout).toMatchObject({ code: 1 });
-        expect(outcome.stderr).toContain("the old one is back");
-      });
-      expect(alive(supervisor.pid)).toBe(true);
-      expect(procLink(supervisor.pid, "exe")).toBe(exe);
-      expect(listenersAt(spot.where)).toEqual(sockets);
-      await workersReach(spot, 2);
-      const descriptors = await descriptorsAtRest(supervisor);
-      await upgraded(supervisor, copyOf(scene, "fit"));
-      await workersReach(spot, 2);
-      await descriptorsFallTo(supervisor, descriptors);
-    },
-  );
-}
+        expect(outcome, what).toMatchObject({ code: 1, stdout: "" });
+        expect(outcome.stderr, what).toContain("the old one is back");
+        expect(alive(supervisor.pid), what).toBe(true);
+        expect(procLink(supervisor.pid, "exe"), what).toBe(exe);
+        expect(listenersAt(spot.where), what).toEqual(sockets);
+        await workersReach(spot, 2);
+        descriptors ||= await descriptorsAtRest(supervisor);
+      }
+    });
+    await upgraded(supervisor, copyOf(scene, "fit"));
+    await workersReach(spot, 2);
+    await descriptorsFallTo(supervisor, descriptors);
+  },
+);
 
 behaviour(
   "a new program that ends at once: workers serve on, the command says so, and start takes over",

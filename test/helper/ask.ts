@@ -1,17 +1,8 @@
-// Asking a supervisor over its control socket: how it is, and an operation with the steps that it
-// tells on its way, which are the evidence of how far it has come.
+// An operation that is asked for over the control socket, with the steps that it tells on its way: the
+// evidence of how far it has come.
 
-import { expect } from "bun:test";
-import type { Status } from "../../src/admin/contract.ts";
 import type { Supervisor } from "./program.ts";
 import { eventually } from "./wait.ts";
-
-/** What `status --json` prints. */
-export async function statusOf(supervisor: Supervisor): Promise<Status> {
-  const answer = await supervisor.http("/v1/status", { keepalive: false });
-  expect(answer.status).toBe(200);
-  return (await answer.json()) as Status;
-}
 
 /** A line of an answer that tells its steps: a step, or at the end what came of it. */
 export type Line = Readonly<Record<string, unknown>>;

@@ -52,10 +52,7 @@ export function fcgi(where: Where, request: FcgiRequest = {}): Promise<FcgiRespo
     ...("path" in where ? { path: where.path } : { host: where.host, port: where.port }),
     ...(request.from === undefined ? {} : { localAddress: request.from }),
   });
-  const timer = setTimeout(
-    () => fail("timeout", `${sent ? "no answer" : "not connected"} within ${timeout} ms`),
-    timeout,
-  );
+  const timer = setTimeout(() => fail("timeout", `no answer within ${timeout} ms`), timeout);
   const answer: Answer = { rest: Buffer.alloc(0), out: [], err: [], appStatus: null };
   let sent = false;
 

@@ -78,6 +78,10 @@ events { worker_connections 1024; }
 http {
 ${temp.join("\n")}
   access_log off;
+  # A test may hold a request for as long as it takes.
+  fastcgi_connect_timeout 1h;
+  fastcgi_send_timeout 1h;
+  fastcgi_read_timeout 1h;
   upstream pool { server ${target} max_fails=0; ${keepalive} }
   server {
     listen 127.0.0.1:${port};

@@ -20,6 +20,10 @@ interface PartRow {
 /** What to look for, and the Debian package that brings it. */
 const PARTS = {
   "php-cgi": { package: "php-cgi", there: () => inPath("php-cgi") },
+  opcache: {
+    package: "php-opcache",
+    there: () => inPath("php-cgi") && prints(["php-cgi", "-m"], "Zend OPcache"),
+  },
   nginx: { package: "nginx-light", there: () => inPath("nginx") },
   "perl-fcgi": {
     package: "libfcgi-perl",
@@ -84,6 +88,10 @@ function unpacked(path: string): boolean {
 
 function inPath(name: string): boolean {
   return findProgram(name) !== null;
+}
+
+function prints(command: string[], text: string): boolean {
+  return Bun.spawnSync(command, { stderr: "ignore" }).stdout.toString().includes(text);
 }
 
 function runs(command: string[]): boolean {

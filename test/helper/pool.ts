@@ -1,5 +1,6 @@
 // Pools as the tests use them: an address of the scene's own, and the few lines of config around it.
 
+import { writeFileSync } from "node:fs";
 import { fcgi, type FcgiRequest, type FcgiResponse } from "./fcgi.ts";
 import { commandOf, descriptorsOf, workersAt, type Where } from "./processes.ts";
 import type { Scene } from "./scene.ts";
@@ -97,7 +98,7 @@ function isConnected(pid: number): boolean {
 /** The same, but its workers do not get as far as accept(2) while the file `gate` is there. */
 export function gatedPool(scene: Scene, spot: Spot, gate: string, extra: Table = {}): Table {
   // select(2) on nothing would look like a worker that waits for connections.
-  const wait = "sleep 1 while -e $ARGV[0]; exec $ARGV[1]";
+  const wait = 'sleep 1 while -e $ARGV[0] && !-e "$ARGV[0].$$"; exec $ARGV[1]';
   const command = ["perl", "-e", wait, gate, scene.fixture("fcgi/bare.pl")];
   return { ...barePool(scene, spot, extra), command };
 }
@@ -105,6 +106,11 @@ export function gatedPool(scene: Scene, spot: Spot, gate: string, extra: Table =
 /** Workers of a gated pool that wait. */
 export function gatedAt({ where }: Spot): number[] {
   return workersAt(where).filter(isGated);
+}
+
+/** Lets this one through, the gate being closed for the others. */
+export function letThrough(gate: string, pid: number): void {
+  writeFileSync(`${gate}.${pid}`, "");
 }
 
 export function isGated(pid: number): boolean {

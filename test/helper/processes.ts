@@ -85,10 +85,27 @@ export function descriptorsOf(pid: number): Map<number, string> {
   return new Map(names.map((fd) => [Number(fd), procLink(pid, `fd/${fd}`)]));
 }
 
-/** Nice value, field 19 of /proc/PID/stat. */
-export function niceOf(pid: number): number {
+/** A field of /proc/PID/stat, numbered as in proc(5), from 3 on. */
+function statField(pid: number, number: number): number {
   const stat = procText(pid, "stat");
-  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16]);
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[number - 3]);
+}
+
+export function niceOf(pid: number): number {
+  return statField(pid, 19);
+}
+
+/** A tick of the clock that the kernel shows times in, on every Linux. */
+const TICK_MS = 10;
+
+/** When the process was started: milliseconds on the clock of `sinceBoot`. */
+export function startedAt(pid: number): number {
+  return statField(pid, 22) * TICK_MS;
+}
+
+/** Milliseconds since the machine was started. */
+export function sinceBoot(): number {
+  return Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 1_000;
 }
 
 /** Names of its threads. */
@@ -130,14 +147,8 @@ export function unixConnections(path: string): number {
   return readTable("unix").filter((row) => row[5] === connected && row[7] === path).length;
 }
 
-/** How many connections wait at a TCP address until they are accepted. */
-export function queueAt(where: Where): number {
-  const inodes = listenersAt(where);
-  const rows = ["tcp", "tcp6"].flatMap(readTable).filter((row) => inodes.includes(row[9]!));
-  return rows.reduce((all, row) => all + Number.parseInt(row[4]!.split(":")[1]!, 16), 0);
-}
-
-function readTable(name: string): string[][] {
+/** The rows of a table of /proc/net, each as its columns. */
+export function readTable(name: string): string[][] {
   const text = readFileSync(`/proc/net/${name}`, "utf8");
   return text
     .split("\n")

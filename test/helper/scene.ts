@@ -9,6 +9,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -183,8 +184,11 @@ async function play(story: (scene: Scene) => Promise<void>): Promise<void> {
   throw problems[0];
 }
 
-function printLogs(stage: Stage): void {
-  const texts = new Set(stage.logs.map((log) => log()));
+/** All that programs of the test said, to a pipe or to a log in its folder. */
+function printLogs({ logs, scene }: Stage): void {
+  const names = readdirSync(scene.dir).filter((name) => name.endsWith(".log"));
+  const files = names.map((name) => textOf(scene.path(name)));
+  const texts = new Set([...logs.map((log) => log()), ...files]);
   for (const text of texts) {
     if (text !== "") console.error(`--- what its programs said:\n${text.slice(-8_000)}`);
   }
@@ -222,7 +226,7 @@ async function tearDown(stage: Stage, problems: unknown[]): Promise<void> {
   );
   for (const pid of leftoverPids(dir, stage.ports))
     await attempt(() => process.kill(pid, "SIGKILL"));
-  if (problems.length > 0) printLogs(stage);
+  if (problems.length > 0) await attempt(() => printLogs(stage));
   await attempt(() => rmSync(dir, { recursive: true, force: true }));
 }
 

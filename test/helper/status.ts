@@ -1,19 +1,23 @@
-// What `status` tells of the workers, as far as tests ask for it.
+// What `status` tells, and of the workers that leave.
 
+import { expect } from "bun:test";
+import type { Status } from "../../src/admin/contract.ts";
 import type { Supervisor } from "./program.ts";
 import { eventually } from "./wait.ts";
 
-interface GroupTold {
-  readonly draining: object | null;
-  readonly workers: readonly { readonly pid: number }[];
+type Asked = Pick<Supervisor, "http">;
+
+/** What `status --json` prints. */
+export async function statusOf({ http }: Asked): Promise<Status> {
+  const answer = await http("/v1/status", { keepalive: false });
+  expect(answer.status).toBe(200);
+  return (await answer.json()) as Status;
 }
 
 /** The workers that have been asked to leave and are still there. */
-export async function leaving({ http }: Pick<Supervisor, "http">): Promise<number[]> {
-  const status = (await (await http("/v1/status")).json()) as {
-    readonly pools: readonly { readonly groups: readonly GroupTold[] }[];
-  };
-  return status.pools
+export async function leaving(supervisor: Asked): Promise<number[]> {
+  const { pools } = await statusOf(supervisor);
+  return pools
     .flatMap(({ groups }) => groups)
     .filter(({ draining }) => draining !== null)
     .flatMap(({ workers }) => workers.map(({ pid }) => pid));
@@ -21,7 +25,7 @@ export async function leaving({ http }: Pick<Supervisor, "http">): Promise<numbe
 
 /** Waits until so many of these workers have been asked to leave, and nobody else who is still there. */
 export async function onlyLeaving(
-  supervisor: Pick<Supervisor, "http">,
+  supervisor: Asked,
   count: number,
   among: readonly number[],
 ): Promise<void> {

@@ -16,8 +16,6 @@ export interface Systemd {
   readonly show: (unit: string, property: string) => Promise<string>;
   /** A command as the manager's services see the machine. */
   readonly inside: (...words: string[]) => Promise<Outcome>;
-  /** What it, and what its services wrote to it, said. */
-  readonly said: () => string;
 }
 
 const MANAGER = "/lib/systemd/systemd";
@@ -40,7 +38,8 @@ mount -t cgroup2 cgroup2 ${CGROUP}
 # What the system's own manager makes for units that hide things.
 ln -s /run/user/0/systemd/inaccessible /run/systemd/inaccessible
 export XDG_RUNTIME_DIR=/run/user/0 HOME="$1/home"
-export SYSTEMD_LOG_TARGET=console SYSTEMD_LOG_LEVEL=info SYSTEMD_LOG_COLOR=0
+# It would log to the machine's own console.
+export SYSTEMD_LOG_TARGET=null
 printf '[Unit]\\nDescription=nothing\\n' > "$HOME/.config/systemd/user/basic.target"
 ${MANAGER} --user --unit=basic.target &
 wait`;
@@ -89,7 +88,6 @@ export async function systemd(scene: Scene): Promise<Systemd> {
   return {
     ctl,
     inside,
-    said: child.stderr,
     async unit(name, text) {
       scene.write(`systemd/home/.config/systemd/user/${name}`, text);
       const reload = await ctl("daemon-reload");

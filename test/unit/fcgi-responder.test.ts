@@ -11,9 +11,10 @@ import type { Address } from "../../src/sys/address.ts";
 import { socketsOf } from "../../src/sys/proc-sockets.ts";
 import { libc } from "../../src/sys/libc.ts";
 import { bindSocket, closeSocket, listenOn } from "../../src/sys/socket.ts";
+import { eventually, LONGEST_MS } from "../helper/wait.ts";
 
 const RESPONDER = join(import.meta.dir, "../../src/fcgi/responder.ts");
-const SCRIPT = `import { serve } from ${JSON.stringify(RESPONDER)}; process.exit(await serve(0, "7"));`;
+const SCRIPT = `import { serveRequests } from ${JSON.stringify(RESPONDER)}; process.exit(await serveRequests(0, "7"));`;
 
 let dir: string;
 let address: Address;
@@ -42,12 +43,12 @@ function startWorker(): Subprocess {
   return child;
 }
 
-async function get(url: string, stdin?: Uint8Array) {
+async function get(url: string, stdin?: Uint8Array | ReadableStream<Uint8Array>) {
   const params = paramsFor({ method: "GET", url, documentRoot: "/" });
   const response = await fcgiRequest({
     address,
     params,
-    timeoutMs: 10_000,
+    timeoutMs: LONGEST_MS,
     ...(stdin ? { stdin } : {}),
   });
   return { ...response, text: Buffer.from(response.body).toString() };
@@ -63,6 +64,7 @@ describe("its pages", () => {
     );
     expect((await get("/stderr?text=a%20b")).stderr).toBe("a b\n");
     expect((await get("/no/such")).status).toBe(404);
+    expect((await get("/sleep?ms=1")).text).toContain(`slept 1 ms\npid ${worker.pid}`);
     await get("/log?text=to+the+log");
     expect((await get("/exit?code=3")).appStatus).toBe(3);
     expect(await worker.exited).toBe(3);
@@ -79,16 +81,25 @@ describe("a polite signal", () => {
       expect(await worker.exited).toBe(0);
     });
 
-    test(`${signal} lets the request in hand finish, and takes no other`, async () => {
+    test(`${signal} lets the request in flight finish, and takes no other`, async () => {
       const worker = startWorker();
       await get("/");
       // The connection of that request must be gone, or it would be taken for the next one's.
       await hasConnection(worker.pid, false);
-      const slow = get("/sleep?ms=200");
+      const rest = Promise.withResolvers<void>();
+      const held = get("/echo", bodyAfter(rest.promise));
       await hasConnection(worker.pid, true);
       worker.kill(signal);
-      expect((await slow).text).toContain(`slept 200 ms\npid ${worker.pid}`);
-      expect(await worker.exited).toBe(0);
+      const queued = Promise.withResolvers<void>();
+      const other = get("/echo", bodyAfter(Promise.resolve(), queued.resolve));
+      await queued.promise;
+      rest.resolve();
+      expect((await held).text).toEndWith("the rest");
+      expect(await Promise.race([worker.exited, other.then(() => "served")])).toBe(0);
+      const next = startWorker();
+      expect((await other).text).toEndWith("the rest");
+      next.kill("SIGTERM");
+      expect(await next.exited).toBe(0);
     });
   }
 
@@ -108,7 +119,8 @@ describe("a polite signal", () => {
     const rounds = async () => {
       for (let round = 0; round < 15; round++) {
         const next = startWorker();
-        while ((servedBy.get(String(next.pid)) ?? 0) < 2 + round) await Bun.sleep(1);
+        const served = () => servedBy.get(String(next.pid)) ?? 0;
+        await eventually(() => served() >= 2 + round, { every: 1 });
         worker.kill(round % 2 === 0 ? "SIGTERM" : "SIGUSR1");
         expect(await worker.exited).toBe(0);
         worker = next;
@@ -137,8 +149,23 @@ test("without a listening socket it says what it needs", async () => {
   expect(await new Response(child.stderr).text()).toContain("no connection can be accepted");
 });
 
+/** The body of a request that is on its way until `moment`; `asked` when all before it has been sent. */
+function bodyAfter(moment: Promise<void>, asked = () => {}): ReadableStream<Uint8Array> {
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        asked();
+        await moment;
+        controller.enqueue(Buffer.from("the rest"));
+        controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
 /** Waits until the worker holds a socket besides the listener, or none. */
 async function hasConnection(pid: number, wanted: boolean): Promise<void> {
   const has = () => [...(socketsOf(pid)?.keys() ?? [])].some((fd) => fd > 2);
-  while (has() !== wanted) await Bun.sleep(1);
+  await eventually(() => has() === wanted, { every: 1 });
 }

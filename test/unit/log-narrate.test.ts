@@ -71,9 +71,9 @@ test("an end that was asked for is no trouble, whatever its exit code or signal"
 test("a worker that did not start is an error, an unknown end is told as such", () => {
   expect(narrate(groupEnded(exited(127), "start-failed"))).toEqual({
     level: "error",
-    text: "worker 123 of pool www exited with code 127 after 2.3 s before it took a request",
+    text: "worker 123 of pool www exited with code 127 after 2.3 s before it was ready",
   });
-  expect(narrate(groupEnded({ how: "vanished" }, "crashed")).text).toContain("vanished");
+  expect(narrate(groupEnded({ how: "vanished" }, "crashed")).text).toContain("unknown exit status");
 });
 
 test("a fault is told with its place, cause, hint and parts", () => {
@@ -99,10 +99,10 @@ test("a fault is told with its place, cause, hint and parts", () => {
 
 test("an operation without detail ends without a dangling colon", () => {
   expect(narrate({ type: "operation-done", operation: "logrotate", ms: 3, detail: "" }).text).toBe(
-    "logrotate is done after 3 ms",
+    "logrotate done after 3 ms",
   );
   expect(narrate({ type: "operation-done", operation: "reload", ms: 3, detail: "www" }).text).toBe(
-    "reload is done after 3 ms: www",
+    "reload done after 3 ms: www",
   );
 });
 

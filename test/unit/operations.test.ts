@@ -90,8 +90,8 @@ test("stop aborts what is in progress, with words, and turns away what waits", a
   const reasons = (await outcomes).map((one) => (one.status === "rejected" ? one.reason : null));
   expect(reasons.every((reason) => reason instanceof Fault)).toBe(true);
   expect(reasons.map(String)).toEqual([
-    "Fault: reload was given up, because stop came",
-    "Fault: restart was given up, because stop came",
+    "Fault: reload was cancelled by stop",
+    "Fault: restart was cancelled by stop",
   ]);
 });
 
@@ -111,7 +111,7 @@ test("stop waits until what it aborts has cleaned up after itself", async () => 
   expect(free).toBe(false);
   cleaning.resolve();
   await override;
-  await expect(running).rejects.toThrow("given up");
+  await expect(running).rejects.toThrow("cancelled");
 });
 
 test("what comes after stop is turned away without beginning", async () => {
@@ -119,7 +119,7 @@ test("what comes after stop is turned away without beginning", async () => {
   await operations.override("quit");
   let begun = false;
   const late = operations.run("reload", async () => void (begun = true));
-  await expect(late).rejects.toThrow("reload was given up, because quit came");
+  await expect(late).rejects.toThrow("reload was cancelled by quit");
   expect(begun).toBe(false);
 });
 

@@ -2,7 +2,7 @@
 // counts from there, so that a service that stalls cannot hide it by slowing its client down.
 
 import { now, sleep } from "../../sys/clock.ts";
-import { createTally, type LoadResult } from "./tally.ts";
+import { type LoadResult, Tally } from "./tally.ts";
 
 export interface LoadPlan {
   readonly perSecond: number;
@@ -14,63 +14,67 @@ export interface LoadPlan {
   readonly forMs?: number;
 }
 
-export interface Load {
+export class Load {
+  private readonly plan: LoadPlan;
+  private readonly over = new AbortController();
+  private readonly tally = new Tally();
+  private readonly waiting: number[] = [];
+  private readonly idle = Promise.withResolvers<void>();
+  private active = 0;
+  private allDue = false;
   /** Resolves when the load has ended, by itself or by `stop`, and every request has its outcome. */
   readonly result: Promise<LoadResult>;
+
+  private constructor(plan: LoadPlan) {
+    this.plan = plan;
+    this.result = this.run();
+  }
+
+  /** Begins to send. */
+  static start(plan: LoadPlan): Load {
+    return new Load(plan);
+  }
+
   /** Sends no more. */
-  stop(): Promise<LoadResult>;
-}
+  stop(): Promise<LoadResult> {
+    this.over.abort();
+    return this.result;
+  }
 
-export function startLoad(plan: LoadPlan): Load {
-  const over = new AbortController();
-  const result = run(plan, over.signal);
-  return {
-    result,
-    stop() {
-      over.abort();
-      return result;
-    },
-  };
-}
-
-async function run(plan: LoadPlan, over: AbortSignal): Promise<LoadResult> {
-  const { perSecond, atOnce = Number.POSITIVE_INFINITY, forMs = Number.POSITIVE_INFINITY } = plan;
-  const tally = createTally();
-  const began = now();
-  const waiting: number[] = [];
-  const idle = Promise.withResolvers<void>();
-  let active = 0;
-  let allDue = false;
-
-  async function one(dueAt: number): Promise<void> {
-    active++;
-    try {
-      await plan.send(dueAt);
-      tally.answered(dueAt, now());
-    } catch (error) {
-      tally.lost(error);
+  private async run(): Promise<LoadResult> {
+    const { perSecond, forMs = Number.POSITIVE_INFINITY } = this.plan;
+    const began = now();
+    for (let i = 0; (i * 1000) / perSecond < forMs; i++) {
+      const dueAt = began + (i * 1000) / perSecond;
+      if (dueAt > now()) await sleep(dueAt - now(), this.over.signal);
+      if (this.over.signal.aborted) break;
+      // A timer may fire up to a millisecond early; the time of what was sent early counts from there.
+      const from = Math.min(dueAt, now());
+      this.tally.due(from);
+      this.waiting.push(from);
+      this.next();
     }
-    active--;
-    next();
+    this.allDue = true;
+    this.next();
+    await this.idle.promise;
+    return this.tally.result(now());
   }
 
-  function next(): void {
-    while (active < atOnce && waiting.length > 0) void one(waiting.shift()!);
-    if (allDue && active === 0) idle.resolve();
+  private next(): void {
+    const { atOnce = Number.POSITIVE_INFINITY } = this.plan;
+    while (this.active < atOnce && this.waiting.length > 0) void this.one(this.waiting.shift()!);
+    if (this.allDue && this.active === 0) this.idle.resolve();
   }
 
-  for (let i = 0; (i * 1000) / perSecond < forMs; i++) {
-    const dueAt = began + (i * 1000) / perSecond;
-    if (dueAt > now()) await sleep(dueAt - now(), over);
-    if (over.aborted) break;
-    // A timer may fire up to a millisecond early; the time of what was sent early counts from there.
-    const from = Math.min(dueAt, now());
-    tally.due(from);
-    waiting.push(from);
-    next();
+  private async one(dueAt: number): Promise<void> {
+    this.active++;
+    try {
+      await this.plan.send(dueAt);
+      this.tally.answered(dueAt, now());
+    } catch (error) {
+      this.tally.lost(error);
+    }
+    this.active--;
+    this.next();
   }
-  allDue = true;
-  next();
-  await idle.promise;
-  return tally.result(now());
 }

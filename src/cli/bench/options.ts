@@ -1,6 +1,7 @@
 // The options of `bench`.
 
 import { COMMON, type Options } from "../options.ts";
+import { PAGE_OPTIONS } from "../request/page-options.ts";
 
 export const BENCH_OPTIONS = {
   ...COMMON,
@@ -11,11 +12,7 @@ export const BENCH_OPTIONS = {
     valueHint: "url-path",
     description: "path and query of the URL",
   },
-  to: {
-    type: "string",
-    valueHint: "address",
-    description: "any FastCGI address, instead of a pool",
-  },
+  to: PAGE_OPTIONS.to,
   rate: { type: "string", valueHint: "number", description: "requests a second (default: 200)" },
   duration: { type: "string", valueHint: "duration", description: "how long (default: 10s)" },
   "reload-every": {
@@ -38,23 +35,9 @@ export const BENCH_OPTIONS = {
     valueHint: "duration",
     description: "for one request, from the moment it was due (default: 10s)",
   },
-  root: {
-    type: "string",
-    valueHint: "dir",
-    description: "document root (default: the pool's chdir, or here)",
-  },
-  script: {
-    type: "string",
-    valueHint: "file",
-    description: "SCRIPT_FILENAME, instead of root and path",
-  },
-  header: {
-    type: "string",
-    alias: "H",
-    repeatable: true,
-    valueHint: "name: value",
-    description: "add a request header (repeatable)",
-  },
+  root: PAGE_OPTIONS.root,
+  script: PAGE_OPTIONS.script,
+  header: PAGE_OPTIONS.header,
   expect: {
     type: "string",
     valueHint: "text",

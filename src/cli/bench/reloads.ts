@@ -1,7 +1,7 @@
 // Reloads at regular moments while a load runs: one at a time, and a moment that comes while one still
 // goes on is left out.
 
-import { adminClient } from "../../admin/client.ts";
+import { AdminClient } from "../../admin/client.ts";
 import { asFault, Fault, faultLines } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
 import { capture } from "../../sys/process.ts";
@@ -18,51 +18,60 @@ export interface ReloadsResult {
   readonly unfinished: boolean;
 }
 
-export interface Reloads {
-  /** Begins no more, and waits for the one that goes on: `waitMs` milliseconds, or till `enough`. */
-  stop(waitMs: number, enough: AbortSignal): Promise<ReloadsResult>;
-}
+export class Reloads {
+  private readonly everyMs: number;
+  private readonly reload: Reload;
+  private readonly over = new AbortController();
+  private readonly doneMs: number[] = [];
+  private readonly failed: string[] = [];
+  private readonly running: Promise<void>;
 
-export function startReloads(everyMs: number, reload: Reload): Reloads {
-  const over = new AbortController();
-  const doneMs: number[] = [];
-  const failed: string[] = [];
-  const began = now();
-
-  async function once(): Promise<void> {
-    const at = now();
-    try {
-      await reload();
-      doneMs.push(now() - at);
-    } catch (error) {
-      failed.push(faultLines(asFault(error)).join("; "));
-    }
+  private constructor(everyMs: number, reload: Reload) {
+    this.everyMs = everyMs;
+    this.reload = reload;
+    this.running = this.run();
   }
 
-  async function run(): Promise<void> {
+  static start(everyMs: number, reload: Reload): Reloads {
+    return new Reloads(everyMs, reload);
+  }
+
+  /** Begins no more, and waits for the one that goes on: `waitMs` milliseconds, or till `enough`. */
+  async stop(waitMs: number, enough: AbortSignal): Promise<ReloadsResult> {
+    this.over.abort();
+    const late = sleep(waitMs, enough).then(() => false);
+    const inTime = await Promise.race([this.running.then(() => true), late]);
+    const { doneMs, failed } = this;
+    return { doneMs, failed, unfinished: !inTime };
+  }
+
+  private async run(): Promise<void> {
+    const { everyMs } = this;
+    const { signal } = this.over;
+    const began = now();
     for (;;) {
       const next = Math.floor((now() - began) / everyMs) + 1;
-      await sleep(began + next * everyMs - now(), over.signal);
-      if (over.signal.aborted) return;
+      await sleep(began + next * everyMs - now(), signal);
+      if (signal.aborted) return;
       // A timer may fire a little early, and the same moment must not come twice.
-      await Promise.all([once(), sleep(Math.min(everyMs / 2, 2), over.signal)]);
+      await Promise.all([this.once(), sleep(Math.min(everyMs / 2, 2), signal)]);
     }
   }
 
-  const running = run();
-  return {
-    async stop(waitMs, enough) {
-      over.abort();
-      const late = sleep(waitMs, enough).then(() => false);
-      const inTime = await Promise.race([running.then(() => true), late]);
-      return { doneMs, failed, unfinished: !inTime };
-    },
-  };
+  private async once(): Promise<void> {
+    const at = now();
+    try {
+      await this.reload();
+      this.doneMs.push(now() - at);
+    } catch (error) {
+      this.failed.push(faultLines(asFault(error)).join("; "));
+    }
+  }
 }
 
 /** The reload of one pool by its supervisor, which must be running. Throws a Fault when it is not. */
 export async function poolReload(socket: string, wanted: string | null): Promise<Reload> {
-  const client = adminClient(socket);
+  const client = new AdminClient(socket);
   const { pools } = await client.status();
   const pool = wanted ?? pools[0]?.name;
   if (pool === undefined || !pools.some(({ name }) => name === pool)) {

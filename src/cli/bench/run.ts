@@ -3,10 +3,11 @@
 import { addressText } from "../../sys/address.ts";
 import { now } from "../../sys/clock.ts";
 import type { BenchOrder } from "./order.ts";
-import { type Reload, startReloads } from "./reloads.ts";
+import { type Reload, Reloads } from "./reloads.ts";
 import type { BenchReport } from "./report.ts";
 import { type BenchRequest, sendBenchRequest } from "./request.ts";
-import { startLoad } from "./load.ts";
+import { Interrupts } from "./interrupts.ts";
+import { Load } from "./load.ts";
 
 /** Ends by itself: when the time is over, every request has its timeout, and so has the last reload. */
 export async function runBench(
@@ -17,37 +18,20 @@ export async function runBench(
   const enough = new AbortController();
   const request = { ...asked, signal: enough.signal };
   const began = now();
-  const load = startLoad({
+  const load = Load.start({
     perSecond: order.rate,
     atOnce: order.connections,
     forMs: order.durationMs,
     send: (dueAt) => sendBenchRequest(request, dueAt),
   });
-  const reloads = reload && order.reload ? startReloads(order.reload.everyMs, reload) : null;
-  const interrupt = onInterrupt(
-    () => void load.stop(),
-    () => enough.abort(),
-  );
+  const reloads = reload && order.reload ? Reloads.start(order.reload.everyMs, reload) : null;
+  // The first ends the sending, a second one the waiting for what was sent.
+  const interrupts = new Interrupts((count) => void (count === 1 ? load.stop() : enough.abort()));
   const result = await load.result;
   const tookMs = now() - began;
   const reloaded = (await reloads?.stop(order.timeoutMs, enough.signal)) ?? null;
-  interrupt.off();
-  const interrupted = interrupt.happened();
+  interrupts.off();
+  const interrupted = interrupts.happened;
   const address = addressText(request.address);
   return { order, address, load: result, tookMs, interrupted, reloads: reloaded };
-}
-
-/** The first Ctrl-C ends the sending, a second one the waiting for what was sent. */
-function onInterrupt(first: () => void, second: () => void) {
-  let count = 0;
-  const handle = () => (++count === 1 ? first() : second());
-  process.on("SIGINT", handle);
-  process.on("SIGTERM", handle);
-  return {
-    happened: () => count > 0,
-    off() {
-      process.off("SIGINT", handle);
-      process.off("SIGTERM", handle);
-    },
-  };
 }

@@ -30,56 +30,54 @@ export interface LoadResult {
 }
 
 /** All moments are milliseconds on one clock. */
-export interface Tally {
-  due(at: number): void;
-  answered(dueAt: number, at: number): void;
-  lost(error: unknown): void;
+export class Tally {
+  private readonly times: number[] = [];
+  private readonly losses: Record<string, number> = {};
+  private firstLoss: string | null = null;
+  private lostCount = 0;
+  private open = 0;
+  /** A lost request does not end a gap: who is turned away is not served. */
+  private unservedSince: number | null = null;
+  private longestGap = 0;
+
+  due(at: number): void {
+    this.open++;
+    this.unservedSince ??= at;
+  }
+
+  answered(dueAt: number, at: number): void {
+    this.open--;
+    this.times.push(at - dueAt);
+    this.longestGap = this.gapUntil(at);
+    this.unservedSince = this.open > 0 ? at : null;
+  }
+
+  lost(error: unknown): void {
+    this.open--;
+    this.lostCount++;
+    const kind = error instanceof Lost ? error.kind : "failed";
+    this.losses[kind] = (this.losses[kind] ?? 0) + 1;
+    this.firstLoss ??= faultLines(asFault(error))[0]!;
+  }
+
   /** `at` ends a gap that no answer has ended. */
-  result(at: number): LoadResult;
-}
+  result(at: number): LoadResult {
+    const sorted = this.times.toSorted((a, b) => a - b);
+    return {
+      sent: this.times.length + this.lostCount,
+      lost: this.lostCount,
+      losses: this.losses,
+      firstLoss: this.firstLoss,
+      p50: percentile(sorted, 0.5),
+      p99: percentile(sorted, 0.99),
+      max: percentile(sorted, 1),
+      longestGap: this.gapUntil(at),
+    };
+  }
 
-export function createTally(): Tally {
-  const times: number[] = [];
-  const losses: Record<string, number> = {};
-  let firstLoss: string | null = null;
-  let lost = 0;
-  let open = 0;
-  // A lost request does not end a gap: who is turned away is not served.
-  let unservedSince: number | null = null;
-  let longestGap = 0;
-
-  return {
-    due(at) {
-      open++;
-      unservedSince ??= at;
-    },
-    answered(dueAt, at) {
-      open--;
-      times.push(at - dueAt);
-      longestGap = Math.max(longestGap, at - (unservedSince ?? at));
-      unservedSince = open > 0 ? at : null;
-    },
-    lost(error) {
-      open--;
-      lost++;
-      const kind = error instanceof Lost ? error.kind : "failed";
-      losses[kind] = (losses[kind] ?? 0) + 1;
-      firstLoss ??= faultLines(asFault(error))[0]!;
-    },
-    result(at) {
-      const sorted = times.toSorted((a, b) => a - b);
-      return {
-        sent: times.length + lost,
-        lost,
-        losses,
-        firstLoss,
-        p50: percentile(sorted, 0.5),
-        p99: percentile(sorted, 0.99),
-        max: percentile(sorted, 1),
-        longestGap: Math.max(longestGap, at - (unservedSince ?? at)),
-      };
-    },
-  };
+  private gapUntil(at: number): number {
+    return Math.max(this.longestGap, at - (this.unservedSince ?? at));
+  }
 }
 
 /** The value that this share of all values does not exceed (nearest rank); 0 when there is none. */

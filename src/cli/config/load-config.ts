@@ -3,7 +3,7 @@
 import { configPath, defaultStateDir, loadConfig, type Loaded } from "../../config/load.ts";
 import { Fault } from "../../fault.ts";
 import type { ValuesOf } from "../options.ts";
-import type { RUN_OPTIONS } from "../run-options.ts";
+import type { RUN_OPTIONS } from "../run/options.ts";
 
 export type ConfigArgs = Partial<
   Pick<

@@ -1,5 +1,5 @@
-// Which socket a control word is for. The config is read only when nothing else tells: a control
-// word works while the file is broken or gone.
+// Which socket a control command is for. The config is read only when nothing else tells: a control
+// command works while the file is broken or gone.
 
 import { dirname, resolve } from "node:path";
 import { defaultSocket, stateDirDefault } from "../../admin/default-place.ts";
@@ -26,7 +26,7 @@ export async function controlSocket(args: SocketArgs): Promise<string> {
   if (told !== undefined) return told;
   if (args.config === undefined && !process.env["FCGIVISOR_CONFIG"]) return defaultSocket();
   throw new Fault(
-    "fcgivisor is not running with this config, as far as can be told: none has left word of its control socket, and the file, which would name it, cannot be read",
+    "fcgivisor is not running with this config, as far as can be told: no supervisor has recorded its control socket, and the file, which would name it, cannot be read",
     {
       where: resolve(config),
       exitCode: 3,

@@ -1,5 +1,5 @@
-// What a control word says and does when nobody answers: a supervisor that has died may have left
-// workers that serve on.
+// What a control command says and does when nobody answers: a supervisor that has died may have left
+// workers that still serve.
 
 import { readFileSync, rmSync } from "node:fs";
 import { stateDirDefault } from "../../admin/default-place.ts";
@@ -25,8 +25,8 @@ export async function withLeftOver(
   const { workers, addresses } = left;
   const who =
     workers === 1
-      ? "1 process that it left still serves"
-      : `${workers} processes that it left still serve`;
+      ? "1 left-over process still serves"
+      : `${workers} left-over processes still serve`;
   return new Fault(`${error.message}; it has died, and ${who} ${addresses.join(", ")}`, {
     exitCode: 3,
     hint: "`fcgivisor start` takes over from them without losing a request; `fcgivisor stop` ends them",

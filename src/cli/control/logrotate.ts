@@ -6,7 +6,7 @@ import { operate } from "./operate.ts";
 
 export default defineCommand({
   name: "logrotate",
-  description: "Opens every log file anew, after logrotate(8) has moved it.",
+  description: "Reopens every log file, after logrotate(8) has moved it.",
   options: COMMON,
   run: (values) => operate("logrotate", values),
 });

@@ -1,7 +1,7 @@
-// One control word from the shell: ask the supervisor, show how it goes, print what came of it. The
+// One control command from the shell: ask the supervisor, show how it goes, print what came of it. The
 // supervisor owns the operation; when this process is interrupted, it goes on.
 
-import { adminClient, BrokenOff, type Client } from "../../admin/client.ts";
+import { AdminClient, BrokenOff } from "../../admin/client.ts";
 import type {
   Operation,
   PoolOutcome,
@@ -27,7 +27,7 @@ export async function operate(
 ): Promise<number> {
   const socket = await controlSocket(args);
   const show = process.stderr.isTTY && !args.quiet && !args.json ? showStep : () => {};
-  const client = adminClient(socket);
+  const client = new AdminClient(socket);
   const report = await withFaultAsJson(args, () =>
     client
       .operate(word, options, show)
@@ -61,7 +61,7 @@ async function withFaultAsJson(
 }
 
 /** Two words at once: one of them may find the supervisor gone, which is what it wanted. */
-async function ifEnded(client: Client, word: Operation, error: unknown): Promise<Report> {
+async function ifEnded(client: AdminClient, word: Operation, error: unknown): Promise<Report> {
   const wantsEnd = word === "stop" || word === "quit";
   if (!wantsEnd || !(error instanceof BrokenOff)) throw error;
   const status = await client.status().catch(() => null);
@@ -104,7 +104,7 @@ function stepText(step: ProgressStep): string | null {
     case "ready":
       return `pool ${step.pool}: new workers are ready`;
     case "swapped":
-      return "new workers serve; old ones finish what they have in hand";
+      return "new workers serve; old ones finish their requests";
     case "draining":
       return step.late.length === 0
         ? null
@@ -124,7 +124,7 @@ export function reportLines(report: Report): string[] {
   if (report.cut) lines.push(`  ${cutText(report.operation, report.cut)}`);
   for (const { pool, pid } of report.stuck ?? [])
     lines.push(
-      `  process ${pid} of pool ${pool} does not die of SIGKILL and was left: it waits in the kernel (see /proc/${pid}/stack)`,
+      `  process ${pid} of pool ${pool} survives SIGKILL and was left alone: it waits in the kernel (see /proc/${pid}/stack)`,
     );
   for (const { setting, from, to } of report.settings ?? [])
     lines.push(`  ${setting}: ${from ?? "(default)"} -> ${to ?? "(default)"}`);
@@ -149,12 +149,12 @@ function headline(report: Report): string {
     case "stop":
       return `${diedText(report)}stopped ${took}`;
     case "quit":
-      return `${diedText(report)}stopped ${took}, every request in hand finished or its drain_timeout over`;
+      return `${diedText(report)}stopped ${took}; requests in flight finished or reached drain_timeout`;
     case "restart":
       return `restarted ${took}, generation ${report.generation}`;
     case "logrotate":
       return report.files?.length
-        ? `opened anew: ${report.files.join(", ")}`
+        ? `reopened: ${report.files.join(", ")}`
         : "there is no log file: the log goes to stderr";
     case "upgrade":
       return `upgraded ${took}`;
@@ -167,7 +167,7 @@ function headline(report: Report): string {
 function diedText({ left_behind: left }: Report): string {
   return left === undefined
     ? ""
-    : `the supervisor had died; ${count(left, "process", "processes")} of it served on: `;
+    : `the supervisor had died; ${count(left, "left-over process", "left-over processes")} still served: `;
 }
 
 function leavingText({ drained, stuck = [] }: Report): string {

@@ -6,7 +6,7 @@ import { operate } from "./operate.ts";
 
 export default defineCommand({
   name: "quit",
-  description: "Stops gracefully: requests in hand finish.",
+  description: "Stops gracefully: requests in flight finish.",
   options: COMMON,
   run: (values) => operate("quit", values),
 });

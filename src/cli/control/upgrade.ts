@@ -2,7 +2,7 @@
 // sockets. The old program cannot answer any more when it is done, so the new one's status tells.
 
 import { resolve } from "node:path";
-import { adminClient, BrokenOff, type Client } from "../../admin/client.ts";
+import { AdminClient, BrokenOff } from "../../admin/client.ts";
 import type { Status } from "../../admin/contract.ts";
 import { Fault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
@@ -13,7 +13,7 @@ import { print } from "../print.ts";
 import { controlSocket } from "./control-socket.ts";
 
 const POLL_MS = 20;
-/** Reading the config and starting every pool anew. */
+/** Reading the config and starting every pool again. */
 const PATIENCE_MS = 120_000;
 
 export default defineCommand({
@@ -31,44 +31,45 @@ export default defineCommand({
   },
   async run(args) {
     const socket = await controlSocket(args);
-    const client = adminClient(socket);
+    const client = new AdminClient(socket);
     const before = await client.status().catch(async (error: unknown) => {
       const { withLeftOver } = await import("./left-over.ts");
       throw await withLeftOver(error, args, socket);
     });
     const since = now();
     const id = crypto.randomUUID();
-    const binary = args.binary === undefined ? {} : { binary: resolve(args.binary) };
-    let executing = false;
-    try {
-      await client.operate(
-        "upgrade",
-        { ...binary, id },
-        (step) => (executing ||= step.step === "executing"),
-      );
-    } catch (error) {
-      // The line that tells of it may be lost with the connection.
-      if (!executing && !(error instanceof BrokenOff)) throw error;
-    }
+    const isExecuting = await ask(client, id, args.binary);
     const after = await untilUpgraded(client, id, before, socket);
-    if (after.upgrade!.id !== id && !executing) throw overtaken(socket);
-    if (after.upgrade!.failure !== null) {
-      throw new Fault(
-        `the new program could not start, and the old one is back: ${after.upgrade!.failure}`,
-        {
-          where: socket,
-          hint: "the log has the whole story; the service went on meanwhile",
-        },
-      );
-    }
+    if (after.upgrade!.id !== id && !isExecuting) throw overtaken(socket);
+    const { failure } = after.upgrade!;
+    if (failure !== null) throw wentBack(failure, socket);
     show(args, before, after, now() - since);
     return 0;
   },
 });
 
+/** Whether it is known that the new program is being executed: the line that tells so may be lost with the connection. */
+async function ask(client: AdminClient, id: string, binary: string | undefined): Promise<boolean> {
+  let isExecuting = false;
+  const options = binary === undefined ? { id } : { id, binary: resolve(binary) };
+  try {
+    await client.operate("upgrade", options, ({ step }) => (isExecuting ||= step === "executing"));
+  } catch (error) {
+    if (!isExecuting && !(error instanceof BrokenOff)) throw error;
+  }
+  return isExecuting;
+}
+
+function wentBack(failure: string, socket: string): Fault {
+  return new Fault(`the new program could not start, and the old one is back: ${failure}`, {
+    where: socket,
+    hint: "the log has the whole story; the service went on meanwhile",
+  });
+}
+
 /** Resolves when the program is another than `before`, by this upgrade or by another one. */
 async function untilUpgraded(
-  client: Client,
+  client: AdminClient,
   id: string,
   before: Status,
   socket: string,
@@ -84,7 +85,7 @@ async function untilUpgraded(
   }
   throw new Fault("the new program does not answer", {
     where: socket,
-    hint: "workers serve on; see the log, and start it with `fcgivisor start`, which takes the sockets back",
+    hint: "workers keep serving; see the log, and start it with `fcgivisor start`, which takes the sockets back",
   });
 }
 
@@ -92,7 +93,7 @@ async function untilUpgraded(
 function overtaken(socket: string): Fault {
   return new Fault("another upgrade was done meanwhile, and this one was not", {
     where: socket,
-    hint: "`fcgivisor status` shows which program runs now; ask once more if it is not the one you want",
+    hint: "`fcgivisor status` shows which program runs now; try again if it is not the one you want",
   });
 }
 

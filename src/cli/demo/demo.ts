@@ -1,21 +1,24 @@
 // `fcgivisor demo`: the program shows itself working, each step told with the command that an
 // operator would type. It fails when anything does, a single lost request included.
 
-import { adminClient } from "../../admin/client.ts";
+import { AdminClient } from "../../admin/client.ts";
 import { asFault, Fault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
-import { signal } from "../../sys/process.ts";
+import { sendSignal } from "../../sys/process.ts";
 import { lives } from "../../sys/procfs.ts";
-import { setStage, type Stage, WORKERS } from "./stage.ts";
-import { startLoad } from "../bench/load.ts";
+import { DemoStage, WORKERS } from "./stage.ts";
+import { Interrupts } from "../bench/interrupts.ts";
+import { Load } from "../bench/load.ts";
 import type { LoadResult } from "../bench/tally.ts";
 import { defineCommand } from "../command.ts";
 import { print } from "../print.ts";
 
 const RELOADS = 3;
 const PER_SECOND = 100;
+/** More at once would be a measure of how slow the machine is, and at last fill the socket's queue. */
+const AT_ONCE = 16;
 const LONG_REQUEST_MS = 1000;
-const BACK_MS = 10_000;
+const BACK_MS = 60_000;
 const POLL_MS = 2;
 
 export default defineCommand({
@@ -32,21 +35,24 @@ export default defineCommand({
 });
 
 async function demo(embedded: boolean): Promise<number> {
-  const stage = setStage(embedded);
-  const interrupted = interruption();
+  const stage = DemoStage.set(embedded);
+  const interrupted = Promise.withResolvers<never>();
+  interrupted.promise.catch(() => {});
+  // So that it cleans up before it ends.
+  const interrupts = new Interrupts(() => interrupted.reject(new Fault("interrupted")));
   try {
     await Promise.race([play(stage), interrupted.promise]);
     return 0;
   } catch (error) {
-    process.stderr.write(`the supervisor's log:\n${indented(stage.log() || "(empty)")}`);
+    process.stderr.write(`the supervisor's log:\n${indented(stage.log || "(empty)")}`);
     throw asFault(error);
   } finally {
-    interrupted.off();
+    interrupts.off();
     await stage.tearDown();
   }
 }
 
-async function play(stage: Stage): Promise<void> {
+async function play(stage: DemoStage): Promise<void> {
   const began = now();
   tell(`${WORKERS} workers of ${stage.title}, in a temporary folder`);
   const pid = await start(stage);
@@ -60,34 +66,35 @@ async function play(stage: Stage): Promise<void> {
   );
 }
 
-async function start(stage: Stage): Promise<number> {
+async function start(stage: DemoStage): Promise<number> {
   typed(stage.shown("start"));
   const { ms } = await stage.command("start");
-  const { pid, pools } = await adminClient(stage.socket).status();
+  const { pid, pools } = await new AdminClient(stage.socket).status();
   said(
     `ready after ${ms.toFixed(0)} ms: pid ${pid}, ${pools.length} pool, listening on ${pools[0]?.listen}`,
   );
   return pid;
 }
 
-async function requestPage(stage: Stage): Promise<void> {
+async function requestPage(stage: DemoStage): Promise<void> {
   typed(stage.shown("request", ...stage.page));
   const { body, status, totalMs } = await stage.request(0);
   const [line] = Buffer.from(body).toString().trim().split("\n").slice(-1);
   said(`${status} after ${totalMs.toFixed(1)} ms: ${line}`);
 }
 
-async function showStatus(stage: Stage): Promise<void> {
+async function showStatus(stage: DemoStage): Promise<void> {
   typed(stage.shown("status"));
   said((await stage.command("status")).output);
 }
 
-/** Reloads while requests come in at a constant rate, a long one being in hand each time. */
-async function reloadUnderLoad(stage: Stage): Promise<LoadResult> {
+/** Reloads while requests come in at a constant rate, a long one in flight each time. */
+async function reloadUnderLoad(stage: DemoStage): Promise<LoadResult> {
   tell(
     `\nnow ${PER_SECOND} requests a second, and before each reload one that takes ${LONG_REQUEST_MS} ms`,
   );
-  const load = startLoad({ perSecond: PER_SECOND, send: () => stage.request(0) });
+  const send = () => stage.request(0);
+  const load = Load.start({ perSecond: PER_SECOND, atOnce: AT_ONCE, send });
   for (let i = 1; i <= RELOADS; i++) {
     typed(stage.shown("reload"));
     const [{ ms }] = await Promise.all([stage.command("reload"), stage.request(LONG_REQUEST_MS)]);
@@ -102,12 +109,12 @@ async function reloadUnderLoad(stage: Stage): Promise<LoadResult> {
   return result;
 }
 
-async function killWorker(stage: Stage): Promise<void> {
+async function killWorker(stage: DemoStage): Promise<void> {
   const victim = (await workers(stage)).at(-1);
   if (victim === undefined) throw new Fault("the pool has no worker to kill");
   typed(`kill -9 ${victim}`);
   const began = now();
-  signal(victim, "SIGKILL");
+  sendSignal(victim, "SIGKILL");
   const replaced = await until(async () => {
     const pids = await workers(stage);
     return pids.length === WORKERS && !pids.includes(victim) ? pids : null;
@@ -117,7 +124,7 @@ async function killWorker(stage: Stage): Promise<void> {
   said(`a new worker was there after ${(now() - began).toFixed(0)} ms: ${replaced.join(" ")}`);
 }
 
-async function quit(stage: Stage, pid: number): Promise<void> {
+async function quit(stage: DemoStage, pid: number): Promise<void> {
   typed(stage.shown("quit"));
   const { ms } = await stage.command("quit");
   const gone = await until(() => (lives(pid) ? null : true));
@@ -126,8 +133,8 @@ async function quit(stage: Stage, pid: number): Promise<void> {
 }
 
 /** The pids of the workers that can take a request. */
-async function workers(stage: Stage): Promise<number[]> {
-  const { pools } = await adminClient(stage.socket).status();
+async function workers(stage: DemoStage): Promise<number[]> {
+  const { pools } = await new AdminClient(stage.socket).status();
   const groups = pools.flatMap((pool) => pool.groups).filter(({ draining }) => draining === null);
   return groups.flatMap((group) => group.workers.map(({ pid }) => pid));
 }
@@ -141,22 +148,6 @@ async function until<T>(ask: () => T | null | Promise<T | null>): Promise<T | nu
     await sleep(POLL_MS);
   }
   return null;
-}
-
-/** Rejects on Ctrl-C, so that the demo cleans up before it ends. */
-function interruption(): { promise: Promise<never>; off: () => void } {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const stop = () => reject(new Fault("interrupted"));
-  promise.catch(() => {});
-  process.on("SIGINT", stop);
-  process.on("SIGTERM", stop);
-  return {
-    promise,
-    off() {
-      process.off("SIGINT", stop);
-      process.off("SIGTERM", stop);
-    },
-  };
 }
 
 function tell(text: string): void {

@@ -10,33 +10,15 @@ import { now } from "../../sys/clock.ts";
 import { capture } from "../../sys/process.ts";
 import { isCompiled } from "../../sys/exec/self.ts";
 
-export interface Stage {
-  /** What serves, for people. */
-  readonly title: string;
-  readonly configFile: string;
-  /** The control socket. */
-  readonly socket: string;
-  /** The words of `fcgivisor request` that ask for the page. */
-  readonly page: readonly string[];
-  /** Calls fcgivisor with this word, as shown by `shown`. Throws a Fault unless it exits 0. */
-  command(word: string, ...more: string[]): Promise<Said>;
-  /** The command as an operator would type it. */
-  shown(word: string, ...more: string[]): string;
-  /** One request; `ms` is how long the page takes. Throws unless it is answered with 200. */
-  request(ms: number): Promise<FcgiResponse>;
-  log(): string;
-  /** Stops what still runs, removes the folder. */
-  tearDown(): Promise<void>;
-}
-
 export interface Said {
   readonly output: string;
   readonly ms: number;
 }
 
 export const WORKERS = 4;
-const COMMAND_MS = 20_000;
-const REQUEST_MS = 10_000;
+/** What takes longer hangs, however slow the machine is. */
+const COMMAND_MS = 120_000;
+const REQUEST_MS = 60_000;
 
 const PAGE = `<?php
 usleep(1000 * (int)($_GET['ms'] ?? 0));
@@ -47,52 +29,83 @@ echo "hello from PHP ", PHP_VERSION, ", pid ", getmypid(), "\\n";
 interface Program {
   readonly title: string;
   readonly settings: string;
+  /** Whether its page is a file below the document root. */
+  readonly readsFiles: boolean;
   readonly urlOf: (ms: number) => string;
 }
 
-/** Makes the folder; with php-cgi where PATH has it, unless `embedded` is asked for. */
-export function setStage(embedded: boolean): Stage {
-  const dir = mkdtempSync(join(tmpdir(), "fcgivisor-demo-"));
-  const php = embedded ? null : Bun.which("php-cgi");
-  const program = php === null ? responder() : phpCgi(php);
-  const root = join(dir, "www");
-  const file = join(dir, "fcgivisor.toml");
-  const logFile = join(dir, "fcgivisor.log");
-  const listen = join(dir, "www.sock");
-  const socket = join(dir, "admin.sock");
-  mkdirSync(root);
-  writeFileSync(join(root, "index.php"), PAGE);
-  writeFileSync(file, configText(dir, program));
+export class DemoStage {
+  private readonly dir = mkdtempSync(join(tmpdir(), "fcgivisor-demo-"));
+  private readonly root = join(this.dir, "www");
+  private readonly program: Program;
+  readonly configFile = join(this.dir, "fcgivisor.toml");
+  /** The control socket. */
+  readonly socket = join(this.dir, "admin.sock");
 
-  const words = (word: string, more: readonly string[]) => [word, "-c", file, ...more];
-  const log = () => (existsSync(logFile) ? readFileSync(logFile, "utf8") : "");
-  const command = (word: string, ...more: string[]) => callSelf(words(word, more));
-  return {
-    title: program.title,
-    configFile: file,
-    socket,
-    page: php === null ? ["/"] : ["/index.php", "--root", root],
-    command,
-    shown: (word, ...more) => ["fcgivisor", ...words(word, more)].join(" "),
-    async request(ms) {
-      const params = paramsFor({ method: "GET", url: program.urlOf(ms), documentRoot: root });
-      const address = { kind: "unix", path: listen } as const;
-      const response = await fcgiRequest({ address, params, timeoutMs: REQUEST_MS });
-      if (response.status !== 200) throw new Fault(`answered with status ${response.status}`);
-      return response;
-    },
-    log,
-    async tearDown() {
-      if (existsSync(socket)) await command("stop").catch(() => {});
-      rmSync(dir, { recursive: true, force: true });
-    },
-  };
+  private constructor(program: Program) {
+    this.program = program;
+  }
+
+  /** Makes the folder; with php-cgi where PATH has it, unless `embedded` is asked for. */
+  static set(embedded: boolean): DemoStage {
+    const php = embedded ? null : Bun.which("php-cgi");
+    const stage = new DemoStage(php === null ? responder() : phpCgi(php));
+    mkdirSync(stage.root);
+    writeFileSync(join(stage.root, "index.php"), PAGE);
+    writeFileSync(stage.configFile, configText(stage.dir, stage.program));
+    return stage;
+  }
+
+  /** What serves, for people. */
+  get title(): string {
+    return this.program.title;
+  }
+  /** The words of `fcgivisor request` that ask for the page. */
+  get page(): readonly string[] {
+    const url = this.program.urlOf(0);
+    return this.program.readsFiles ? [url, "--root", this.root] : [url];
+  }
+  get log(): string {
+    const file = join(this.dir, "fcgivisor.log");
+    return existsSync(file) ? readFileSync(file, "utf8") : "";
+  }
+
+  /** Calls fcgivisor with this word, as shown by `shown`. Throws a Fault unless it exits 0. */
+  command(word: string, ...more: string[]): Promise<Said> {
+    return callSelf(this.words(word, more));
+  }
+
+  /** The command as an operator would type it. */
+  shown(word: string, ...more: string[]): string {
+    return ["fcgivisor", ...this.words(word, more)].join(" ");
+  }
+
+  /** One request; `ms` is how long the page takes. Throws unless it is answered with 200. */
+  async request(ms: number): Promise<FcgiResponse> {
+    const url = this.program.urlOf(ms);
+    const params = paramsFor({ method: "GET", url, documentRoot: this.root });
+    const address = { kind: "unix", path: join(this.dir, "www.sock") } as const;
+    const response = await fcgiRequest({ address, params, timeoutMs: REQUEST_MS });
+    if (response.status !== 200) throw new Fault(`answered with status ${response.status}`);
+    return response;
+  }
+
+  /** Stops what still runs, removes the folder. */
+  async tearDown(): Promise<void> {
+    if (existsSync(this.socket)) await this.command("stop").catch(() => {});
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  private words(word: string, more: readonly string[]): string[] {
+    return [word, "-c", this.configFile, ...more];
+  }
 }
 
 function phpCgi(path: string): Program {
   return {
     title: "php-cgi",
     settings: `command = [${JSON.stringify(path)}]\nruntime = "php-cgi"`,
+    readsFiles: true,
     urlOf: (ms) => (ms === 0 ? "/index.php" : `/index.php?ms=${ms}`),
   };
 }
@@ -102,6 +115,7 @@ function responder(): Program {
   return {
     title: "the embedded responder",
     settings: `command = [${command.join(", ")}]\nruntime = "libfcgi"`,
+    readsFiles: false,
     urlOf: (ms) => (ms === 0 ? "/" : `/sleep?ms=${ms}`),
   };
 }
@@ -121,6 +135,7 @@ file = ${path("fcgivisor.log")}
 listen = ${path("www.sock")}
 ${program.settings}
 workers = ${WORKERS}
+start_timeout = "1m"
 `;
 }
 

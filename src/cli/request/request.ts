@@ -11,29 +11,20 @@ import { COMMON, type ValuesOf } from "../options.ts";
 import { usageFault } from "../usage.ts";
 import { type Header, headerOf, withClientHeaders } from "./headers.ts";
 import { requestBody } from "./body.ts";
+import { PAGE_OPTIONS } from "./page-options.ts";
 import { findTarget } from "./target.ts";
 
 const OPTIONS = {
   ...COMMON,
   url: { type: "positional", valueHint: "url-path", description: "path and query of the URL" },
-  to: {
-    type: "string",
-    valueHint: "address",
-    description: "any FastCGI address, instead of a pool",
-  },
+  to: PAGE_OPTIONS.to,
   pool: { type: "string", valueHint: "name", description: "which pool (default: the first)" },
   method: {
     type: "string",
     alias: "X",
     description: "request method (default: GET, or POST with --data)",
   },
-  header: {
-    type: "string",
-    alias: "H",
-    repeatable: true,
-    valueHint: "name: value",
-    description: "add a request header (repeatable)",
-  },
+  header: PAGE_OPTIONS.header,
   data: {
     type: "string",
     alias: "d",
@@ -47,16 +38,8 @@ const OPTIONS = {
     valueHint: "name=value",
     description: "set a FastCGI parameter (repeatable)",
   },
-  root: {
-    type: "string",
-    valueHint: "dir",
-    description: "document root (default: the pool's chdir, or here)",
-  },
-  script: {
-    type: "string",
-    valueHint: "file",
-    description: "SCRIPT_FILENAME, instead of root and path",
-  },
+  root: PAGE_OPTIONS.root,
+  script: PAGE_OPTIONS.script,
   index: {
     type: "string",
     valueHint: "file",

@@ -51,9 +51,9 @@ async function poolTarget(options: TargetOptions): Promise<Target> {
 
 async function runningPools(options: TargetOptions): Promise<KnownPool[] | Fault> {
   const { controlSocket } = await import("../control/control-socket.ts");
-  const { adminClient } = await import("../../admin/client.ts");
+  const { AdminClient } = await import("../../admin/client.ts");
   try {
-    const { pools } = await adminClient(await controlSocket(options)).status();
+    const { pools } = await new AdminClient(await controlSocket(options)).status();
     return pools.flatMap(({ name, listen }) => {
       const parsed = parseAddress(listen, (path) => path);
       return "problem" in parsed ? [] : [{ name, address: parsed.ok, chdir: null }];

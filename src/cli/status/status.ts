@@ -1,6 +1,6 @@
 // `fcgivisor status`: pools, workers, queues.
 
-import { adminClient } from "../../admin/client.ts";
+import { AdminClient } from "../../admin/client.ts";
 import { sleep } from "../../sys/clock.ts";
 import { controlSocket } from "../control/control-socket.ts";
 import { print } from "../print.ts";
@@ -20,7 +20,7 @@ export default defineCommand({
   },
   async run(args) {
     const socket = await controlSocket(args);
-    const client = adminClient(socket);
+    const client = new AdminClient(socket);
     for (;;) {
       const status = await client.status().catch(async (error: unknown) => {
         const { withLeftOver } = await import("../control/left-over.ts");

@@ -88,7 +88,7 @@ export class OperationQueue {
 }
 
 function overridden(operation: string, by: string): Fault {
-  return new Fault(`${operation} was given up, because ${by} came`, {
-    hint: "the supervisor is on its way out; start it again when you want it back",
+  return new Fault(`${operation} was cancelled by ${by}`, {
+    hint: "the supervisor is shutting down; start it again to have it back",
   });
 }

@@ -5,7 +5,7 @@ import { reloaded } from "../../config/diff.ts";
 import type { Loaded } from "../../config/load.ts";
 import { asFault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
-import { sumOf, type Toll } from "../../worker/toll.ts";
+import { type Losses, NO_LOSSES } from "../../worker/losses.ts";
 import type { OperationQueue, Tell } from "./operation-queue.ts";
 import { planned, type Planned } from "./plan.ts";
 import { tellUntil } from "./progress.ts";
@@ -15,7 +15,7 @@ import { type Report, reportOf } from "./report.ts";
 import { restartPools } from "../restart.ts";
 import type { StateKeeper } from "../recovery/state-keeper.ts";
 import { becomeBinary, checkBinary } from "../upgrade.ts";
-import type { World } from "../supervisor-state.ts";
+import type { SupervisorState } from "../supervisor-state.ts";
 
 export interface ReloadRequest {
   /** Empty = all. */
@@ -26,12 +26,12 @@ export interface ReloadRequest {
 
 /** What the operations need. */
 export interface Dependencies {
-  readonly world: World;
+  readonly state: SupervisorState;
   readonly queue: OperationQueue;
   readonly keeper: StateKeeper;
   /** Reads the config once more. */
   readonly load: () => Promise<Loaded>;
-  /** Opens every log file anew, after the settings given; returns their paths. */
+  /** Reopens every log file, after the settings given; returns their paths. */
   readonly reopenLog: (loaded?: Loaded) => readonly string[];
   /** The descriptor of the lock on the state directory. */
   readonly lock: number;
@@ -48,30 +48,30 @@ export class Operations {
   }
 
   async reload({ pools, wait }: ReloadRequest, by: string, tell: Tell): Promise<Report> {
-    const { world, queue } = this.dependencies;
+    const { state, queue } = this.dependencies;
     const detail = pools.length === 0 ? "all pools" : pools.join(", ");
     return queue.carryOut({ operation: "reload", by, detail, tell }, async (signal, since) => {
       const { plan, drained, warnings } = await this.renew(pools, signal, tell);
-      const report = (left: boolean, toll?: Toll): Report => ({
-        ...reportOf("reload", world, since),
+      const report = (left: boolean, losses?: Losses): Report => ({
+        ...reportOf("reload", state, since),
         ...planPart(plan),
         drained: left,
-        ...toll,
+        ...losses,
         warnings,
       });
       // The next operation need not wait for the last of the old workers, only this answer does.
       return async () =>
-        wait ? report(true, await tellUntil(drained, world, tell)) : report(false);
+        wait ? report(true, await tellUntil(drained, state, tell)) : report(false);
     });
   }
 
   /** The reload itself, up to the swap. */
   private async renew(only: readonly string[], signal: AbortSignal, tell: Tell) {
-    const { world, keeper, load, reopenLog } = this.dependencies;
-    const { loaded, next, warnings } = await propose(world.config, load, only);
+    const { state, keeper, load, reopenLog } = this.dependencies;
+    const { loaded, next, warnings } = await propose(state.config, load, only);
     tell({ step: "checked", pools: next.pools.length });
-    const plan = planned(world.config, next, only);
-    const { drained } = await reload(world, reloaded(world.config, next), only, signal, tell);
+    const plan = planned(state.config, next, only);
+    const { drained } = await reload(state, reloaded(state.config, next), only, signal, tell);
     keeper.save();
     if (only.length === 0) reopenLog(loaded);
     return { plan, warnings, drained: drained.catch((error: unknown) => this.trouble(error)) };
@@ -80,53 +80,53 @@ export class Operations {
   /** What a reload would do now; touches nothing. */
   async plan(pools: readonly string[]): Promise<Report> {
     const since = now();
-    const { world, load } = this.dependencies;
-    const { next, warnings } = await propose(world.config, load, pools);
-    const plan = planPart(planned(world.config, next, pools));
-    return { ...reportOf("reload", world, since), dry_run: true, ...plan, warnings };
+    const { state, load } = this.dependencies;
+    const { next, warnings } = await propose(state.config, load, pools);
+    const plan = planPart(planned(state.config, next, pools));
+    return { ...reportOf("reload", state, since), dry_run: true, ...plan, warnings };
   }
 
-  /** Becomes another program, or the same one anew. Returns only when that fails: the answer comes from the next program. */
+  /** Becomes another program, or the same one again. Returns only when that fails: the answer comes from the next program. */
   async upgrade(binary: string | null, id: string, by: string, tell: Tell): Promise<Report> {
-    const { world, queue, keeper, lock } = this.dependencies;
+    const { state, queue, keeper, lock } = this.dependencies;
     const detail = binary ?? process.execPath;
     return queue.carryOut({ operation: "upgrade", by, detail, tell }, async (signal) => {
-      const upgrade = await checkBinary(binary, world.config.source.file);
+      const upgrade = await checkBinary(binary, state.config.source.file);
       // Proves that the config as it is now comes up, so that there is something to go back to.
       await this.renew([], signal, tell);
       keeper.save();
       tell({ step: "executing", version: upgrade.version });
       await sleep(EXEC_PAUSE_MS);
-      return becomeBinary(world, upgrade, { lock, state: keeper.state }, id);
+      return becomeBinary(state, upgrade, { lock, state: keeper.snapshot }, id);
     });
   }
 
   async restart(by: string, tell: Tell): Promise<Report> {
-    const { world, queue, keeper, load, reopenLog } = this.dependencies;
+    const { state, queue, keeper, load, reopenLog } = this.dependencies;
     const order = { operation: "restart", by, detail: "all pools", tell } as const;
     return queue.carryOut(order, async (signal, since) => {
-      const { loaded, next, warnings } = await propose(world.config, load);
+      const { loaded, next, warnings } = await propose(state.config, load);
       tell({ step: "checked", pools: next.pools.length });
-      const toll = await restartPools(world, reloaded(world.config, next), signal, tell);
+      const losses = await restartPools(state, reloaded(state.config, next), signal, tell);
       keeper.save();
       reopenLog(loaded);
-      return async () => ({ ...reportOf("restart", world, since), ...toll, warnings });
+      return async () => ({ ...reportOf("restart", state, since), ...losses, warnings });
     });
   }
 
   async logrotate(by: string): Promise<Report> {
-    const { world, queue, reopenLog } = this.dependencies;
+    const { state, queue, reopenLog } = this.dependencies;
     const order = { operation: "logrotate", by, detail: "every log file", tell: () => {} } as const;
     return queue.carryOut(order, async (_signal, since) => {
       const files = reopenLog();
-      for (const file of files) world.emit({ type: "log-reopened", file });
-      return async () => ({ ...reportOf("logrotate", world, since), files });
+      for (const file of files) state.emit({ type: "log-reopened", file });
+      return async () => ({ ...reportOf("logrotate", state, since), files });
     });
   }
 
-  private trouble(error: unknown): Toll {
-    this.dependencies.world.emit({ type: "trouble", fault: asFault(error).toJSON() });
-    return sumOf([]);
+  private trouble(error: unknown): Losses {
+    this.dependencies.state.emit({ type: "trouble", fault: asFault(error).toJSON() });
+    return NO_LOSSES;
   }
 }
 

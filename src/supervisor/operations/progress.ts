@@ -2,14 +2,14 @@
 
 import { sleep } from "../../sys/clock.ts";
 import type { LateWorker, ProgressStep } from "./report.ts";
-import { poolsInOrder, type World } from "../supervisor-state.ts";
+import { poolsInOrder, type SupervisorState } from "../supervisor-state.ts";
 
 const PROGRESS_EVERY_MS = 1000;
 
 /** Tells the late workers until `over` settles, and then that it has; gives what it gives. */
 export async function tellUntil<T>(
   over: Promise<T>,
-  world: World,
+  state: SupervisorState,
   tell: (step: ProgressStep) => void,
 ): Promise<T> {
   const done = new AbortController();
@@ -17,15 +17,15 @@ export async function tellUntil<T>(
   settled.catch(() => {});
   while (!done.signal.aborted) {
     await sleep(PROGRESS_EVERY_MS, done.signal);
-    if (!done.signal.aborted) tell({ step: "draining", late: lateWorkers(world) });
+    if (!done.signal.aborted) tell({ step: "draining", late: lateWorkers(state) });
   }
   const result = await settled;
   tell({ step: "drained" });
   return result;
 }
 
-function lateWorkers(world: World): LateWorker[] {
-  return poolsInOrder(world).flatMap((pool) =>
+function lateWorkers(state: SupervisorState): LateWorker[] {
+  return poolsInOrder(state).flatMap((pool) =>
     [pool.current, ...pool.leaving]
       .flatMap((generation) => generation.all)
       .flatMap((group) => {

@@ -1,4 +1,4 @@
-// What every change begins with: the config read anew, limited to the pools asked for, and all that
+// What every change begins with: the config read again, limited to the pools asked for, and all that
 // can be looked at looked at, before anything is touched.
 
 import type { Loaded } from "../../config/load.ts";

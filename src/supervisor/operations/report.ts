@@ -3,7 +3,7 @@
 
 import type { Change } from "../../config/diff.ts";
 import { now } from "../../sys/clock.ts";
-import type { StuckProcess } from "../../worker/toll.ts";
+import type { StuckProcess } from "../../worker/losses.ts";
 
 export interface PoolOutcome {
   readonly pool: string;
@@ -51,9 +51,9 @@ export interface Report {
   readonly stuck?: readonly StuckProcess[];
   /** reload: settings of the log and of the supervisor itself that changed. */
   readonly settings?: readonly Change[];
-  /** Settings that keep their old value until the supervisor is started anew. */
+  /** Settings that keep their old value until the supervisor is started again. */
   readonly needs_restart?: readonly Change[];
-  /** logrotate: the files that were opened anew. */
+  /** logrotate: the files that were reopened. */
   readonly files?: readonly string[];
   readonly warnings?: readonly string[];
 }

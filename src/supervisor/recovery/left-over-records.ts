@@ -4,15 +4,15 @@
 import type { PoolConfig } from "../../config/model.ts";
 import { asFault, type Fault } from "../../fault.ts";
 import { boundAddress } from "../../socket/bound.ts";
-import type { Inherited } from "../../socket/inherited.ts";
+import type { InheritedSockets } from "../../socket/inherited.ts";
 import { inodesOn } from "../../socket/open.ts";
 import type { Handover } from "../../sys/exec/handover.ts";
-import type { World } from "../supervisor-state.ts";
+import type { SupervisorState } from "../supervisor-state.ts";
 import { checkState, type PoolRecord, readState } from "./state-file.ts";
 import { recordOfConfig } from "./state-records.ts";
 
 export interface Sources {
-  readonly inherited: Inherited;
+  readonly inherited: InheritedSockets;
   /** Whoever listens on the pools' addresses counts, when no state file tells who that is. */
   readonly takeover: boolean;
   readonly handover: Handover | null;
@@ -20,16 +20,16 @@ export interface Sources {
 
 /** One record a socket; numbers generations on from where the earlier supervisor was. */
 export function leftOverRecords(
-  world: World,
+  state: SupervisorState,
   { handover, takeover, inherited }: Sources,
   trouble: (fault: Fault) => void,
 ): readonly PoolRecord[] {
-  const { supervisor, pools } = world.config;
+  const { supervisor, pools } = state.config;
   try {
-    const state = handover === null ? readState(supervisor.stateDir) : checkState(handover.state);
-    if (state !== null) {
-      world.generation = state.generation;
-      return state.pools;
+    const left = handover === null ? readState(supervisor.stateDir) : checkState(handover.state);
+    if (left !== null) {
+      state.generation = left.generation;
+      return left.pools;
     }
   } catch (error) {
     if (!takeover) trouble(asFault(error));

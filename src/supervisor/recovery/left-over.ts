@@ -9,15 +9,15 @@ import { boundAddress } from "../../socket/bound.ts";
 import type { LeftSocket } from "../../socket/holders.ts";
 import { takeBack } from "../../socket/take-back.ts";
 import { Listener, type Maker } from "../../socket/listener.ts";
-import { type ListenAddress, sameAddress } from "../../sys/address.ts";
+import { type Address, type ListenAddress, sameAddress } from "../../sys/address.ts";
 import { closeSocket, endListening } from "../../sys/socket.ts";
-import { drainStrays, findStrays, type Strays } from "../../worker/strays.ts";
+import { type LeftOverContext, LeftOverWorkers } from "../../worker/left-over-workers.ts";
 import { handedOver } from "../sockets.ts";
 import type { RecoveryContext } from "../supervisor-state.ts";
 import type { PoolRecord } from "./state-file.ts";
 
-/** Our copy of the socket, or why it could not be had. */
-type Copy = { readonly fd: number } | { readonly why: string };
+/** Our copy of the socket, or why it could not be had and whether its workers are in the way of a new one. */
+type Copy = { readonly fd: number } | { readonly why: string; readonly blocks: boolean };
 
 export class LeftOver {
   readonly record: PoolRecord;
@@ -60,11 +60,11 @@ export class LeftOver {
       case "refused":
         return new LeftOver(context, hurry, record, {
           workers: taken.holders.length,
-          copy: { why: taken.why },
+          copy: { why: taken.why, blocks: taken.blocks },
         });
       case "nobody": {
-        const workers = findStrays(workersOf(context, record, hurry)).length;
-        const copy = { why: "there is no right to look into its workers" };
+        const workers = new LeftOverWorkers(workersOf(context, record)).find().length;
+        const copy = { why: "there is no right to look into its workers", blocks: true };
         return workers === 0 ? null : new LeftOver(context, hurry, record, { workers, copy });
       }
     }
@@ -76,7 +76,7 @@ export class LeftOver {
 
   /** Lets its workers finish what they do and leave; resolves when none is left. */
   drain(): Promise<void> {
-    return drainStrays(workersOf(this.context, this.record, this.hurry));
+    return new LeftOverWorkers(workersOf(this.context, this.record)).drain(this.hurry);
   }
 
   /**
@@ -85,10 +85,8 @@ export class LeftOver {
    */
   async end(): Promise<void> {
     await this.drain();
-    await drainStrays({
-      ...workersOf(this.context, this.record, AbortSignal.abort()),
-      command: null,
-    });
+    const all = { ...workersOf(this.context, this.record), command: null };
+    await new LeftOverWorkers(all).drain(AbortSignal.abort());
     if (this.maker === "systemd") return;
     const taken = takeBack(this.record.address, leftSocket(this.record), undefined);
     if (taken.got === "socket") {
@@ -99,13 +97,15 @@ export class LeftOver {
   }
 
   /** The socket of a pool that the config no longer has: its workers have left, so it ends here. */
-  closeUnused(): void {
+  closeUnused(inUse: readonly Address[]): void {
     if (!("fd" in this.copy)) return;
     closeSocket(this.copy.fd);
+    // Opened again since its file was removed: the file there is now is that of the new socket.
+    if (inUse.some((address) => this.isOn(address))) return;
     if (this.maker !== "systemd") this.removeFile();
   }
 
-  /** Lets go of the copy; the workers serve on. */
+  /** Lets go of the copy; the workers keep serving. */
   closeCopy(): void {
     if ("fd" in this.copy) closeSocket(this.copy.fd);
   }
@@ -137,7 +137,7 @@ export function keptSocket(
   return Listener.adopt(pool, copy, context.inherited.makerOf(boundAddress(pool.listen.address)));
 }
 
-function workersOf(context: RecoveryContext, record: PoolRecord, hurry: AbortSignal): Strays {
+function workersOf(context: RecoveryContext, record: PoolRecord): LeftOverContext {
   const { name, address, inode } = record;
   return {
     pool: { name, stopSignal: record.stop_signal, drainTimeoutMs: record.drain_timeout_ms },
@@ -147,7 +147,6 @@ function workersOf(context: RecoveryContext, record: PoolRecord, hurry: AbortSig
     scoreboard: context.scoreboard,
     own: () => ownGroups(context),
     emit: context.emit,
-    hurry,
   };
 }
 

@@ -1,13 +1,13 @@
-// A service whose supervisor has died, and that none has taken over: its workers serve on, and a stop
+// A service whose supervisor has died, and that none has taken over: its workers keep serving, and a stop
 // must end them, because nobody else would.
 
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Emit } from "../../event.ts";
 import { Scoreboard } from "../../observe/scoreboard.ts";
-import { inheritedSockets } from "../../socket/inherited.ts";
+import { InheritedSockets } from "../../socket/inherited.ts";
 import { addressText } from "../../sys/address.ts";
-import { type Lock, takeLock } from "../../sys/lock.ts";
+import { Lock } from "../../sys/lock.ts";
 import { Recovery } from "./recovery.ts";
 import { readState, removeState, type State } from "./state-file.ts";
 
@@ -21,18 +21,15 @@ export class LeftService {
     this.stateDir = stateDir;
     this.state = state;
     this.lock = lock;
-    const inherited = inheritedSockets({}, 0);
-    this.recovery = new Recovery(
-      { pools: new Map(), scoreboard: new Scoreboard(), inherited, emit },
-      state.pools,
-      {},
-    );
+    const inherited = new InheritedSockets({}, 0);
+    const context = { pools: new Map(), scoreboard: new Scoreboard(), inherited, emit };
+    this.recovery = new Recovery(context, state.pools, {});
   }
 
   /** null when nothing is left, or when a supervisor lives. Until `leave` or `end` no supervisor can start. */
   static find(stateDir: string, emit: Emit): LeftService | null {
     const state = stateOf(stateDir);
-    const lock = state === null ? null : takeLock(lockFile(stateDir));
+    const lock = state === null ? null : Lock.take(lockFile(stateDir));
     if (state === null || lock === null) return null;
     const left = new LeftService(stateDir, state, lock, emit);
     if (left.workers > 0) return left;

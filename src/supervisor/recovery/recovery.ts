@@ -135,10 +135,10 @@ export class Recovery {
     const left = this.leftOvers.find((each) => each.isOn(pool.listen.address));
     const kept = keptSocket(this.context, pool, left);
     if (left !== undefined) this.unused.delete(left);
-    if (kept === null) return this.openNew(pool, left);
-    this.opened.set(kept, "kept");
-    if (left !== undefined) this.tellKept(pool, left);
-    return kept;
+    const listener = kept ?? (await this.openNew(pool, left));
+    this.opened.set(listener, kept === null ? "new" : "kept");
+    if (kept !== null && left !== undefined) this.tellKept(pool, left);
+    return listener;
   }
 
   private tellKept({ name, listen }: PoolConfig, { record, workers }: LeftOver): void {
@@ -147,26 +147,22 @@ export class Recovery {
     this.context.emit({ type: "recovered", after, pool: name, address, workers });
   }
 
-  /** Where workers hold a socket that cannot be had, they have to leave before it can be opened. */
   private async openNew(pool: PoolConfig, left: LeftOver | undefined): Promise<Listener> {
+    if (left === undefined || !("why" in left.copy)) return Listener.open(pool);
     const since = now();
-    await left?.drain();
+    const { why, blocks } = left.copy;
+    // Where they are not in the way, they leave when the new ones serve, as others do.
+    if (blocks) await left.drain();
     const listener = Listener.open(pool);
-    this.opened.set(listener, "new");
-    if (left !== undefined && "why" in left.copy) {
-      const address = addressText(pool.listen.address);
-      const [{ why }, gapMs] = [left.copy, now() - since];
-      this.reopenedAddresses.push(address);
-      const { workers } = left;
-      this.context.emit({
-        type: "recovered-with-gap",
-        pool: pool.name,
-        address,
-        workers,
-        why,
-        gapMs,
-      });
-    }
+    this.reopenedAddresses.push(listener.name);
+    this.context.emit({
+      type: "recovered-with-gap",
+      pool: pool.name,
+      address: listener.name,
+      workers: left.workers,
+      why,
+      gapMs: now() - since,
+    });
     return listener;
   }
 
@@ -175,7 +171,8 @@ export class Recovery {
     this.become("retiring");
     try {
       await Promise.all(this.leftOvers.map((left) => left.drain()));
-      for (const left of this.unused) left.closeUnused();
+      const inUse = [...this.opened.keys()].map(({ address }) => address);
+      for (const left of this.unused) left.closeUnused(inUse);
     } catch (error) {
       this.context.emit({ type: "trouble", fault: asFault(error).toJSON() });
     }

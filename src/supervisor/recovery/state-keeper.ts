@@ -1,6 +1,6 @@
-// Keeps the state file in step with the world. That a socket is there is written at once; which
+// Keeps the state file in step with the state. That a socket is there is written at once; which
 // groups serve on it can wait a moment. A full disk is told once and tried again, and a file that
-// somebody spoilt or removed is written anew; the service goes on.
+// somebody spoilt or removed is written again; the service goes on.
 
 import { statSync } from "node:fs";
 import { Fault } from "../../fault.ts";
@@ -8,12 +8,12 @@ import { after, every } from "../../sys/clock.ts";
 import { removeState, type State, statePath, writeState } from "./state-file.ts";
 import { STATE_FORMAT } from "./state-format.ts";
 import { stateRecords } from "./state-records.ts";
-import type { World } from "../supervisor-state.ts";
+import type { SupervisorState } from "../supervisor-state.ts";
 
 const LAZY_MS = 1000;
 
 export class StateKeeper {
-  private readonly world: World;
+  private readonly state: SupervisorState;
   private readonly version: string;
   private readonly stateDir: string;
   /** What the file says, as far as it was written here. */
@@ -23,18 +23,18 @@ export class StateKeeper {
   private cancelSave: (() => void) | null = null;
   private readonly endLooks: () => void;
 
-  constructor(world: World, version: string) {
-    this.world = world;
+  constructor(state: SupervisorState, version: string) {
+    this.state = state;
     this.version = version;
-    this.stateDir = world.config.supervisor.stateDir;
+    this.stateDir = state.config.supervisor.stateDir;
     this.endLooks = every(LAZY_MS, () => {
       if (this.written !== "" && this.cancelSave === null) this.save();
     });
   }
 
   /** As the file has it. */
-  get state(): State {
-    return stateOf(this.world, this.version);
+  get snapshot(): State {
+    return stateOf(this.state, this.version);
   }
 
   /** Something less important changed: saved within a second. */
@@ -45,11 +45,11 @@ export class StateKeeper {
   save(): void {
     this.cancelSave?.();
     this.cancelSave = null;
-    const { state } = this;
-    const text = JSON.stringify(state);
+    const { snapshot } = this;
+    const text = JSON.stringify(snapshot);
     if (text === this.written && traceOf(this.stateDir) === this.trace) return;
     try {
-      writeState(this.stateDir, state);
+      writeState(this.stateDir, snapshot);
       this.written = text;
       this.trace = traceOf(this.stateDir);
       this.failing = false;
@@ -64,7 +64,7 @@ export class StateKeeper {
   giveUp(): void {
     // One that could not be read, and was not replaced, is not ours to touch.
     if (this.written === "") return;
-    if (stateRecords(this.world).length === 0) this.remove();
+    if (stateRecords(this.state).length === 0) this.remove();
     else this.save();
   }
 
@@ -81,7 +81,7 @@ export class StateKeeper {
       hint: "make room or give the right to write there: until then a killed supervisor's workers are harder to take over",
       cause: error,
     });
-    this.world.emit({ type: "trouble", fault: fault.toJSON() });
+    this.state.emit({ type: "trouble", fault: fault.toJSON() });
   }
 }
 
@@ -91,8 +91,8 @@ function traceOf(stateDir: string): string | null {
   return stat === undefined ? null : [stat.ino, stat.size, stat.mtimeMs].join();
 }
 
-function stateOf(world: World, version: string): State {
-  const { generation } = world;
-  const pools = stateRecords(world);
+function stateOf(state: SupervisorState, version: string): State {
+  const { generation } = state;
+  const pools = stateRecords(state);
   return { format: STATE_FORMAT, version, pid: process.pid, generation, pools };
 }

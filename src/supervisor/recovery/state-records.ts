@@ -12,14 +12,14 @@ import type { Listener } from "../../socket/listener.ts";
 import type { Address } from "../../sys/address.ts";
 import { processStat } from "../../sys/procfs.ts";
 import type { PoolRecord } from "./state-file.ts";
-import { poolsInOrder, type World } from "../supervisor-state.ts";
+import { poolsInOrder, type SupervisorState } from "../supervisor-state.ts";
 
-export function stateRecords(world: World): PoolRecord[] {
-  const records = poolsInOrder(world).flatMap((pool) =>
+export function stateRecords(state: SupervisorState): PoolRecord[] {
+  const records = poolsInOrder(state).flatMap((pool) =>
     [pool.current, ...pool.leaving].map((generation) => recordOf(pool, generation)),
   );
-  const claimed = [...world.claimed].map(([listener, pool]) => claimOf(world, listener, pool));
-  return mergedRecords([...records, ...claimed, ...world.earlier]);
+  const claimed = [...state.claimed].map(([listener, pool]) => claimOf(state, listener, pool));
+  return mergedRecords([...records, ...claimed, ...state.leftOver]);
 }
 
 function recordOf(pool: Pool, { all, context }: Generation): PoolRecord {
@@ -38,14 +38,14 @@ function recordOf(pool: Pool, { all, context }: Generation): PoolRecord {
 }
 
 /** Of a pool whose new workers are coming up. */
-function claimOf(world: World, listener: Listener, pool: PoolConfig): PoolRecord {
-  const running = world.pools.get(pool.name);
+function claimOf(state: SupervisorState, listener: Listener, pool: PoolConfig): PoolRecord {
+  const running = state.pools.get(pool.name);
   const command = running === undefined ? null : programOf(running, { pool, listener });
   const { address, inode, maker } = listener;
   return { ...recordOfConfig(pool, address, String(inode)), maker, command };
 }
 
-/** Of a socket of which nothing is known but which pool it is for. */
+/** Of a socket that is only known by the pool it is for. */
 export function recordOfConfig(pool: PoolConfig, address: Address, inode: string): PoolRecord {
   const runtime = runtimeOf(pool);
   if (runtime === undefined)

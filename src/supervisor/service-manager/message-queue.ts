@@ -15,15 +15,18 @@ const RETRY_MS = 50;
 /** A manager that takes nothing for so many messages is not going to. */
 const MOST_WAITING = 256;
 
+/** The way to the manager. */
+type Way = Pick<NotifySocket, "send" | "close">;
+
 export class MessageQueue {
-  private readonly socket: NotifySocket;
+  private readonly socket: Way;
   private readonly onFailure: (error: unknown) => void;
   private waiting: Message[] = [];
   private failing = false;
   private cancelRetry: (() => void) | null = null;
 
   /** `onFailure` is called for the first message that could not be sent at all, and not again until one could. */
-  constructor(socket: NotifySocket, onFailure: (error: unknown) => void) {
+  constructor(socket: Way, onFailure: (error: unknown) => void) {
     this.socket = socket;
     this.onFailure = onFailure;
   }

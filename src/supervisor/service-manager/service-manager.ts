@@ -9,7 +9,7 @@ import { storeName } from "../../socket/inherited.ts";
 import type { Listener } from "../../socket/listener.ts";
 import { after } from "../../sys/clock.ts";
 import { monotonicMicroseconds } from "../../sys/monotonic.ts";
-import { type NotifySocket, openNotifySocket } from "../../sys/notify.ts";
+import { NotifySocket } from "../../sys/notify.ts";
 import {
   changesSummary,
   failureLines,
@@ -58,7 +58,7 @@ export class ServiceManager {
   /** The one that the environment names; null = there is none. */
   static of(env: Environment, pid: number): ServiceManager | null {
     const path = env["NOTIFY_SOCKET"];
-    const socket = path === undefined ? null : openNotifySocket(path);
+    const socket = path === undefined ? null : NotifySocket.open(path);
     return socket === null ? null : new ServiceManager(path!, socket, env, pid);
   }
 

@@ -1,6 +1,6 @@
 // The options of `run`, which `start` hands on.
 
-import { COMMON, type Options } from "./options.ts";
+import { COMMON, type Options } from "../options.ts";
 
 const { config, socket, prefix, quiet } = COMMON;
 

@@ -3,7 +3,7 @@
 
 import { expect, test } from "bun:test";
 import { availableParallelism } from "node:os";
-import { inLanes } from "../../src/supervisor/concurrency.ts";
+import { eachLimited } from "../../src/supervisor/concurrency.ts";
 
 const NEVER = new AbortController().signal;
 const AT_ONCE = 4 * availableParallelism();
@@ -17,12 +17,12 @@ async function turns(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-test("every item is worked on once, in order, never more than the lanes hold", async () => {
+test("every item is worked on once, in order, never more at a time than the limit", async () => {
   const items = numbers(AT_ONCE * 5 + 3);
   const begun: number[] = [];
   let running = 0;
   let most = 0;
-  await inLanes(items, NEVER, async (item) => {
+  await eachLimited(items, NEVER, async (item) => {
     begun.push(item);
     most = Math.max(most, ++running);
     await turns(1 + (item % 3));
@@ -33,14 +33,14 @@ test("every item is worked on once, in order, never more than the lanes hold", a
 });
 
 test("nothing to do is done at once", async () => {
-  await inLanes([], NEVER, async () => {
+  await eachLimited([], NEVER, async () => {
     throw new Error("called");
   });
 });
 
 test("false values are items, too", async () => {
   const seen: unknown[] = [];
-  await inLanes([0, "", false, null], NEVER, async (item) => void seen.push(item));
+  await eachLimited([0, "", false, null], NEVER, async (item) => void seen.push(item));
   expect(seen).toEqual([0, "", false, null]);
 });
 
@@ -59,7 +59,7 @@ test("the first failure is the one told, the others hear of it, and all have set
       running--;
     }
   };
-  await expect(inLanes(numbers(4), NEVER, work)).rejects.toBe(first);
+  await expect(eachLimited(numbers(4), NEVER, work)).rejects.toBe(first);
   expect(running).toBe(0);
   expect(heard).toEqual([first, first, first, first]);
 });
@@ -71,7 +71,7 @@ test("after a failure nothing more is begun", async () => {
     await turns(1);
     throw new Error(`failed ${item}`);
   };
-  await expect(inLanes(numbers(AT_ONCE * 3), NEVER, work)).rejects.toThrow("failed 0");
+  await expect(eachLimited(numbers(AT_ONCE * 3), NEVER, work)).rejects.toThrow("failed 0");
   expect(begun.length).toBe(AT_ONCE);
 });
 
@@ -79,7 +79,7 @@ test("an abort from outside ends it with its own reason, when all have settled",
   const abort = new AbortController();
   const reason = new Error("stop came");
   let [begun, running] = [0, 0];
-  const done = inLanes(numbers(AT_ONCE * 3), abort.signal, async (_item, signal) => {
+  const done = eachLimited(numbers(AT_ONCE * 3), abort.signal, async (_item, signal) => {
     begun++;
     running++;
     while (!signal.aborted) await turns(1);
@@ -94,14 +94,14 @@ test("an abort from outside ends it with its own reason, when all have settled",
 test("aborted before it began, nothing is begun", async () => {
   const reason = new Error("too late");
   let begun = 0;
-  const done = inLanes([1, 2], AbortSignal.abort(reason), async () => void begun++);
+  const done = eachLimited([1, 2], AbortSignal.abort(reason), async () => void begun++);
   await expect(done).rejects.toBe(reason);
   expect(begun).toBe(0);
 });
 
 test("work that throws something falsy has failed all the same", async () => {
   const work = () => Promise.reject(undefined);
-  const outcome = await inLanes([1], NEVER, work).then(
+  const outcome = await eachLimited([1], NEVER, work).then(
     () => "done",
     (error: unknown) => ({ error }),
   );

@@ -1,21 +1,21 @@
 // `fcgivisor run`: supervises in the foreground, with a config file or without any.
 
 import { resolve } from "node:path";
-import type { Loaded } from "../config/load.ts";
-import type { Config } from "../config/model.ts";
-import { stateDirDefault } from "../admin/default-place.ts";
-import { loadGivenConfig } from "./config/load-config.ts";
-import { inheritedSockets } from "../socket/inherited.ts";
-import { ServiceManager } from "../supervisor/service-manager/service-manager.ts";
-import { detachOutput } from "../sys/exec/detach.ts";
-import { defineCommand } from "./command.ts";
-import { afterDashes, type ValuesOf } from "./options.ts";
-import { RUN_OPTIONS } from "./run-options.ts";
-import { usageFault } from "./usage.ts";
-import { serve } from "../daemon/serve.ts";
-import type { Supervisor } from "../supervisor/supervisor.ts";
-import { holdSignals } from "../daemon/signals.ts";
-import { VERSION } from "./version.ts";
+import type { Loaded } from "../../config/load.ts";
+import type { Config } from "../../config/model.ts";
+import { stateDirDefault } from "../../admin/default-place.ts";
+import { loadGivenConfig } from "../config/load-config.ts";
+import { InheritedSockets } from "../../socket/inherited.ts";
+import { ServiceManager } from "../../supervisor/service-manager/service-manager.ts";
+import { detachOutput } from "../../sys/exec/detach.ts";
+import { defineCommand } from "../command.ts";
+import { afterDashes, type ValuesOf } from "../options.ts";
+import { RUN_OPTIONS } from "./options.ts";
+import { usageFault } from "../usage.ts";
+import { serve } from "../../daemon/serve.ts";
+import type { Supervisor } from "../../supervisor/supervisor.ts";
+import { HeldSignals } from "../../daemon/signals.ts";
+import { VERSION } from "../version.ts";
 
 type Given = ValuesOf<typeof RUN_OPTIONS>;
 
@@ -29,10 +29,10 @@ export default defineCommand({
   },
   async run({ background, ...given }, { rawArgs }) {
     const read = loader(given, afterDashes(rawArgs));
-    const signals = holdSignals();
+    const signals = new HeldSignals();
     const manager = ServiceManager.of(process.env, process.pid);
     try {
-      const inherited = inheritedSockets(process.env, process.pid);
+      const inherited = new InheritedSockets(process.env, process.pid);
       const load = async () => inherited.resolve(await read());
       await serve({
         version: VERSION,
@@ -56,13 +56,13 @@ export default defineCommand({
   },
 });
 
-/** Reads the config anew each time it is called. */
+/** Reads the config again each time it is called. */
 function loader(args: Given, command: readonly string[]): () => Promise<Loaded> {
   const { listen, workers, user, group } = args;
   if (command.length === 0 && listen === undefined) {
-    const [stray] = Object.entries({ workers, user, group }).find(([, value]) => value) ?? [];
-    if (stray !== undefined)
-      throw usageFault(`--${stray} goes with --listen; with a config, set it in the file`, "run");
+    const [extra] = Object.entries({ workers, user, group }).find(([, value]) => value) ?? [];
+    if (extra !== undefined)
+      throw usageFault(`--${extra} goes with --listen; with a config, set it in the file`, "run");
     return async () => withSocket(await loadGivenConfig(args, process.getuid!()), args.socket);
   }
   if (args.config !== undefined)
@@ -74,7 +74,7 @@ function loader(args: Given, command: readonly string[]): () => Promise<Loaded> 
   if (workers !== undefined && !/^[1-9][0-9]*$/.test(workers))
     throw usageFault(`--workers: "${workers}" is not a number above 0`, "run");
   return async () => {
-    const { configFromCommandLine } = await import("../config/load.ts");
+    const { configFromCommandLine } = await import("../../config/load.ts");
     return configFromCommandLine(
       {
         listen,

@@ -3,18 +3,18 @@
 
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
-import { defaultSocket } from "../admin/default-place.ts";
-import { adminClient, BrokenOff } from "../admin/client.ts";
-import type { Status } from "../admin/contract.ts";
-import { configPath } from "../config/default-places.ts";
-import { Fault, type FaultJson, faultLines } from "../fault.ts";
-import { sleep } from "../sys/clock.ts";
-import { spawnDaemon } from "../sys/exec/daemon.ts";
-import { controlSocket, type SocketArgs } from "./control/control-socket.ts";
-import type { TakenOver } from "../supervisor/supervisor.ts";
-import { print } from "./print.ts";
-import { defineCommand } from "./command.ts";
-import { RUN_OPTIONS } from "./run-options.ts";
+import { defaultSocket } from "../../admin/default-place.ts";
+import { AdminClient, BrokenOff } from "../../admin/client.ts";
+import type { Status } from "../../admin/contract.ts";
+import { configPath } from "../../config/default-places.ts";
+import { Fault, type FaultJson, faultLines } from "../../fault.ts";
+import { sleep } from "../../sys/clock.ts";
+import { spawnDaemon } from "../../sys/exec/daemon.ts";
+import { controlSocket, type SocketArgs } from "../control/control-socket.ts";
+import type { TakenOver } from "../../supervisor/supervisor.ts";
+import { print } from "../print.ts";
+import { defineCommand } from "../command.ts";
+import { RUN_OPTIONS } from "./options.ts";
 
 interface Ready {
   readonly ready: {
@@ -63,8 +63,8 @@ function takenOverText({ workers, reopened }: TakenOver): string {
   const what =
     reopened.length === 0
       ? `its sockets were taken back from ${workers} processes`
-      : `${workers} of its processes still served, but ${reopened.join(", ")} had to be opened anew (the log says why)`;
-  return `an earlier supervisor had died; ${what}; they leave when their requests are done\n`;
+      : `${workers} of its processes still served, but ${reopened.join(", ")} had to be reopened (the log says why)`;
+  return `an earlier supervisor had died; ${what}; they exit when their requests are done\n`;
 }
 
 /** The daemon has told the reason on its stderr, which is ours; unless another start was quicker. */
@@ -80,7 +80,7 @@ interface StartArgs extends SocketArgs {
 /** The process that runs already, waited for while it is starting; null when there is none. */
 async function runningPid(args: StartArgs, tries = TRIES): Promise<number | null> {
   try {
-    const client = adminClient(await socketOf(args));
+    const client = new AdminClient(await socketOf(args));
     let status = await client.status();
     for (; status.state === "starting"; status = await client.status()) await sleep(POLL_MS);
     checkItIsOurs(status, args);
