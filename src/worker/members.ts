@@ -52,6 +52,7 @@ export class Members implements WorkerSet {
     const leader = this.livingLeader();
     if (leader === null) return { leader, workers: forks ? this.orphansLeft() : [] };
     if (!forks) return { leader: null, workers: [leader] };
+    this.orphans = null;
     this.name = leader.command;
     return { leader, workers: this.childrenOf(leader) };
   }
