@@ -1,5 +1,5 @@
-// Everything that happens, as data. News travels up as Events through the `emit` passed down; the
-// only place that turns one into a sentence is log/narrate.ts.
+// Everything that happens, as data. News travels up as Events through the `emit` passed down, which is
+// that of the supervisor's event bus; the only place that turns one into a sentence is log/narrate.ts.
 
 import type { FaultJson } from "./fault.ts";
 
@@ -27,7 +27,11 @@ export type Event =
       readonly workers: number;
       readonly ms: number;
     }
-  | { readonly type: "supervisor-stopping"; readonly word: "stop" | "quit"; readonly by: string }
+  | {
+      readonly type: "supervisor-stopping";
+      readonly operation: "stop" | "quit";
+      readonly by: string;
+    }
   | { readonly type: "supervisor-stopped"; readonly ms: number }
   | { readonly type: "config-warning"; readonly fault: FaultJson }
   | { readonly type: "listening"; readonly pools: readonly string[]; readonly address: string }
@@ -136,7 +140,7 @@ export type Event =
       readonly gapMs: number;
     }
   | {
-      readonly type: "strays-left";
+      readonly type: "left-over-workers-gone";
       readonly pool: string;
       readonly workers: number;
       readonly ms: number;
@@ -186,19 +190,19 @@ export type Event =
     }
   | {
       readonly type: "operation-started";
-      readonly word: string;
+      readonly operation: string;
       readonly by: string;
       readonly detail: string;
     }
   | {
       readonly type: "operation-done";
-      readonly word: string;
+      readonly operation: string;
       readonly ms: number;
       readonly detail: string;
     }
   | {
       readonly type: "operation-failed";
-      readonly word: string;
+      readonly operation: string;
       readonly ms: number;
       readonly fault: FaultJson;
     }
@@ -209,6 +213,14 @@ export type Event =
   | { readonly type: "trouble"; readonly fault: FaultJson };
 
 export type Emit = (event: Event) => void;
+
+/** An event as subscribers get it. */
+export interface EventRecord {
+  /** Counts from 1; none is left out, and a later event has a higher one. */
+  readonly number: number;
+  readonly time: Date;
+  readonly event: Event;
+}
 
 /** A line a worker wrote, whole, without its newline. */
 export interface OutputLine {

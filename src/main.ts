@@ -4,7 +4,7 @@
 import { basename } from "node:path";
 import { print, printError } from "./cli/print.ts";
 import { asFault, Fault, faultLines } from "./fault.ts";
-import { STATE_FORMAT, STATE_FORMAT_WORD } from "./supervisor/state-format.ts";
+import { STATE_FORMAT, STATE_FORMAT_WORD } from "./supervisor/recovery/state-format.ts";
 import { SHIM_WORD } from "./worker/shim-task.ts";
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -12,9 +12,9 @@ async function main(argv: readonly string[]): Promise<number> {
   if (word === SHIM_WORD) return (await import("./worker/shim.ts")).runShim();
   const asPhpFpm = /^php-fpm[0-9.]*$/.test(basename(process.argv0));
   // The words that stay; as early as can be, because it starts this program once more.
-  if (asPhpFpm || word === "run") (await import("./sys/steady.ts")).becomeSteady();
+  if (asPhpFpm || word === "run") (await import("./sys/exec/steady.ts")).becomeSteady();
   if (asPhpFpm) {
-    return (await import("./cli/php-fpm.ts")).runAsPhpFpm(process.argv0, argv);
+    return (await import("./cli/php-fpm/php-fpm.ts")).runAsPhpFpm(process.argv0, argv);
   }
   if (word === "--version" || word === "-v") {
     const { VERSION } = await import("./cli/version.ts");
@@ -25,23 +25,24 @@ async function main(argv: readonly string[]): Promise<number> {
     print(`${STATE_FORMAT}\n`);
     return 0;
   }
-  const { runStrict, usageFault } = await import("./cli/runner.ts");
+  const { runStrict } = await import("./cli/runner.ts");
   const { COMMANDS } = await import("./cli/commands.ts");
   if (word === undefined || word === "--help" || word === "-h") {
-    const { helpText } = await import("./cli/help.ts");
-    const text = `${await helpText(undefined)}\n`;
+    const { helpText } = await import("./cli/help/help.ts");
+    const text = `${await helpText(COMMANDS, undefined)}\n`;
     if (word === undefined) printError(text);
     else print(text);
     return word === undefined ? 2 : 0;
   }
   const row = Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
   if (row === undefined) {
+    const { usageFault } = await import("./cli/usage.ts");
     const { nearest } = await import("./config/nearest.ts");
     const close = nearest(word, Object.keys(COMMANDS));
     const what = word.startsWith("-") ? `unknown option ${word}` : `unknown command "${word}"`;
     throw usageFault(close === null ? what : `${what}; did you mean "${close}"?`);
   }
-  return runStrict(word, (await row.load()).default, rest);
+  return runStrict((await row.load()).default, rest);
 }
 
 function complain(error: unknown): number {
@@ -53,7 +54,7 @@ function complain(error: unknown): number {
 
 /** A program that was upgraded to, and failed before it had even taken over, goes back to the old one. */
 async function goBackFrom(error: unknown): Promise<void> {
-  const { receiveHandover } = await import("./sys/handover.ts");
+  const { receiveHandover } = await import("./sys/exec/handover.ts");
   const { goBack } = await import("./supervisor/upgrade.ts");
   const handover = receiveHandover();
   if (handover !== null) goBack(handover, asFault(error).message);

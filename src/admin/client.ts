@@ -4,52 +4,53 @@
 import { statSync } from "node:fs";
 import { Fault, type FaultJson } from "../fault.ts";
 import { now, sleep } from "../sys/clock.ts";
-import type {
-  Answer,
-  Operation,
-  OperationOptions,
-  Report,
-  Status,
-  Step,
-  StreamLine,
+import {
+  type Operation,
+  type OperationAnswer,
+  type OperationOptions,
+  type ProgressStep,
+  type Report,
+  type Status,
+  STREAM_TYPE,
+  type StreamLine,
 } from "./contract.ts";
 
 const RETRY_MS = 20;
 /** How long a supervisor that becomes another program may not answer. */
 const UPGRADE_GAP_MS = 500;
 
-export interface Client {
-  status(): Promise<Status>;
-  /** The config that is in force, as config/wire.ts writes it. */
-  config(): Promise<unknown>;
-  /** Runs an operation to its end; `onStep` hears of each step. Throws the Fault it failed with. */
-  operate(
-    operation: Operation,
-    options?: OperationOptions,
-    onStep?: (step: Step) => void,
-  ): Promise<Report>;
-}
-
 /** A client of the supervisor behind this socket. Calls throw a Fault with exit code 3 when none is. */
-export function adminClient(socket: string): Client {
-  return {
-    async status() {
-      const response = await ask(socket, "/v1/status", {});
-      return (await response.json()) as Status;
-    },
-    async config() {
-      const response = await ask(socket, "/v1/config", {});
-      return response.json();
-    },
-    async operate(operation, options = {}, onStep = () => {}) {
-      const response = await ask(socket, `/v1/${operation}`, {
-        method: "POST",
-        headers: { accept: "application/x-ndjson" },
-        body: JSON.stringify(options),
-      });
-      return finalReport(response, onStep, socket);
-    },
-  };
+export class AdminClient {
+  private readonly socket: string;
+
+  constructor(socket: string) {
+    this.socket = socket;
+  }
+
+  async status(): Promise<Status> {
+    const response = await ask(this.socket, "/v1/status", {});
+    return (await response.json()) as Status;
+  }
+
+  /** The config that is in force, as config/wire.ts writes it. */
+  async config(): Promise<unknown> {
+    const response = await ask(this.socket, "/v1/config", {});
+    return response.json();
+  }
+
+  /** Runs an operation to its end; `onStep` hears of each step. Throws the Fault it failed with. */
+  async operate(
+    operation: Operation,
+    options: OperationOptions = {},
+    onStep: (step: ProgressStep) => void = () => {},
+  ): Promise<Report> {
+    const response = await ask(this.socket, `/v1/${operation}`, {
+      method: "POST",
+      headers: { accept: STREAM_TYPE },
+      body: JSON.stringify(options),
+    });
+    return finalReport(response, onStep, this.socket);
+  }
 }
 
 async function ask(socket: string, path: string, init: RequestInit): Promise<Response> {
@@ -70,10 +71,10 @@ async function ask(socket: string, path: string, init: RequestInit): Promise<Res
 
 async function finalReport(
   response: Response,
-  onStep: (step: Step) => void,
+  onStep: (step: ProgressStep) => void,
   socket: string,
 ): Promise<Report> {
-  let last: Answer | null = null;
+  let last: OperationAnswer | null = null;
   try {
     for await (const line of lines(response)) {
       if ("ok" in line) last = line;

@@ -2,9 +2,14 @@
 // `curl --unix-socket` works. Server, client and commands share only this page.
 
 import type { FaultJson } from "../fault.ts";
-import type { Report, Step } from "../supervisor/report.ts";
+import type { Report, ProgressStep } from "../supervisor/operations/report.ts";
 
-export type { LateWorker, PoolOutcome, Report, Step } from "../supervisor/report.ts";
+export type {
+  LateWorker,
+  PoolOutcome,
+  Report,
+  ProgressStep,
+} from "../supervisor/operations/report.ts";
 export type { GroupStatus, PoolStatus, Status, WorkerStatus } from "../supervisor/status.ts";
 
 /** Operations, each a POST to /v1/NAME. */
@@ -27,16 +32,16 @@ export const STREAM_TYPE = "application/x-ndjson";
 /** What `reload` may be told, as JSON body or as query (`?pool=a&pool=b&wait=false&dry_run=true`). */
 export interface ReloadOptions {
   readonly pools?: readonly string[];
-  /** Answer when the old workers have left (default), or when the new ones serve. */
+  /** OperationAnswer when the old workers have left (default), or when the new ones serve. */
   readonly wait?: boolean;
   /** The plan only. */
   readonly dry_run?: boolean;
 }
 
 /** The answer to an operation, and the last line of a stream. */
-export type Answer =
+export type OperationAnswer =
   | { readonly ok: true; readonly report: Report }
   | { readonly ok: false; readonly fault: FaultJson };
 
 /** A line of a stream. */
-export type StreamLine = Step | Answer;
+export type StreamLine = ProgressStep | OperationAnswer;

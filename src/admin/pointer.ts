@@ -1,4 +1,4 @@
-// How a control word finds the socket while the config is broken or gone: a running supervisor
+// How a control command finds the socket while the config is broken or gone: a running supervisor
 // leaves a small file, named after its config's path, that holds its socket's path.
 
 import { createHash } from "node:crypto";

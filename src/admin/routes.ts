@@ -2,10 +2,10 @@
 
 import { configToJson } from "../config/wire.ts";
 import { asFault, Fault } from "../fault.ts";
-import type { Tell } from "../supervisor/operations.ts";
+import type { Tell } from "../supervisor/operations/operation-queue.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import {
-  type Answer,
+  type OperationAnswer,
   type Operation,
   OPERATIONS,
   type OperationOptions,
@@ -83,16 +83,16 @@ function start(
     case "quit":
       return supervisor.shutDown(operation, BY, tell);
     case "restart":
-      return supervisor.words.restart(BY, tell);
+      return supervisor.operations.restart(BY, tell);
     case "logrotate":
-      return supervisor.words.logrotate(BY);
+      return supervisor.operations.logrotate(BY);
     case "upgrade":
-      return supervisor.words.upgrade(options.binary ?? null, options.id ?? "", BY, tell);
+      return supervisor.operations.upgrade(options.binary ?? null, options.id ?? "", BY, tell);
     case "reload": {
       const { pools = [], wait = true, dry_run = false } = options;
       return dry_run
-        ? supervisor.words.plan(pools)
-        : supervisor.words.reload({ pools, wait }, BY, tell);
+        ? supervisor.operations.plan(pools)
+        : supervisor.operations.reload({ pools, wait }, BY, tell);
     }
   }
 }
@@ -111,9 +111,9 @@ function stream(run: (tell: Tell) => Promise<Report>): Response {
         if (open) controller.enqueue(encoder.encode(`${JSON.stringify(value)}\n`));
       };
       try {
-        line({ ok: true, report: await run(line) } satisfies Answer);
+        line({ ok: true, report: await run(line) } satisfies OperationAnswer);
       } catch (error) {
-        line({ ok: false, fault: asFault(error).toJSON() } satisfies Answer);
+        line({ ok: false, fault: asFault(error).toJSON() } satisfies OperationAnswer);
       }
       if (open) controller.close();
       open = false;
@@ -122,13 +122,16 @@ function stream(run: (tell: Tell) => Promise<Report>): Response {
   return new Response(body, { headers: { "content-type": STREAM_TYPE } });
 }
 
-function answer(body: Answer, status: number): Response {
+function answer(body: OperationAnswer, status: number): Response {
   return Response.json(body, { status });
 }
 
 function wrongMethod(allow: string): Response {
   const fault = new Fault(`this takes ${allow} only`).toJSON();
-  return Response.json({ ok: false, fault } satisfies Answer, { status: 405, headers: { allow } });
+  return Response.json({ ok: false, fault } satisfies OperationAnswer, {
+    status: 405,
+    headers: { allow },
+  });
 }
 
 function unreadable(): Response {

@@ -5,17 +5,12 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync, unlinkSync } from "
 import { dirname } from "node:path";
 import type { AdminConfig } from "../config/model.ts";
 import { asFault, Fault } from "../fault.ts";
-import { UNIX_PATH_MAX } from "../sys/address.ts";
-import { setUmask } from "../sys/become.ts";
+import { pathProblem } from "../sys/address.ts";
+import { setUmask } from "../sys/exec/become.ts";
 import { after } from "../sys/clock.ts";
-import { holderOf, unixInodes } from "../sys/procfs.ts";
+import { neededGroup, neededUser, notASocket } from "../sys/machine.ts";
+import { holderOf, unixInodes } from "../sys/proc-sockets.ts";
 import { probeUnix } from "../sys/socket.ts";
-import { findGroup, findUser } from "../sys/users.ts";
-
-export interface AdminServer {
-  /** Waits for answers under way, then closes and removes the socket. */
-  close(): Promise<void>;
-}
 
 /**
  * A response that is streamed may have nothing to tell for a while; without this it is cut after 10 s.
@@ -26,17 +21,48 @@ const NEVER_IDLE: object = { idleTimeout: 0 };
 const LONGEST_BODY = 1024 * 1024;
 const CLOSE_PATIENCE_MS = 1000;
 
-/** Opens the control socket. Throws a Fault when another supervisor has it, or it cannot be made. */
-export function serveAdmin(
-  config: AdminConfig,
-  handle: (request: Request) => Promise<Response>,
-): AdminServer {
-  const { socket } = config;
-  prepare(socket);
+type Handle = (request: Request) => Promise<Response>;
+
+export class AdminServer {
+  private readonly socket: string;
+  private readonly server: Bun.Server<undefined>;
+
+  private constructor(socket: string, server: Bun.Server<undefined>) {
+    this.socket = socket;
+    this.server = server;
+  }
+
+  /** Opens the control socket. Throws a Fault when another supervisor has it, or it cannot be made. */
+  static open(config: AdminConfig, handle: Handle): AdminServer {
+    const { socket } = config;
+    prepare(socket);
+    const server = listen(socket, handle);
+    try {
+      setRights(config);
+    } catch (error) {
+      void server.stop(true);
+      rmSync(socket, { force: true });
+      throw error;
+    }
+    return new AdminServer(socket, server);
+  }
+
+  /** Waits for answers under way, then closes and removes the socket. */
+  async close(): Promise<void> {
+    const { server, socket } = this;
+    const waited = Promise.withResolvers<void>();
+    const cancel = after(CLOSE_PATIENCE_MS, waited.resolve);
+    await Promise.race([server.stop(), waited.promise]);
+    cancel();
+    await server.stop(true);
+    if (lstatSync(socket, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(socket);
+  }
+}
+
+function listen(socket: string, handle: Handle): Bun.Server<undefined> {
   const umask = setUmask(0o177);
-  let server: Bun.Server<undefined>;
   try {
-    server = Bun.serve({
+    return Bun.serve({
       unix: socket,
       ...NEVER_IDLE,
       // Operations take as long as they take.
@@ -59,27 +85,11 @@ export function serveAdmin(
   } finally {
     setUmask(umask);
   }
-  try {
-    setRights(config);
-  } catch (error) {
-    void server.stop(true);
-    rmSync(socket, { force: true });
-    throw error;
-  }
-  return { close: () => close(server, socket) };
 }
 
 function prepare(socket: string): void {
-  const length = Buffer.byteLength(socket);
-  if (length > UNIX_PATH_MAX) {
-    throw new Fault(
-      `the path of the control socket is ${length} bytes long; the limit is ${UNIX_PATH_MAX}`,
-      {
-        where: socket,
-        hint: "set a shorter [admin] socket or [supervisor] state_dir",
-      },
-    );
-  }
+  const wrong = pathProblem(socket);
+  if (wrong !== null) throw new Fault(wrong.problem, { where: "control socket", hint: wrong.hint });
   try {
     mkdirSync(dirname(socket), { recursive: true, mode: 0o755 });
   } catch (error) {
@@ -91,12 +101,7 @@ function prepare(socket: string): void {
   }
   const stat = lstatSync(socket, { throwIfNoEntry: false });
   if (stat === undefined) return;
-  if (!stat.isSocket()) {
-    throw new Fault("the path of the control socket is taken by something that is not a socket", {
-      where: socket,
-      hint: "move it away, or set another [admin] socket",
-    });
-  }
+  if (!stat.isSocket()) throw notASocket(socket);
   if (probeUnix(socket) === "accepts") throw alreadyRunning(socket);
   unlinkSync(socket);
 }
@@ -116,17 +121,8 @@ export function alreadyRunning(where: string): Fault {
 function setRights({ socket, owner, group, mode }: AdminConfig): void {
   chmodSync(socket, mode);
   if (owner === null && group === null) return;
-  const user = owner === null ? null : findUser(owner);
-  const gid = group === null ? (user?.gid ?? null) : findGroup(group);
-  if ((owner !== null && user === null) || gid === null) {
-    throw new Fault(
-      `there is no ${user === null && owner !== null ? `user "${owner}"` : `group "${group}"`}`,
-      {
-        where: socket,
-        hint: "correct [admin] owner and group",
-      },
-    );
-  }
+  const user = owner === null ? null : neededUser(owner, "[admin] owner");
+  const gid = group === null ? user!.gid : neededGroup(group, "[admin] group");
   try {
     chownSync(socket, user?.uid ?? process.getuid!(), gid);
   } catch (error) {
@@ -136,13 +132,4 @@ function setRights({ socket, owner, group, mode }: AdminConfig): void {
       cause: error,
     });
   }
-}
-
-async function close(server: Bun.Server<undefined>, socket: string): Promise<void> {
-  const waited = Promise.withResolvers<void>();
-  const cancel = after(CLOSE_PATIENCE_MS, waited.resolve);
-  await Promise.race([server.stop(), waited.promise]);
-  cancel();
-  await server.stop(true);
-  if (lstatSync(socket, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(socket);
 }

@@ -1,61 +1,65 @@
 // The table of commands. Each is imported only when it is called, so that `status` starts fast.
 
-import type { Command } from "./runner.ts";
+import type { CommandTable } from "./command.ts";
 
-export interface CommandRow {
-  readonly summary: string;
-  readonly load: () => Promise<{ default: Command }>;
-}
-
-export const COMMANDS: Readonly<Record<string, CommandRow>> = {
-  run: { summary: "supervise in the foreground", load: () => import("./run.ts") },
+export const COMMANDS: CommandTable = {
+  run: { summary: "supervise in the foreground", load: () => import("./run/run.ts") },
   start: {
     summary: "start in the background; returns when ready",
-    load: () => import("./start.ts"),
+    load: () => import("./run/start.ts"),
   },
-  stop: { summary: "stop at once", load: () => import("./stop.ts") },
-  quit: { summary: "stop gracefully: requests in hand finish", load: () => import("./quit.ts") },
+  stop: { summary: "stop at once", load: () => import("./control/stop.ts") },
+  quit: {
+    summary: "stop gracefully: requests in flight finish",
+    load: () => import("./control/quit.ts"),
+  },
   restart: {
     summary: "stop and start everything, the sockets staying open",
-    load: () => import("./restart.ts"),
+    load: () => import("./control/restart.ts"),
   },
   reload: {
     summary: "new config and php.ini; nothing dropped",
-    load: () => import("./reload.ts"),
+    load: () => import("./control/reload.ts"),
   },
-  logrotate: { summary: "reopen every log file", load: () => import("./logrotate.ts") },
-  status: { summary: "pools, workers, queues", load: () => import("./status.ts") },
+  logrotate: { summary: "reopen every log file", load: () => import("./control/logrotate.ts") },
+  status: { summary: "pools, workers, queues", load: () => import("./status/status.ts") },
   upgrade: {
     summary: "replace the running program, same pid, same sockets",
-    load: () => import("./upgrade.ts"),
+    load: () => import("./control/upgrade.ts"),
   },
   check: {
     summary: "read the config, say all that is wrong with it",
-    load: () => import("./check.ts"),
+    load: () => import("./config/check.ts"),
   },
   convert: {
     summary: "any config it can read, as TOML on stdout",
-    load: () => import("./convert.ts"),
+    load: () => import("./config/convert.ts"),
   },
-  init: { summary: "a first config that fits this machine", load: () => import("./init.ts") },
+  init: {
+    summary: "a first config that fits this machine",
+    load: () => import("./config/init.ts"),
+  },
   schema: {
     summary: "the JSON Schema of the config, for editors",
-    load: () => import("./schema.ts"),
+    load: () => import("./config/schema.ts"),
   },
   request: {
     summary: "one FastCGI request to a pool, as a smoke test",
-    load: () => import("./request.ts"),
+    load: () => import("./request/request.ts"),
   },
   bench: {
     summary: "requests at a constant rate, reloads meanwhile, and what was lost",
-    load: () => import("./bench.ts"),
+    load: () => import("./bench/bench.ts"),
   },
   service: {
     summary: "prints a systemd unit, an init script, and the like",
-    load: () => import("./service.ts"),
+    load: () => import("./service/service.ts"),
   },
-  help: { summary: "the manual: topics and commands", load: () => import("./help.ts") },
-  demo: { summary: "shows itself working", load: () => import("./demo.ts") },
+  help: {
+    summary: "the manual: topics and commands",
+    load: async () => ({ default: (await import("./help/help.ts")).helpCommand(COMMANDS) }),
+  },
+  demo: { summary: "shows itself working", load: () => import("./demo/demo.ts") },
   // Not listed: a worker for the demo and the tests, started by a supervisor.
   responder: { summary: "", load: () => import("./responder.ts") },
 };

@@ -1,18 +1,11 @@
 // The rules that span more than one setting.
 
 import { addressText, ipv6Bytes, type ListenAddress } from "../sys/address.ts";
-import type { ConfigFormat, PoolConfig } from "./model.ts";
+import type { ConfigFormat } from "./model.ts";
 import { checkMachine } from "./rules-machine.ts";
-import { originText, type Problems, type Where } from "./problems.ts";
+import { originText, type Problems } from "./problems.ts";
+import type { ReadPool } from "./read-pool.ts";
 import { referencedName } from "./special-values.ts";
-
-/** A pool as read, with what is known of its settings. */
-export interface ReadPool {
-  readonly config: PoolConfig;
-  readonly failed: ReadonlySet<string>;
-  place(setting: string): Where;
-  given(setting: string): boolean;
-}
 
 export interface RuleContext {
   readonly allowRoot: boolean;

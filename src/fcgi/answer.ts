@@ -2,7 +2,7 @@
 // knows no socket, so every way of cutting the stream into chunks can be tested.
 
 import { Fault } from "../fault.ts";
-import { createDecoder } from "./decoder.ts";
+import { RecordDecoder } from "./decoder.ts";
 import { decodeEndRequest, type EndRequest, joined, RECORD } from "./record.ts";
 
 export interface Answer {
@@ -23,7 +23,7 @@ const STDERR_MAX = 4 * 1024 * 1024;
 
 /** Reads the answer to the request with this id; `limit` is in bytes of stdout. */
 export function createAnswerReader(requestId: number, limit: number): AnswerReader {
-  const decoder = createDecoder();
+  const decoder = new RecordDecoder();
   const stdout = createPile();
   const stderr = createPile();
 

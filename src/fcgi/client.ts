@@ -7,7 +7,7 @@ import { after, now } from "../sys/clock.ts";
 import { asFault, Fault } from "../fault.ts";
 import { type Answer, createAnswerReader } from "./answer.ts";
 import { parseCgiResponse } from "./cgi-response.ts";
-import { type Connection, openConnection } from "./connection.ts";
+import { type ConnectionEvents, FcgiConnection } from "./connection.ts";
 import { connectFailure, FcgiFault, type FailureKind, protocolFailure } from "./failure.ts";
 import {
   closedFault,
@@ -103,13 +103,13 @@ async function exchange(request: FcgiRequest, progress: Progress, where: string)
 
 async function talk(
   request: FcgiRequest,
-  events: Parameters<typeof openConnection>[1],
+  events: ConnectionEvents,
   progress: Progress,
   over: AbortSignal,
 ): Promise<void> {
-  let connection: Connection;
+  let connection: FcgiConnection;
   try {
-    connection = await openConnection(request.address, events, over);
+    connection = await FcgiConnection.open(request.address, events, over);
   } catch (error) {
     throw connectFailure(request.address, error);
   }
@@ -120,7 +120,7 @@ async function talk(
   await sendBody(connection, request.stdin, over, addressText(request.address));
 }
 
-async function sendHead(connection: Connection, params: ReadonlyMap<string, string>) {
+async function sendHead(connection: FcgiConnection, params: ReadonlyMap<string, string>) {
   await connection.send(encodeBeginRequest(REQUEST_ID, false));
   for (const record of encodeStream(RECORD.params, REQUEST_ID, encodePairs(params))) {
     await connection.send(record);
@@ -129,7 +129,7 @@ async function sendHead(connection: Connection, params: ReadonlyMap<string, stri
 }
 
 async function sendBody(
-  connection: Connection,
+  connection: FcgiConnection,
   body: FcgiRequest["stdin"],
   over: AbortSignal,
   where: string,

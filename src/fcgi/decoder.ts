@@ -3,41 +3,39 @@
 
 import { CONTENT_MAX, type FcgiRecord, HEADER_BYTES, malformed } from "./record.ts";
 
-export interface RecordDecoder {
+const PADDING_MAX = 255;
+
+export class RecordDecoder {
+  private readonly pending = new Uint8Array(HEADER_BYTES + CONTENT_MAX + PADDING_MAX);
+  private held = 0;
+
+  /** Whether a record has begun and is not complete. */
+  get isMidway(): boolean {
+    return this.held > 0;
+  }
+
   /**
    * Takes the next chunk, returns the records that it completes; contents are copies. Throws a Fault
    * as soon as a header's version is not 1: the peer does not speak FastCGI.
    */
-  feed(chunk: Uint8Array): FcgiRecord[];
-  /** Whether a record has begun and is not complete. */
-  midway(): boolean;
-}
-
-const PADDING_MAX = 255;
-
-export function createDecoder(): RecordDecoder {
-  const pending = new Uint8Array(HEADER_BYTES + CONTENT_MAX + PADDING_MAX);
-  let held = 0;
-  return {
-    midway: () => held > 0,
-    feed(chunk) {
-      const records: FcgiRecord[] = [];
-      let at = 0;
-      while (at < chunk.length) {
-        const wanted = held < HEADER_BYTES ? HEADER_BYTES : recordBytes(pending);
-        const part = chunk.subarray(at, at + wanted - held);
-        pending.set(part, held);
-        at += part.length;
-        held += part.length;
-        if (pending[0] !== 1) throw malformed(opening(pending.subarray(0, held)));
-        if (held >= HEADER_BYTES && held === recordBytes(pending)) {
-          records.push(recordIn(pending));
-          held = 0;
-        }
+  feed(chunk: Uint8Array): FcgiRecord[] {
+    const { pending } = this;
+    const records: FcgiRecord[] = [];
+    let at = 0;
+    while (at < chunk.length) {
+      const wanted = this.held < HEADER_BYTES ? HEADER_BYTES : recordBytes(pending);
+      const part = chunk.subarray(at, at + wanted - this.held);
+      pending.set(part, this.held);
+      at += part.length;
+      this.held += part.length;
+      if (pending[0] !== 1) throw malformed(opening(pending.subarray(0, this.held)));
+      if (this.held >= HEADER_BYTES && this.held === recordBytes(pending)) {
+        records.push(recordIn(pending));
+        this.held = 0;
       }
-      return records;
-    },
-  };
+    }
+    return records;
+  }
 }
 
 function recordBytes(header: Uint8Array): number {

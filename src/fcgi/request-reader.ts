@@ -1,7 +1,7 @@
 // The server's half of the protocol: records in, whole requests and ready-made replies out. Pure, so
 // that it is tested without a socket. One request at a time on a connection.
 
-import { createDecoder } from "./decoder.ts";
+import { RecordDecoder } from "./decoder.ts";
 import {
   decodeBeginRequest,
   decodePairs,
@@ -26,13 +26,6 @@ export type Incoming =
   /** Bytes to send; then the connection ends if `close` is set. */
   | { readonly what: "reply"; readonly bytes: Uint8Array; readonly close: boolean };
 
-export interface RequestReader {
-  /** Takes the next chunk; returns what it completes. Throws a Fault when it is not FastCGI. */
-  feed(chunk: Uint8Array): Incoming[];
-  /** Whether a request has begun, were it with half a header, and is not complete. */
-  inRequest(): boolean;
-}
-
 /** What a connection may ask about with FCGI_GET_VALUES, section 4.1. */
 const VALUES = new Map([
   ["FCGI_MAX_CONNS", "1"],
@@ -47,49 +40,54 @@ interface Open {
   readonly body: Uint8Array[];
 }
 
-export function createRequestReader(): RequestReader {
-  const decoder = createDecoder();
-  let open: Open | null = null;
+export class RequestReader {
+  private readonly decoder = new RecordDecoder();
+  private open: Open | null = null;
 
-  function take(record: FcgiRecord): Incoming | null {
+  /** Whether a request has begun, were it with half a header, and is not complete. */
+  get isInRequest(): boolean {
+    return this.open !== null || this.decoder.isMidway;
+  }
+
+  /** Takes the next chunk; returns what it completes. Throws a Fault when it is not FastCGI. */
+  feed(chunk: Uint8Array): Incoming[] {
+    return this.decoder
+      .feed(chunk)
+      .map((record) => this.take(record))
+      .filter((incoming) => incoming !== null);
+  }
+
+  private take(record: FcgiRecord): Incoming | null {
+    const { open } = this;
     if (record.requestId === 0) return managementReply(record);
-    if (record.type === RECORD.beginRequest) return begin(record);
+    if (record.type === RECORD.beginRequest) return this.begin(record);
     if (open === null || record.requestId !== open.id) return null;
-    if (record.type === RECORD.abortRequest) return abort(open);
+    if (record.type === RECORD.abortRequest) return this.abort(open);
     if (record.type === RECORD.params) open.params.push(record.content);
     if (record.type !== RECORD.stdin) return null;
-    if (record.content.length === 0) return finish(open);
+    if (record.content.length === 0) return this.finish(open);
     open.body.push(record.content);
     return null;
   }
 
-  function begin(record: FcgiRecord): Incoming | null {
+  private begin(record: FcgiRecord): Incoming | null {
     const { role, keepConnection } = decodeBeginRequest(record.content);
-    if (open !== null) return refusal(record.requestId, "CANT_MPX_CONN", false);
+    if (this.open !== null) return refusal(record.requestId, "CANT_MPX_CONN", false);
     if (role === "other") return refusal(record.requestId, "UNKNOWN_ROLE", !keepConnection);
-    open = { id: record.requestId, keepConnection, params: [], body: [] };
+    this.open = { id: record.requestId, keepConnection, params: [], body: [] };
     return null;
   }
 
-  function abort(request: Open): Incoming {
-    open = null;
+  private abort(request: Open): Incoming {
+    this.open = null;
     return refusal(request.id, "REQUEST_COMPLETE", !request.keepConnection);
   }
 
-  function finish({ id, keepConnection, params, body }: Open): Incoming {
-    open = null;
+  private finish({ id, keepConnection, params, body }: Open): Incoming {
+    this.open = null;
     const pairs = new Map(decodePairs(joined(params)));
     return { what: "request", request: { id, keepConnection, params: pairs, body: joined(body) } };
   }
-
-  return {
-    feed: (chunk) =>
-      decoder
-        .feed(chunk)
-        .map(take)
-        .filter((incoming) => incoming !== null),
-    inRequest: () => open !== null || decoder.midway(),
-  };
 }
 
 function refusal(id: number, protocolStatus: ProtocolStatus, close: boolean): Incoming {

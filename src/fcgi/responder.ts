@@ -13,7 +13,7 @@ import {
 } from "../sys/accept.ts";
 import { yieldToEvents } from "../sys/clock.ts";
 import { encodeEndRequest, encodeRecord, encodeStream, joined, RECORD } from "./record.ts";
-import { createRequestReader, type Incoming, type ServerRequest } from "./request-reader.ts";
+import { RequestReader, type Incoming, type ServerRequest } from "./request-reader.ts";
 import { type Page, pageFor } from "./responder-pages.ts";
 
 const RECEIVE_BYTES = 65536;
@@ -29,7 +29,7 @@ interface Worker {
 }
 
 /** Serves on the listening descriptor until told to leave; returns the exit code. */
-export async function serve(listener: number, generation: string | null): Promise<number> {
+export async function serveRequests(listener: number, generation: string | null): Promise<number> {
   const worker: Worker = {
     generation,
     buffer: new Uint8Array(RECEIVE_BYTES),
@@ -60,12 +60,12 @@ function acceptOn(listener: number): number | "interrupted" {
 }
 
 async function serveConnection(fd: number, worker: Worker): Promise<void> {
-  const reader = createRequestReader();
+  const reader = new RequestReader();
   // Who has just been accepted is owed an answer, even if the first byte is still on its way.
   let owed = true;
   try {
     for (;;) {
-      const chunk = await nextChunk(fd, worker, owed || reader.inRequest());
+      const chunk = await nextChunk(fd, worker, owed || reader.isInRequest);
       if (chunk === null) return;
       owed = false;
       for (const incoming of reader.feed(chunk)) {

@@ -2,10 +2,10 @@
 // each line is one write. A rotation opens the new file before it lets go of the old one; a line is
 // in the one or the other, never in neither.
 
-import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { Fault } from "../fault.ts";
-import { createLineWriter, type Put } from "./line-writer.ts";
+import { LineWriter, type Put } from "./line-writer.ts";
 import type { AnnounceLost, LogTarget } from "./target.ts";
 
 // The runtime adds O_CLOEXEC to every open. O_NONBLOCK matters only for what is no plain file: a
@@ -13,30 +13,44 @@ import type { AnnounceLost, LogTarget } from "./target.ts";
 const FLAGS = constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK | constants.O_NOCTTY;
 const MODE = 0o640;
 
-/** Opens the file, creating it (mode 0640 less the umask) but not its directory. Throws Faults. */
-export function openLogFile(path: string, announce: AnnounceLost): LogTarget {
-  let fd = beginLine(path, openAppending(path));
-  const writer = createLineWriter(putTo(fd), announce);
-  return {
-    write: writer.write,
-    reopen() {
-      const next = openAppending(path);
-      // Still the same file: a line that a full disk cut short is finished through the old descriptor.
-      if (sameFile(fd, next)) {
-        closeSync(next);
-        return [path];
-      }
-      const old = fd;
-      fd = beginLine(path, next);
-      writer.redirect(putTo(fd));
-      closeSync(old);
-      return [path];
-    },
-    close() {
-      writer.close();
-      closeSync(fd);
-    },
-  };
+export class LogFile implements LogTarget {
+  private readonly path: string;
+  private fd: number;
+  private readonly writer: LineWriter;
+
+  private constructor(path: string, fd: number, announce: AnnounceLost) {
+    this.path = path;
+    this.fd = fd;
+    this.writer = new LineWriter(putTo(fd), announce);
+  }
+
+  /** Opens the file, creating it (mode 0640 less the umask) but not its directory. Throws Faults. */
+  static open(path: string, announce: AnnounceLost): LogFile {
+    return new LogFile(path, beginLine(path, openAppending(path)), announce);
+  }
+
+  write(record: string): void {
+    this.writer.write(record);
+  }
+
+  reopen(): readonly string[] {
+    const next = openAppending(this.path);
+    // Still the same file: a line that a full disk cut short is finished through the old descriptor.
+    if (sameFile(this.fd, next)) {
+      closeSync(next);
+      return [this.path];
+    }
+    const old = this.fd;
+    this.fd = beginLine(this.path, next);
+    this.writer.redirect(putTo(this.fd));
+    closeSync(old);
+    return [this.path];
+  }
+
+  close(): void {
+    this.writer.close();
+    closeSync(this.fd);
+  }
 }
 
 function putTo(fd: number): Put {
@@ -81,7 +95,7 @@ function openAppending(path: string): number {
   try {
     return openSync(path, FLAGS | constants.O_WRONLY, MODE);
   } catch (error) {
-    throw openFault(path, error);
+    throw openFault(path, codeOf(error), error);
   }
 }
 
@@ -96,12 +110,33 @@ const HINTS: Readonly<Record<string, (path: string) => string>> = {
     'that is a socket, or a pipe that nobody reads; for stderr write [log] file = "stderr"',
 };
 
-function openFault(path: string, error: unknown): Fault {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+/** Why a log file could not be opened, as far as can be told without trying; null = it probably can. */
+export function logFileFault(path: string): Fault | null {
+  if (isFolder(path)) return openFault(path, "EISDIR");
+  return isFolder(dirname(path)) ? null : openFault(path, "ENOENT");
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false; // Not there, or not to be seen by this user.
+  }
+}
+
+function openFault(path: string, code: string, error?: unknown): Fault {
   const message =
     code === "ENOENT"
       ? `the log file cannot be opened: the directory ${dirname(path)} does not exist`
       : "the log file cannot be opened";
   const hint = HINTS[code]?.(path) ?? "set [log] file to a path that can be written";
-  return new Fault(message, { where: path, hint, ...(code === "ENOENT" ? {} : { cause: error }) });
+  return new Fault(message, {
+    where: path,
+    hint,
+    ...(code === "ENOENT" || error === undefined ? {} : { cause: error }),
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
 }

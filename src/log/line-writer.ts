@@ -4,18 +4,10 @@
 // nothing it had logged; only a reader that stalls makes lines wait, and only so many.
 
 import * as clock from "../sys/clock.ts";
+import type { AnnounceLost } from "./target.ts";
 
 /** Writes some of the bytes and says how many. Throws errors with a `code`; EAGAIN means: later. */
 export type Put = (bytes: Uint8Array) => number;
-
-export interface LineWriter {
-  /** Writes a record that ends with a newline. Never throws, and waits only as long as `put` does. */
-  write(record: string): void;
-  /** From now on writes elsewhere, having tried to finish here what was begun here. */
-  redirect(put: Put): void;
-  /** Tries what is left once more, waits up to CLOSE_WAIT_MS for a reader that stalls, and ends. */
-  close(): void;
-}
 
 /** Bytes that may wait for a reader that stalls; lines beyond that are lost. */
 export const QUEUE_BYTES = 256 * 1024;
@@ -24,107 +16,113 @@ const RETRY_FAILED_MS = 1000;
 const CLOSE_WAIT_MS = 200;
 const CLOSE_STEP_MS = 10;
 
-/** `announce` makes the record that tells of lost lines. */
-export function createLineWriter(
-  firstPut: Put,
-  announce: (lines: number, why: string) => string,
-): LineWriter {
-  const encoder = new TextEncoder();
-  let put = firstPut;
+export class LineWriter {
+  private put: Put;
+  private readonly announce: AnnounceLost;
+  private readonly encoder = new TextEncoder();
   /** Whole records; of the first one a part may be out already. */
-  const waiting: Uint8Array[] = [];
-  let waitingBytes = 0;
-  let firstIsBegun = false;
-  let lost = { lines: 0, why: "" };
-  let cancelRetry: (() => void) | null = null;
+  private readonly waiting: Uint8Array[] = [];
+  private waitingBytes = 0;
+  private firstIsBegun = false;
+  private lost = { lines: 0, why: "" };
+  private cancelRetry: (() => void) | null = null;
 
-  function write(record: string): void {
-    const bytes = encoder.encode(record);
-    const blocked = drain();
-    const failure = blocked ?? attempt(put, bytes);
+  /** `announce` makes the record that tells of lost lines. */
+  constructor(put: Put, announce: AnnounceLost) {
+    this.put = put;
+    this.announce = announce;
+  }
+
+  /** Writes a record that ends with a newline. Never throws, and waits only as long as `put` does. */
+  write(record: string): void {
+    const bytes = this.encoder.encode(record);
+    const blocked = this.drain();
+    const failure = blocked ?? attempt(this.put, bytes);
     if (failure === null) return;
-    if (blocked === null && failure.left.length < bytes.length) begin(failure.left);
-    else keep(bytes, failure);
-    retryLater(failure);
+    if (blocked === null && failure.left.length < bytes.length) this.begin(failure.left);
+    else this.keep(bytes, failure);
+    this.retryLater(failure);
+  }
+
+  /** From now on writes elsewhere, having tried to finish here what was begun here. */
+  redirect(put: Put): void {
+    const failure = this.drain();
+    if (failure !== null && this.firstIsBegun) {
+      this.waitingBytes -= this.waiting.shift()!.length;
+      this.firstIsBegun = false;
+      this.lose(failure.why);
+    }
+    this.put = put;
+    const again = this.drain();
+    if (again !== null) this.retryLater(again);
+  }
+
+  /** Tries what is left once more, waits up to CLOSE_WAIT_MS for a reader that stalls, and ends. */
+  close(): void {
+    let failure = this.drain();
+    for (let ms = 0; failure?.stalled === true && ms < CLOSE_WAIT_MS; ms += CLOSE_STEP_MS) {
+      clock.block(CLOSE_STEP_MS);
+      failure = this.drain();
+    }
+    this.cancelRetry?.();
   }
 
   /** Writes what is older than the next line: what waits, then how much was lost. */
-  function drain(): Failure | null {
-    for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
-      const failure = attempt(put, first);
-      waiting.shift();
-      waitingBytes -= first.length;
-      if (failure !== null) return putBack(first, failure);
-      firstIsBegun = false;
+  private drain(): Failure | null {
+    for (let first = this.waiting[0]; first !== undefined; first = this.waiting[0]) {
+      const failure = attempt(this.put, first);
+      this.waiting.shift();
+      this.waitingBytes -= first.length;
+      if (failure !== null) return this.putBack(first, failure);
+      this.firstIsBegun = false;
     }
-    return lost.lines === 0 ? null : tellLost();
+    return this.lost.lines === 0 ? null : this.tellLost();
   }
 
-  function putBack(first: Uint8Array, failure: Failure): Failure {
-    waiting.unshift(failure.left);
-    waitingBytes += failure.left.length;
-    firstIsBegun ||= failure.left.length < first.length;
+  private putBack(first: Uint8Array, failure: Failure): Failure {
+    this.waiting.unshift(failure.left);
+    this.waitingBytes += failure.left.length;
+    this.firstIsBegun ||= failure.left.length < first.length;
     return failure;
   }
 
-  function tellLost(): Failure | null {
-    const bytes = encoder.encode(announce(lost.lines, lost.why));
-    const failure = attempt(put, bytes);
+  private tellLost(): Failure | null {
+    const bytes = this.encoder.encode(this.announce(this.lost.lines, this.lost.why));
+    const failure = attempt(this.put, bytes);
     if (failure?.left.length === bytes.length) return failure;
-    lost = { lines: 0, why: "" };
-    if (failure !== null) begin(failure.left);
+    this.lost = { lines: 0, why: "" };
+    if (failure !== null) this.begin(failure.left);
     return failure;
   }
 
   /** A part of a line is out: its rest goes out before anything else, so that lines never mix. */
-  function begin(left: Uint8Array): void {
-    waiting.push(left);
-    waitingBytes += left.length;
-    firstIsBegun = true;
+  private begin(left: Uint8Array): void {
+    this.waiting.push(left);
+    this.waitingBytes += left.length;
+    this.firstIsBegun = true;
   }
 
   /** Once a line is lost, so are the next, until the gap can be announced where it is. */
-  function keep(bytes: Uint8Array, failure: Failure): void {
-    const fits = waitingBytes + bytes.length <= QUEUE_BYTES;
-    if (!failure.stalled || lost.lines > 0 || !fits) return lose(failure.why);
-    waiting.push(bytes);
-    waitingBytes += bytes.length;
+  private keep(bytes: Uint8Array, failure: Failure): void {
+    const fits = this.waitingBytes + bytes.length <= QUEUE_BYTES;
+    if (!failure.stalled || this.lost.lines > 0 || !fits) return this.lose(failure.why);
+    this.waiting.push(bytes);
+    this.waitingBytes += bytes.length;
   }
 
-  function lose(why: string): void {
-    lost = { lines: lost.lines + 1, why: lost.lines === 0 ? why : lost.why };
+  private lose(why: string): void {
+    const { lines } = this.lost;
+    this.lost = { lines: lines + 1, why: lines === 0 ? why : this.lost.why };
   }
 
-  function retryLater(failure: Failure): void {
-    cancelRetry ??= clock.after(failure.stalled ? RETRY_STALLED_MS : RETRY_FAILED_MS, () => {
-      cancelRetry = null;
-      const again = drain();
-      if (again !== null) retryLater(again);
+  private retryLater(failure: Failure): void {
+    const delay = failure.stalled ? RETRY_STALLED_MS : RETRY_FAILED_MS;
+    this.cancelRetry ??= clock.after(delay, () => {
+      this.cancelRetry = null;
+      const again = this.drain();
+      if (again !== null) this.retryLater(again);
     });
   }
-
-  function redirect(newPut: Put): void {
-    const failure = drain();
-    if (failure !== null && firstIsBegun) {
-      waitingBytes -= waiting.shift()!.length;
-      firstIsBegun = false;
-      lose(failure.why);
-    }
-    put = newPut;
-    const again = drain();
-    if (again !== null) retryLater(again);
-  }
-
-  function close(): void {
-    let failure = drain();
-    for (let ms = 0; failure?.stalled === true && ms < CLOSE_WAIT_MS; ms += CLOSE_STEP_MS) {
-      clock.block(CLOSE_STEP_MS);
-      failure = drain();
-    }
-    cancelRetry?.();
-  }
-
-  return { write, redirect, close };
 }
 
 interface Failure {

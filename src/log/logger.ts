@@ -4,48 +4,57 @@
 
 import { createConsola, LogTypes, type ConsolaInstance } from "consola/core";
 import type { LogConfig, LogLevel } from "./settings.ts";
-import type { Emit, Event, OutputLine } from "../event.ts";
+import type { Event, EventRecord, OutputLine } from "../event.ts";
 import { wallClock } from "../sys/clock.ts";
-import { openLogFile } from "./file.ts";
+import { LogFile } from "./file.ts";
 import { narrate, type Narration } from "./narrate.ts";
 import { recordFormat, type RecordFormat } from "./record.ts";
-import { openStderr } from "./stderr.ts";
+import { StderrLog } from "./stderr.ts";
 import type { AnnounceLost, LogTarget } from "./target.ts";
 
-export interface Log {
+export class Log {
+  private readonly format: RecordFormat;
+  private readonly target: LogTarget;
+  private readonly logger: ConsolaInstance;
+
+  /** Opens the log. Throws a Fault when its file cannot be opened. */
+  constructor(config: LogConfig) {
+    const format = recordFormat(config.format);
+    const announce: AnnounceLost = (lines, why) =>
+      eventRecord(format, { type: "log-lost", lines, why });
+    this.format = format;
+    this.target =
+      config.file === null ? new StderrLog(announce) : LogFile.open(config.file, announce);
+    this.logger = createLogger(config.level, format, this.target);
+  }
+
   /** Logs the event, if its level is logged. Never throws. */
-  readonly emit: Emit;
+  record(record: EventRecord): void {
+    const narration = narrate(record.event);
+    this.logger[TYPES[narration.level]](narration, record);
+  }
+
   /**
    * Logs a worker's line, whatever the level: that level says which news of the supervisor's own are
    * wanted, and a worker's "PHP Fatal error" would vanish at level "error" if it were counted as
    * mere notice. Who does not want these lines sets `log_output = false`. Never throws.
    */
-  output(line: OutputLine): void;
+  output(line: OutputLine): void {
+    this.target.write(this.format.output(wallClock(), line));
+  }
+
   /**
-   * Opens every log file anew and returns their paths. Throws a Fault when one cannot be opened, and
+   * Opens every log file again and returns their paths. Throws a Fault when one cannot be opened, and
    * then goes on with the old one. Telling of it (`log-reopened`) is left to the caller.
    */
-  reopen(): readonly string[];
-  /** Writes what is still to be written and ends; nothing may be logged after it. */
-  close(): void;
-}
+  reopen(): readonly string[] {
+    return this.target.reopen();
+  }
 
-/** Opens the log. Throws a Fault when its file cannot be opened. */
-export function openLog(config: LogConfig): Log {
-  const format = recordFormat(config.format);
-  const announce: AnnounceLost = (lines, why) =>
-    eventRecord(format, { type: "log-lost", lines, why });
-  const target = config.file === null ? openStderr(announce) : openLogFile(config.file, announce);
-  const logger = createLogger(config.level, format, target);
-  return {
-    emit(event) {
-      const narration = narrate(event);
-      logger[TYPES[narration.level]](narration, event);
-    },
-    output: (line) => target.write(format.output(wallClock(), line)),
-    reopen: target.reopen,
-    close: target.close,
-  };
+  /** Writes what is still to be written and ends; nothing may be logged after it. */
+  close(): void {
+    this.target.close();
+  }
 }
 
 function eventRecord(format: RecordFormat, event: Event): string {
@@ -87,8 +96,8 @@ function createLogger(level: LogLevel, format: RecordFormat, target: LogTarget):
     reporters: [
       {
         log({ args }) {
-          const [narration, event] = args as [Narration, Event];
-          target.write(format.event(wallClock(), narration, event));
+          const [narration, { time, event }] = args as [Narration, EventRecord];
+          target.write(format.event(time, narration, event));
         },
       },
     ],

@@ -6,7 +6,7 @@
 import type { LogLevel } from "./settings.ts";
 import type { EndReason, Event } from "../event.ts";
 import { Fault, faultLines, type FaultJson } from "../fault.ts";
-import { advice, count, duration, ended, list } from "./words.ts";
+import { advice, count, elapsed, ended, list } from "./words.ts";
 
 export interface Narration {
   readonly level: LogLevel;
@@ -35,27 +35,27 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     ),
   "supervisor-ready": ({ pools, workers, ms }) =>
     notice(
-      `fcgivisor is ready after ${duration(ms)} with ${count(pools, "pool")} and ${count(workers, "worker")}`,
+      `fcgivisor is ready after ${elapsed(ms)} with ${count(pools, "pool")} and ${count(workers, "worker")}`,
     ),
-  "supervisor-stopping": ({ word, by }) =>
+  "supervisor-stopping": ({ operation, by }) =>
     notice(
-      word === "stop"
-        ? `fcgivisor is stopping at once, as asked by ${by}`
-        : `fcgivisor is quitting, as asked by ${by}; requests in hand finish`,
+      operation === "stop"
+        ? `fcgivisor is stopping at once, requested by ${by}`
+        : `fcgivisor is quitting, requested by ${by}; requests in flight finish`,
     ),
-  "supervisor-stopped": ({ ms }) => notice(`fcgivisor has stopped, ${duration(ms)} after the word`),
-  "config-warning": ({ fault }) => warn(told("the config is usable, but look at this", fault)),
+  "supervisor-stopped": ({ ms }) => notice(`fcgivisor has stopped after ${elapsed(ms)}`),
+  "config-warning": ({ fault }) => warn(told("config warning", fault)),
 
   listening: ({ pools, address }) =>
     notice(`listening on ${address} for ${pools.length === 1 ? "pool" : "pools"} ${list(pools)}`),
-  "listener-changed": ({ address, what }) => notice(`the socket ${address} was changed: ${what}`),
+  "listener-changed": ({ address, what }) => notice(`changed the socket ${address}: ${what}`),
   "listener-closed": ({ address }) => notice(`no longer listening on ${address}`),
 
   "handed-over": ({ pool, address, maker }) =>
     notice(
       maker === "systemd"
-        ? `systemd hands over its socket ${address} for pool ${pool}`
-        : `systemd has kept the socket ${address} of pool ${pool} and gives it back`,
+        ? `took over the socket ${address} of pool ${pool} from its systemd unit`
+        : `took back the socket ${address} of pool ${pool}, which systemd had stored`,
     ),
 
   "group-started": ({ pool, pid, generation, workers }) =>
@@ -63,7 +63,7 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
       `${workers === 1 ? "worker" : "leader"} ${pid} of pool ${pool} was started for generation ${generation}${workers === 1 ? "" : `; it provides ${workers} workers`}`,
     ),
   "group-ready": ({ pool, pid, ms }) =>
-    debug(`worker ${pid} of pool ${pool} takes requests after ${duration(ms)}`),
+    debug(`worker ${pid} of pool ${pool} is ready after ${elapsed(ms)}`),
   "group-ended": groupEnded,
   "member-ended": ({ pool, pid, leader, end, unasked }) => {
     const text = `worker ${pid} of pool ${pool} ${ended(end)} and was replaced by its leader ${leader}`;
@@ -71,91 +71,84 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
   },
   "fork-storm": ({ pool, leader }) =>
     error(
-      `leader ${leader} of pool ${pool} forks workers that do not live to serve; it is ended and started anew; look at what its workers wrote`,
+      `leader ${leader} of pool ${pool} keeps forking workers that die before they serve; it is replaced; see what its workers wrote`,
     ),
   "socket-held": ({ address, pids }) =>
     notice(
-      `${address} is closed and free, though ${count(pids.length, "process", "processes")} that workers started in the background still ${pids.length === 1 ? "holds" : "hold"} its descriptor (${list(pids)})`,
+      `${address} is closed and free; ${count(pids.length, "process", "processes")} that workers started in the background still ${pids.length === 1 ? "holds" : "hold"} its descriptor (${list(pids)})`,
     ),
   emergency: ({ deaths, intervalMs }) => ({
     level: "alert",
-    text: `${deaths} workers crashed within ${duration(intervalMs)}; reloading everything, because something they share may be broken`,
+    text: `${deaths} workers crashed within ${elapsed(intervalMs)}; reloading everything, because something they share may be broken`,
   }),
   "orphans-left": ({ pool, leader, pids }) =>
     notice(
-      `leader ${leader} of pool ${pool} is gone; ${count(pids.length, "worker")} that it left (${list(pids)}) ${pids.length === 1 ? "finishes its request and leaves" : "finish their requests and leave"}`,
+      `leader ${leader} of pool ${pool} is gone; ${count(pids.length, "worker")} of it (${list(pids)}) ${pids.length === 1 ? "finishes its request and exits" : "finish their requests and exit"}`,
     ),
   "backing-off": ({ pool, failures, delayMs, why }) =>
     warn(
-      `workers of pool ${pool} failed ${failures === 1 ? "once" : `${failures} times in a row`}: ${why}; the next try is in ${duration(delayMs)}`,
+      `workers of pool ${pool} failed ${failures === 1 ? "once" : `${failures} times in a row`}: ${why}; next try in ${elapsed(delayMs)}`,
     ),
   "pool-recovered": ({ pool, failures }) =>
-    notice(`pool ${pool} is well again after ${count(failures, "failure")}`),
+    notice(`pool ${pool} recovered after ${count(failures, "failure")}`),
 
   "generation-ready": ({ pool, generation, workers, ms }) =>
     notice(
-      `generation ${generation} of pool ${pool} serves with ${count(workers, "worker")} after ${duration(ms)}`,
+      `generation ${generation} of pool ${pool} serves with ${count(workers, "worker")} after ${elapsed(ms)}`,
     ),
   "generation-failed": ({ pool, generation, fault }) =>
-    error(
-      told(
-        `generation ${generation} of pool ${pool} did not come up, and takes over nothing`,
-        fault,
-      ),
-    ),
+    error(told(`generation ${generation} of pool ${pool} failed to start`, fault)),
   recovered: ({ after, pool, address, workers }) => {
     const processes = count(workers, "process", "processes");
-    const rest = "they leave when their replacements serve";
+    const rest = "they exit when their replacements serve";
     return after === "death"
       ? warn(
-          `took the socket ${address} of pool ${pool} back out of ${processes} that an earlier supervisor left; ${rest}`,
+          `took over the socket ${address} of pool ${pool} from ${processes} of an earlier supervisor; ${rest}`,
         )
-      : notice(
-          `goes on with the socket ${address} of pool ${pool} and ${processes} on it; ${rest}`,
-        );
+      : notice(`kept the socket ${address} of pool ${pool} and ${processes} on it; ${rest}`);
   },
   "recovered-with-gap": ({ pool, address, workers, why, gapMs }) =>
     error(
-      `the socket ${address} of pool ${pool} could not be taken back from ${count(workers, "process", "processes")} of an earlier supervisor (${why}); they were asked to leave and it was opened anew, after ${duration(gapMs)} in which clients may have been refused`,
+      `could not take over the socket ${address} of pool ${pool} from ${count(workers, "process", "processes")} of an earlier supervisor (${why}); reopened it after ${elapsed(gapMs)}, during which clients may have been refused`,
     ),
-  "strays-left": ({ pool, workers, ms }) =>
+  "left-over-workers-gone": ({ pool, workers, ms }) =>
     notice(
-      `${count(workers, "process", "processes")} of an earlier supervisor left pool ${pool} after ${duration(ms)}`,
+      `${count(workers, "left-over process", "left-over processes")} of pool ${pool} exited after ${elapsed(ms)}`,
     ),
   "drain-started": ({ pool, generation, workers }) =>
     notice(
-      `generation ${generation} of pool ${pool} is leaving: ${count(workers, "worker")} may finish the request in hand`,
+      `generation ${generation} of pool ${pool} is draining: ${count(workers, "worker")} may finish requests in flight`,
     ),
   "drain-escalated": ({ pool, pid, signal, afterMs }) =>
     warn(
-      `worker ${pid} of pool ${pool} has not left after ${duration(afterMs)} and is sent ${signal}; if its requests need longer, raise drain_timeout`,
+      `worker ${pid} of pool ${pool} has not exited after ${elapsed(afterMs)} and gets ${signal}; if its requests need longer, raise drain_timeout`,
     ),
   "worker-stuck": ({ pool, pid, state, where }) =>
     error(
-      `process ${pid} of pool ${pool} does not die of SIGKILL: ${state === "D" ? `it waits in the kernel${where === null ? "" : ` (${where})`}, often for a disk or a network file system` : `it is in state ${state}`}; it is left alone, and ends when the kernel lets it go`,
+      `process ${pid} of pool ${pool} survives SIGKILL: ${state === "D" ? `it waits in the kernel${where === null ? "" : ` (${where})`}, often for a disk or a network file system` : `it is in state ${state}`}; it is left alone and ends when the kernel releases it`,
     ),
   "worker-stopped": ({ pool, pid, resumesInMs }) =>
     warn(
-      `process ${pid} of pool ${pool} is stopped, as by SIGSTOP, and does nothing; if nobody continues it (kill -CONT ${pid}), it is continued in ${duration(resumesInMs)}`,
+      `process ${pid} of pool ${pool} is stopped (SIGSTOP); unless somebody continues it (kill -CONT ${pid}), it is continued in ${elapsed(resumesInMs)}`,
     ),
   "worker-resumed": ({ pool, pid }) =>
-    notice(`process ${pid} of pool ${pool} was still stopped and is continued`),
+    notice(`process ${pid} of pool ${pool} was still stopped and has been continued`),
   "drain-finished": ({ pool, generation, ms }) =>
-    notice(`generation ${generation} of pool ${pool} has left after ${duration(ms)}`),
+    notice(`generation ${generation} of pool ${pool} has drained after ${elapsed(ms)}`),
   "request-timeout": ({ pool, pid, ageMs, limitMs }) =>
     warn(
-      `worker ${pid} of pool ${pool} is terminated: its request has taken ${duration(ageMs)}, and request_timeout is ${duration(limitMs)}`,
+      `worker ${pid} of pool ${pool} is killed: its request has taken ${elapsed(ageMs)}; request_timeout is ${elapsed(limitMs)}`,
     ),
 
-  "operation-started": ({ word, by, detail }) =>
-    notice(withDetail(`${word} has begun, as asked by ${by}`, detail)),
-  "operation-done": ({ word, ms, detail }) =>
-    notice(withDetail(`${word} is done after ${duration(ms)}`, detail)),
-  "operation-failed": ({ word, ms, fault }) =>
-    error(told(`${word} failed after ${duration(ms)}`, fault)),
-  "signal-ignored": ({ signal, use }) => notice(`${signal} changes nothing here; use ${use}`),
-  "signal-received": ({ signal }) => notice(`${signal} was received`),
-  "log-reopened": ({ file }) => notice(`the log file ${file} was reopened`),
+  "operation-started": ({ operation, by, detail }) =>
+    notice(withDetail(`${operation} started, requested by ${by}`, detail)),
+  "operation-done": ({ operation, ms, detail }) =>
+    notice(withDetail(`${operation} done after ${elapsed(ms)}`, detail)),
+  "operation-failed": ({ operation, ms, fault }) =>
+    error(told(`${operation} failed after ${elapsed(ms)}`, fault)),
+  "signal-ignored": ({ signal, use }) => notice(`ignored ${signal}; use ${use}`),
+  "signal-received": ({ signal }) => notice(`received ${signal}`),
+  "log-reopened": ({ file }) => notice(`reopened the log file ${file}`),
   "log-lost": ({ lines, why }) =>
     error(
       `${count(lines, "line")} ${lines === 1 ? "was" : "were"} lost while the log could not be written: ${why}`,
@@ -168,12 +161,12 @@ const AFTER_END: {
 } = {
   recycled: {
     say: debug,
-    rest: "and is being replaced, as usual after its share of requests",
+    rest: "and is being replaced, as always after max_requests",
   },
-  drained: { say: debug, rest: "as it was asked to, its last request done" },
-  stopped: { say: debug, rest: "as it was told to" },
-  "start-failed": { say: error, rest: "before it took a request" },
-  "timed-out": { say: notice, rest: "for the request_timeout, and is being replaced" },
+  drained: { say: debug, rest: "as requested, its last request done" },
+  stopped: { say: debug, rest: "as requested" },
+  "start-failed": { say: error, rest: "before it was ready" },
+  "timed-out": { say: notice, rest: "because of request_timeout and is being replaced" },
   crashed: { say: warn, rest: "and is being replaced" },
   ended: { say: notice, rest: "by itself and is being replaced" },
 };
@@ -189,7 +182,7 @@ function groupEnded({
   const { say, rest } = AFTER_END[reason];
   const hint = reason === "crashed" || reason === "start-failed" ? advice(end) : "";
   return say(
-    `${workers > 1 ? "leader" : "worker"} ${pid} of pool ${pool} ${ended(end)} after ${duration(uptimeMs)} ${rest}${hint}`,
+    `${workers > 1 ? "leader" : "worker"} ${pid} of pool ${pool} ${ended(end)} after ${elapsed(uptimeMs)} ${rest}${hint}`,
   );
 }
 

@@ -3,17 +3,17 @@
 // not be set on fd 2, as that flag is shared with the shell and everybody else who has it open.
 // So each kind gets a way of its own to write without waiting:
 //
-//   pipe, terminal   opened anew through /dev/stderr, which gives a description (and flag) of our own
-//   socket           send(2) with MSG_DONTWAIT; a socket cannot be opened anew
-//   plain file       written directly; it has no reader. Opened anew it would have a second file
+//   pipe, terminal   opened again through /dev/stderr, which gives a description (and flag) of our own
+//   socket           send(2) with MSG_DONTWAIT; a socket cannot be opened again
+//   plain file       written directly; it has no reader. Opened again it would have a second file
 //                    position, and other output on fd 2 would overwrite the log
 //
-// The limit: when a pipe or terminal cannot be opened anew (stderr belongs to another user, or there
+// The limit: when a pipe or terminal cannot be opened again (stderr belongs to another user, or there
 // is no /dev), it is written directly, and then a reader that stalls stalls the supervisor.
 
 import { closeSync, constants, fstatSync, openSync, writeSync, type Stats } from "node:fs";
 import { checked, libc, ptr } from "../sys/libc.ts";
-import { createLineWriter, type Put } from "./line-writer.ts";
+import { LineWriter, type Put } from "./line-writer.ts";
 import type { AnnounceLost, LogTarget } from "./target.ts";
 
 const STDERR = 2;
@@ -22,17 +22,26 @@ const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 
 /** The process's own stderr; there is no file to reopen, and closing leaves fd 2 open. */
-export function openStderr(announce: AnnounceLost): LogTarget {
-  const own = openAnew();
-  const writer = createLineWriter(own === null ? putToStderr() : putTo(own), announce);
-  return {
-    write: writer.write,
-    reopen: () => [],
-    close() {
-      writer.close();
-      if (own !== null) closeSync(own);
-    },
-  };
+export class StderrLog implements LogTarget {
+  private readonly own: number | null = openAgain();
+  private readonly writer: LineWriter;
+
+  constructor(announce: AnnounceLost) {
+    this.writer = new LineWriter(this.own === null ? putToStderr() : putTo(this.own), announce);
+  }
+
+  write(record: string): void {
+    this.writer.write(record);
+  }
+
+  reopen(): readonly string[] {
+    return [];
+  }
+
+  close(): void {
+    this.writer.close();
+    if (this.own !== null) closeSync(this.own);
+  }
 }
 
 function putTo(fd: number): Put {
@@ -46,7 +55,7 @@ function putToStderr(): Put {
     checked("send", libc.send(STDERR, ptr(bytes), BigInt(bytes.length), flags), "to stderr");
 }
 
-function openAnew(): number | null {
+function openAgain(): number | null {
   const kind = kindOfStderr();
   if (kind?.isFIFO() !== true && kind?.isCharacterDevice() !== true) return null;
   try {

@@ -4,7 +4,7 @@
 export interface LogTarget {
   /** Writes a record that ends with a newline. */
   write(record: string): void;
-  /** Files opened anew. Throws a Fault when one cannot be opened, and then keeps the old one. */
+  /** Files opened again. Throws a Fault when one cannot be opened, and then keeps the old one. */
   reopen(): readonly string[];
   close(): void;
 }

@@ -2,8 +2,8 @@
 
 import type { ProcessEnd } from "../event.ts";
 
-/** A duration as people say it, to about three digits: `12 ms`, `2.3 s`, `5 m 2 s`, `3 h 10 m`. */
-export function duration(ms: number): string {
+/** A time span as people say it, to about three digits: `12 ms`, `2.3 s`, `5 m 2 s`, `3 h 10 m`. */
+export function elapsed(ms: number): string {
   if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 59_950) return `${Number((ms / 1000).toFixed(1))} s`;
   const seconds = Math.round(ms / 1000);
@@ -38,7 +38,7 @@ export function ended(end: ProcessEnd): string {
     case "signaled":
       return `was killed by ${end.signal}`;
     case "vanished":
-      return "vanished, its exit status unknown,";
+      return "ended with unknown exit status";
   }
 }
 

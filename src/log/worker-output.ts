@@ -14,113 +14,123 @@ export interface LineAssemblerOptions {
   readonly onLine: (pid: number, text: string) => void;
 }
 
-export interface LineAssembler {
-  /** The chunk is not kept. */
-  feed(pid: number, chunk: Uint8Array): void;
-  /** The process (without a pid: every one) writes no more: delivers its unfinished line. */
-  end(pid?: number): void;
-}
-
 export const LINE_CONTINUES = " [line continues]";
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 /** What an unfinished line costs besides its bytes, about. */
 const LINE_OVERHEAD = 256;
 
-export function createLineAssembler(options: LineAssemblerOptions): LineAssembler {
-  const { maxLine = 64 * 1024, maxTotal = 4 * 1024 * 1024, onLine } = options;
+export class LineAssembler {
+  private readonly maxLine: number;
+  private readonly maxTotal: number;
+  private readonly onLine: LineAssemblerOptions["onLine"];
   // A BOM is the worker's text as well, not ours to drop.
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  private readonly decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   /** The unfinished line of each process, the one that began first at the front. */
-  const unfinished = new Map<number, Growing>();
-  let total = 0;
+  private readonly unfinished = new Map<number, GrowingLine>();
+  /** Bytes that they take. */
+  private total = 0;
 
-  function feed(pid: number, chunk: Uint8Array): void {
+  constructor(options: LineAssemblerOptions) {
+    this.maxLine = options.maxLine ?? 64 * 1024;
+    this.maxTotal = options.maxTotal ?? 4 * 1024 * 1024;
+    this.onLine = options.onLine;
+  }
+
+  /** The chunk is not kept. */
+  feed(pid: number, chunk: Uint8Array): void {
     let rest = chunk;
     for (let at = rest.indexOf(NEWLINE); at >= 0; at = rest.indexOf(NEWLINE)) {
-      finish(pid, join(take(pid), rest.subarray(0, at)));
+      this.finish(pid, join(this.take(pid), rest.subarray(0, at)));
       rest = rest.subarray(at + 1);
     }
-    if (rest.length > 0) store(pid, rest);
+    if (rest.length > 0) this.store(pid, rest);
   }
 
-  function finish(pid: number, line: Uint8Array): void {
+  /** The process (without a pid: every one) writes no more: delivers its unfinished line. */
+  end(pid?: number): void {
+    for (const each of pid === undefined ? [...this.unfinished.keys()] : [pid]) {
+      const line = this.take(each);
+      if (line !== undefined) this.finish(each, line);
+    }
+  }
+
+  private finish(pid: number, line: Uint8Array): void {
     const end = line.at(-1) === RETURN ? line.length - 1 : line.length;
-    const last = deliverPieces(pid, line.subarray(0, end), maxLine);
-    deliver(pid, last, "");
+    const last = this.deliverPieces(pid, line.subarray(0, end), this.maxLine);
+    this.deliver(pid, last, "");
   }
 
-  function store(pid: number, bytes: Uint8Array): void {
-    const line = unfinished.get(pid) ?? { buffer: new Uint8Array(0), length: 0 };
-    if (!unfinished.has(pid)) total += LINE_OVERHEAD;
-    unfinished.set(pid, line);
-    total -= line.buffer.length;
-    append(line, bytes);
+  private store(pid: number, bytes: Uint8Array): void {
+    const line = this.unfinished.get(pid) ?? new GrowingLine();
+    if (!this.unfinished.has(pid)) this.total += LINE_OVERHEAD;
+    this.unfinished.set(pid, line);
+    this.total -= line.size;
+    line.append(bytes);
     // One byte more than a line may have is kept: it can be the \r of its end.
-    const rest = deliverPieces(pid, line.buffer.subarray(0, line.length), maxLine + 1);
-    if (rest.length < line.length) keepOnly(line, rest);
-    total += line.buffer.length;
-    while (total > maxTotal && unfinished.size > 0) cutOldest();
+    const rest = this.deliverPieces(pid, line.bytes, this.maxLine + 1);
+    if (rest.length < line.bytes.length) line.keepOnly(rest);
+    this.total += line.size;
+    while (this.total > this.maxTotal && this.unfinished.size > 0) this.cutOldest();
   }
 
-  function cutOldest(): void {
-    const [pid] = unfinished.keys();
-    deliver(pid!, take(pid!)!, LINE_CONTINUES);
+  private cutOldest(): void {
+    const [pid] = this.unfinished.keys();
+    this.deliver(pid!, this.take(pid!)!, LINE_CONTINUES);
   }
 
   /** Delivers all but the last piece of a line longer than `limit`, and returns that one. */
-  function deliverPieces(pid: number, line: Uint8Array, limit: number): Uint8Array {
+  private deliverPieces(pid: number, line: Uint8Array, limit: number): Uint8Array {
     let rest = line;
     while (rest.length > limit) {
-      const at = characterBorder(rest, maxLine);
-      deliver(pid, rest.subarray(0, at), LINE_CONTINUES);
+      const at = characterBorder(rest, this.maxLine);
+      this.deliver(pid, rest.subarray(0, at), LINE_CONTINUES);
       rest = rest.subarray(at);
     }
     return rest;
   }
 
-  function take(pid: number): Uint8Array | undefined {
-    const line = unfinished.get(pid);
+  private take(pid: number): Uint8Array | undefined {
+    const line = this.unfinished.get(pid);
     if (line === undefined) return undefined;
-    unfinished.delete(pid);
-    total -= line.buffer.length + LINE_OVERHEAD;
-    return line.buffer.subarray(0, line.length);
+    this.unfinished.delete(pid);
+    this.total -= line.size + LINE_OVERHEAD;
+    return line.bytes;
   }
 
-  function deliver(pid: number, bytes: Uint8Array, suffix: string): void {
-    onLine(pid, escapeControls(decoder.decode(bytes)) + suffix);
+  private deliver(pid: number, bytes: Uint8Array, suffix: string): void {
+    this.onLine(pid, escapeControls(this.decoder.decode(bytes)) + suffix);
   }
-
-  function end(pid?: number): void {
-    for (const each of pid === undefined ? [...unfinished.keys()] : [pid]) {
-      const line = take(each);
-      if (line !== undefined) finish(each, line);
-    }
-  }
-
-  return { feed, end };
 }
 
 /** Bytes in a buffer that doubles, so that a line written byte by byte is not copied each time. */
-interface Growing {
-  buffer: Uint8Array;
-  length: number;
-}
+class GrowingLine {
+  private buffer = new Uint8Array(0);
+  private length = 0;
 
-function append(line: Growing, bytes: Uint8Array): void {
-  const needed = line.length + bytes.length;
-  if (needed > line.buffer.length) {
-    const larger = new Uint8Array(Math.max(needed, line.buffer.length * 2));
-    larger.set(line.buffer.subarray(0, line.length));
-    line.buffer = larger;
+  /** Bytes that it takes. */
+  get size(): number {
+    return this.buffer.length;
   }
-  line.buffer.set(bytes, line.length);
-  line.length = needed;
-}
+  get bytes(): Uint8Array {
+    return this.buffer.subarray(0, this.length);
+  }
 
-function keepOnly(line: Growing, rest: Uint8Array): void {
-  line.buffer = rest.slice();
-  line.length = rest.length;
+  append(bytes: Uint8Array): void {
+    const needed = this.length + bytes.length;
+    if (needed > this.buffer.length) {
+      const larger = new Uint8Array(Math.max(needed, this.buffer.length * 2));
+      larger.set(this.bytes);
+      this.buffer = larger;
+    }
+    this.buffer.set(bytes, this.length);
+    this.length = needed;
+  }
+
+  keepOnly(rest: Uint8Array): void {
+    this.buffer = rest.slice();
+    this.length = rest.length;
+  }
 }
 
 function join(first: Uint8Array | undefined, second: Uint8Array): Uint8Array {
@@ -137,25 +147,4 @@ function characterBorder(bytes: Uint8Array, limit: number): number {
     if ((bytes[at]! & 0xc0) !== 0x80) return at;
   }
   return limit;
-}
-
-/** Longest line that a tail keeps, in UTF-16 units; it is for a message, not for the record. */
-const TAIL_WIDTH = 1000;
-
-export interface Tail {
-  push(text: string): void;
-  /** Oldest first. */
-  lines(): string[];
-}
-
-/** Keeps the last lines a worker wrote, for a message about its end. */
-export function createTail(lines: number): Tail {
-  const kept: string[] = [];
-  return {
-    push(text) {
-      kept.push(text.length > TAIL_WIDTH ? `${text.slice(0, TAIL_WIDTH)}…` : text);
-      if (kept.length > lines) kept.shift();
-    },
-    lines: () => [...kept],
-  };
 }

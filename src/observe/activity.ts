@@ -1,19 +1,21 @@
-// What a worker is doing, seen from outside: it waits in accept(2) on fd 0, or it does not. No
-// worker is asked, so this works while every one of them is busy.
+// What a worker is doing, seen from outside: it waits in accept(2) on the listener, whatever descriptor
+// that is in it, or it does not. No worker is asked, so this works while every one of them is busy.
 
 import type { Address } from "../sys/address.ts";
-import {
-  acceptedTcpInodes,
-  currentSyscall,
-  processStat,
-  socketsOf,
-  unixInodes,
-} from "../sys/procfs.ts";
+import { socketAt, socketsOf } from "../sys/proc-sockets.ts";
+import { currentSyscall, type ProcessStat } from "../sys/procfs.ts";
+import type { AcceptedSockets } from "./accepted.ts";
+
+/** The socket that workers accept from. */
+export interface Listening {
+  readonly inode: number;
+  readonly address: Address;
+}
 
 export type Activity =
-  /** Waits for a connection, with none in hand. */
+  /** Waits for a connection, and has none. */
   | { readonly doing: "idle" }
-  /** Has a connection in hand. */
+  /** Has a connection. */
   | { readonly doing: "busy"; readonly connection: Connection }
   /** Neither waits nor has a connection: it starts, or is between two requests. */
   | { readonly doing: "working" }
@@ -40,7 +42,7 @@ interface SyscallNumbers {
 }
 
 /** From the kernel's unistd tables. */
-const SYSCALLS: Partial<Record<NodeJS.Architecture, SyscallNumbers>> = {
+const TABLES: Partial<Record<NodeJS.Architecture, SyscallNumbers>> = {
   x64: {
     accept: new Set([43, 288]),
     wait: new Set([7, 23, 232, 270, 271, 281, 441]),
@@ -52,68 +54,60 @@ const SYSCALLS: Partial<Record<NodeJS.Architecture, SyscallNumbers>> = {
     read: new Set([63, 207, 212]),
   },
 };
+const NONE: SyscallNumbers = { accept: new Set(), wait: new Set(), read: new Set() };
+const SYSCALLS = TABLES[process.arch] ?? NONE;
 
-/** Looks at one worker that accepts on `address`. */
-export function activityOf(pid: number, address: Address): Activity {
-  const stat = processStat(pid);
-  if (stat === null || stat.state === "Z" || stat.state === "X") return { doing: "gone" };
-  if (stat.state === "T" || stat.state === "t") return { doing: "stopped" };
+/** What a process does that accepts from this listener. */
+export function activityOf(
+  { pid, state }: ProcessStat,
+  listener: Listening,
+  accepted: AcceptedSockets,
+): Activity {
+  if (state === "Z" || state === "X") return { doing: "gone" };
+  if (state === "T" || state === "t") return { doing: "stopped" };
   const call = currentSyscall(pid);
-  const numbers = SYSCALLS[process.arch];
-  if (call !== null && call !== "running" && numbers !== undefined) {
-    if (call.fd === 0 && numbers.accept.has(call.number)) return { doing: "idle" };
-    if (numbers.wait.has(call.number)) return waiting(pid, address);
-  }
-  const socket = firstSocket(pid);
-  if (socket === null) return { doing: "unknown" };
-  if (socket === undefined) return { doing: "working" };
-  const [fd, inode] = socket;
-  const reads = call !== null && call !== "running" && numbers?.read.has(call.number) === true;
-  return { doing: "busy", connection: { fd, inode, awaited: reads && call.fd === fd } };
-}
-
-/**
- * A program that waits in poll or the like is idle when none of its sockets was accepted from our
- * listener; it may well have others, to a database for instance.
- */
-function waiting(pid: number, address: Address): Activity {
-  const sockets = socketsOf(pid);
+  const isIn = (numbers: ReadonlySet<number>) => call !== null && numbers.has(call.number);
+  if (isIn(SYSCALLS.accept) && socketAt(pid, call!.fd) === String(listener.inode))
+    return { doing: "idle" };
+  const sockets = connectionsOf(pid, listener);
   if (sockets === null) return { doing: "unknown" };
-  const accepted = new Set(acceptedInodes(address));
-  const found = [...sockets].find(([fd, inode]) => fd > 2 && accepted.has(inode));
-  if (found === undefined) return { doing: "idle" };
-  return { doing: "busy", connection: { fd: found[0], inode: found[1], awaited: false } };
+  if (isIn(SYSCALLS.wait)) {
+    // It may well have other sockets, to a database for instance.
+    const mine = accepted.at(listener.address);
+    const connection = sockets.find(({ inode }) => mine.has(inode));
+    if (connection === undefined) return { doing: "idle" };
+    return { doing: "busy", connection: { ...connection, awaited: false } };
+  }
+  const [connection] = sockets;
+  if (connection === undefined) return { doing: "working" };
+  const awaited = isIn(SYSCALLS.read) && call!.fd === connection.fd;
+  return { doing: "busy", connection: { ...connection, awaited } };
 }
 
-function acceptedInodes(address: Address): string[] {
-  switch (address.kind) {
-    case "unix":
-      return unixInodes(address.path);
-    case "inet":
-      return acceptedTcpInodes(address.port, "tcp");
-    case "inet6":
-      return acceptedTcpInodes(address.port, "tcp6");
-  }
-}
+type Socket = Pick<Connection, "fd" | "inode">;
 
 /**
- * The lowest-numbered socket behind 0, 1 and 2, with its inode: what accept(2) returned, for programs
- * that take one connection at a time. undefined: there is none; null: cannot be seen.
+ * Its sockets but for the listener and where its output goes, the lowest descriptor first: that is what
+ * accept(2) returned, for programs that take one connection at a time. null: cannot be seen.
  */
-function firstSocket(pid: number): [fd: number, inode: string] | undefined | null {
+function connectionsOf(pid: number, listener: Listening): Socket[] | null {
   const sockets = socketsOf(pid);
   if (sockets === null) return null;
-  return [...sockets].filter(([fd]) => fd > 2).sort(([a], [b]) => a - b)[0];
+  const others = new Set([String(listener.inode), sockets.get(1), sockets.get(2)]);
+  return [...sockets]
+    .filter(([, inode]) => !others.has(inode))
+    .map(([fd, inode]) => ({ fd, inode }))
+    .sort((a, b) => a.fd - b.fd);
 }
 
-/** Whether a worker, stopped or not, has a connection in hand; null when that cannot be seen. */
-export function holdsConnection(pid: number): boolean | null {
-  const socket = firstSocket(pid);
-  return socket === null ? null : socket !== undefined;
+/** Whether a worker, stopped or not, has a connection; null when that cannot be seen. */
+export function holdsConnection(pid: number, listener: Listening): boolean | null {
+  const connections = connectionsOf(pid, listener);
+  return connections === null ? null : connections.length > 0;
 }
 
-/** Whether one of its sockets was accepted from the listener of this address. */
-export function hasAccepted(pid: number, address: Address): boolean {
-  const accepted = new Set(acceptedInodes(address));
-  return [...(socketsOf(pid) ?? [])].some(([fd, inode]) => fd > 2 && accepted.has(inode));
+/** Whether one of its sockets was accepted from this listener. */
+export function hasAccepted(pid: number, listener: Listening, accepted: AcceptedSockets): boolean {
+  const mine = accepted.at(listener.address);
+  return (connectionsOf(pid, listener) ?? []).some(({ inode }) => mine.has(inode));
 }

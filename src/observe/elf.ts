@@ -1,11 +1,14 @@
 // Where a program keeps one of its exported variables, read from the dynamic symbol table of its ELF
-// file (elf(5)). 64 bit little-endian only, which is what this program runs on.
+// file (elf(5)). 64 bit little-endian only, which is what this program runs on. The file is a worker's
+// and may say anything: what does not fit together counts as no symbol.
 
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
 const SHT_DYNSYM = 11;
 const SYMBOL_BYTES = 24;
 const SECTION_BYTES = 64;
+/** Bytes of a table; PHP's have some hundred thousand. */
+const TABLE_MOST = 64 * 1024 * 1024;
 
 const known = new Map<string, number | null>();
 
@@ -26,6 +29,9 @@ export function symbolOffset(path: string, symbol: string): number | null {
     const offset = lookUp(fd, symbol);
     known.set(key, offset);
     return offset;
+  } catch {
+    // Places beyond what a file can have.
+    return null;
   } finally {
     closeSync(fd);
   }
@@ -66,6 +72,7 @@ function find(symbols: DataView, names: DataView, symbol: string): number | null
 }
 
 function slice(fd: number, offset: number, length: number): DataView | null {
+  if (length > TABLE_MOST) return null;
   const bytes = new Uint8Array(length);
   return readSync(fd, bytes, 0, length, offset) === length ? new DataView(bytes.buffer) : null;
 }

@@ -4,14 +4,7 @@
 
 import { loadAddress, type ProcessMemory, programFile, withMemory } from "../sys/memory.ts";
 import { symbolOffset } from "./elf.ts";
-
-export interface PhpRequest {
-  /** The connection stays open behind the request (FCGI_KEEP_CONN), so it may carry others. */
-  readonly kept: boolean;
-  readonly method: string;
-  readonly uri: string;
-  readonly script: string;
-}
+import type { RequestRecord } from "./request.ts";
 
 const FIELDS = { context: 0, method: 8, script: 40, uri: 48 } as const;
 const RECORD_BYTES = 56;
@@ -19,8 +12,8 @@ const RECORD_BYTES = 56;
 const KEEP_OFFSET = 16;
 const TEXT_BYTES = 512;
 
-/** The request in hand; "none" between requests; null when PHP's record cannot be read. */
-export function phpRequestOf(pid: number): PhpRequest | "none" | null {
+/** The request in flight; "none" between requests; null when PHP's record cannot be read. */
+export function phpRequestOf(pid: number): RequestRecord {
   const offset = symbolOffset(programFile(pid), "sapi_globals");
   if (offset === null) return null;
   const base = loadAddress(pid);

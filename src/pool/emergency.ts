@@ -1,6 +1,6 @@
 // emergency_restart_threshold and _interval, as php-fpm has them: so many workers dead by SIGSEGV or
 // SIGBUS within the interval mean that something they share is broken (an opcode cache, above all),
-// and everything is reloaded. Pure but for what it remembers.
+// and everything is reloaded. It only counts; the reload is the supervisor's.
 
 import type { Event } from "../event.ts";
 
@@ -9,26 +9,21 @@ export interface EmergencySettings {
   readonly emergencyRestartIntervalMs: number;
 }
 
-export interface EmergencyCounter {
-  /** Whether this event makes the threshold full; it counts anew from there. */
-  isEmergency(event: Event, settings: EmergencySettings, now: number): boolean;
-}
-
 const FATAL = new Set(["SIGSEGV", "SIGBUS"]);
 
-export function createEmergencyCounter(): EmergencyCounter {
-  let deaths: number[] = [];
-  return {
-    isEmergency(event, settings, now) {
-      const { emergencyRestartThreshold: threshold, emergencyRestartIntervalMs: interval } =
-        settings;
-      if (threshold <= 0 || interval <= 0 || !isFatal(event)) return false;
-      deaths = [...deaths.filter((at) => now - at < interval), now];
-      if (deaths.length < threshold) return false;
-      deaths = [];
-      return true;
-    },
-  };
+export class EmergencyCounter {
+  /** When workers died, within the last interval. */
+  private deaths: readonly number[] = [];
+
+  /** Whether this event reaches the threshold; from there the count begins again. */
+  isEmergency(event: Event, settings: EmergencySettings, now: number): boolean {
+    const { emergencyRestartThreshold: threshold, emergencyRestartIntervalMs: interval } = settings;
+    if (threshold <= 0 || interval <= 0 || !isFatal(event)) return false;
+    this.deaths = [...this.deaths.filter((at) => now - at < interval), now];
+    if (this.deaths.length < threshold) return false;
+    this.deaths = [];
+    return true;
+  }
 }
 
 /**

@@ -1,236 +1,250 @@
-// A Generation owns the groups started from one version of a pool's config. It comes up as a whole
-// or not at all; while it is responsible it refills what it loses; at its end it drains.
+// A Generation is what runs of one version of a pool's config. It has a target, the number of workers
+// that are wanted, and a role, which says how it gets there and what a failure means. What there is
+// are its groups; the steps from the one to the other are convergence.ts's.
 
 import type { PoolConfig } from "../config/model.ts";
 import type { Emit, OutputLine } from "../event.ts";
 import { asFault } from "../fault.ts";
-import type { Listener } from "../socket/listener.ts";
 import { ended } from "../log/words.ts";
-import { now } from "../sys/clock.ts";
-import { groupSizes } from "../runtime/registry.ts";
+import type { Scoreboard } from "../observe/scoreboard.ts";
+import { groupSizeOf } from "../runtime/registry.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { Group } from "../worker/group.ts";
-import { sumOf, type Toll } from "../worker/toll.ts";
-import { Losses } from "./losses.ts";
+import type { Listener } from "../socket/listener.ts";
+import { now } from "../sys/clock.ts";
+import type { Group } from "../worker/group.ts";
+import type { Losses } from "../worker/losses.ts";
+import { alone, extraWorkers, firstBatch, inPlaceOf } from "./bounds.ts";
+import { Convergence, type Goal } from "./convergence.ts";
+import { Failures } from "./failures.ts";
+import { Groups } from "./groups.ts";
 
 export interface GenerationContext {
   readonly pool: PoolConfig;
   readonly runtime: Runtime;
   readonly number: number;
   readonly listener: Listener;
+  readonly scoreboard: Scoreboard;
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
 }
 
-type Duty =
-  /** Coming up; a loss fails the start. */
-  | "starting"
-  /** Refills what it loses. */
-  | "responsible"
-  /** Leaving, or never came up. */
-  | "relieved";
+type Outcome = Pick<PromiseWithResolvers<void>, "resolve" | "reject">;
+
+type Role =
+  /** Coming up; the first failure or loss ends it. */
+  | { readonly is: "starting"; readonly outcome: Outcome }
+  /** Taking the place of another, group by group; the first start that fails ends it. */
+  | { readonly is: "replacing"; readonly old: Generation; readonly outcome: Outcome }
+  /** Keeps up what is wanted, however often that fails. */
+  | { readonly is: "responsible" }
+  /** Starts nothing: not yet, or not any more. `by`: who says when each of its groups goes. */
+  | { readonly is: "passive"; readonly by: Generation | null };
 
 export class Generation {
   readonly context: GenerationContext;
   readonly startedAt = now();
-  private duty: Duty = "starting";
-  private readonly groups = new Set<Group>();
-  private readonly losses: Losses;
-  private cost: Toll = sumOf([]);
-  private readonly unstarted: number[];
-  private readonly released: number[] = [];
-  private readonly failed = Promise.withResolvers<never>();
+  private readonly groups: Groups;
+  private readonly failed: Failures;
+  private wanted: number;
+  private role: Role = { is: "passive", by: null };
+  private readonly convergence: Convergence;
 
   constructor(context: GenerationContext) {
     this.context = context;
-    this.unstarted = groupSizes(context.pool, context.runtime);
-    this.failed.promise.catch(() => {});
-    const { pool, emit } = context;
-    this.losses = new Losses(pool.name, emit, (size) => this.spawn(size));
+    this.wanted = this.full;
+    const failures = new Failures(context.pool.name, context.emit);
+    const groups = new Groups({
+      ...context,
+      generation: context.number,
+      wanted: () => this.role.is !== "passive",
+      onReady: () => this.turn(),
+      onStartFailed: (error) => this.onStartFailed(error),
+      onLost: (group) => this.onLost(group),
+      onGone: () => this.turn(),
+    });
+    const goal = () => this.goal();
+    this.convergence = new Convergence({ groups, failures, goal, onDone: () => this.onDone() });
+    [this.groups, this.failed] = [groups, failures];
   }
 
   get all(): readonly Group[] {
-    return [...this.groups];
+    return this.groups.all;
   }
-
+  /** Failures in a row. */
   get failures(): number {
-    return this.losses.failures;
+    return this.failed.count;
   }
-
   /** Of what has left so far. */
-  get toll(): Toll {
-    return this.cost;
+  get losses(): Losses {
+    return this.groups.losses;
+  }
+  /** Workers there should be. One that is passive keeps the number, for those who replace it. */
+  get target(): number {
+    return this.wanted;
+  }
+  set target(workers: number) {
+    this.wanted = workers;
+    this.turn();
+  }
+  /** Whether it wants all the workers of its config, and not just the first of them. */
+  get wantsAll(): boolean {
+    return this.wanted === this.full;
   }
 
-  /** Sizes of the groups that are not started yet. */
-  get waiting(): readonly number[] {
-    return this.unstarted;
-  }
+  // ---------------------------------------------------------------- what is asked of it
 
   /**
-   * Starts the groups, or as many as make up `most` workers (one at least); resolves when every
-   * worker of them has reached accept(2). Rejects with the first failure's Fault, or with `signal`'s
-   * reason; then nothing of the generation is left.
+   * Comes up; beside a generation that serves with as many workers as the pool's bound allows.
+   * Resolves when each of them has reached accept(2). Rejects with the first failure's Fault, or
+   * with `signal`'s reason; then nothing of the generation is left.
    */
-  async start(signal: AbortSignal, most = Number.POSITIVE_INFINITY): Promise<void> {
-    const { pool, number, emit } = this.context;
-    const aborted = Promise.withResolvers<never>();
-    aborted.promise.catch(() => {});
-    const onAbort = () => aborted.reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
+  async start(signal: AbortSignal, beside: Generation | null): Promise<void> {
+    const { pool, number: generation, emit } = this.context;
+    const want = { target: this.full, groupSize: this.groupSize };
+    const first = beside === null ? this.full : firstBatch(beside.target, want, this.extra);
     try {
-      signal.throwIfAborted();
-      const ready: Promise<void>[] = [];
-      for (let workers = 0; this.unstarted.length > 0;) {
-        const [size] = this.unstarted;
-        if (workers > 0 && workers + size! > most) break;
-        workers += size!;
-        ready.push(this.startNext());
-      }
-      await Promise.race([Promise.all(ready), this.failed.promise, aborted.promise]);
-      this.tellReady();
+      await this.reach(first, signal, (outcome) => ({ is: "starting", outcome }));
     } catch (error) {
       const fault = asFault(error);
-      // One that is given up because another failed has nothing to tell.
+      // One that was cancelled has nothing to tell: another one failed, or a stop came.
       if (!signal.aborted)
-        emit({
-          type: "generation-failed",
-          pool: pool.name,
-          generation: number,
-          fault: fault.toJSON(),
-        });
+        emit({ type: "generation-failed", pool: pool.name, generation, fault: fault.toJSON() });
       await this.stop();
       throw fault;
-    } finally {
-      signal.removeEventListener("abort", onAbort);
     }
   }
 
-  /** Starts the next group that waits; resolves when its workers have reached accept(2). */
-  startNext(): Promise<void> {
-    const size = this.unstarted.shift();
-    if (size === undefined) return Promise.resolve();
-    return this.spawn(size).ready;
-  }
-
-  /** Says that it serves, once everything is started. */
-  tellReady(): void {
-    if (this.unstarted.length > 0) return;
-    const { pool, number, emit } = this.context;
-    const ms = now() - this.startedAt;
-    emit({
-      type: "generation-ready",
-      pool: pool.name,
-      generation: number,
-      workers: pool.workers,
-      ms,
-    });
-  }
-
-  /** Ends a group whose leader forks without end, and starts it anew when the wait is over. */
-  endStorm(group: Group): void {
-    const { pool, emit } = this.context;
-    emit({ type: "fork-storm", pool: pool.name, leader: group.leader.pid });
-    this.losses.want(group.shape.size, null);
-    this.losses.countFailure("its leader forked workers that did not live", false);
-    void group.drain();
-    this.losses.refill();
-  }
-
-  /** Lets one group finish and leave, and does not refill it. */
-  release(group: Group): Promise<void> {
-    this.released.push(group.shape.size);
-    return group.drain();
-  }
-
-  /** Has what was released wait to be started again, step by step. */
-  regain(): void {
-    this.unstarted.push(...this.released.splice(0));
-  }
-
-  /** Starts what still waits as losses are refilled: again and again. */
-  refillAll(): void {
-    for (const size of this.unstarted.splice(0)) this.losses.want(size, null);
-    this.losses.refill();
+  /**
+   * Takes the place of `old` step by step. Resolves when none of its groups serves and every one of
+   * this generation does. Rejects with the Fault of a group that does not come up, or with
+   * `signal`'s reason; both generations are then as they are.
+   */
+  async replace(old: Generation, signal: AbortSignal): Promise<void> {
+    await this.reach(this.full, signal, (outcome) => ({ is: "replacing", old, outcome }));
   }
 
   /**
-   * Takes duty although it did not come up, and goes on trying: for when nothing else serves.
-   * Call after a failed start. `check` is asked before each try; what it throws counts as a failure.
+   * Goes on trying although it did not come up: for when nothing else serves. `check` is asked
+   * before each start; what it throws counts as a failure.
    */
-  insist(check: () => Promise<void>): void {
-    this.losses.checkFirst(check);
-    this.duty = "responsible";
-    const { pool, runtime } = this.context;
-    this.unstarted.length = 0;
-    for (const size of groupSizes(pool, runtime)) this.losses.want(size, null);
-    this.losses.countFailure("it did not come up", false);
-    this.losses.refill();
+  keepTrying(check: () => Promise<void> = this.groups.check): void {
+    this.groups.check = check;
+    this.role = { is: "responsible" };
+    this.failed.notStarted("it did not come up");
+    this.target = this.full;
   }
 
-  /** From here on, what is lost is refilled. */
-  takeDuty(): void {
-    this.duty = "responsible";
-    this.losses.refill();
+  /** Leaves it to `next` when each of its groups goes. What has not come up yet goes at once. */
+  yieldTo(next: Generation): void {
+    this.becomePassive(next);
+    for (const group of this.groups.inState("starting")) void group.drain();
   }
 
-  /** Lets every worker finish what is in hand and leave. */
+  /** Ends a group whose leader forks without end; another one starts when the wait is over. */
+  endStorm(group: Group): void {
+    const { pool, emit } = this.context;
+    emit({ type: "fork-storm", pool: pool.name, leader: group.leader.pid });
+    this.failed.notStarted("its leader forked workers that did not live");
+    void group.drain();
+    this.turn();
+  }
+
+  /** Lets every worker finish its request and leave. */
   async drain(): Promise<void> {
-    const { pool, number, emit } = this.context;
+    const { pool, number: generation, emit } = this.context;
     const since = now();
-    this.relieve();
-    emit({ type: "drain-started", pool: pool.name, generation: number, workers: pool.workers });
+    this.becomePassive(null);
+    emit({ type: "drain-started", pool: pool.name, generation, workers: this.wanted });
     await Promise.all(this.all.map((group) => group.drain()));
-    emit({ type: "drain-finished", pool: pool.name, generation: number, ms: now() - since });
+    emit({ type: "drain-finished", pool: pool.name, generation, ms: now() - since });
   }
 
   /** TERM to every worker, KILL a second later. */
   async stop(): Promise<void> {
-    this.relieve();
+    this.becomePassive(null);
     await Promise.all(this.all.map((group) => group.stop()));
   }
 
-  private relieve(): void {
-    this.duty = "relieved";
-    this.losses.end();
+  // ---------------------------------------------------------------- what happens
+
+  private turn(): void {
+    const { role } = this;
+    if (role.is === "passive") role.by?.turn();
+    else this.convergence.turn();
   }
 
-  private spawn(size: number): Group {
-    const { pool, runtime, number: generation, listener, emit, output } = this.context;
-    const group = new Group(
-      { pool, runtime, generation, listener, emit, output, onLost: (lost) => this.onLost(lost) },
-      { size, maxRequests: withJitter(pool) },
-    );
-    this.groups.add(group);
-    void group.gone.then(() => this.bury(group));
-    return group;
+  private goal(): Goal | null {
+    const { role, wanted, groupSize, extra } = this;
+    const want = { target: wanted, groupSize };
+    if (role.is === "passive") return null;
+    if (role.is !== "replacing") return { want, limits: alone(wanted, extra), before: null };
+    const { old } = role;
+    return { want, limits: inPlaceOf(old.wanted, wanted, extra), before: old.groups };
   }
 
-  private bury(group: Group): void {
-    this.groups.delete(group);
-    this.cost = sumOf([this.cost, group.toll]);
+  /** Workers of its config. */
+  private get full(): number {
+    return this.context.pool.workers;
   }
 
-  // ---------------------------------------------------------------- refilling
+  private get extra(): number {
+    return extraWorkers(this.context.pool.reload.maxExtra, this.full);
+  }
+
+  private get groupSize(): number {
+    return groupSizeOf(this.context.pool, this.context.runtime);
+  }
+
+  private onStartFailed(error: unknown): void {
+    if (this.role.is !== "responsible") return this.giveUp(error);
+    this.failed.notStarted(error);
+    this.turn();
+  }
 
   private onLost(group: Group): void {
-    if (this.duty === "starting" && group.ended!.reason === "recycled") {
-      this.losses.want(group.shape.size, null);
-      return;
-    }
-    if (this.duty === "starting") {
-      this.failed.reject(asFault(group.ended === null ? "a worker ended" : ended(group.ended.end)));
-    }
-    if (this.duty !== "responsible") return;
-    const orphans = group.state === "gone" ? null : group;
-    this.losses.want(group.shape.size, orphans);
-    this.losses.judge(group);
-    this.losses.refill();
+    const { end, reason } = group.ended!;
+    const recycled = reason === "recycled";
+    if (this.role.is === "starting" && !recycled) return this.giveUp(asFault(ended(end)));
+    if (this.role.is === "replacing" || this.role.is === "responsible") this.failed.lost(group);
+    this.turn();
   }
-}
 
-/** So that workers that started together do not all recycle together. */
-function withJitter(pool: PoolConfig): number {
-  if (pool.maxRequests === 0) return 0;
-  return pool.maxRequests + Math.floor(Math.random() * (pool.maxRequestsJitter + 1));
+  // ---------------------------------------------------------------- roles
+
+  private async reach(
+    target: number,
+    signal: AbortSignal,
+    role: (outcome: Outcome) => Role,
+  ): Promise<void> {
+    const { promise, ...outcome } = Promise.withResolvers<void>();
+    const onAbort = () => this.giveUp(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    this.role = role(outcome);
+    this.groups.forgetRecycled();
+    if (signal.aborted) onAbort();
+    this.target = target;
+    await promise.finally(() => signal.removeEventListener("abort", onAbort));
+  }
+
+  private onDone(): void {
+    const { role } = this;
+    if (role.is !== "starting" && role.is !== "replacing") return;
+    const { pool, number: generation, emit } = this.context;
+    this.role = { is: "responsible" };
+    const event = { pool: pool.name, generation, workers: this.wanted, ms: now() - this.startedAt };
+    if (this.wantsAll) emit({ type: "generation-ready", ...event });
+    role.outcome.resolve();
+  }
+
+  private giveUp(reason: unknown): void {
+    const { role } = this;
+    if (role.is !== "starting" && role.is !== "replacing") return;
+    this.becomePassive(null);
+    role.outcome.reject(reason);
+  }
+
+  private becomePassive(by: Generation | null): void {
+    this.role = { is: "passive", by };
+    this.convergence.rest();
+  }
 }

@@ -1,71 +1,92 @@
 // The workers that a leader forks and refills by itself: which of them are gone since the last look,
-// and whether the leader forks and forks although none of its workers lives to serve (a fork storm).
+// and whether the leader forks and forks although none of its workers lives to serve (fork-storm.ts).
 
-import { every, sleep } from "../sys/clock.ts";
+import type { Reader } from "../observe/scoreboard.ts";
+import type { Sample, WorkerView } from "../observe/sample.ts";
+import { bytesRead, hasWaited, processStat, type ProcessStat } from "../sys/procfs.ts";
 import type { Group } from "../worker/group.ts";
-import { busyWorkers, hasInHand } from "../worker/in-hand.ts";
+import { judgeForks } from "./fork-storm.ts";
 import type { Generation } from "./generation.ts";
 import type { Pool } from "./pool.ts";
 
-const LOOK_EVERY_MS = 1000;
-/** So many looks in a row that saw a leader do nothing but fork are a storm. */
-const STORM_LOOKS = 5;
-/** What a look does when workers have gone: it looks again, so often and so soon after each other. */
-const CLOSE_LOOKS = 10;
-const CLOSE_LOOK_MS = 20;
-/** Of the close looks; a storm shows a new worker at nearly every one, however slow the machine. */
-const RESTLESS_LOOKS = 5;
-
-interface Seen {
-  pids: ReadonlySet<number>;
-  /** Looks in a row that saw the leader do nothing but fork. */
-  restless: number;
+/** What a look has found. */
+interface Found {
+  readonly pids: ReadonlySet<number>;
+  readonly pageFaults: number;
+  readonly bytesRead: number | null;
 }
 
-/** Looks once a second at the groups that fork; the returned function ends it. */
-export function watchMembers(pools: () => readonly Pool[]): () => void {
-  let seen = new Map<Group, Seen>();
-  return every(LOOK_EVERY_MS, () => {
-    const next = new Map<Group, Seen>();
-    for (const generation of pools().map(({ current }) => current)) {
-      for (const group of generation.all) {
-        if (group.shape.size === 1 || group.state !== "serving") continue;
-        const record = seen.get(group) ?? { pids: new Set(), restless: 0 };
-        next.set(group, record);
-        void look(generation, group, record);
-      }
+interface Seen {
+  readonly last: Found;
+  /** Where the count of forks began. */
+  readonly beginning: Found;
+  /** Looks since then that found that something had happened. */
+  readonly looks: number;
+}
+
+/** Looks at the groups that fork. */
+export class MemberWatch implements Reader {
+  readonly everyMs = 1000;
+  private readonly pools: () => readonly Pool[];
+  private readonly seen = new WeakMap<Group, Seen>();
+
+  constructor(pools: () => readonly Pool[]) {
+    this.pools = pools;
+  }
+
+  look(sample: Sample): void {
+    for (const generation of this.pools().map(({ current }) => current))
+      for (const group of generation.all)
+        if (group.size > 1 && group.state === "serving") this.lookAt(generation, group, sample);
+  }
+
+  private lookAt(generation: Generation, group: Group, sample: Sample): void {
+    const before = this.seen.get(group);
+    const leader = processStat(group.leader.pid);
+    // Whoever is forked costs the leader page faults, so while it has no more all its workers are there.
+    if (leader === null || leader.pageFaults === before?.last.pageFaults) return;
+    const found = find(group, leader, sample);
+    if (before === undefined) {
+      this.seen.set(group, { last: found, beginning: found, looks: 0 });
+      return;
     }
-    seen = next;
+    for (const pid of before.last.pids) if (!found.pids.has(pid)) tell(group, pid);
+    const looks = before.looks + 1;
+    switch (judge(group, before.beginning, found, looks, sample)) {
+      case "well":
+        this.seen.set(group, { last: found, beginning: found, looks: 0 });
+        return;
+      case "storm":
+        generation.endStorm(group);
+        return;
+      case "undecided":
+        this.seen.set(group, { last: found, beginning: before.beginning, looks });
+    }
+  }
+}
+
+function find(group: Group, { pid, pageFaults }: ProcessStat, sample: Sample): Found {
+  const { workers } = sample.present(group.members);
+  const pids = new Set(workers.map((worker) => worker.pid));
+  return { pids, pageFaults, bytesRead: bytesRead(pid) };
+}
+
+function judge(group: Group, beginning: Found, found: Found, looks: number, sample: Sample) {
+  const young = sample.workers(group.members).filter(({ pid }) => !beginning.pids.has(pid));
+  return judgeForks({
+    pageFaults: found.pageFaults - beginning.pageFaults,
+    bytesRead: found.bytesRead === null ? null : found.bytesRead - (beginning.bytesRead ?? 0),
+    young: young.length,
+    living: young.filter(isAlive).length,
+    missing: group.size - found.pids.size,
+    looks,
   });
 }
 
-async function look(generation: Generation, group: Group, record: Seen): Promise<void> {
-  const before = record.pids;
-  record.pids = pidsOf(group);
-  const gone = [...before].filter((pid) => !record.pids.has(pid));
-  for (const pid of gone) tell(group, pid);
-  const allGone = gone.length > 0 && gone.length === before.size && busyWorkers(group) === 0;
-  const restless = allGone || (gone.length > 0 && (await forksOnly(group)));
-  record.restless = restless ? record.restless + 1 : 0;
-  if (record.restless === STORM_LOOKS && group.state === "serving") generation.endStorm(group);
-}
-
-/** Whether nearly every close look finds a worker that was not there before, and none of these serves. */
-async function forksOnly(group: Group): Promise<boolean> {
-  const known = new Set(pidsOf(group));
-  let finds = 0;
-  for (let i = 0; i < CLOSE_LOOKS; i += 1) {
-    await sleep(CLOSE_LOOK_MS);
-    const forked = [...pidsOf(group)].filter((pid) => !known.has(pid));
-    if (forked.some((pid) => hasInHand(group, pid))) return false;
-    for (const pid of forked) known.add(pid);
-    if (forked.length > 0) finds += 1;
-  }
-  return finds >= RESTLESS_LOOKS;
-}
-
-function pidsOf(group: Group): ReadonlySet<number> {
-  return new Set(group.members.workers(true).map(({ pid }) => pid));
+/** Whether it has got as far as waiting for connections. */
+function isAlive({ pid, activity }: WorkerView): boolean {
+  const { doing } = activity;
+  return doing === "idle" || doing === "busy" || (doing === "unknown" && hasWaited(pid) === true);
 }
 
 function tell(group: Group, pid: number): void {

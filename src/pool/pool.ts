@@ -4,41 +4,43 @@
 import type { PoolConfig } from "../config/model.ts";
 import type { Listener } from "../socket/listener.ts";
 import type { Generation } from "./generation.ts";
-import { sumOf, type Toll } from "../worker/toll.ts";
+import { sumOf, type Losses } from "../worker/losses.ts";
 
 export class Pool {
-  private serving: Generation;
+  private responsible: Generation;
   private readonly leavers = new Set<Generation>();
 
-  /** A pool begins with a generation that has come up. */
   constructor(generation: Generation) {
-    this.serving = generation;
-    generation.takeDuty();
+    this.responsible = generation;
   }
 
   get config(): PoolConfig {
-    return this.serving.context.pool;
+    return this.responsible.context.pool;
   }
   get name(): string {
     return this.config.name;
   }
   get listener(): Listener {
-    return this.serving.context.listener;
+    return this.responsible.context.listener;
   }
   get current(): Generation {
-    return this.serving;
+    return this.responsible;
   }
   get leaving(): readonly Generation[] {
     return [...this.leavers];
   }
+  /** Workers there should be. */
+  get target(): number {
+    return this.responsible.target;
+  }
 
   /** Makes the new generation responsible; returns the old one, which is to be retired. */
   swap(next: Generation): Generation {
-    const old = this.serving;
-    this.serving = next;
+    const old = this.responsible;
+    this.responsible = next;
     this.leavers.delete(next);
     this.leavers.add(old);
-    next.takeDuty();
+    old.yieldTo(next);
     return old;
   }
 
@@ -50,16 +52,16 @@ export class Pool {
   }
 
   /** Drains everything. */
-  async drain(): Promise<Toll> {
-    const generations = [this.serving, ...this.leavers];
+  async drain(): Promise<Losses> {
+    const generations = [this.responsible, ...this.leavers];
     await Promise.all(generations.map((generation) => generation.drain()));
-    return sumOf(generations.map(({ toll }) => toll));
+    return sumOf(generations.map(({ losses }) => losses));
   }
 
   /** Stops everything at once. */
-  async stop(): Promise<Toll> {
-    const generations = [this.serving, ...this.leavers];
+  async stop(): Promise<Losses> {
+    const generations = [this.responsible, ...this.leavers];
     await Promise.all(generations.map((generation) => generation.stop()));
-    return sumOf(generations.map(({ toll }) => toll));
+    return sumOf(generations.map(({ losses }) => losses));
   }
 }

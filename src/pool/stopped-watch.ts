@@ -2,37 +2,45 @@
 // replaces nobody. Who did it may have forgotten: after a while it is continued. One that a debugger
 // holds is another matter, and left alone.
 
-import { every, now } from "../sys/clock.ts";
-import { signal } from "../sys/process.ts";
-import { processStat } from "../sys/procfs.ts";
+import type { Reader } from "../observe/scoreboard.ts";
+import type { Sample } from "../observe/sample.ts";
+import { sendSignal } from "../sys/process.ts";
 import type { Group } from "../worker/group.ts";
 import type { Pool } from "./pool.ts";
 
-const LOOK_EVERY_MS = 2000;
 const STOPPED_MOST_MS = 10_000;
 
-/** Looks at every process of the serving generations; the returned function ends it. */
-export function watchStopped(pools: () => readonly Pool[]): () => void {
-  let since = new Map<number, number>();
-  return every(LOOK_EVERY_MS, () => {
-    const next = new Map<number, number>();
-    for (const group of pools().flatMap(({ current }) => current.all)) {
-      for (const pid of group.pids()) look(group, pid, since.get(pid), next);
-    }
-    since = next;
-  });
+/** Looks at every process of the serving generations. */
+export class StoppedWatch implements Reader {
+  readonly everyMs = 2000;
+  private readonly pools: () => readonly Pool[];
+  /** When it was told of each that is stopped. */
+  private told: ReadonlyMap<number, number> = new Map();
+
+  constructor(pools: () => readonly Pool[]) {
+    this.pools = pools;
+  }
+
+  look(sample: Sample): void {
+    const told = new Map<number, number>();
+    for (const group of this.pools().flatMap(({ current }) => current.all))
+      for (const pid of sample.stopped(group.members)) {
+        const toldAt = this.told.get(pid) ?? tellStopped(group, pid, sample.takenAt);
+        if (sample.takenAt - toldAt < STOPPED_MOST_MS) told.set(pid, toldAt);
+        else resume(group, pid);
+      }
+    this.told = told;
+  }
 }
 
-function look(group: Group, pid: number, since: number | undefined, next: Map<number, number>) {
-  // "t" is a debugger's.
-  if (processStat(pid)?.state !== "T") return;
-  const { pool, emit } = group.context;
-  if (since === undefined) {
-    emit({ type: "worker-stopped", pool: pool.name, pid, resumesInMs: STOPPED_MOST_MS });
-  } else if (now() - since >= STOPPED_MOST_MS) {
-    signal(pid, "SIGCONT");
-    emit({ type: "worker-resumed", pool: pool.name, pid });
-    return;
-  }
-  next.set(pid, since ?? now());
+function tellStopped({ context }: Group, pid: number, time: number): number {
+  const { pool, emit } = context;
+  emit({ type: "worker-stopped", pool: pool.name, pid, resumesInMs: STOPPED_MOST_MS });
+  return time;
+}
+
+function resume({ context }: Group, pid: number): void {
+  const { pool, emit } = context;
+  sendSignal(pid, "SIGCONT");
+  emit({ type: "worker-resumed", pool: pool.name, pid });
 }

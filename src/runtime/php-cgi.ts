@@ -1,5 +1,5 @@
 // php-cgi. With PHP_FCGI_CHILDREN it is a leader that forks workers which share one OPcache; TERM
-// lets a worker finish the request in hand (the reverse of a php-fpm worker, where QUIT does).
+// lets a worker finish the request in flight (the reverse of a php-fpm worker, where QUIT does).
 
 import { Fault } from "../fault.ts";
 import { phpRequestOf } from "../observe/php-request.ts";
@@ -9,7 +9,6 @@ export const phpCgi: Runtime = {
   name: "php-cgi",
   matches: (program) => /^php-?cgi[0-9.]*$|^php[0-9.]*-cgi$/.test(program),
   forks: true,
-  groupSize: (pool) => pool.workers,
   args: (pool) => [
     ...(pool.php.ini === null ? [] : ["-c", pool.php.ini]),
     ...[...pool.php.defines].flatMap(([name, value]) => ["-d", define(name, value)]),

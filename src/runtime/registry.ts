@@ -17,11 +17,8 @@ export function runtimeOf(pool: PoolConfig): Runtime | undefined {
   return RUNTIMES.find((runtime) => runtime.matches(program));
 }
 
-/** Sizes of the groups that make up the pool's workers, the last one taking the rest. */
-export function groupSizes(pool: PoolConfig, runtime: Runtime): number[] {
-  const wanted = runtime.forks ? (pool.groupSize ?? runtime.groupSize(pool)) : 1;
-  const size = Math.max(1, Math.min(wanted, pool.workers));
-  const sizes: number[] = [];
-  for (let left = pool.workers; left > 0; left -= size) sizes.push(Math.min(size, left));
-  return sizes;
+/** The most workers that one group of the pool provides. */
+export function groupSizeOf(pool: PoolConfig, runtime: Runtime): number {
+  if (!runtime.forks) return 1;
+  return Math.max(1, Math.min(pool.groupSize ?? pool.workers, pool.workers));
 }

@@ -3,16 +3,15 @@
 
 import type { PoolConfig } from "../config/model.ts";
 import type { Fault } from "../fault.ts";
+import type { RequestRecord } from "../observe/request.ts";
 import type { Captured } from "../sys/process.ts";
 
 export interface Runtime {
   readonly name: string;
   /** Whether a program of this name (without its folder) is of this kind. */
   readonly matches: (program: string) => boolean;
-  /** Whether one process can provide several workers by forking them itself. */
+  /** Whether one process forks several workers: all of the pool's, unless its group_size is smaller. */
   readonly forks: boolean;
-  /** Workers a spawned process provides when the pool's config does not say. */
-  readonly groupSize: (pool: PoolConfig) => number;
   /** The arguments behind the program. */
   readonly args: (pool: PoolConfig) => string[];
   /** Variables the program needs; they win over the pool's own. */
@@ -23,12 +22,12 @@ export interface Runtime {
   /** Variables of the pool's own environment that would upset the program. */
   readonly forbiddenEnv: readonly string[];
   readonly stopSignal: NodeJS.Signals;
-  /** What the stop signal does to a worker that has a request in hand. */
+  /** What the stop signal does to a worker that has a request in flight. */
   readonly stopSignalWhileBusy: "finishes-request" | "ends-request";
   /** Whether the program exits by itself after `max_requests`. */
   readonly recyclesItself: boolean;
   /** The request a worker is in, where the program keeps a record that can be read from outside. */
-  readonly requestOf?: (pid: number) => WorkerRequest | "none" | null;
+  readonly requestOf?: (pid: number) => RequestRecord;
   /**
    * Asks the program itself what would go wrong; `run` starts it with these arguments as the pool's
    * workers would be, but without the socket.
@@ -37,15 +36,6 @@ export interface Runtime {
     pool: PoolConfig,
     run: (args: string[]) => Promise<Captured>,
   ) => Promise<Preflight>;
-}
-
-/** As far as the program's own record tells. */
-export interface WorkerRequest {
-  /** The connection may carry further requests. */
-  readonly kept: boolean;
-  readonly method: string;
-  readonly uri: string;
-  readonly script: string;
 }
 
 export interface Preflight {

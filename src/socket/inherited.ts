@@ -11,20 +11,6 @@ import { closeSocket, listeningAddress } from "../sys/socket.ts";
 import { boundAddress } from "./bound.ts";
 import type { Listener, Maker } from "./listener.ts";
 
-export interface Inherited {
-  /** The config with addresses in place of names. Throws the Fault for a name that was not handed over. */
-  resolve(loaded: Loaded): Loaded;
-  /** Whether the socket of this address was handed over and nobody has it yet. */
-  has(address: Address): boolean;
-  /** The socket of this address, once; null when there is none (any more). */
-  take(address: Address): number | null;
-  makerOf(address: Address): Maker;
-  /** Keeps a socket that a pool has no more use for. */
-  giveBack(listener: Listener): void;
-  /** Closes what nobody took; returns what is to be said about that. */
-  closeRest(): readonly Fault[];
-}
-
 interface Socket {
   readonly fd: number;
   readonly name: string;
@@ -37,38 +23,68 @@ const STORED = "fcgivisor@";
 
 type Environment = Record<string, string | undefined>;
 
-/** Takes over what `env` says was handed to this process. */
-export function inheritedSockets(env: Environment, pid: number): Inherited {
-  const handed = receiveDescriptors(env, pid);
-  const sockets = new Set(handed.map(socketOf).filter((socket) => socket !== null));
-  const useless = handed.filter(({ fd }) => ![...sockets].some((socket) => socket.fd === fd));
-  for (const { fd } of useless) closeSocket(fd);
-  const named = new Map<string, Address>(rememberedNames(env));
-  for (const { name, address } of sockets)
-    if (!name.startsWith(STORED) && !named.has(name)) named.set(name, address);
-  if (named.size > 0) env[NAMES] = JSON.stringify([...named]);
+export class InheritedSockets {
+  /** What nobody has taken yet. */
+  private readonly sockets: Set<Socket>;
+  /** What was handed over and is of no use. */
+  private useless: readonly HandedDescriptor[];
+  /** Addresses of units' sockets by name, those of the program before an upgrade too. */
+  private readonly named: ReadonlyMap<string, Address>;
 
-  const find = (address: Address) =>
-    [...sockets].find((socket) => sameAddress(socket.address, address));
-  return {
-    resolve: (loaded) => withAddresses(loaded, named),
-    has: (address) => find(address) !== undefined,
-    take(address) {
-      const socket = find(address);
-      if (socket === undefined) return null;
-      sockets.delete(socket);
-      return socket.fd;
-    },
-    makerOf: (address) =>
-      [...named.values()].some((other) => sameAddress(other, address)) ? "systemd" : "fcgivisor",
-    giveBack: ({ fd, name, address }) => void sockets.add({ fd, name, address }),
-    closeRest() {
-      const rest = [...sockets];
-      sockets.clear();
-      for (const { fd } of rest) closeSocket(fd);
-      return [...useless.splice(0).map(uselessWarning), ...rest.flatMap(unusedWarning)];
-    },
-  };
+  /** Takes over what `env` says was handed to this process. */
+  constructor(env: Environment, pid: number) {
+    const handed = receiveDescriptors(env, pid);
+    this.sockets = new Set(handed.map(socketOf).filter((socket) => socket !== null));
+    this.useless = handed.filter(({ fd }) => ![...this.sockets].some((each) => each.fd === fd));
+    for (const { fd } of this.useless) closeSocket(fd);
+    const named = new Map<string, Address>(rememberedNames(env));
+    for (const { name, address } of this.sockets)
+      if (!name.startsWith(STORED) && !named.has(name)) named.set(name, address);
+    this.named = named;
+    if (named.size > 0) env[NAMES] = JSON.stringify([...named]);
+  }
+
+  /** The config with addresses in place of names. Throws the Fault for a name that was not handed over. */
+  resolve(loaded: Loaded): Loaded {
+    return withAddresses(loaded, this.named);
+  }
+
+  /** Whether the socket of this address was handed over and nobody has it yet. */
+  has(address: Address): boolean {
+    return this.find(address) !== undefined;
+  }
+
+  /** The socket of this address, once; null when there is none (any more). */
+  take(address: Address): number | null {
+    const socket = this.find(address);
+    if (socket === undefined) return null;
+    this.sockets.delete(socket);
+    return socket.fd;
+  }
+
+  makerOf(address: Address): Maker {
+    const isNamed = [...this.named.values()].some((other) => sameAddress(other, address));
+    return isNamed ? "systemd" : "fcgivisor";
+  }
+
+  /** Keeps a socket that a pool has no more use for. */
+  giveBack({ fd, name, address }: Listener): void {
+    this.sockets.add({ fd, name, address });
+  }
+
+  /** Closes what nobody took; returns what is to be said about that. */
+  closeRest(): readonly Fault[] {
+    const rest = [...this.sockets];
+    this.sockets.clear();
+    for (const { fd } of rest) closeSocket(fd);
+    const { useless } = this;
+    this.useless = [];
+    return [...useless.map(uselessWarning), ...rest.flatMap(unusedWarning)];
+  }
+
+  private find(address: Address): Socket | undefined {
+    return [...this.sockets].find((socket) => sameAddress(socket.address, address));
+  }
 }
 
 /** The name under which a socket of ours is put into systemd's store: no colon, printable (sd_pid_notify_with_fds(3)). */

@@ -6,6 +6,7 @@ import { chmodSync, chownSync, fstatSync, lstatSync, unlinkSync } from "node:fs"
 import type { PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
 import { type Address, addressText } from "../sys/address.ts";
+import { neededGroup, neededUser } from "../sys/machine.ts";
 import { maxBacklog } from "../sys/procfs.ts";
 import {
   attachFilter,
@@ -17,7 +18,6 @@ import {
   tcpQueue,
   unixQueue,
 } from "../sys/socket.ts";
-import { findGroup, findUser } from "../sys/users.ts";
 import { boundAddress } from "./bound.ts";
 import { type Block, filterProgram, parseBlock } from "./filter.ts";
 import { openSocket } from "./open.ts";
@@ -158,14 +158,8 @@ export class Listener {
     // Its unit has said who may connect; only what the config says on top counts.
     if (this.maker === "systemd" && silent) return;
     const path = listen.address.path;
-    const owner =
-      listen.owner === null
-        ? null
-        : (findUser(listen.owner) ?? missing("user", listen.owner, path));
-    const group =
-      listen.group === null
-        ? null
-        : (findGroup(listen.group) ?? missing("group", listen.group, path));
+    const owner = listen.owner === null ? null : neededUser(listen.owner, path);
+    const group = listen.group === null ? null : neededGroup(listen.group, path);
     try {
       // As in php-fpm, an owner alone brings its primary group along.
       if (owner !== null || group !== null) {
@@ -196,13 +190,6 @@ function backlogOf({ listen }: ListenSpec): number {
 function fileText({ listen }: ListenSpec): string {
   const mode = (listen.mode ?? DEFAULT_MODE).toString(8).padStart(4, "0");
   return `owner ${listen.owner ?? "-"}, group ${listen.group ?? "-"}, mode ${mode}`;
-}
-
-function missing(kind: string, name: string, where: string): never {
-  throw new Fault(`there is no ${kind} "${name}" to give the listening socket to`, {
-    where,
-    hint: `create it, or change listen.${kind === "user" ? "owner" : "group"}`,
-  });
 }
 
 function badBlock(text: string, where: string): Block {

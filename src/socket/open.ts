@@ -5,8 +5,9 @@ import { lstatSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { Fault } from "../fault.ts";
 import { type Address, addressText, ipv4Bytes, ipv6Bytes } from "../sys/address.ts";
+import { notASocket } from "../sys/machine.ts";
 import { SysError } from "../sys/libc.ts";
-import { holderOf, listeningInodes, unixInodes } from "../sys/procfs.ts";
+import { holderOf, listeningInodes, unixInodes } from "../sys/proc-sockets.ts";
 import { bindSocket, probeUnix } from "../sys/socket.ts";
 import { isUnixListening } from "../sys/unix-listening.ts";
 
@@ -24,12 +25,7 @@ export function openSocket(address: Address): number {
 function clearPath(path: string): void {
   const stat = allowed(path, () => lstatSync(path, { throwIfNoEntry: false }));
   if (stat === undefined) return;
-  if (!stat.isSocket()) {
-    throw new Fault("the path of the listening socket is taken by something that is not a socket", {
-      where: path,
-      hint: "move that file away, or choose another path for `listen`",
-    });
-  }
+  if (!stat.isSocket()) throw notASocket(path);
   // Asked of the kernel first: a program may not survive a connection that closes at once. Connecting
   // is for a listener in another network namespace, which the kernel's list does not show.
   if (isUnixListening(path) || probeUnix(path) === "accepts")

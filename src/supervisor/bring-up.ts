@@ -1,17 +1,17 @@
 // Bringing up the generations of several pools: all, or none.
 
 import type { Generation } from "../pool/generation.ts";
-import { inLanes } from "./lanes.ts";
+import { eachLimited } from "./concurrency.ts";
 
 export interface Candidate {
   readonly generation: Generation;
-  /** So many of its workers come up now; the others when it rolls on. */
-  readonly most: number;
+  /** The one that serves meanwhile; beside it, not all workers may come up at once. */
+  readonly beside: Generation | null;
 }
 
 /** With all its workers at once. */
 export function whole(generation: Generation): Candidate {
-  return { generation, most: generation.context.pool.workers };
+  return { generation, beside: null };
 }
 
 /**
@@ -24,8 +24,8 @@ export async function bringUp(
   onReady: (generation: Generation) => void,
 ): Promise<void> {
   try {
-    await inLanes(candidates, signal, async ({ generation, most }, either) => {
-      await generation.start(either, most);
+    await eachLimited(candidates, signal, async ({ generation, beside }, either) => {
+      await generation.start(either, beside);
       onReady(generation);
     });
   } catch (error) {

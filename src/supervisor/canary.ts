@@ -1,4 +1,4 @@
-// Health before duty: one worker of the new generation on a private socket is asked over FastCGI,
+// The health check: one worker of the new generation, on a private socket, is asked over FastCGI
 // before any new worker joins the public one. A generation that answers wrong never meets a client.
 
 import { readdirSync, rmSync } from "node:fs";
@@ -9,10 +9,10 @@ import { Fault } from "../fault.ts";
 import { type FcgiResponse, fcgiRequest, paramsFor } from "../fcgi/client.ts";
 import { Listener } from "../socket/listener.ts";
 import { type Address, UNIX_PATH_MAX } from "../sys/address.ts";
-import { signal } from "../sys/process.ts";
-import { processesOn, unixInodes } from "../sys/procfs.ts";
-import { inLanes } from "./lanes.ts";
-import { newGeneration, type World } from "./world.ts";
+import { sendSignal } from "../sys/process.ts";
+import { processesOn, unixInodes } from "../sys/proc-sockets.ts";
+import { eachLimited } from "./concurrency.ts";
+import { newGeneration, type SupervisorState } from "./supervisor-state.ts";
 
 const CANARY_PREFIX = "canary-";
 /** Only the supervisor talks to a canary. */
@@ -21,28 +21,28 @@ const SHOWN_CHARACTERS = 200;
 
 /** Asks a canary of every pool that has `health`; rejects with the Fault of the first that does not answer as it should. */
 export function askCanaries(
-  world: World,
+  state: SupervisorState,
   pools: readonly PoolConfig[],
   number: number,
   signal: AbortSignal,
 ): Promise<void> {
   const asked = pools.filter(({ health }) => health !== null);
-  return inLanes(asked, signal, (pool, either) => askCanary(world, pool, number, either));
+  return eachLimited(asked, signal, (pool, either) => askCanary(state, pool, number, either));
 }
 
 async function askCanary(
-  world: World,
+  state: SupervisorState,
   pool: PoolConfig,
   number: number,
   signal: AbortSignal,
 ): Promise<void> {
   if (pool.health === null) return;
-  const path = freePath(world.config.supervisor.stateDir);
+  const path = freePath(state.config.supervisor.stateDir);
   const lone = alone(pool, { kind: "unix", path });
   const listener = Listener.open(lone);
-  const generation = newGeneration(world, lone, listener, number);
+  const generation = newGeneration(state, lone, listener, number);
   try {
-    await generation.start(signal);
+    await generation.start(signal, null);
     check(pool, pool.health, await ask(pool, pool.health, listener.address, signal));
   } finally {
     await generation.stop();
@@ -59,12 +59,13 @@ function freePath(stateDir: string): string {
   return Buffer.byteLength(path) <= UNIX_PATH_MAX ? path : join(tmpdir(), `fcgivisor-${name}`);
 }
 
-/** A supervisor that died while it asked a canary left it behind, with its socket. */
-export function endStrayCanaries(stateDir: string): void {
+/** A supervisor that died while it asked a canary left it over, with its socket. */
+export function endLeftOverCanaries(stateDir: string): void {
   for (const name of readdirSync(stateDir)) {
     if (!name.startsWith(CANARY_PREFIX)) continue;
     const path = join(stateDir, name);
-    for (const { pid } of unixInodes(path).flatMap(processesOn)) signal(pid, "SIGKILL");
+    for (const { pid } of unixInodes(path).flatMap((inode) => processesOn(inode)))
+      sendSignal(pid, "SIGKILL");
     rmSync(path, { force: true });
   }
 }

@@ -1,19 +1,18 @@
-// What a config alone cannot tell and would only show when workers start: users, folders, programs,
-// and what the program itself says of its settings (a php.ini that does not parse). All of it is
+// What a config alone cannot tell and would only show at the start: users, folders, programs, the place
+// of the log, and what a pool's program says of its settings (a php.ini that does not parse). All of it is
 // looked at before anything is touched, and everything wrong is reported at once.
 
-import { statSync } from "node:fs";
-import { join } from "node:path";
 import type { Config, PoolConfig } from "../config/model.ts";
+import { poolLacks } from "../config/pool-lacks.ts";
 import { asFault, Fault } from "../fault.ts";
+import { logFileFault } from "../log/file.ts";
 import { RUNTIMES, runtimeOf } from "../runtime/registry.ts";
 import type { Preflight, Runtime } from "../runtime/runtime.ts";
 import { type Captured, capture } from "../sys/process.ts";
+import { groupLack, type Lack, lackFault, userLack } from "../sys/machine.ts";
 import { shortage } from "../sys/scarcity.ts";
-import { findGroup, findUser } from "../sys/users.ts";
 import { identityOf, isRoot } from "../worker/identity.ts";
 import { launchForQuestion } from "../worker/launch.ts";
-import { chrootOf } from "../worker/program.ts";
 
 const QUESTION_TIMEOUT_MS = 10_000;
 
@@ -27,10 +26,11 @@ export async function preflight(
   const results = await Promise.all(
     pools.map((pool) => inspect(pool, config.supervisor.allowRoot, asked)),
   );
-  const errors = results.flatMap((result) => result.errors);
+  const own = only === undefined ? supervisorFaults(config) : [];
+  const errors = [...own, ...results.flatMap((result) => result.errors)];
   if (errors.length === 1) throw errors[0];
   if (errors.length > 1)
-    throw new Fault(`${errors.length} things would keep workers from starting`, { parts: errors });
+    throw new Fault(`${errors.length} things would keep it from starting`, { parts: errors });
   return results.flatMap((result) => result.warnings);
 }
 
@@ -41,11 +41,11 @@ async function inspect(
 ): Promise<Preflight> {
   const runtime = runtimeOf(pool);
   if (runtime === undefined) return { errors: [unknownRuntime(pool)], warnings: [] };
-  const errors = [
-    ...attempt(() => checkIdentity(pool, allowRoot)),
-    ...checkFolders(pool),
-    ...checkSocketOwner(pool),
-  ];
+  const lacks = poolLacks(pool, process.geteuid!());
+  const errors =
+    lacks.length > 0
+      ? lacks.map((lack) => lackFault(lack, `pool ${pool.name}`))
+      : rootFaults(pool, allowRoot);
   if (errors.length > 0) return { errors, warnings: [] };
   try {
     return await ask(pool, runtime, asked);
@@ -80,58 +80,31 @@ function cannotAsk(error: unknown): never {
   });
 }
 
-function attempt(check: () => void): Fault[] {
-  try {
-    check();
-    return [];
-  } catch (error) {
-    return [asFault(error)];
-  }
+/** The supervisor's own log and control socket, which it needs before it comes to any pool. */
+function supervisorFaults({ log, admin }: Config): Fault[] {
+  const logFault = log.file === null ? null : logFileFault(log.file);
+  const ask = (setting: string, name: string | null, question: (name: string) => Lack | null) => {
+    const lack = name === null ? null : question(name);
+    return lack === null ? [] : [lackFault(lack, `[admin] ${setting}`)];
+  };
+  return [
+    ...(logFault === null ? [] : [logFault]),
+    ...ask("owner", admin.owner, userLack),
+    ...ask("group", admin.group, groupLack),
+  ];
 }
 
-function checkIdentity(pool: PoolConfig, allowRoot: boolean): void {
+function rootFaults(pool: PoolConfig, allowRoot: boolean): Fault[] {
   const identity = identityOf(pool);
   const uid = identity?.uid ?? process.getuid!();
   const gid = identity?.gid ?? process.getgid!();
-  if (allowRoot || !isRoot() || (uid !== 0 && gid !== 0)) return;
-  throw new Fault(`the workers would run as ${uid === 0 ? "root" : "the group root"}`, {
-    where: `pool ${pool.name}`,
-    hint: 'set `user` (and `group`) to somebody else, for example "www-data", or allow_root = true under [supervisor]',
-  });
-}
-
-function checkFolders(pool: PoolConfig): Fault[] {
-  const root = chrootOf(pool);
-  const inside = (path: string) => (root === null ? path : join(root, path));
-  const folders: [string, string | null][] = [
-    ["chroot", root],
-    ["chdir", pool.chdir === null ? null : inside(pool.chdir)],
+  if (allowRoot || !isRoot() || (uid !== 0 && gid !== 0)) return [];
+  return [
+    new Fault(`the workers would run as ${uid === 0 ? "root" : "the group root"}`, {
+      where: `pool ${pool.name}`,
+      hint: 'set `user` (and `group`) to somebody else, for example "www-data", or allow_root = true under [supervisor]',
+    }),
   ];
-  return folders.flatMap(([setting, path]) => {
-    if (path === null || statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
-      return [];
-    return [
-      new Fault(`${setting}: ${path} is not a directory`, {
-        where: `pool ${pool.name}`,
-        hint: `create it, or correct \`${setting}\``,
-      }),
-    ];
-  });
-}
-
-function checkSocketOwner(pool: PoolConfig): Fault[] {
-  const { owner, group } = pool.listen;
-  const faults: Fault[] = [];
-  const missing = (kind: string, name: string) =>
-    faults.push(
-      new Fault(`there is no ${kind} "${name}" to give the listening socket to`, {
-        where: `pool ${pool.name}`,
-        hint: `create it, or correct \`listen.${kind === "user" ? "owner" : "group"}\``,
-      }),
-    );
-  if (owner !== null && findUser(owner) === null) missing("user", owner);
-  if (group !== null && findGroup(group) === null) missing("group", group);
-  return faults;
 }
 
 function unknownRuntime(pool: PoolConfig): Fault {

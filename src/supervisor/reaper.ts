@@ -2,18 +2,27 @@
 // walk through /proc, so it is done only when a child has changed, and not oftener than needed.
 
 import { every } from "../sys/clock.ts";
-import { onChildChange, reapStrangers } from "../sys/process.ts";
+import { onChildChange, reapOrphans } from "../sys/process.ts";
 
 const REAP_EVERY_MS = 1000;
 
-/** `beat` is called at every turn of the loop, whether there was something to reap or not. */
-export function reapWhenNeeded(beat: () => void): void {
-  // Who died before this was called told nobody: children of what this process was before an exec.
-  let changed = true;
-  onChildChange(() => (changed = true));
-  every(REAP_EVERY_MS, () => {
-    if (changed) reapStrangers();
-    changed = false;
-    beat();
-  });
+export class Reaper {
+  /** Who died before it began told nobody: children of what this process was before an exec. */
+  private hasChanged = true;
+  private turns = 0;
+
+  /** Begins to look. */
+  start(): void {
+    onChildChange(() => (this.hasChanged = true));
+    every(REAP_EVERY_MS, () => {
+      if (this.hasChanged) reapOrphans();
+      this.hasChanged = false;
+      this.turns++;
+    });
+  }
+
+  /** Grows with every turn of the loop, whether there was something to reap or not. */
+  get beats(): number {
+    return this.turns;
+  }
 }

@@ -6,54 +6,50 @@ import type { Config } from "../config/model.ts";
 import { asFault, Fault } from "../fault.ts";
 import type { Generation } from "../pool/generation.ts";
 import { Pool } from "../pool/pool.ts";
-import { firstBatch, roll } from "../pool/roll.ts";
-import { sumOf, type Toll } from "../worker/toll.ts";
+import { sumOf, type Losses } from "../worker/losses.ts";
 import type { Listener } from "../socket/listener.ts";
-import { processesOn } from "../sys/procfs.ts";
+import { processesOn } from "../sys/proc-sockets.ts";
 import { bringUp, type Candidate } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
-import type { Step } from "./report.ts";
-import { acquireSockets, changeInPlace, closeUnused } from "./sockets.ts";
-import { newGeneration, poolsInOrder, type World } from "./world.ts";
+import type { ProgressStep } from "./operations/report.ts";
+import { changeInPlace, closeUnused, Sockets } from "./sockets.ts";
+import { newGeneration, poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
 /** Runs the reload up to the swap. `only`: the pools to touch; empty = all. Resolves with what is left to do: the drain. */
 export async function reload(
-  world: World,
+  state: SupervisorState,
   next: Config,
   only: readonly string[],
   signal: AbortSignal,
-  tell: (step: Step) => void,
-): Promise<{ readonly drained: Promise<Toll> }> {
+  tell: (step: ProgressStep) => void,
+): Promise<{ readonly drained: Promise<Losses> }> {
   const touched = next.pools.filter(({ name }) => only.length === 0 || only.includes(name));
-  const sockets = acquireSockets(world, touched);
+  const sockets = Sockets.acquire(state, touched);
   const undo: (() => void)[] = [];
-  const number = world.generation + 1;
+  const number = state.generation + 1;
   let candidates: Candidate[] = [];
   try {
-    candidates = touched.map((pool) => {
-      const generation = newGeneration(world, pool, sockets.of(pool), number);
-      return {
-        generation,
-        most: firstBatch(world.pools.get(pool.name)?.current ?? null, generation),
-      };
-    });
-    await askCanaries(world, touched, number, signal);
+    candidates = touched.map((pool) => ({
+      generation: newGeneration(state, pool, sockets.of(pool), number),
+      beside: state.pools.get(pool.name)?.current ?? null,
+    }));
+    await askCanaries(state, touched, number, signal);
     await bringUp(candidates, signal, ({ context }) =>
       tell({ step: "ready", pool: context.pool.name }),
     );
-    for (const pool of touched) undo.push(changeInPlace(world, sockets.of(pool), pool));
+    for (const pool of touched) undo.push(changeInPlace(state, sockets.of(pool), pool));
   } catch (error) {
     for (const restore of undo.reverse()) restore();
     await Promise.all(candidates.map(({ generation }) => generation.stop()));
     sockets.release();
     throw error;
   }
-  world.generation = number;
-  const leavers = swap(world, next, candidates);
+  state.generation = number;
+  const leavers = swap(state, next, candidates);
   sockets.release();
-  const failures = await rollOn(world, leavers, signal);
+  const failures = await rollOn(state, leavers, signal);
   tell({ step: "swapped" });
-  const drained = leave(world, leavers);
+  const drained = leave(state, leavers);
   if (failures.length === 0) return { drained };
   drained.catch(() => {});
   throw new Fault("some pools went back to their old workers; the others were reloaded", {
@@ -69,25 +65,25 @@ interface Leaver {
 }
 
 /** From here on the new generations are responsible. Pools that the config no longer has leave as they are. */
-function swap(world: World, next: Config, candidates: readonly Candidate[]): Leaver[] {
+function swap(state: SupervisorState, next: Config, candidates: readonly Candidate[]): Leaver[] {
   const leavers: Leaver[] = [];
   for (const { generation } of candidates) {
     const { name } = generation.context.pool;
-    const pool = world.pools.get(name);
-    if (pool === undefined) world.pools.set(name, new Pool(generation));
+    const pool = state.pools.get(name);
+    if (pool === undefined) state.pools.set(name, new Pool(generation));
     else leavers.push({ pool, generation: pool.swap(generation) });
   }
   const wanted = new Set(next.pools.map(({ name }) => name));
-  for (const pool of poolsInOrder(world)) {
+  for (const pool of poolsInOrder(state)) {
     if (!wanted.has(pool.name)) leavers.push({ pool, generation: pool.current });
   }
-  world.config = next;
+  state.config = next;
   return leavers;
 }
 
 /** Pools whose bound on extra workers did not let all new ones come up at once go on in steps; one that fails goes back. */
 async function rollOn(
-  world: World,
+  state: SupervisorState,
   leavers: readonly Leaver[],
   signal: AbortSignal,
 ): Promise<Fault[]> {
@@ -95,13 +91,13 @@ async function rollOn(
   await Promise.all(
     leavers.map(async (leaver) => {
       const { pool, generation: old } = leaver;
-      if (pool.current === old || pool.current.waiting.length === 0) return;
+      if (pool.current === old || pool.current.wantsAll) return;
       try {
-        await roll(old, pool.current, signal);
+        await pool.current.replace(old, signal);
       } catch (error) {
         signal.throwIfAborted();
         failures.push(asFault(error));
-        await goBack(world, leaver, signal);
+        await goBack(state, leaver, signal);
       }
     }),
   );
@@ -109,44 +105,43 @@ async function rollOn(
 }
 
 /** The way back goes by the same steps: never fewer workers than configured. */
-async function goBack(world: World, leaver: Leaver, signal: AbortSignal): Promise<void> {
+async function goBack(state: SupervisorState, leaver: Leaver, signal: AbortSignal): Promise<void> {
   const { pool, generation: old } = leaver;
   const failed = pool.swap(old);
   leaver.generation = failed;
   const kept = old.context.pool;
-  const pools = world.config.pools.map((config) => (config.name === kept.name ? kept : config));
-  world.config = { ...world.config, pools };
-  old.regain();
+  const pools = state.config.pools.map((config) => (config.name === kept.name ? kept : config));
+  state.config = { ...state.config, pools };
   try {
-    await roll(failed, old, signal);
+    await old.replace(failed, signal);
   } catch {
     signal.throwIfAborted();
     // The old ones do not come up at once either: they are tried again and again from here on.
-    old.refillAll();
+    old.keepTrying();
   }
 }
 
-async function leave(world: World, leavers: readonly Leaver[]): Promise<Toll> {
+async function leave(state: SupervisorState, leavers: readonly Leaver[]): Promise<Losses> {
   await Promise.all(
     leavers.map(async ({ pool, generation }) => {
       await pool.retire(generation);
-      forget(world, pool);
-      closeLeft(world, generation.context.listener);
+      forget(state, pool);
+      closeLeft(state, generation.context.listener);
     }),
   );
-  return sumOf(leavers.map(({ generation }) => generation.toll));
+  return sumOf(leavers.map(({ generation }) => generation.losses));
 }
 
 /** A pool that the config no longer has ends with its last worker. */
-function forget(world: World, pool: Pool): void {
-  const wanted = world.config.pools.some(({ name }) => name === pool.name);
-  if (wanted || pool.leaving.length > 0 || world.pools.get(pool.name) !== pool) return;
-  world.pools.delete(pool.name);
+function forget(state: SupervisorState, pool: Pool): void {
+  const wanted = state.config.pools.some(({ name }) => name === pool.name);
+  if (wanted || pool.leaving.length > 0 || state.pools.get(pool.name) !== pool) return;
+  state.pools.delete(pool.name);
 }
 
 /** An address is free when its own last worker has left, however long those of other pools take. */
-function closeLeft(world: World, listener: Listener): void {
-  if (closeUnused(world, [listener]).length === 0) return;
+function closeLeft(state: SupervisorState, listener: Listener): void {
+  if (closeUnused(state, [listener]).length === 0) return;
   const pids = processesOn(String(listener.inode)).map(({ pid }) => pid);
-  if (pids.length > 0) world.emit({ type: "socket-held", address: listener.name, pids });
+  if (pids.length > 0) state.emit({ type: "socket-held", address: listener.name, pids });
 }

@@ -5,58 +5,67 @@ import type { PoolConfig } from "../config/model.ts";
 import { boundAddress } from "../socket/bound.ts";
 import { Listener } from "../socket/listener.ts";
 import { addressText, sameAddress } from "../sys/address.ts";
-import type { Ground, World } from "./world.ts";
+import type { RecoveryContext, SupervisorState } from "./supervisor-state.ts";
 
-export interface Sockets {
-  of(pool: PoolConfig): Listener;
-  /** To be called when the pools have them, or will not: closes those that nobody uses then. */
-  release(): void;
-}
+/** The sockets of an operation in progress: none is closed before `release`, even when its last worker leaves meanwhile. */
+export class Sockets {
+  private readonly state: SupervisorState;
+  private readonly found = new Map<string, Listener>();
 
-/**
- * For every pool the socket there is, or a new one; none of them is closed before `release`, even when
- * the last worker on it leaves meanwhile. Throws when one cannot be opened; then none is left open.
- */
-export function acquireSockets(world: World, pools: readonly PoolConfig[]): Sockets {
-  const found = new Map<string, Listener>();
-  const release = () => {
-    for (const listener of found.values()) world.claimed.delete(listener);
-    closeUnused(world, found.values());
-  };
-  try {
-    for (const pool of pools) {
-      const existing = allListeners(world).find(({ address }) =>
-        sameAddress(address, pool.listen.address),
-      );
-      const listener = existing ?? handedOver(world, pool) ?? Listener.open(pool);
-      if (existing === undefined) {
-        world.emit({ type: "listening", pools: [pool.name], address: listener.name });
-      }
-      found.set(pool.name, listener);
-      world.claimed.set(listener, pool);
-    }
-    // Before the first worker starts on them: if the supervisor dies, these are found again, too.
-    world.remember();
-  } catch (error) {
-    release();
-    throw error;
+  private constructor(state: SupervisorState) {
+    this.state = state;
   }
-  return { of: ({ name }) => found.get(name)!, release };
+
+  /** For every pool the socket there is, or a new one. Throws when one cannot be opened; then none is left open. */
+  static acquire(state: SupervisorState, pools: readonly PoolConfig[]): Sockets {
+    const sockets = new Sockets(state);
+    try {
+      for (const pool of pools) sockets.add(pool);
+      // Before the first worker starts on them: if the supervisor dies, these are found again, too.
+      state.save();
+      return sockets;
+    } catch (error) {
+      sockets.release();
+      throw error;
+    }
+  }
+
+  of({ name }: PoolConfig): Listener {
+    return this.found.get(name)!;
+  }
+
+  /** To be called when the pools have them, or will not: closes those that nobody uses then. */
+  release(): void {
+    for (const listener of this.found.values()) this.state.claimed.delete(listener);
+    closeUnused(this.state, this.found.values());
+  }
+
+  private add(pool: PoolConfig): void {
+    const existing = allListeners(this.state).find(({ address }) =>
+      sameAddress(address, pool.listen.address),
+    );
+    const listener = existing ?? handedOver(this.state, pool) ?? Listener.open(pool);
+    if (existing === undefined) {
+      this.state.emit({ type: "listening", pools: [pool.name], address: listener.name });
+    }
+    this.found.set(pool.name, listener);
+    this.state.claimed.set(listener, pool);
+  }
 }
 
 /** The pool's socket as systemd handed it over; null when it did not. */
-export function handedOver(world: Ground, pool: PoolConfig): Listener | null {
+export function handedOver(state: RecoveryContext, pool: PoolConfig): Listener | null {
   const address = boundAddress(pool.listen.address);
-  const fd = world.inherited.take(address);
+  const fd = state.inherited.take(address);
   if (fd === null) return null;
-  const maker = world.inherited.makerOf(address);
-  world.emit({ type: "handed-over", pool: pool.name, address: addressText(address), maker });
+  const maker = state.inherited.makerOf(address);
+  state.emit({ type: "handed-over", pool: pool.name, address: addressText(address), maker });
   return Listener.adopt(pool, fd, maker);
 }
 
 /** Every socket that a pool has, leaving generations included. */
-export function allListeners(world: World): Listener[] {
-  const pools = [...world.pools.values()];
+export function allListeners(state: SupervisorState): Listener[] {
+  const pools = [...state.pools.values()];
   return [
     ...new Set(
       pools.flatMap((pool) => [
@@ -68,37 +77,41 @@ export function allListeners(world: World): Listener[] {
 }
 
 /** Applies backlog, owner, mode and allowed clients to a socket that lives on; returns the way back. */
-export function changeInPlace(world: World, listener: Listener, next: PoolConfig): () => void {
+export function changeInPlace(
+  state: SupervisorState,
+  listener: Listener,
+  next: PoolConfig,
+): () => void {
   const before = listener.spec;
   const changes = listener.change(next);
   if (changes.length > 0) {
-    world.emit({ type: "listener-changed", address: listener.name, what: changes.join(", ") });
+    state.emit({ type: "listener-changed", address: listener.name, what: changes.join(", ") });
   }
   return () => void listener.change(before);
 }
 
 /** Closes those sockets that no pool has and no operation in progress needs; returns them. */
-export function closeUnused(world: World, listeners: Iterable<Listener>): Listener[] {
-  const used = new Set([...allListeners(world), ...world.claimed.keys()]);
+export function closeUnused(state: SupervisorState, listeners: Iterable<Listener>): Listener[] {
+  const used = new Set([...allListeners(state), ...state.claimed.keys()]);
   const unused = [...new Set(listeners)].filter(
     (listener) => listener.isOpen && !used.has(listener),
   );
-  for (const listener of unused) closeListener(world, listener);
+  for (const listener of unused) closeListener(state, listener);
   return unused;
 }
 
-function closeListener(world: World, listener: Listener): void {
+function closeListener(state: SupervisorState, listener: Listener): void {
   // systemd's stays open in systemd anyway; kept here, a later config can have it again.
   if (listener.maker === "systemd") {
-    world.inherited.giveBack(listener);
+    state.inherited.giveBack(listener);
     listener.passOn();
   } else listener.end();
-  world.emit({ type: "listener-closed", address: listener.name });
+  state.emit({ type: "listener-closed", address: listener.name });
 }
 
 /** Closes a socket when the service ends; a copy that a service manager has stored goes on listening. */
-export function leaveListener(world: World, listener: Listener): void {
-  if (world.socketsAreStored) listener.close();
+export function leaveListener(state: SupervisorState, listener: Listener): void {
+  if (state.socketsAreStored) listener.close();
   else listener.end();
-  world.emit({ type: "listener-closed", address: listener.name });
+  state.emit({ type: "listener-closed", address: listener.name });
 }

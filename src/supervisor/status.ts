@@ -3,13 +3,14 @@
 
 import type { Generation } from "../pool/generation.ts";
 import type { Pool } from "../pool/pool.ts";
-import { type Activity, activityOf } from "../observe/activity.ts";
-import type { Handover } from "../sys/handover.ts";
+import type { Activity } from "../observe/activity.ts";
+import type { RequestRecord } from "../observe/request.ts";
+import type { Sample } from "../observe/sample.ts";
+import type { Handover } from "../sys/exec/handover.ts";
 import { addressText } from "../sys/address.ts";
-import { residentBytes } from "../sys/procfs.ts";
 import type { Group } from "../worker/group.ts";
-import type { Standing } from "./notices.ts";
-import { poolsInOrder, type World } from "./world.ts";
+import type { Summary } from "./service-manager/messages.ts";
+import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
 export interface WorkerStatus {
   readonly pid: number;
@@ -90,14 +91,16 @@ export function upgradeStatus(handover: Handover | null): UpgradeStatus | null {
   return { id: handover.id, from: handover.from, failure: handover.failure ?? null };
 }
 
-export function poolStatuses(world: World): PoolStatus[] {
-  return poolsInOrder(world).map(poolStatus);
+export function poolStatuses(state: SupervisorState): PoolStatus[] {
+  const sample = state.scoreboard.now();
+  return poolsInOrder(state).map((pool) => poolStatus(pool, sample));
 }
 
-function poolStatus(pool: Pool): PoolStatus {
+function poolStatus(pool: Pool, sample: Sample): PoolStatus {
   const { config, current } = pool;
-  const own = current.all.map(groupStatus);
-  const leaving = pool.leaving.flatMap((generation: Generation) => generation.all.map(groupStatus));
+  const statusesOf = ({ all }: Generation) => all.map((group) => groupStatus(group, sample));
+  const own = statusesOf(current);
+  const leaving = pool.leaving.flatMap(statusesOf);
   const serving = own.filter(({ state }) => state === "serving" || state === "orphaned");
   const workers = serving.flatMap((group) => group.workers);
   const idle = workers.filter(({ state }) => state === "idle").length;
@@ -106,14 +109,14 @@ function poolStatus(pool: Pool): PoolStatus {
   const starting = current.all.filter(({ state }) => state === "starting");
   return {
     name: pool.name,
-    state: workers.length >= config.workers ? "serving" : workers.length > 0 ? "degraded" : "down",
+    state: workers.length >= pool.target ? "serving" : workers.length > 0 ? "degraded" : "down",
     listen: addressText(pool.listener.address),
     runtime: current.context.runtime.name,
     user: config.user,
     scaling: config.scaling,
     generation: current.context.number,
     workers: {
-      wanted: config.workers,
+      wanted: pool.target,
       idle,
       busy: workers.length - idle - unknown,
       unknown,
@@ -126,21 +129,16 @@ function poolStatus(pool: Pool): PoolStatus {
   };
 }
 
-function groupStatus(group: Group): GroupStatus {
-  const { address } = group.context.listener;
-  const workers = group.members.workers().flatMap(({ pid }): WorkerStatus[] => {
-    const { doing } = activityOf(pid, address);
-    return doing === "gone"
-      ? []
-      : [
-          {
-            pid,
-            state: doing,
-            rss_bytes: residentBytes(pid),
-            request: requestOf(group, pid, doing),
-          },
-        ];
-  });
+function groupStatus(group: Group, sample: Sample): GroupStatus {
+  const requests = sample.requests(group.members);
+  const workers = sample
+    .workers(group.members)
+    .map(({ pid, activity, residentBytes }): WorkerStatus => ({
+      pid,
+      state: activity.doing,
+      rss_bytes: residentBytes,
+      request: requestStatus(requests.get(pid)?.record ?? null),
+    }));
   const { draining } = group;
   return {
     pid: group.leader.pid,
@@ -156,29 +154,27 @@ function groupStatus(group: Group): GroupStatus {
 }
 
 /** The same in a few numbers, without a look into /proc. */
-export function standingOf(world: World): Standing {
-  const serving = poolsInOrder(world)
+export function summaryOf(state: SupervisorState): Summary {
+  const serving = poolsInOrder(state)
     .flatMap((pool) => pool.current.all)
     .filter(({ state }) => state === "serving");
   return {
-    pools: world.config.pools.length,
+    pools: state.config.pools.length,
     workers: serving.reduce((sum, { shape }) => sum + shape.size, 0),
-    wanted: world.config.pools.reduce((sum, pool) => sum + pool.workers, 0),
-    generation: world.generation,
+    wanted: state.config.pools.reduce((sum, pool) => sum + pool.workers, 0),
+    generation: state.generation,
   };
 }
 
-function requestOf(group: Group, pid: number, doing: Activity["doing"]): WorkerStatus["request"] {
-  if (doing !== "busy") return null;
-  const request = group.context.runtime.requestOf?.(pid) ?? null;
-  if (request === null || request === "none") return null;
-  const { method, uri, script } = request;
+function requestStatus(record: RequestRecord): WorkerStatus["request"] {
+  if (record === null || record === "none") return null;
+  const { method, uri, script } = record;
   return { method, uri, script };
 }
 
 /** Whether every pool can take a request: at least one worker that serves. */
-export function isReady(world: World): boolean {
-  const pools = poolsInOrder(world);
+export function isReady(state: SupervisorState): boolean {
+  const pools = poolsInOrder(state);
   return (
     pools.length > 0 &&
     pools.every((pool) =>

@@ -1,152 +1,138 @@
 // The Supervisor: its pools, its life from the start to the end, and what can be seen of it. What is
-// done to it while it runs are its `words`.
+// done to it while it runs are its `operations`.
 
-import type { Loaded } from "../config/load.ts";
 import type { Config } from "../config/model.ts";
-import type { Emit, Event, OutputLine } from "../event.ts";
+import type { Event } from "../event.ts";
 import type { Fault } from "../fault.ts";
 import { now, wallClock } from "../sys/clock.ts";
-import { createEmergencyCounter } from "../pool/emergency.ts";
-import { watchMembers } from "../pool/member-watch.ts";
-import { watchRequests } from "../pool/request-watch.ts";
-import { watchStopped } from "../pool/stopped-watch.ts";
-import type { Toll } from "../worker/toll.ts";
-import type { Inherited } from "../socket/inherited.ts";
+import { EmergencyCounter } from "../pool/emergency.ts";
+import { Scoreboard } from "../observe/scoreboard.ts";
+import { MemberWatch } from "../pool/member-watch.ts";
+import { RequestWatch } from "../pool/request-watch.ts";
+import { StoppedWatch } from "../pool/stopped-watch.ts";
+import type { Losses } from "../worker/losses.ts";
 import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
-import type { Handover } from "../sys/handover.ts";
-import { residentBytes } from "../sys/procfs.ts";
-import { comeUp, type Found, type Relieving } from "./come-up.ts";
-import type { Standing } from "./notices.ts";
-import { Operations, type Tell } from "./operations.ts";
-import { tellUntil } from "./progress.ts";
-import { reapWhenNeeded } from "./reaper.ts";
-import { type Report, reportOf } from "./report.ts";
+import { processStat } from "../sys/procfs.ts";
+import { comeUp } from "./come-up.ts";
+import type { Summary } from "./service-manager/messages.ts";
+import type { Subscriber } from "./event-bus.ts";
+import { OperationQueue, type Tell } from "./operations/operation-queue.ts";
+import { tellUntil } from "./operations/progress.ts";
+import { Reaper } from "./reaper.ts";
+import type { Recovery } from "./recovery/recovery.ts";
+import { type Report, reportOf } from "./operations/report.ts";
 import { shutDown } from "./shutdown.ts";
 import { allListeners } from "./sockets.ts";
-import { keepState, type StateKeeper } from "./state-keeper.ts";
-import { isReady, poolStatuses, standingOf, type Status, upgradeStatus } from "./status.ts";
-import { Words } from "./words.ts";
-import { poolsInOrder, type World } from "./world.ts";
+import { StateKeeper } from "./recovery/state-keeper.ts";
+import { isReady, poolStatuses, summaryOf, type Status, upgradeStatus } from "./status.ts";
+import { Operations } from "./operations/operations.ts";
+import type { SupervisorOptions } from "./supervisor-options.ts";
+import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
-export type SupervisorState = "starting" | "running" | "stopping" | "stopped";
+export type SupervisorPhase = "starting" | "running" | "stopping" | "stopped";
 
-/** The log as the supervisor needs it: it may change its files. */
-export interface LogPort {
-  readonly emit: Emit;
-  readonly output: (line: OutputLine) => void;
-  /** Where it goes now; null = stderr. */
-  readonly file: string | null;
-  /** Opens every file anew, after the settings given; returns their paths. */
-  readonly reopen: (loaded?: Loaded) => readonly string[];
-}
-
-export interface SupervisorOptions {
-  readonly version: string;
-  readonly loaded: Loaded;
-  readonly log: LogPort;
-  /** Reads the config once more. */
-  readonly load: () => Promise<Loaded>;
-  readonly inherited: Inherited;
-  /** A service manager is told of the sockets, and stores them. */
-  readonly managed: boolean;
-  /** Take sockets over from whoever listens on the pools' addresses, when no state file tells who that is. */
-  readonly takeover: boolean;
-  /** Start with the pools that come up, and go on trying the others. */
-  readonly keepGoing: boolean;
-  /** What the program before this one handed over, after an upgrade. */
-  readonly handover: Handover | null;
-  /** The descriptor of the lock on the state directory. */
-  readonly lock: number;
+/** What was there of an earlier supervisor. */
+export interface TakenOver {
+  /** Processes that still served. */
+  readonly workers: number;
+  /** Addresses whose socket could not be taken back from them. */
+  readonly reopened: readonly string[];
 }
 
 export class Supervisor {
   private readonly options: SupervisorOptions;
-  private readonly world: World;
-  private readonly operations: Operations;
-  readonly words: Words;
+  private readonly state: SupervisorState;
+  private readonly queue: OperationQueue;
+  readonly operations: Operations;
   private readonly startedAt = now();
   private readonly startedOn = wallClock();
-  private current: SupervisorState = "starting";
+  private currentPhase: SupervisorPhase = "starting";
   private readonly keeper: StateKeeper;
-  private readonly emergencies = createEmergencyCounter();
-  private end: Promise<Toll> | null = null;
+  private readonly emergencies = new EmergencyCounter();
+  private end: Promise<Losses> | null = null;
   private endsBy: "stop" | "quit" | null = null;
-  /** While workers of an earlier supervisor leave. */
-  private relieving: Relieving | null = null;
-  /** What the start found of an earlier supervisor. */
-  found: Found = { processes: 0, reopened: [] };
+  /** From when it has come up: what it took over from an earlier supervisor. */
+  private recovery: Recovery | null = null;
   /** With `keepGoing`: why some pools do not serve yet. */
   failedPools: readonly Fault[] = [];
-  /** Grows as long as the supervisor's own loop turns. */
-  beats = 0;
+  private readonly reaper = new Reaper();
   private readonly over = Promise.withResolvers<void>();
 
   constructor(options: SupervisorOptions) {
     this.options = options;
+    const { emit, inherited, loaded } = options;
     const { output } = options.log;
-    const emit: Emit = (event) => {
-      options.log.emit(event);
-      const concerns = event.type === "group-started" || event.type === "group-ended";
-      if (concerns && this.current === "running") this.keeper.changed();
-      this.watchForEmergency(event);
-    };
-    const { inherited, loaded } = options;
-    this.world = {
+    this.state = {
       config: loaded.config,
       generation: 0,
       pools: new Map(),
-      earlier: [],
+      leftOver: [],
       claimed: new Map(),
-      remember: () => {
-        if (this.current === "starting" || this.current === "running") this.keeper.save();
+      save: () => {
+        if (this.currentPhase === "starting" || this.currentPhase === "running") this.keeper.save();
       },
       inherited,
-      socketsAreStored: options.managed,
+      socketsAreStored: options.socketsAreStored,
+      scoreboard: new Scoreboard(),
       emit,
       output,
     };
-    this.operations = new Operations(emit);
-    this.keeper = keepState(this.world, options.version);
-    this.words = new Words({
-      world: this.world,
-      operations: this.operations,
+    this.queue = new OperationQueue(emit);
+    this.keeper = new StateKeeper(this.state, options.version);
+    this.operations = new Operations({
+      state: this.state,
+      queue: this.queue,
       keeper: this.keeper,
       load: options.load,
       reopenLog: options.log.reopen,
       lock: options.lock,
     });
-    becomeSubreaper();
-    reapWhenNeeded(() => this.beats++);
-    watchRequests(() => poolsInOrder(this.world));
-    watchMembers(() => poolsInOrder(this.world));
-    watchStopped(() => poolsInOrder(this.world));
+  }
+
+  /** What it does itself when something has happened. */
+  get subscribers(): readonly Subscriber[] {
+    return [({ event }) => this.keepState(event), ({ event }) => this.watchForEmergency(event)];
+  }
+
+  private keepState({ type }: Event): void {
+    const concerns = type === "group-started" || type === "group-ended";
+    if (concerns && this.currentPhase === "running") this.keeper.changed();
   }
 
   private watchForEmergency(event: Event): void {
-    const { supervisor } = this.world.config;
-    if (this.current !== "running" || !this.emergencies.isEmergency(event, supervisor, now()))
+    const { supervisor } = this.state.config;
+    if (this.currentPhase !== "running" || !this.emergencies.isEmergency(event, supervisor, now()))
       return;
-    this.world.emit({
+    this.state.emit({
       type: "emergency",
       deaths: supervisor.emergencyRestartThreshold,
       intervalMs: supervisor.emergencyRestartIntervalMs,
     });
     const request = { pools: [], wait: false };
     // Its failure is in the log; the old workers go on.
-    void this.words.reload(request, "emergency_restart_threshold", () => {}).catch(() => {});
+    void this.operations.reload(request, "emergency_restart_threshold", () => {}).catch(() => {});
   }
 
-  get state(): SupervisorState {
-    return this.current;
+  get phase(): SupervisorPhase {
+    return this.currentPhase;
   }
   /** Pools that serve. */
   get poolCount(): number {
-    return this.world.config.pools.length - this.failedPools.length;
+    return this.state.config.pools.length - this.failedPools.length;
   }
   /** Where the log goes; null = stderr. */
   get logFile(): string | null {
     return this.options.log.file;
+  }
+  /** What the start took over from an earlier supervisor. */
+  get takenOver(): TakenOver {
+    const { workers = 0, reopened = [] } = this.recovery ?? {};
+    return { workers, reopened };
+  }
+  /** Grows as long as the supervisor's own loop turns. */
+  get beats(): number {
+    return this.reaper.beats;
   }
   /** Resolves when stop or quit is done. */
   get stopped(): Promise<void> {
@@ -155,8 +141,9 @@ export class Supervisor {
 
   /** Starts every pool; rejects with the reason, and then nothing is left. */
   async start(): Promise<void> {
+    this.watch();
     const { config, warnings } = this.options.loaded;
-    const { emit } = this.options.log;
+    const { emit } = this.options;
     emit({
       type: "supervisor-starting",
       version: this.options.version,
@@ -165,18 +152,18 @@ export class Supervisor {
     });
     for (const fault of warnings) emit({ type: "config-warning", fault: fault.toJSON() });
     try {
-      await this.operations.run("start", async (signal) => {
-        const up = await comeUp(this.world, this.options, () => this.endsBy, signal);
-        this.found = up.found;
+      await this.queue.run("start", async (signal) => {
+        const up = await comeUp(this.state, this.options, () => this.endsBy, signal);
         this.failedPools = up.failedPools;
-        this.relieving = up.relieving;
-        this.current = "running";
+        this.recovery = up.recovery;
+        this.currentPhase = "running";
         this.keeper.save();
       });
     } catch (error) {
       this.keeper.giveUp();
+      this.state.scoreboard.stop();
       // What waits behind a start that failed has nothing to work on.
-      this.operations.close("the failed start");
+      this.queue.close("the failed start");
       throw error;
     }
     const workers = config.pools.reduce((sum, pool) => sum + pool.workers, 0);
@@ -188,41 +175,52 @@ export class Supervisor {
     });
   }
 
+  /** Begins to look after what nobody tells it of. */
+  private watch(): void {
+    becomeSubreaper();
+    this.reaper.start();
+    const { scoreboard } = this.state;
+    const pools = () => poolsInOrder(this.state);
+    for (const Watch of [RequestWatch, MemberWatch, StoppedWatch]) scoreboard.add(new Watch(pools));
+    scoreboard.start();
+  }
+
   /** stop and quit: override what is in progress. A stop hurries a quit; a quit after a stop changes nothing. */
   async shutDown(word: "stop" | "quit", by: string, tell: Tell): Promise<Report> {
     const since = now();
     if (this.end === null) {
-      this.world.emit({ type: "supervisor-stopping", word, by });
-      this.current = "stopping";
+      this.state.emit({ type: "supervisor-stopping", operation: word, by });
+      this.currentPhase = "stopping";
       this.endsBy = word;
-      this.end = this.operations.override(word).then(() => this.endAll(word));
+      this.end = this.queue.override(word).then(() => this.endAll(word));
       void this.end.finally(() => {
-        this.current = "stopped";
+        this.currentPhase = "stopped";
+        this.state.scoreboard.stop();
         this.keeper.remove();
-        this.world.emit({ type: "supervisor-stopped", ms: now() - since });
+        this.state.emit({ type: "supervisor-stopped", ms: now() - since });
         this.over.resolve();
       });
     } else if (word === "stop") {
-      this.relieving?.hurry();
-      void Promise.all(poolsInOrder(this.world).map((pool) => pool.stop()));
+      this.recovery?.hurry();
+      void Promise.all(poolsInOrder(this.state).map((pool) => pool.stop()));
     }
-    const toll = await tellUntil(this.end, this.world, tell);
-    return { ...reportOf(word, this.world, since), ...toll };
+    const losses = await tellUntil(this.end, this.state, tell);
+    return { ...reportOf(word, this.state, since), ...losses };
   }
 
-  private async endAll(word: "stop" | "quit"): Promise<Toll> {
-    if (word === "stop") this.relieving?.hurry();
-    return shutDown(this.world, word, this.relieving?.done ?? Promise.resolve());
+  private async endAll(word: "stop" | "quit"): Promise<Losses> {
+    if (word === "stop") this.recovery?.hurry();
+    return shutDown(this.state, word, this.recovery?.retired ?? Promise.resolve());
   }
 
   status(socket: string): Status {
-    const { config, generation } = this.world;
+    const { config, generation } = this.state;
     return {
       name: "fcgivisor",
       version: this.options.version,
       pid: process.pid,
-      state: this.current,
-      operation: this.operations.current,
+      state: this.currentPhase,
+      operation: this.queue.current,
       started_at: this.startedOn.toISOString(),
       uptime_ms: Math.round(now() - this.startedAt),
       config: config.source.file,
@@ -230,23 +228,23 @@ export class Supervisor {
       log: this.options.log.file,
       generation,
       upgrade: upgradeStatus(this.options.handover),
-      rss_bytes: residentBytes(process.pid),
-      pools: poolStatuses(this.world),
+      rss_bytes: processStat(process.pid)?.residentBytes ?? null,
+      pools: poolStatuses(this.state),
     };
   }
 
   get config(): Config {
-    return this.world.config;
+    return this.state.config;
   }
-  get standing(): Standing {
-    return standingOf(this.world);
+  get summary(): Summary {
+    return summaryOf(this.state);
   }
   /** Every socket there is, leaving ones included. */
   get listeners(): readonly Listener[] {
-    return allListeners(this.world);
+    return allListeners(this.state);
   }
 
   get isReady(): boolean {
-    return this.current === "running" && isReady(this.world);
+    return this.currentPhase === "running" && isReady(this.state);
   }
 }

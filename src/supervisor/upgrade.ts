@@ -6,19 +6,19 @@
 import { accessSync, constants } from "node:fs";
 import { resolve } from "node:path";
 import { Fault } from "../fault.ts";
-import { execute } from "../sys/become.ts";
+import { execute } from "../sys/exec/become.ts";
 import {
   type Handover,
   handOver,
   openOwnProgram,
   programPath,
   takeBackHandover,
-} from "../sys/handover.ts";
+} from "../sys/exec/handover.ts";
 import { capture } from "../sys/process.ts";
 import { allListeners } from "./sockets.ts";
-import { STATE_FORMAT, STATE_FORMAT_WORD } from "./state-format.ts";
-import type { State } from "./state-file.ts";
-import type { World } from "./world.ts";
+import { STATE_FORMAT, STATE_FORMAT_WORD } from "./recovery/state-format.ts";
+import type { State } from "./recovery/state-file.ts";
+import type { SupervisorState } from "./supervisor-state.ts";
 
 const QUESTION_TIMEOUT_MS = 20_000;
 
@@ -83,7 +83,12 @@ export interface OwnTraits {
 }
 
 /** Becomes the new program. Returns only by throwing, when the system refuses to execute it. */
-export function becomeBinary(world: World, upgrade: Upgrade, own: OwnTraits, id: string): never {
+export function becomeBinary(
+  state: SupervisorState,
+  upgrade: Upgrade,
+  own: OwnTraits,
+  id: string,
+): never {
   const handover: Handover = {
     id,
     from: own.state.version,
@@ -91,7 +96,7 @@ export function becomeBinary(world: World, upgrade: Upgrade, own: OwnTraits, id:
     words: [process.argv0, ...process.argv.slice(2)],
     lock: own.lock,
     state: own.state,
-    sockets: Object.fromEntries(allListeners(world).map(({ inode, fd }) => [String(inode), fd])),
+    sockets: Object.fromEntries(allListeners(state).map(({ inode, fd }) => [String(inode), fd])),
   };
   try {
     execute(upgrade.binary, handover.words, handOver(handover), HARMLESS);

@@ -111,14 +111,17 @@ function inet6(host: string, portText: string): ParsedAddress {
 }
 
 function unix(path: string): ParsedAddress {
+  return pathProblem(path) ?? { ok: { kind: "unix", path } };
+}
+
+/** Why a Unix socket cannot have this path; null = it can. */
+export function pathProblem(path: string): { problem: string; hint: string } | null {
   const length = Buffer.byteLength(path);
-  if (length > UNIX_PATH_MAX) {
-    return problem(
-      `the socket path ${path} is ${length} bytes long; the limit is ${UNIX_PATH_MAX}`,
-      "choose a shorter path, for example below /run",
-    );
-  }
-  return { ok: { kind: "unix", path } };
+  if (length <= UNIX_PATH_MAX) return null;
+  return {
+    problem: `the socket path ${path} is ${length} bytes long; the limit is ${UNIX_PATH_MAX}`,
+    hint: "choose a shorter path, for example below /run",
+  };
 }
 
 /** The four bytes of a dotted quad, or null when it is none. */

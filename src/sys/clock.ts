@@ -11,11 +11,11 @@ export function wallClock(): Date {
   return new Date();
 }
 
-/** Resolves after `ms` milliseconds, or at once when `signal` aborts. */
+/** Resolves after `ms` milliseconds (at once when that is over already), or when `signal` aborts. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve();
-    const timer = setTimeout(done, ms);
+    const timer = setTimeout(done, Math.max(0, ms));
     function done() {
       clearTimeout(timer);
       signal?.removeEventListener("abort", done);

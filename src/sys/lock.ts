@@ -6,20 +6,23 @@ import { libc } from "./libc.ts";
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
-export interface Lock {
+export class Lock {
   readonly fd: number;
-  release(): void;
-}
 
-/** Takes the lock of this file, which is made if need be; null when somebody else has it. */
-export function takeLock(path: string): Lock | null {
-  const fd = openSync(path, "a", 0o600);
-  if (libc.flock(fd, LOCK_EX | LOCK_NB) === 0) return heldLock(fd);
-  closeSync(fd);
-  return null;
-}
+  /** A lock that this process already holds, through a descriptor it was handed. */
+  constructor(fd: number) {
+    this.fd = fd;
+  }
 
-/** A lock that this process already holds, through a descriptor it was handed. */
-export function heldLock(fd: number): Lock {
-  return { fd, release: () => closeSync(fd) };
+  /** Takes the lock of this file, which is made if need be; null when somebody else has it. */
+  static take(path: string): Lock | null {
+    const fd = openSync(path, "a", 0o600);
+    if (libc.flock(fd, LOCK_EX | LOCK_NB) === 0) return new Lock(fd);
+    closeSync(fd);
+    return null;
+  }
+
+  release(): void {
+    closeSync(this.fd);
+  }
 }

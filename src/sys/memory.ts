@@ -1,12 +1,14 @@
 // Reading another process's memory through /proc (proc(5)): needs the same user, or root.
 
-import { closeSync, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { closeSync, openSync, readlinkSync, readSync } from "node:fs";
+import { readText } from "./proc-file.ts";
 
 /** Where the program's own file is mapped from its first byte; null when that cannot be seen. */
 export function loadAddress(pid: number): number | null {
   try {
     const program = readlinkSync(programFile(pid));
-    const maps = readFileSync(`/proc/${pid}/maps`, "latin1").split("\n");
+    // The program itself is mapped first.
+    const maps = (readText(`/proc/${pid}/maps`) ?? "").split("\n");
     const first = maps.find((line) => / 0+ \S+ \d+ +/.test(line) && line.endsWith(program));
     return first === undefined ? null : Number.parseInt(first, 16);
   } catch {

@@ -13,27 +13,34 @@ const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const SUN_PATH_MAX = 108;
 
-export interface NotifySocket {
-  /** "later": its queue is full. Throws a SysError when it cannot be reached at all. */
-  send(text: string, fds?: readonly number[]): "sent" | "later";
-  close(): void;
-}
+export class NotifySocket {
+  private readonly path: string;
+  private readonly address: Uint8Array;
+  private readonly fd: number;
 
-/** Opens the way to the manager at `path`: absolute, or with `@` in the abstract namespace. Null for anything else. */
-export function openNotifySocket(path: string): NotifySocket | null {
-  const address = sockaddrOf(path);
-  if (address === null) return null;
-  const fd = checked("socket", libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  return {
-    send(text, fds = []) {
-      const sent = sendmsg(fd, address, Buffer.from(text), fds);
-      if (sent >= 0) return "sent";
-      const error = new SysError("sendmsg", errno(), path);
-      if (error.code === "EAGAIN") return "later";
-      throw error;
-    },
-    close: () => void libc.close(fd),
-  };
+  private constructor(path: string, address: Uint8Array) {
+    this.path = path;
+    this.address = address;
+    this.fd = checked("socket", libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  }
+
+  /** Opens the way to the manager at `path`: absolute, or with `@` in the abstract namespace. Null for anything else. */
+  static open(path: string): NotifySocket | null {
+    const address = sockaddrOf(path);
+    return address === null ? null : new NotifySocket(path, address);
+  }
+
+  /** "later": its queue is full. Throws a SysError when it cannot be reached at all. */
+  send(text: string, fds: readonly number[] = []): "sent" | "later" {
+    if (sendmsg(this.fd, this.address, Buffer.from(text), fds) >= 0) return "sent";
+    const error = new SysError("sendmsg", errno(), this.path);
+    if (error.code === "EAGAIN") return "later";
+    throw error;
+  }
+
+  close(): void {
+    libc.close(this.fd);
+  }
 }
 
 function sockaddrOf(path: string): Uint8Array | null {

@@ -22,98 +22,118 @@ const MSG_DONTWAIT = 0x40;
 const CHUNK = 65536;
 const TURN = 4 * CHUNK;
 
-export interface OutputChannel {
+/** Gets each write with its writer's pid. The chunk is not kept. */
+type OnChunk = (pid: number, chunk: Uint8Array) => void;
+
+export class OutputChannel {
+  private readonly fd: number;
   /** The workers' end, to be put on their descriptors 1 and 2; then close it here. */
   readonly workerEnd: number;
-  closeWorkerEnd(): void;
-  /** Reads what is there now, for a worker's last words. */
-  drain(): void;
-  close(): void;
-}
+  private workerEndIsOpen = true;
+  private readonly onChunk: OnChunk;
+  private readonly onEnd: () => void;
 
-interface Reader {
-  readonly fd: number;
-  readonly onChunk: (pid: number, chunk: Uint8Array) => void;
-  readonly onEnd: () => void;
-}
-
-const readers = new Set<Reader>();
-let listening = false;
-
-/** Opens a channel; `onChunk` gets each write with the writer's pid, `onEnd` comes when all writers are gone. */
-export function openOutputChannel(
-  onChunk: (pid: number, chunk: Uint8Array) => void,
-  onEnd: () => void,
-): OutputChannel {
-  if (!listening) {
-    // Before the first O_ASYNC: the default action of SIGIO is to end the process.
-    process.on("SIGIO", readAll);
-    listening = true;
+  private constructor(pair: Int32Array, onChunk: OnChunk, onEnd: () => void) {
+    this.fd = pair[0]!;
+    this.workerEnd = pair[1]!;
+    this.onChunk = onChunk;
+    this.onEnd = onEnd;
   }
-  const pair = new Int32Array(2);
-  checked("socketpair", libc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ptr(pair)));
-  const [fd, workerEnd] = [pair[0]!, pair[1]!];
-  const on = new Int32Array([1]);
-  checked("setsockopt", libc.setsockopt(fd, SOL_SOCKET, SO_PASSCRED, ptr(on), 4));
-  checked("fcntl", libc.fcntl(fd, F_SETOWN, process.pid));
-  checked("fcntl", libc.fcntl(fd, F_SETFL, O_NONBLOCK | O_ASYNC));
-  const reader: Reader = { fd, onChunk, onEnd };
-  readers.add(reader);
-  let workerEndOpen = true;
-  return {
-    workerEnd,
-    closeWorkerEnd() {
-      if (workerEndOpen) libc.close(workerEnd);
-      workerEndOpen = false;
-    },
-    drain: () => readTurn(reader),
-    close() {
-      if (readers.delete(reader)) libc.close(fd);
-      this.closeWorkerEnd();
-    },
-  };
-}
 
-let resting = false;
+  /** Opens a channel; `onEnd` comes when all writers are gone. */
+  static open(onChunk: OnChunk, onEnd: () => void): OutputChannel {
+    const pair = new Int32Array(2);
+    checked("socketpair", libc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ptr(pair)));
+    const channel = new OutputChannel(pair, onChunk, onEnd);
+    // Before O_ASYNC: the default action of SIGIO is to end the process.
+    turns.begin();
+    const on = new Int32Array([1]);
+    const { fd } = channel;
+    checked("setsockopt", libc.setsockopt(fd, SOL_SOCKET, SO_PASSCRED, ptr(on), 4));
+    checked("fcntl", libc.fcntl(fd, F_SETOWN, process.pid));
+    checked("fcntl", libc.fcntl(fd, F_SETFL, O_NONBLOCK | O_ASYNC));
+    turns.add(channel);
+    return channel;
+  }
+
+  closeWorkerEnd(): void {
+    if (this.workerEndIsOpen) libc.close(this.workerEnd);
+    this.workerEndIsOpen = false;
+  }
+
+  /** Reads until it is empty (true) or has had its turn (false): for the last lines of a worker, too. */
+  drain(): boolean {
+    for (let taken = 0; taken < TURN;) {
+      if (!turns.has(this)) return true;
+      const { length, pid } = receive(this.fd);
+      if (length < 0) return true;
+      if (length === 0) {
+        this.closeOwnEnd();
+        this.onEnd();
+        return true;
+      }
+      taken += length;
+      this.onChunk(pid, buffer.subarray(0, length));
+    }
+    return false;
+  }
+
+  close(): void {
+    this.closeOwnEnd();
+    this.closeWorkerEnd();
+  }
+
+  private closeOwnEnd(): void {
+    if (turns.remove(this)) libc.close(this.fd);
+  }
+}
 
 /**
- * Reads every channel for a turn. After a turn that left something unread, the supervisor has as long
- * for its other work as the turn took: a flood is slowed down (its writer waits), never the control.
+ * Reads every open channel by turns. After a round that left something unread, the supervisor has as
+ * long for its other work as the round took: a flood is slowed down (its writer waits), never the control.
  */
-function readAll(): void {
-  if (resting) return;
-  const since = now();
-  const unfinished = [...readers].filter((reader) => !readTurn(reader));
-  if (unfinished.length === 0) return;
-  resting = true;
-  after(Math.max(1, now() - since), () => {
-    resting = false;
-    readAll();
-  });
+class Turns {
+  private readonly channels = new Set<OutputChannel>();
+  private isListening = false;
+  private isResting = false;
+
+  /** Has SIGIO tell that there is something to read. */
+  begin(): void {
+    if (!this.isListening) process.on("SIGIO", () => this.readAll());
+    this.isListening = true;
+  }
+
+  add(channel: OutputChannel): void {
+    this.channels.add(channel);
+  }
+
+  has(channel: OutputChannel): boolean {
+    return this.channels.has(channel);
+  }
+
+  /** Whether it was there. */
+  remove(channel: OutputChannel): boolean {
+    return this.channels.delete(channel);
+  }
+
+  private readAll(): void {
+    if (this.isResting) return;
+    const since = now();
+    const unfinished = [...this.channels].filter((channel) => !channel.drain());
+    if (unfinished.length === 0) return;
+    this.isResting = true;
+    after(Math.max(1, now() - since), () => {
+      this.isResting = false;
+      this.readAll();
+    });
+  }
 }
 
+const turns = new Turns();
 const buffer = new Uint8Array(CHUNK);
 const control = new DataView(new ArrayBuffer(64));
 const iovec = new BigUint64Array([BigInt(ptr(buffer)), BigInt(CHUNK)]);
 const message = new BigUint64Array(7);
-
-/** Reads one channel until it is empty (true) or has had its turn (false). */
-function readTurn(reader: Reader): boolean {
-  for (let taken = 0; taken < TURN;) {
-    if (!readers.has(reader)) return true;
-    const { length, pid } = receive(reader.fd);
-    if (length < 0) return true;
-    if (length === 0) {
-      readers.delete(reader);
-      libc.close(reader.fd);
-      reader.onEnd();
-      return true;
-    }
-    taken += length;
-    reader.onChunk(pid, buffer.subarray(0, length));
-  }
-  return false;
-}
 
 /** recvmsg(2) with room for one SCM_CREDENTIALS: cmsghdr of 16 bytes, then pid, uid, gid. */
 function receive(fd: number): { length: number; pid: number } {

@@ -90,7 +90,7 @@ export async function capture(
 }
 
 /** Sends a signal to a process; false when there is none of that pid. */
-export function signal(pid: number, name: Signal): boolean {
+export function sendSignal(pid: number, name: Signal): boolean {
   return libc.kill(pid, constants.signals[name]) === 0;
 }
 
@@ -102,16 +102,16 @@ export function signalGroup(pgid: number, name: Signal): boolean {
 const WNOHANG = 1;
 
 /** Reaps every dead child that was not spawned here: orphans that came to us as their subreaper. */
-export function reapStrangers(): void {
+export function reapOrphans(): void {
   const dead = processesWhere((stat) => stat.parent === process.pid && stat.state === "Z");
   for (const { pid } of dead) if (!ownChildren.has(pid)) libc.waitpid(pid, null, WNOHANG);
 }
 
 /**
  * The living orphans that this process adopted as their subreaper: what workers started in the
- * background and left behind. They hold the listening socket, which they inherited.
+ * background. They hold the listening socket, which they inherited.
  */
-export function adopted(): ProcessStat[] {
+export function orphans(): ProcessStat[] {
   return processesWhere(
     ({ parent, state, pid }) => parent === process.pid && state !== "Z" && !ownChildren.has(pid),
   );

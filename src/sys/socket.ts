@@ -131,10 +131,10 @@ export function closeSocket(fd: number): void {
   libc.close(fd);
 }
 
-export type Answer = "accepts" | "refuses" | "missing" | "not-a-socket";
+export type ProbeResult = "accepts" | "refuses" | "missing" | "not-a-socket";
 
 /** Whether somebody listens on a Unix socket's path; asks without waiting and without a request. */
-export function probeUnix(path: string): Answer {
+export function probeUnix(path: string): ProbeResult {
   const address: Address = { kind: "unix", path };
   const fd = socketFor(address, SOCK_NONBLOCK);
   try {

@@ -3,7 +3,7 @@
 import type { EndReason, ProcessEnd } from "../event.ts";
 import type { GroupState } from "./lifecycle.ts";
 
-export interface EndSight {
+export interface EndFacts {
   readonly end: ProcessEnd;
   /** The state the group was in when its process ended. */
   readonly state: GroupState;
@@ -16,7 +16,7 @@ export interface EndSight {
 }
 
 /** Why the process ended, as far as can be told from outside. */
-export function endReason({ end, state, wasReady, timedOut, recycles }: EndSight): EndReason {
+export function endReason({ end, state, wasReady, timedOut, recycles }: EndFacts): EndReason {
   if (timedOut) return "timed-out";
   if (state === "draining") return "drained";
   if (state === "gone") return "stopped";

@@ -1,8 +1,8 @@
 // As whom a pool's workers run. Only root may choose: for anybody else user and group are ignored.
 
 import type { PoolConfig } from "../config/model.ts";
-import { Fault } from "../fault.ts";
-import { findGroup, findUser, groupsOf, userOf } from "../sys/users.ts";
+import { neededGroup, neededUser } from "../sys/machine.ts";
+import { findUser, groupsOf, userOf } from "../sys/users.ts";
 
 export interface Identity {
   readonly uid: number;
@@ -18,10 +18,9 @@ export function isRoot(): boolean {
 /** The ids to take on, or null to stay as the supervisor is. Throws a Fault for unknown names. */
 export function identityOf(pool: PoolConfig): Identity | null {
   if (!isRoot() || (pool.user === null && pool.group === null)) return null;
-  const user = pool.user === null ? null : findUser(pool.user);
-  if (pool.user !== null && user === null) throw unknown(pool, "user", pool.user);
-  const group = pool.group === null ? null : findGroup(pool.group);
-  if (pool.group !== null && group === null) throw unknown(pool, "group", pool.group);
+  const where = `pool ${pool.name}`;
+  const user = pool.user === null ? null : neededUser(pool.user, where);
+  const group = pool.group === null ? null : neededGroup(pool.group, where);
   const uid = user?.uid ?? process.getuid!();
   const gid = group ?? user?.gid ?? process.getgid!();
   const named = user !== null && userOf(user.uid) !== null;
@@ -32,11 +31,4 @@ export function identityOf(pool: PoolConfig): Identity | null {
 export function userVariables(pool: PoolConfig): Record<string, string> {
   const user = isRoot() && pool.user !== null ? findUser(pool.user) : userOf(process.getuid!());
   return user === null || user.home === "" ? {} : { USER: user.name, HOME: user.home };
-}
-
-function unknown(pool: PoolConfig, kind: "user" | "group", name: string): Fault {
-  return new Fault(`there is no ${kind} "${name}" on this machine`, {
-    where: `pool ${pool.name}`,
-    hint: `create it, or correct \`${kind}\``,
-  });
 }

@@ -1,4 +1,4 @@
-// How a pool's program is started: its words, its environment, and whether it needs the shim, which
+// How a pool's program is started: its arguments, its environment, and whether it needs the shim, which
 // does what Bun.spawn cannot (user with all groups, chroot, umask, nice, limits). Pure but for the
 // lookup of users and programs.
 
@@ -6,7 +6,7 @@ import type { PoolConfig } from "../config/model.ts";
 import { referencedName } from "../config/special-values.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { SpawnSpec } from "../sys/process.ts";
-import { isOwnVariable, selfCommand } from "../sys/self.ts";
+import { isOwnVariable, selfCommand } from "../sys/exec/self.ts";
 import { identityOf, userVariables } from "./identity.ts";
 import { chrootOf, findProgram } from "./program.ts";
 import { needsShim, SHIM_VARIABLE, SHIM_WORD, type ShimTask } from "./shim-task.ts";

@@ -3,7 +3,14 @@
 // What fails is told on stderr, which the supervisor shows as the worker's last words.
 
 import { writeSync } from "node:fs";
-import { becomeUser, beNice, changeRoot, limit, readyToExecute, setUmask } from "../sys/become.ts";
+import {
+  becomeUser,
+  beNice,
+  changeRoot,
+  limit,
+  readyToExecute,
+  setUmask,
+} from "../sys/exec/become.ts";
 import { shortage } from "../sys/scarcity.ts";
 import { SHIM_VARIABLE, type ShimTask } from "./shim-task.ts";
 

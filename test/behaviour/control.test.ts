@@ -290,11 +290,13 @@ behaviour("commands at once are done one after the other", {}, async (scene) => 
   // Tells no steps.
   others.push(ask(supervisor, "logrotate"));
   expect(await statusOf(supervisor)).toMatchObject({ operation: "reload", generation: 1 });
-  expect(supervisor.log().match(/ has begun/g)).toEqual([" has begun"]);
+  expect(supervisor.log().match(/ started, requested by/g)).toEqual([" started, requested by"]);
   open();
   expect(await first).toMatchObject({ code: 0 });
   for (const { answer } of others) expect(await answer).toMatchObject({ ok: true });
-  const begun = [...supervisor.log().matchAll(/(\w+) has begun/g)].map(([, word]) => word);
+  const begun = [...supervisor.log().matchAll(/(\w+) started, requested by/g)].map(
+    ([, word]) => word,
+  );
   expect(begun).toEqual(["reload", "restart", "reload", "logrotate"]);
   expect((await statusOf(supervisor)).generation).toBe(4);
   await workersReach(spot, 2);
@@ -344,7 +346,9 @@ behaviour(
     }
     // What they had begun would be done by now.
     expect(await supervisor.control("logrotate")).toMatchObject({ code: 0 });
-    expect(supervisor.log().match(/\w+ has begun/g)).toEqual(["logrotate has begun"]);
+    expect(supervisor.log().match(/\w+ started, requested by/g)).toEqual([
+      "logrotate started, requested by",
+    ]);
     expect(await workersReach(spot, 2)).toEqual(before);
   },
 );

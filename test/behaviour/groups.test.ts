@@ -223,7 +223,7 @@ behaviour(
     process.kill(victim!, "SIGKILL");
     const tries = (): number[] => readFileSync(tally, "utf8").trim().split("\n").map(Number);
     await eventually(() => tries().length >= 4);
-    const told = [...supervisor.log().matchAll(/pool sick failed .* next try is in (.*)/g)];
+    const told = [...supervisor.log().matchAll(/pool sick failed .* next try in (.*)/g)];
     const times = tries();
     expect(told.length).toBeGreaterThanOrEqual(3);
     expect(told.length).toBeLessThanOrEqual(times.length);

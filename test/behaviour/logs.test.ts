@@ -179,7 +179,7 @@ behaviour("move-then-reopen loses no line", PHP, async (scene) => {
 });
 
 behaviour(
-  "logrotate(8) with the word in its postrotate script",
+  "logrotate(8) with the command in its postrotate script",
   { needs: ["logrotate"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
@@ -196,7 +196,7 @@ behaviour(
     expect(readFileSync(`${log}.1`, "utf8")).toStartWith(before);
     expect(existsSync(log)).toBe(true);
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
-    expect(textOf(log)).toContain("reload is done");
+    expect(textOf(log)).toContain("reload done");
   },
 );
 
@@ -218,6 +218,25 @@ behaviour(
     mkdirSync(scene.path("logs"));
     expect(await supervisor.control("logrotate")).toMatchObject({ code: 0 });
     expect(existsSync(file)).toBe(true);
+  },
+);
+
+behaviour(
+  "a reload to a log that cannot be opened is refused before anything is touched",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const pools = { www: barePool(scene, spot) };
+    const supervisor = await scene.start({ pools });
+    const before = await workersReach(spot, 2);
+    scene.rewrite({ log: { file: scene.path("none/main.log") }, pools });
+    const outcome = await supervisor.control("reload");
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain(`mkdir -p ${scene.path("none")}`);
+    expect(await workersReach(spot, 2)).toEqual(before);
+    mkdirSync(scene.path("none"));
+    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+    expect(readFileSync(scene.path("none/main.log"), "utf8")).toContain("reload done");
   },
 );
 

@@ -66,7 +66,7 @@ behaviour("as process 1, TERM ends it at once with exit code 0", NEEDS, async (s
   expect(await bodyOf(spot, {})).toContain("hello");
   process.kill(one.pid, "SIGTERM");
   expect(await one.spawned.exited).toBe(0);
-  expect(one.spawned.stderr()).toContain("is stopping at once, as asked by SIGTERM");
+  expect(one.spawned.stderr()).toContain("is stopping at once, requested by SIGTERM");
   expect(listenersAt(spot.where)).toEqual([]);
 });
 
@@ -82,7 +82,7 @@ behaviour(
     await isReady(one);
     const held = await hold(scene, spot);
     process.kill(one.pid, "SIGTERM");
-    const asked = "is quitting, as asked by SIGTERM";
+    const asked = "is quitting, requested by SIGTERM";
     await eventually(() => one.spawned.stderr().includes(asked), { what: asked });
     held.open();
     expect((await held.answer).body).toContain("hello");

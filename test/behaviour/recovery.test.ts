@@ -117,7 +117,7 @@ behaviour("start says that it took sockets back, and so does the log", {}, async
   const { outcome } = await startAgain(scene, supervisor);
   expect(outcome.code).toBe(0);
   expect(outcome.stdout).toContain("earlier supervisor");
-  expect(supervisor.log()).toMatch(/took the socket .* of pool www back/);
+  expect(supervisor.log()).toMatch(/took over the socket .* of pool www from/);
   const again = await supervisor.control("start");
   expect(again).toMatchObject({ code: 0 });
   expect(again.stdout).toContain("already running");
@@ -466,8 +466,8 @@ behaviour(
     await allLeft([pid]);
     const again = await blind("start");
     expect(again).toMatchObject({ code: 0 });
-    expect(again.stdout).toContain("had to be opened anew");
-    expect(readFileSync(log, "utf8")).toContain("could not be taken back");
+    expect(again.stdout).toContain("had to be reopened");
+    expect(readFileSync(log, "utf8")).toContain("could not take over");
     expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
     expect(await blind("stop")).toMatchObject({ code: 0 });
   },
@@ -493,7 +493,7 @@ behaviour(
       const { code, stderr } = await supervisor.control(word);
       expect(code, word).toBe(3);
       expect(stderr).toContain(
-        `it has died, and 6 processes that it left still serve ${spot.listen}, ${unix.listen}`,
+        `it has died, and 6 left-over processes still serve ${spot.listen}, ${unix.listen}`,
       );
     }
     expect([held.worker, ...idle].every(alive)).toBe(true);
@@ -519,7 +519,7 @@ for (const word of ["stop", "quit"] as const) {
       }
       const ended = await ending;
       expect(ended).toMatchObject({ code: 0, stderr: "" });
-      expect(ended.stdout).toContain("the supervisor had died; 6 processes of it served on");
+      expect(ended.stdout).toContain("the supervisor had died; 6 left-over processes still served");
       expect(alive(held.worker)).toBe(false);
       expect(listenersAt(spot.where)).toEqual([]);
       expect(existsSync(unix.listen)).toBe(false);

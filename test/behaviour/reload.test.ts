@@ -343,7 +343,7 @@ behaviour(
     expect(alive(held.worker)).toBe(false);
     await expect(held.answer).rejects.toMatchObject({ kind: "cut" });
     expect(supervisor.log()).toMatch(
-      new RegExp(`worker ${held.worker} of pool www has not left after .* SIGTERM`),
+      new RegExp(`worker ${held.worker} of pool www has not exited after .* SIGTERM`),
     );
   },
 );

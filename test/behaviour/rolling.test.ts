@@ -413,3 +413,26 @@ behaviour(
     expect(newWorkers(spot).length).toBe(4);
   },
 );
+
+behaviour(
+  "a new worker that is lost while another pool's still come up is replaced",
+  {},
+  async (scene) => {
+    const [quick, slow] = [await tcpSpot(scene), await tcpSpot(scene)];
+    const pools = { quick: barePool(scene, quick), slow: barePool(scene, slow) };
+    const supervisor = await scene.start({ pools });
+    const gate = scene.write("gate", "");
+    scene.rewrite({
+      pools: { quick: barePool(scene, quick, {}, "new"), slow: gatedPool(scene, slow, gate) },
+    });
+    const reload = supervisor.control("reload");
+    await eventually(() => supervisor.log().includes("generation 2 of pool quick serves"));
+    await eventually(() => gatedAt(slow).length === 2);
+    const [victim] = newWorkers(quick);
+    process.kill(victim!, "SIGKILL");
+    await eventually(() => !newWorkers(quick).includes(victim!));
+    rmSync(gate);
+    expect(await reload).toMatchObject({ code: 0 });
+    await eventually(() => newWorkers(quick).length === 2, { what: "two new workers" });
+  },
+);

@@ -130,7 +130,7 @@ for (const kind of KINDS) {
     async (scene) => {
       const { spot, supervisor } = await stage(scene, kind);
       expect(await supervisor.control("quit")).toMatchObject({ code: 0 });
-      expect(supervisor.log()).not.toMatch(/is sent SIG/);
+      expect(supervisor.log()).not.toMatch(/gets SIG/);
       expect(listenersAt(spot.where)).toEqual([]);
     },
   );
@@ -201,7 +201,7 @@ behaviour(
     expect(loss).toBeInstanceOf(Lost);
     expect(["cut", "reset"]).toContain((loss as Lost).kind);
     expect(performance.now() - began).toBeGreaterThanOrEqual(800);
-    const told = /worker (\d+) of pool app is terminated.*request_timeout is 800 ms/;
+    const told = /worker (\d+) of pool app is killed: .*request_timeout is 800 ms/;
     const ended = Number(told.exec(supervisor.log())?.[1]);
     expect(workers).toContain(ended);
     await eventually(() => !alive(ended));

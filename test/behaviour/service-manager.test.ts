@@ -245,7 +245,9 @@ behaviour(
       expect(managerVariables(pid)).toEqual([]);
     }
     expect((await supervisor.control("status")).stdout).toContain(spot.listen);
-    expect(supervisor.log()).toContain(`systemd hands over its socket ${spot.listen} for pool www`);
+    expect(supervisor.log()).toContain(
+      `took over the socket ${spot.listen} of pool www from its systemd unit`,
+    );
     const [inode] = listenersAt(spot.where);
     expect((await supervisor.control("reload")).code).toBe(0);
     expect(await bodyOf(spot, {})).toContain("hello");
@@ -345,7 +347,7 @@ behaviour(
     await ready(supervisor.socket, () => alive(child.pid));
     expect(await early).toContain("hello");
     expect(listenersAt(spot.where)).toEqual([inode!]);
-    expect(supervisor.log()).toContain(`systemd has kept the socket ${spot.listen} of pool www`);
+    expect(supervisor.log()).toContain(`took back the socket ${spot.listen} of pool www`);
     expect((await supervisor.control("stop")).code).toBe(0);
     await supervisor.gone();
     expect(listenersAt(spot.where)).toEqual([]);

@@ -164,8 +164,8 @@ behaviour(
       ["status", 3],
       ["describe", 0],
     ]);
-    expect(said).toContain("Requests in hand finish".toLowerCase());
-    expect(textOf(log.file)).toContain("reload is done");
+    expect(said).toContain("Requests in flight finish".toLowerCase());
+    expect(textOf(log.file)).toContain("reload done");
     expect(textOf(log.file).match(/generation 1 of pool www serves/g)).toHaveLength(3);
   },
 );

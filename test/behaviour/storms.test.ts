@@ -246,10 +246,10 @@ behaviour("who asked for a reload goes away: the reload goes on", {}, async (sce
   await asker.exited;
   // The two new ones, and of the old only the one that is busy.
   expect(await workersReach(spot, 3)).toContain(held.worker);
-  expect(supervisor.log()).not.toContain("reload is done");
+  expect(supervisor.log()).not.toContain("reload done");
   held.open();
   expect((await held.answer).body).toContain(`${held.worker}`);
-  await eventually(() => supervisor.log().includes("reload is done"));
+  await eventually(() => supervisor.log().includes("reload done"));
   expect(supervisor.log()).not.toContain("reload failed");
   expect(await workersReach(spot, 2)).not.toContain(held.worker);
   expect(await supervisor.control("reload")).toMatchObject({ code: 0 });

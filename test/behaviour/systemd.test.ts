@@ -131,7 +131,7 @@ behaviour(
     held.open();
     expect((await held.answer).body).toContain("hello");
     expect([listenersAt(tcp.where), listenersAt(unix.where)]).toEqual(inodes);
-    expect(logOf(scene)).toMatch(/systemd has kept the socket/);
+    expect(logOf(scene)).toMatch(/which systemd had stored/);
   },
 );
 
@@ -208,7 +208,9 @@ behaviour(
     expect((await manager.ctl("start", "fcgivisor-api.socket")).code).toBe(0);
     expect(await manager.show(UNIT, "ActiveState")).toBe("inactive");
     expect(await bodyOf(spot, {})).toContain("hello");
-    expect(logOf(scene)).toContain(`systemd hands over its socket ${path} for pool api`);
+    expect(logOf(scene)).toContain(
+      `took over the socket ${path} of pool api from its systemd unit`,
+    );
 
     process.kill(await mainPid(manager), "SIGKILL");
     await servesAgain(manager);
@@ -293,7 +295,7 @@ behaviour(
     await servesAgain(manager);
     expect(listenersAt(spot.where)).toEqual(inodes);
     expect(await bodyOf(spot, {})).toContain("hello");
-    expect(logOf(scene)).not.toContain("systemd has kept");
+    expect(logOf(scene)).not.toContain("which systemd had stored");
   },
 );
 

@@ -3,7 +3,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { withSettings } from "../../src/cli/help-settings.ts";
+import { withSettings } from "../../src/cli/help/settings.ts";
 
 export const README = join(import.meta.dir, "../../README.md");
 const BEGIN = "<!-- settings:begin -->";

@@ -2,11 +2,11 @@
 // slows down with its service nor sends more at once than it may.
 
 import { expect, test } from "bun:test";
-import { startLoad } from "../../src/cli/load.ts";
-import { createTally, Lost, percentile } from "../../src/cli/load-tally.ts";
+import { Load } from "../../src/cli/bench/load.ts";
+import { Tally, Lost, percentile } from "../../src/cli/bench/tally.ts";
 
 test("times count from the moment due", () => {
-  const tally = createTally();
+  const tally = new Tally();
   tally.due(0);
   tally.due(5);
   tally.answered(0, 2);
@@ -15,7 +15,7 @@ test("times count from the moment due", () => {
 });
 
 test("the longest gap is time without an answer while one was due", () => {
-  const tally = createTally();
+  const tally = new Tally();
   tally.due(0);
   tally.answered(0, 1);
   // Nothing was due from 1 to 500.
@@ -27,7 +27,7 @@ test("the longest gap is time without an answer while one was due", () => {
 });
 
 test("an answer ends a gap only till the next of what is still due", () => {
-  const tally = createTally();
+  const tally = new Tally();
   tally.due(0);
   tally.due(0);
   tally.answered(0, 10);
@@ -36,7 +36,7 @@ test("an answer ends a gap only till the next of what is still due", () => {
 });
 
 test("a lost request does not end a gap, and the end of the load does", () => {
-  const tally = createTally();
+  const tally = new Tally();
   tally.due(0);
   tally.lost(new Error("refused"));
   tally.due(5);
@@ -48,7 +48,7 @@ test("a lost request does not end a gap, and the end of the load does", () => {
 });
 
 test("losses are counted by kind, the first one told", () => {
-  const tally = createTally();
+  const tally = new Tally();
   for (const error of [new Lost("timeout", "too late"), new Lost("timeout", "x"), new Error("y")]) {
     tally.due(0);
     tally.lost(error);
@@ -72,7 +72,7 @@ test("percentiles are by nearest rank", () => {
 test("a stalled service does not slow the load down", async () => {
   const stalled = Promise.withResolvers<void>();
   let sent = 0;
-  const load = startLoad({
+  const load = Load.start({
     perSecond: 1000,
     forMs: 50,
     send: () => {
@@ -89,7 +89,7 @@ test("no more at once than allowed, and the time of those that wait runs", async
   let open = 0;
   let most = 0;
   let later: Promise<void> | undefined;
-  const load = startLoad({
+  const load = Load.start({
     perSecond: 1000,
     forMs: 20,
     atOnce: 2,
@@ -109,7 +109,7 @@ test("no more at once than allowed, and the time of those that wait runs", async
 test("a stopped load waits for what it sent", async () => {
   const first = Promise.withResolvers<void>();
   const answer = Promise.withResolvers<void>();
-  const load = startLoad({
+  const load = Load.start({
     perSecond: 1,
     send: () => {
       first.resolve();

@@ -2,8 +2,8 @@
 
 import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
 import { join } from "node:path";
-import checkCommand from "../../src/cli/check.ts";
-import convertCommand from "../../src/cli/convert.ts";
+import checkCommand from "../../src/cli/config/check.ts";
+import convertCommand from "../../src/cli/config/convert.ts";
 import { runStrict } from "../../src/cli/runner.ts";
 import { Fault } from "../../src/fault.ts";
 import { listen } from "../helper/printed.ts";
@@ -28,8 +28,8 @@ afterEach(() => {
   for (const spy of spies) spy.mockRestore();
 });
 
-const check = (...args: string[]) => runStrict("check", checkCommand, args);
-const convert = (...args: string[]) => runStrict("convert", convertCommand, args);
+const check = (...args: string[]) => runStrict(checkCommand, args);
+const convert = (...args: string[]) => runStrict(convertCommand, args);
 
 test("check says ok and how many pools", () =>
   withTempDir(async (dir) => {

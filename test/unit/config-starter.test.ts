@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, spyOn, test } from "bun:test";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import initCommand from "../../src/cli/init.ts";
+import initCommand from "../../src/cli/config/init.ts";
 import { runStrict } from "../../src/cli/runner.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { type Found, starterText } from "../../src/config/starter.ts";
@@ -69,7 +69,7 @@ describe("fcgivisor init", () => {
     for (const spy of spies) spy.mockRestore();
   });
 
-  const init = (...args: string[]) => runStrict("init", initCommand, args);
+  const init = (...args: string[]) => runStrict(initCommand, args);
 
   test("prints, or writes a file and leaves an existing one alone", () =>
     withTempDir(async (dir) => {

@@ -3,7 +3,7 @@
 
 import { expect, test } from "bun:test";
 import type { EndReason, ProcessEnd } from "../../src/event.ts";
-import { endReason, type EndSight } from "../../src/worker/exit.ts";
+import { endReason, type EndFacts } from "../../src/worker/exit.ts";
 
 const ZERO: ProcessEnd = { how: "exited", code: 0 };
 const THREE: ProcessEnd = { how: "exited", code: 3 };
@@ -11,7 +11,7 @@ const SEGV: ProcessEnd = { how: "signaled", signal: "SIGSEGV" };
 const VANISHED: ProcessEnd = { how: "vanished" };
 const ALL = [ZERO, THREE, SEGV, VANISHED];
 
-const SERVED: EndSight = {
+const SERVED: EndFacts = {
   end: ZERO,
   state: "serving",
   wasReady: true,
@@ -19,7 +19,7 @@ const SERVED: EndSight = {
   recycles: false,
 };
 
-function reasons(sight: Partial<EndSight>): EndReason[] {
+function reasons(sight: Partial<EndFacts>): EndReason[] {
   return ALL.map((end) => endReason({ ...SERVED, ...sight, end }));
 }
 

@@ -15,7 +15,7 @@ import {
   type ProtocolStatus,
   RECORD,
 } from "../../src/fcgi/record.ts";
-import { createRequestReader, type ServerRequest } from "../../src/fcgi/request-reader.ts";
+import { RequestReader, type ServerRequest } from "../../src/fcgi/request-reader.ts";
 import type { Address } from "../../src/sys/address.ts";
 import { LONGEST_MS } from "../helper/wait.ts";
 
@@ -42,7 +42,7 @@ function peer(onData: OnData, onOpen: (socket: Socket) => void = () => {}): Addr
 
 /** A peer that reads whole requests and answers them with these bytes. */
 function program(answer: (request: ServerRequest) => Uint8Array): Address {
-  const reader = createRequestReader();
+  const reader = new RequestReader();
   return peer((socket, chunk) => {
     for (const incoming of reader.feed(chunk)) {
       if (incoming.what === "request") writeAll(socket, answer(incoming.request));

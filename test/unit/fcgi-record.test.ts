@@ -1,7 +1,7 @@
 // The FastCGI records: what is encoded comes back, however the bytes are cut into chunks.
 
 import { describe, expect, test } from "bun:test";
-import { createDecoder } from "../../src/fcgi/decoder.ts";
+import { RecordDecoder } from "../../src/fcgi/decoder.ts";
 import {
   CONTENT_MAX,
   decodeBeginRequest,
@@ -34,7 +34,7 @@ function bytesOf(length: number): Uint8Array {
 }
 
 function decodeCut(bytes: Uint8Array, cuts: readonly number[]): FcgiRecord[] {
-  const decoder = createDecoder();
+  const decoder = new RecordDecoder();
   const edges = [0, ...cuts, bytes.length];
   return edges.slice(1).flatMap((edge, i) => decoder.feed(bytes.subarray(edges[i]!, edge)));
 }
@@ -62,9 +62,7 @@ describe("encoding", () => {
   test("a stream is split at 65535 bytes, and an empty one has no record", () => {
     const sizes = (n: number) =>
       [...encodeStream(RECORD.stdin, 1, bytesOf(n))].flatMap((r) =>
-        createDecoder()
-          .feed(r)
-          .map((record) => record.content.length),
+        new RecordDecoder().feed(r).map((record) => record.content.length),
       );
     expect(sizes(0)).toEqual([]);
     expect(sizes(65535)).toEqual([65535]);
@@ -143,15 +141,15 @@ describe("decoding", () => {
 
   test("records do not share memory with the chunk they came in", () => {
     const chunk = encodeRecord(6, 1, Uint8Array.of(1, 2, 3));
-    const [record] = createDecoder().feed(chunk);
+    const [record] = new RecordDecoder().feed(chunk);
     chunk.fill(0);
     expect([...record!.content]).toEqual([1, 2, 3]);
   });
 
   test("another version is refused at its first byte, telling what came", () => {
-    expect(() => createDecoder().feed(Buffer.from("HTTP/1.1 400 Bad Request"))).toThrow(
+    expect(() => new RecordDecoder().feed(Buffer.from("HTTP/1.1 400 Bad Request"))).toThrow(
       'does not speak FastCGI: it sent "HTTP/1.1"',
     );
-    expect(() => createDecoder().feed(Uint8Array.of(2))).toThrow("does not speak FastCGI");
+    expect(() => new RecordDecoder().feed(Uint8Array.of(2))).toThrow("does not speak FastCGI");
   });
 });

@@ -1,7 +1,7 @@
 // The server's half of the protocol, fed with records as a web server would send them.
 
 import { expect, test } from "bun:test";
-import { createDecoder } from "../../src/fcgi/decoder.ts";
+import { RecordDecoder } from "../../src/fcgi/decoder.ts";
 import {
   decodeEndRequest,
   decodePairs,
@@ -11,7 +11,7 @@ import {
   joined,
   RECORD,
 } from "../../src/fcgi/record.ts";
-import { createRequestReader, type Incoming } from "../../src/fcgi/request-reader.ts";
+import { RequestReader, type Incoming } from "../../src/fcgi/request-reader.ts";
 
 const pairs = encodePairs([
   ["A", "1"],
@@ -30,11 +30,11 @@ const request = (id: number, keep: boolean) =>
 
 function replyOf(incoming: Incoming | undefined) {
   if (incoming?.what !== "reply") throw new Error("no reply");
-  return { record: createDecoder().feed(incoming.bytes)[0]!, close: incoming.close };
+  return { record: new RecordDecoder().feed(incoming.bytes)[0]!, close: incoming.close };
 }
 
 test("requests come whole, one after the other on one connection", () => {
-  const incoming = createRequestReader().feed(joined([request(1, true), request(9, false)]));
+  const incoming = new RequestReader().feed(joined([request(1, true), request(9, false)]));
   expect(incoming).toMatchObject([
     { what: "request", request: { id: 1, keepConnection: true } },
     { what: "request", request: { id: 9, keepConnection: false } },
@@ -46,15 +46,15 @@ test("requests come whole, one after the other on one connection", () => {
 });
 
 test("it knows whether a request is half there", () => {
-  const reader = createRequestReader();
+  const reader = new RequestReader();
   const bytes = request(1, false);
-  expect(reader.inRequest()).toBe(false);
+  expect(reader.isInRequest).toBe(false);
   for (let i = 0; i < bytes.length - 1; i++) {
     expect(reader.feed(bytes.subarray(i, i + 1))).toEqual([]);
-    expect(reader.inRequest()).toBe(true);
+    expect(reader.isInRequest).toBe(true);
   }
   expect(reader.feed(bytes.subarray(-1)).length).toBe(1);
-  expect(reader.inRequest()).toBe(false);
+  expect(reader.isInRequest).toBe(false);
 });
 
 test("FCGI_GET_VALUES is answered with what was asked and is known", () => {
@@ -62,31 +62,31 @@ test("FCGI_GET_VALUES is answered with what was asked and is known", () => {
     ["FCGI_MPXS_CONNS", ""],
     ["FCGI_NO_SUCH", ""],
   ]);
-  const [incoming] = createRequestReader().feed(encodeRecord(RECORD.getValues, 0, asked));
+  const [incoming] = new RequestReader().feed(encodeRecord(RECORD.getValues, 0, asked));
   const { record, close } = replyOf(incoming);
   expect([record.type, close]).toEqual([RECORD.getValuesResult, false]);
   expect(decodePairs(record.content)).toEqual([["FCGI_MPXS_CONNS", "0"]]);
 });
 
 test("an unknown management record is named in the answer", () => {
-  const { record } = replyOf(createRequestReader().feed(encodeRecord(99, 0))[0]);
+  const { record } = replyOf(new RequestReader().feed(encodeRecord(99, 0))[0]);
   expect([record.type, record.content[0]]).toEqual([RECORD.unknownType, 99]);
 });
 
 test("a second request at once, and another role, are refused by the protocol's own words", () => {
-  const reader = createRequestReader();
+  const reader = new RequestReader();
   reader.feed(encodeBeginRequest(1, false));
   const second = replyOf(reader.feed(encodeBeginRequest(2, false))[0]);
   expect(second).toMatchObject({ record: { requestId: 2 }, close: false });
   expect(decodeEndRequest(second.record.content).protocolStatus).toBe("CANT_MPX_CONN");
   const authorizer = encodeRecord(RECORD.beginRequest, 3, Uint8Array.of(0, 2, 0, 0, 0, 0, 0, 0));
-  const role = replyOf(createRequestReader().feed(authorizer)[0]);
+  const role = replyOf(new RequestReader().feed(authorizer)[0]);
   expect(decodeEndRequest(role.record.content).protocolStatus).toBe("UNKNOWN_ROLE");
   expect(role.close).toBe(true);
 });
 
 test("an aborted request ends, and the next one is served", () => {
-  const reader = createRequestReader();
+  const reader = new RequestReader();
   reader.feed(encodeBeginRequest(1, true));
   const { record, close } = replyOf(reader.feed(encodeRecord(RECORD.abortRequest, 1))[0]);
   expect(record.type).toBe(RECORD.endRequest);

@@ -8,14 +8,14 @@ import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { fcgiRequest, paramsFor } from "../../src/fcgi/client.ts";
 import type { Address } from "../../src/sys/address.ts";
-import { socketsOf } from "../../src/sys/procfs.ts";
+import { socketsOf } from "../../src/sys/proc-sockets.ts";
 import { libc } from "../../src/sys/libc.ts";
 import { bindSocket, closeSocket, listenOn } from "../../src/sys/socket.ts";
 import { alive, statusField } from "../helper/processes.ts";
 import { eventually, LONGEST_MS } from "../helper/wait.ts";
 
 const RESPONDER = join(import.meta.dir, "../../src/fcgi/responder.ts");
-const SCRIPT = `import { serve } from ${JSON.stringify(RESPONDER)}; process.exit(await serve(0, "7"));`;
+const SCRIPT = `import { serveRequests } from ${JSON.stringify(RESPONDER)}; process.exit(await serveRequests(0, "7"));`;
 
 let dir: string;
 let address: Address;

@@ -5,7 +5,7 @@ import { expect, test } from "bun:test";
 import { loadConfig } from "../../src/config/load.ts";
 import type { PoolConfig } from "../../src/config/model.ts";
 import { define, phpCgi } from "../../src/runtime/php-cgi.ts";
-import { groupSizes, runtimeOf, RUNTIMES } from "../../src/runtime/registry.ts";
+import { groupSizeOf, runtimeOf, RUNTIMES } from "../../src/runtime/registry.ts";
 import { withTempDir, write } from "../config-cases/temp-dir.ts";
 import { missing } from "../helper/packages.ts";
 
@@ -47,34 +47,22 @@ test("what the config names wins, and an unknown name is none", async () => {
 });
 
 test("a static PHP pool is one group by default, of all its workers", async () => {
-  expect(groupSizes(await pool({ workers: 8 }), phpCgi)).toEqual([8]);
-  expect(groupSizes(await pool({ workers: 1 }), phpCgi)).toEqual([1]);
+  expect(groupSizeOf(await pool({ workers: 8 }), phpCgi)).toBe(8);
+  expect(groupSizeOf(await pool({ workers: 1 }), phpCgi)).toBe(1);
 });
 
-test("group_size divides the workers, and a rest is a group of its own", async () => {
-  const sizes = async (workers: number, groupSize: number) =>
-    groupSizes(await pool({ workers, groupSize }), phpCgi);
-  expect(await sizes(8, 4)).toEqual([4, 4]);
-  expect(await sizes(3, 1)).toEqual([1, 1, 1]);
-  expect(await sizes(8, 3)).toEqual([3, 3, 2]);
-  expect(await sizes(2, 8)).toEqual([2]);
+test("group_size is the most that one group has, and no more than there are workers", async () => {
+  const size = async (workers: number, groupSize: number) =>
+    groupSizeOf(await pool({ workers, groupSize }), phpCgi);
+  expect(await size(8, 4)).toBe(4);
+  expect(await size(3, 1)).toBe(1);
+  expect(await size(8, 3)).toBe(3);
+  expect(await size(2, 8)).toBe(2);
 });
 
 test("a program that does not fork has groups of one, whatever group_size says", async () => {
   for (const runtime of RUNTIMES.filter(({ forks }) => !forks))
-    expect(groupSizes(await pool({ workers: 3, groupSize: 3 }), runtime)).toEqual([1, 1, 1]);
-});
-
-test("the groups of any pool make up exactly its workers, none of them empty", async () => {
-  const any = await pool({});
-  for (let workers = 1; workers <= 40; workers++) {
-    for (let groupSize = 1; groupSize <= 41; groupSize++) {
-      const sizes = groupSizes({ ...any, workers, groupSize }, phpCgi);
-      expect(sizes.reduce((all, one) => all + one, 0)).toBe(workers);
-      expect(Math.min(...sizes)).toBeGreaterThan(0);
-      expect(Math.max(...sizes)).toBeLessThanOrEqual(groupSize);
-    }
-  }
+    expect(groupSizeOf(await pool({ workers: 3, groupSize: 3 }), runtime)).toBe(1);
 });
 
 test("php-cgi is always told how many requests, because unset would mean 500", async () => {

@@ -1,16 +1,16 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { readmeSettings } from "../../src/cli/help-settings.ts";
+import { readmeSettings } from "../../src/cli/help/settings.ts";
 import { INI_NAMES } from "../../src/config/ini-names.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
-import { helpText } from "../../src/cli/help.ts";
-import { PAGES } from "../../src/cli/help-pages.ts";
+import { helpText } from "../../src/cli/help/help.ts";
+import { PAGES } from "../../src/cli/help/pages.ts";
 import { SECTIONS } from "../../src/config/settings.ts";
 import { Fault } from "../../src/fault.ts";
 
 test("without a topic it lists every command that is for people, and every topic", async () => {
-  const text = await helpText(undefined);
+  const text = await helpText(COMMANDS, undefined);
   for (const [name, { summary }] of Object.entries(COMMANDS)) {
     if (summary === "") expect(text).not.toContain(`\n  ${name} `);
     else expect(text).toContain(summary);
@@ -19,7 +19,7 @@ test("without a topic it lists every command that is for people, and every topic
 });
 
 test("the config page has every setting with its meaning, and none of the marks", async () => {
-  const text = await helpText("config");
+  const text = await helpText(COMMANDS, "config");
   for (const rows of Object.values(SECTIONS)) {
     for (const [name, { doc }] of Object.entries(rows)) {
       expect(text).toMatch(new RegExp(`^\\| \`${name.replaceAll(".", "\\.")}\` +\\|`, "m"));
@@ -31,14 +31,14 @@ test("the config page has every setting with its meaning, and none of the marks"
 });
 
 test("the legacy page has every legacy name beside today's", async () => {
-  const text = await helpText("legacy");
+  const text = await helpText(COMMANDS, "legacy");
   expect(text).toMatch(/^\| `pool\/pm\/max_children` +\| `workers` +\|/m);
   expect(text).toMatch(/^\| `global_options\/error_log` +\| `log\.file` +\|/m);
   expect(text).not.toContain("<!--");
 });
 
 test("the legacy page has every name of php-fpm.conf, and what becomes of the others", async () => {
-  const text = await helpText("legacy");
+  const text = await helpText(COMMANDS, "legacy");
   expect(text).toMatch(/^\| `pm\.max_children` +\| `workers` +\|/m);
   expect(text).toMatch(/^\| `\[global\] error_log` +\| `log\.file` +\|/m);
   for (const path of INI_NAMES.keys()) expect(text).toContain(path.split("/")[1]!);
@@ -61,11 +61,11 @@ test("every topic that the manual names exists", () => {
 });
 
 test("a command without a page shows its options", async () => {
-  expect(await helpText("request")).toStartWith("Usage: fcgivisor request");
+  expect(await helpText(COMMANDS, "request")).toStartWith("Usage: fcgivisor request");
 });
 
 test("an unknown topic is a usage error that names the nearest", async () => {
-  const fault = await helpText("relaod").then(
+  const fault = await helpText(COMMANDS, "relaod").then(
     () => null,
     (error: unknown) => error,
   );

@@ -12,6 +12,7 @@ const ROOT = join(import.meta.dir, "../..");
 const ROOMS = [
   "main",
   "cli",
+  "daemon",
   "admin",
   "supervisor",
   "pool",
@@ -30,7 +31,7 @@ const ROOMS = [
 /** Packages, and the only place that may import each. */
 const PACKAGE_DOORS: Readonly<Record<string, RegExp>> = {
   "bun:ffi": /^src\/sys\//,
-  citty: /^src\/cli\//,
+  citty: /^src\/cli\/command\.ts$/,
   consola: /^src\/log\/logger\.ts$/,
   "smol-toml": /^src\/config\/toml\.ts$/,
 };
@@ -130,6 +131,40 @@ test("imports point down the list of rooms, never up", () => {
   );
   expect(upward).toEqual([]);
 });
+
+test("no import leads back to where it came from", () => {
+  const imports = new Map(
+    SOURCES.map((source) => [source.file, source.imports.map((to) => target(source.file, to))]),
+  );
+  expect(circlesOf(imports)).toEqual([]);
+});
+
+test("a circle is found, and told from its first file on", () => {
+  const imports = new Map([
+    ["a", ["b", "c"]],
+    ["b", ["d"]],
+    ["c", ["d"]],
+    ["d", ["b"]],
+  ]);
+  expect(circlesOf(imports)).toEqual(["b > d > b"]);
+});
+
+/** Walks down from every file; a way that comes to a file which it has passed is a circle. */
+function circlesOf(imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const circles: string[] = [];
+  const done = new Set<string>();
+  function walk(file: string, way: readonly string[]): void {
+    if (way.includes(file)) {
+      circles.push([...way.slice(way.indexOf(file)), file].join(" > "));
+      return;
+    }
+    if (done.has(file)) return;
+    for (const next of imports.get(file) ?? []) walk(next, [...way, file]);
+    done.add(file);
+  }
+  for (const file of imports.keys()) walk(file, []);
+  return circles;
+}
 
 test("imports stay in src and name their file's extension", () => {
   const odd = SOURCES.flatMap(({ file, imports }) =>

@@ -6,6 +6,7 @@ import {
   type GroupAction,
   type GroupEvent,
   type GroupState,
+  LADDER,
   LIFECYCLE,
   transition,
 } from "../../src/worker/lifecycle.ts";
@@ -35,14 +36,14 @@ const MEANT: readonly (readonly [GroupState, GroupEvent, GroupState, GroupAction
   ["starting", "start-timeout", "terminating", "terminate"],
   ["starting", "leader-ended", "terminating", "terminate"],
   ["starting", "all-ended", "gone", "finish"],
-  ["starting", "drain", "draining", "ask-politely"],
+  ["starting", "drain", "draining", "ask"],
   ["starting", "stop", "terminating", "terminate"],
   ["serving", "leader-ended", "orphaned", "nothing"],
   ["serving", "all-ended", "gone", "finish"],
-  ["serving", "drain", "draining", "ask-politely"],
+  ["serving", "drain", "draining", "ask"],
   ["serving", "stop", "terminating", "terminate"],
   ["orphaned", "all-ended", "gone", "finish"],
-  ["orphaned", "drain", "draining", "ask-politely"],
+  ["orphaned", "drain", "draining", "ask"],
   ["orphaned", "stop", "terminating", "terminate"],
   ["draining", "all-ended", "gone", "finish"],
   ["draining", "stop", "terminating", "terminate"],
@@ -92,6 +93,14 @@ test("gone is the end, and nothing leaves a harsher state for a milder one", () 
       state,
     ).toEqual([]);
   }
+});
+
+test("each rung of the ladder lasts for a time, and sends what is harder than the one before", () => {
+  expect(LADDER).toEqual({
+    draining: { signal: null, ms: null },
+    terminating: { signal: "SIGTERM", ms: 1000 },
+    killing: { signal: "SIGKILL", ms: 5000 },
+  });
 });
 
 /** All states that these events can lead to, the first one included. */

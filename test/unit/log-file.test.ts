@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Fault } from "../../src/fault.ts";
-import { openLogFile } from "../../src/log/file.ts";
+import { LogFile } from "../../src/log/file.ts";
 import { eventually } from "../helper/wait.ts";
 
 let dir: string;
@@ -48,7 +48,7 @@ function descriptorsOf(path: string): string[] {
 test("a new file is made with mode 0640, for appending and not for children", () => {
   const path = join(dir, "f.log");
   const before = process.umask(0o022);
-  const file = openLogFile(path, announce);
+  const file = LogFile.open(path, announce);
   process.umask(before);
   file.write("one\n");
   expect(text(path)).toBe("one\n");
@@ -65,13 +65,13 @@ test("a new file is made with mode 0640, for appending and not for children", ()
 test("an old file is continued, on a line of its own", () => {
   const path = join(dir, "f.log");
   writeFileSync(path, "whole\n");
-  const whole = openLogFile(path, announce);
+  const whole = LogFile.open(path, announce);
   whole.write("next\n");
   whole.close();
   expect(text(path)).toBe("whole\nnext\n");
 
   writeFileSync(path, "cut by a full di");
-  const cut = openLogFile(path, announce);
+  const cut = LogFile.open(path, announce);
   cut.write("next\n");
   cut.close();
   expect(text(path)).toBe("cut by a full di\nnext\n");
@@ -79,7 +79,7 @@ test("an old file is continued, on a line of its own", () => {
 
 test("moved and reopened, as logrotate(8) does it, no line is lost", () => {
   const path = join(dir, "f.log");
-  const file = openLogFile(path, announce);
+  const file = LogFile.open(path, announce);
   const rotated: string[] = [];
   let line = 0;
   const write = (count: number) => {
@@ -102,7 +102,7 @@ test("moved and reopened, as logrotate(8) does it, no line is lost", () => {
 
 test("a file truncated from outside is continued from its beginning", () => {
   const path = join(dir, "f.log");
-  const file = openLogFile(path, announce);
+  const file = LogFile.open(path, announce);
   file.write("before\n");
   truncateSync(path);
   file.write("after\n");
@@ -114,7 +114,7 @@ test("when it cannot be reopened, the fault says why and the old file is kept", 
   const home = join(dir, "log");
   mkdirSync(home);
   const path = join(home, "f.log");
-  const file = openLogFile(path, announce);
+  const file = LogFile.open(path, announce);
   file.write("one\n");
   renameSync(home, join(dir, "away"));
   const fault = faultOf(() => file.reopen());
@@ -125,16 +125,16 @@ test("when it cannot be reopened, the fault says why and the old file is kept", 
 });
 
 test("a missing directory is named, with the command that makes it", () => {
-  const fault = faultOf(() => openLogFile(join(dir, "no/such/f.log"), announce));
+  const fault = faultOf(() => LogFile.open(join(dir, "no/such/f.log"), announce));
   expect(fault.message).toContain(`${join(dir, "no/such")} does not exist`);
   expect(fault.where).toBe(join(dir, "no/such/f.log"));
   expect(fault.hint).toBe(`create its directory: mkdir -p ${join(dir, "no/such")}`);
 });
 
 test("a directory or a file in its path is told as what it is", () => {
-  expect(faultOf(() => openLogFile(dir, announce)).hint).toContain("is a directory");
+  expect(faultOf(() => LogFile.open(dir, announce)).hint).toContain("is a directory");
   writeFileSync(join(dir, "file"), "");
-  const fault = faultOf(() => openLogFile(join(dir, "file/f.log"), announce));
+  const fault = faultOf(() => LogFile.open(join(dir, "file/f.log"), announce));
   expect(fault.hint).toContain("is not a directory");
 });
 
@@ -142,7 +142,7 @@ test.skipIf(process.getuid?.() === 0)(
   "a directory without the right to write is told (not as root)",
   () => {
     chmodSync(dir, 0o500);
-    const fault = faultOf(() => openLogFile(join(dir, "f.log"), announce));
+    const fault = faultOf(() => LogFile.open(join(dir, "f.log"), announce));
     chmodSync(dir, 0o700);
     expect(fault.hint).toContain("may not write");
   },
@@ -170,7 +170,7 @@ test.skipIf(!CAN_MOUNT)(
     try {
       const path = join(dir, "f.log");
       writeFileSync(join(dir, "ballast"), Buffer.alloc(32 * 1024));
-      const file = openLogFile(path, announce);
+      const file = LogFile.open(path, announce);
       const lines = 1000;
       for (let i = 0; i < lines; i++) file.write(`${i} ${"x".repeat(90)}\n`);
       rmSync(join(dir, "ballast"));

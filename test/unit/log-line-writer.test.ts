@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createLineWriter, QUEUE_BYTES, type Put } from "../../src/log/line-writer.ts";
+import { LineWriter, QUEUE_BYTES, type Put } from "../../src/log/line-writer.ts";
 import { eventually } from "../helper/wait.ts";
 
 /** A descriptor that takes `room` bytes and then fails with `code`, until given more room. */
@@ -21,7 +21,7 @@ const announce = (lines: number, why: string) => `${lines} lost: ${why}\n`;
 
 test("lines go out at once and in order", () => {
   const { state, put } = device(Infinity, "");
-  const writer = createLineWriter(put, announce);
+  const writer = new LineWriter(put, announce);
   writer.write("a\n");
   expect(state.text).toBe("a\n");
   writer.write("b\n");
@@ -32,7 +32,7 @@ test("lines go out at once and in order", () => {
 test("an interrupted or short write is continued", () => {
   let calls = 0;
   let text = "";
-  const writer = createLineWriter((bytes) => {
+  const writer = new LineWriter((bytes) => {
     if (calls++ % 2 === 0) throw Object.assign(new Error("EINTR"), { code: "EINTR" });
     text += String.fromCharCode(bytes[0]!);
     return 1;
@@ -44,7 +44,7 @@ test("an interrupted or short write is continued", () => {
 
 test("lines that cannot be written are counted, and told of before the next", () => {
   const { state, put } = device(2, "ENOSPC");
-  const writer = createLineWriter(put, announce);
+  const writer = new LineWriter(put, announce);
   for (const line of ["a\n", "b\n", "c\n"]) writer.write(line);
   state.room = Infinity;
   writer.write("d\n");
@@ -54,7 +54,7 @@ test("lines that cannot be written are counted, and told of before the next", ()
 
 test("the gap is told of even when no further line comes", async () => {
   const { state, put } = device(0, "EIO");
-  const writer = createLineWriter(put, announce);
+  const writer = new LineWriter(put, announce);
   writer.write("a\n");
   state.room = Infinity;
   await eventually(() => state.text === "1 lost: EIO: said the device\n");
@@ -63,7 +63,7 @@ test("the gap is told of even when no further line comes", async () => {
 
 test("a line that was cut is finished before anything else is written", () => {
   const { state, put } = device(3, "ENOSPC");
-  const writer = createLineWriter(put, announce);
+  const writer = new LineWriter(put, announce);
   writer.write("first\n");
   writer.write("second\n");
   expect(state.text).toBe("fir");
@@ -77,7 +77,7 @@ test("a line that was cut is finished before anything else is written", () => {
 
 test("a cut announcement is finished too, and counts nothing twice", () => {
   const { state, put } = device(0, "ENOSPC");
-  const writer = createLineWriter(put, announce);
+  const writer = new LineWriter(put, announce);
   writer.write("a\n");
   state.room = 4;
   writer.write("b\n");
@@ -90,7 +90,7 @@ test("a cut announcement is finished too, and counts nothing twice", () => {
 
 test("lines wait for a reader that stalls, and come in order by themselves", async () => {
   const { state, put } = device(3, "EAGAIN");
-  const writer = createLineWriter(put, announce);
+  const writer = new LineWriter(put, announce);
   for (const line of ["one\n", "two\n", "three\n"]) writer.write(line);
   expect(state.text).toBe("one");
   state.room = Infinity;
@@ -100,7 +100,7 @@ test("lines wait for a reader that stalls, and come in order by themselves", asy
 
 test("what waits is bounded; the gap stands where the lines are missing", () => {
   const { state, put } = device(0, "EAGAIN");
-  const writer = createLineWriter(put, announce);
+  const writer = new LineWriter(put, announce);
   const line = `${"x".repeat(1023)}\n`;
   const fits = QUEUE_BYTES / line.length;
   for (let i = 0; i < fits + 10; i++) writer.write(line);
@@ -115,7 +115,7 @@ test("what waits is bounded; the gap stands where the lines are missing", () => 
 test("redirected, it finishes the line begun, and what waits goes to the new place", () => {
   const old = device(3, "EAGAIN");
   const next = device(Infinity, "");
-  const writer = createLineWriter(old.put, announce);
+  const writer = new LineWriter(old.put, announce);
   writer.write("one\n");
   writer.write("two\n");
   old.state.room = 1;
@@ -128,7 +128,7 @@ test("redirected, it finishes the line begun, and what waits goes to the new pla
 test("redirected away from a full disk, it counts the line that stayed cut", () => {
   const old = device(3, "ENOSPC");
   const next = device(Infinity, "");
-  const writer = createLineWriter(old.put, announce);
+  const writer = new LineWriter(old.put, announce);
   writer.write("one\n");
   writer.write("two\n");
   writer.redirect(next.put);
@@ -140,7 +140,7 @@ test("redirected away from a full disk, it counts the line that stayed cut", () 
 test("closing waits a moment for a reader that stalls, but not for ever", () => {
   let tries = 0;
   let text = "";
-  const slow = createLineWriter((bytes) => {
+  const slow = new LineWriter((bytes) => {
     if (++tries < 4) throw Object.assign(new Error("EAGAIN"), { code: "EAGAIN" });
     text += Buffer.from(bytes).toString();
     return bytes.length;
@@ -150,7 +150,7 @@ test("closing waits a moment for a reader that stalls, but not for ever", () => 
   expect(text).toBe("late\n");
 
   const { state, put } = device(0, "EAGAIN");
-  const stuck = createLineWriter(put, announce);
+  const stuck = new LineWriter(put, announce);
   stuck.write("never\n");
   stuck.close();
   expect(state.text).toBe("");

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import type { EndReason, Event, ProcessEnd } from "../../src/event.ts";
 import { narrate } from "../../src/log/narrate.ts";
-import { count, duration, list } from "../../src/log/words.ts";
+import { count, elapsed, list } from "../../src/log/words.ts";
 
 const killed = (signal: string): ProcessEnd => ({ how: "signaled", signal });
 const exited = (code: number): ProcessEnd => ({ how: "exited", code });
@@ -25,7 +25,7 @@ test.each([
   [11_400_000, "3 h 10 m"],
   [90_000_000, "1 d 1 h"],
 ])("%d ms are told as %s", (ms, text) => {
-  expect(duration(ms)).toBe(text);
+  expect(elapsed(ms)).toBe(text);
 });
 
 test("counts and lists read as people write them", () => {
@@ -71,15 +71,15 @@ test("an end that was asked for is no trouble, whatever its exit code or signal"
 test("a worker that did not start is an error, an unknown end is told as such", () => {
   expect(narrate(groupEnded(exited(127), "start-failed"))).toEqual({
     level: "error",
-    text: "worker 123 of pool www exited with code 127 after 2.3 s before it took a request",
+    text: "worker 123 of pool www exited with code 127 after 2.3 s before it was ready",
   });
-  expect(narrate(groupEnded({ how: "vanished" }, "crashed")).text).toContain("vanished");
+  expect(narrate(groupEnded({ how: "vanished" }, "crashed")).text).toContain("unknown exit status");
 });
 
 test("a fault is told with its place, cause, hint and parts", () => {
   const event: Event = {
     type: "operation-failed",
-    word: "reload",
+    operation: "reload",
     ms: 1200,
     fault: {
       message: "two settings are wrong",
@@ -98,11 +98,11 @@ test("a fault is told with its place, cause, hint and parts", () => {
 });
 
 test("an operation without detail ends without a dangling colon", () => {
-  expect(narrate({ type: "operation-done", word: "logrotate", ms: 3, detail: "" }).text).toBe(
-    "logrotate is done after 3 ms",
+  expect(narrate({ type: "operation-done", operation: "logrotate", ms: 3, detail: "" }).text).toBe(
+    "logrotate done after 3 ms",
   );
-  expect(narrate({ type: "operation-done", word: "reload", ms: 3, detail: "www" }).text).toBe(
-    "reload is done after 3 ms: www",
+  expect(narrate({ type: "operation-done", operation: "reload", ms: 3, detail: "www" }).text).toBe(
+    "reload done after 3 ms: www",
   );
 });
 
@@ -118,8 +118,8 @@ test("lost lines are an error with their number and the reason", () => {
 const EVERY: readonly Event[] = [
   { type: "supervisor-starting", version: "1.2.3", pid: 1, config: null },
   { type: "supervisor-ready", pools: 1, workers: 4, ms: 30 },
-  { type: "supervisor-stopping", word: "stop", by: "SIGTERM" },
-  { type: "supervisor-stopping", word: "quit", by: "root" },
+  { type: "supervisor-stopping", operation: "stop", by: "SIGTERM" },
+  { type: "supervisor-stopping", operation: "quit", by: "root" },
   { type: "supervisor-stopped", ms: 30 },
   { type: "config-warning", fault: { message: "user is ignored" } },
   { type: "listening", pools: ["a", "b"], address: "127.0.0.1:9000" },
@@ -142,9 +142,9 @@ const EVERY: readonly Event[] = [
   { type: "worker-resumed", pool: "www", pid: 3 },
   { type: "drain-finished", pool: "www", generation: 1, ms: 30 },
   { type: "request-timeout", pool: "www", pid: 3, ageMs: 31_000, limitMs: 30_000 },
-  { type: "operation-started", word: "reload", by: "root", detail: "" },
-  { type: "operation-done", word: "reload", ms: 30, detail: "" },
-  { type: "operation-failed", word: "reload", ms: 30, fault: { message: "broken" } },
+  { type: "operation-started", operation: "reload", by: "root", detail: "" },
+  { type: "operation-done", operation: "reload", ms: 30, detail: "" },
+  { type: "operation-failed", operation: "reload", ms: 30, fault: { message: "broken" } },
   { type: "signal-ignored", signal: "SIGUSR2", use: "fcgivisor reload" },
   { type: "signal-received", signal: "SIGTERM" },
   { type: "log-reopened", file: "/var/log/f.log" },

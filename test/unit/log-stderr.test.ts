@@ -29,9 +29,9 @@ function script(body: string): string {
   const path = join(dir, "script.ts");
   writeFileSync(
     path,
-    `import { openLog } from ${JSON.stringify(LOGGER)};
+    `import { Log } from ${JSON.stringify(LOGGER)};
      import { existsSync, writeFileSync } from "node:fs";
-     const log = openLog({ file: null, level: "notice", format: "json" });
+     const log = new Log({ file: null, level: "notice", format: "json" });
      const say = (text) => log.output({ pool: "www", pid: 1, text });
      const done = () => writeFileSync(${JSON.stringify(join(dir, "done"))}, "");
      const end = async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
+import { Tail } from "../../src/log/tail.ts";
 import {
-  createLineAssembler,
-  createTail,
+  LineAssembler,
   LINE_CONTINUES,
   type LineAssemblerOptions,
 } from "../../src/log/worker-output.ts";
@@ -10,10 +10,12 @@ type Line = readonly [pid: number, text: string];
 
 function assembler(options: Omit<LineAssemblerOptions, "onLine"> = {}) {
   const lines: Line[] = [];
-  const { feed, end } = createLineAssembler({
+  const assembled = new LineAssembler({
     ...options,
     onLine: (pid, text) => lines.push([pid, text]),
   });
+  const feed = (pid: number, chunk: Uint8Array) => assembled.feed(pid, chunk);
+  const end = (pid?: number) => assembled.end(pid);
   const say = (pid: number, text: string) => feed(pid, Buffer.from(text));
   return { lines, feed, end, say };
 }
@@ -164,10 +166,10 @@ test("a pid that comes again starts a line of its own", () => {
 });
 
 test("a tail keeps the last lines, shortened", () => {
-  const tail = createTail(2);
-  expect(tail.lines()).toEqual([]);
+  const tail = new Tail(2);
+  expect(tail.lines).toEqual([]);
   for (const text of ["a", "b", "x".repeat(5000)]) tail.push(text);
-  const [first, second] = tail.lines();
+  const [first, second] = tail.lines;
   expect(first).toBe("b");
   expect(second).toHaveLength(1001);
 });

@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { Fault } from "../../src/fault.ts";
-import { Operations } from "../../src/supervisor/operations.ts";
+import { OperationQueue } from "../../src/supervisor/operations/operation-queue.ts";
 
 /** A story that lasts until it is told to end, and notes what happens. */
 function story(name: string, notes: string[]) {
@@ -28,7 +28,7 @@ async function settled(): Promise<void> {
 }
 
 test("one after the other, in the order they came, each with its own result", async () => {
-  const operations = new Operations(() => {});
+  const operations = new OperationQueue(() => {});
   const notes: string[] = [];
   const stories = ["one", "two", "three"].map((name) => story(name, notes));
   const results = stories.map(({ tell }, i) => operations.run(`word ${i}`, tell));
@@ -45,7 +45,7 @@ test("one after the other, in the order they came, each with its own result", as
 });
 
 test("current names what is in progress, and nothing when nothing is", async () => {
-  const operations = new Operations(() => {});
+  const operations = new OperationQueue(() => {});
   expect(operations.current).toBeNull();
   const first = story("a", []);
   const second = story("b", []);
@@ -61,7 +61,7 @@ test("current names what is in progress, and nothing when nothing is", async () 
 });
 
 test("one that fails is told to its own caller only, and the next goes on", async () => {
-  const operations = new Operations(() => {});
+  const operations = new OperationQueue(() => {});
   const bad = operations.run("reload", () => Promise.reject(new Error("bad config")));
   const good = operations.run("reload", async () => "fine");
   await expect(bad).rejects.toThrow("bad config");
@@ -70,7 +70,7 @@ test("one that fails is told to its own caller only, and the next goes on", asyn
 });
 
 test("one that throws before it waits for anything fails like any other", async () => {
-  const operations = new Operations(() => {});
+  const operations = new OperationQueue(() => {});
   const bad = operations.run("reload", () => {
     throw new Error("at once");
   });
@@ -79,7 +79,7 @@ test("one that throws before it waits for anything fails like any other", async 
 });
 
 test("stop aborts what is in progress, with words, and turns away what waits", async () => {
-  const operations = new Operations(() => {});
+  const operations = new OperationQueue(() => {});
   const notes: string[] = [];
   const running = operations.run("reload", story("running", notes).tell);
   const waiting = operations.run("restart", story("waiting", notes).tell);
@@ -90,13 +90,13 @@ test("stop aborts what is in progress, with words, and turns away what waits", a
   const reasons = (await outcomes).map((one) => (one.status === "rejected" ? one.reason : null));
   expect(reasons.every((reason) => reason instanceof Fault)).toBe(true);
   expect(reasons.map(String)).toEqual([
-    "Fault: reload was given up, because stop came",
-    "Fault: restart was given up, because stop came",
+    "Fault: reload was cancelled by stop",
+    "Fault: restart was cancelled by stop",
   ]);
 });
 
 test("stop waits until what it aborts has cleaned up after itself", async () => {
-  const operations = new Operations(() => {});
+  const operations = new OperationQueue(() => {});
   const cleaning = Promise.withResolvers<void>();
   const running = operations.run("reload", async (signal) => {
     await new Promise((resolve) => signal.addEventListener("abort", resolve));
@@ -111,20 +111,20 @@ test("stop waits until what it aborts has cleaned up after itself", async () => 
   expect(free).toBe(false);
   cleaning.resolve();
   await override;
-  await expect(running).rejects.toThrow("given up");
+  await expect(running).rejects.toThrow("cancelled");
 });
 
 test("what comes after stop is turned away without beginning", async () => {
-  const operations = new Operations(() => {});
+  const operations = new OperationQueue(() => {});
   await operations.override("quit");
   let begun = false;
   const late = operations.run("reload", async () => void (begun = true));
-  await expect(late).rejects.toThrow("reload was given up, because quit came");
+  await expect(late).rejects.toThrow("reload was cancelled by quit");
   expect(begun).toBe(false);
 });
 
 test("a story that pays no heed to the abort still gives its result", async () => {
-  const operations = new Operations(() => {});
+  const operations = new OperationQueue(() => {});
   const begun = Promise.withResolvers<void>();
   const result = operations.run("logrotate", async () => {
     begun.resolve();

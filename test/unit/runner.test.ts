@@ -2,12 +2,14 @@
 // said before anything is done, and never passed over in silence.
 
 import { beforeEach, expect, test } from "bun:test";
-import { type ArgsDef, defineCommand } from "citty";
 import { Fault } from "../../src/fault.ts";
 import { listen } from "../helper/printed.ts";
-import { afterDashes, COMMON, repeated, runStrict, usageText } from "../../src/cli/runner.ts";
+import { defineCommand } from "../../src/cli/command.ts";
+import { afterDashes, COMMON, type Options, repeated } from "../../src/cli/options.ts";
+import { runStrict } from "../../src/cli/runner.ts";
+import { usageText } from "../../src/cli/usage.ts";
 
-const ARGS = {
+const OPTIONS = {
   ...COMMON,
   wait: {
     type: "boolean",
@@ -17,22 +19,23 @@ const ARGS = {
   },
   header: { type: "string", alias: "H", valueHint: "line", description: "may be repeated" },
   pool: { type: "positional", required: false, valueHint: "pool", description: "which one" },
-} as const satisfies ArgsDef;
+} as const satisfies Options;
 
 /** What the command got, when it was run at all. */
 let got: Record<string, unknown> | null;
 beforeEach(() => (got = null));
 
-const command = defineCommand({
-  meta: { name: "probe", description: "Notes what it gets." },
-  args: ARGS,
-  run({ args }) {
-    got = args;
+const probe = defineCommand({
+  name: "probe",
+  description: "Notes what it gets.",
+  options: OPTIONS,
+  run(values) {
+    got = values;
     return 7;
   },
 });
 
-const run = (...words: string[]) => runStrict("probe", command, words);
+const run = (...words: string[]) => runStrict(probe, words);
 
 /** The usage error that these words make; the command must not have been run. */
 async function refused(...words: string[]): Promise<string> {
@@ -61,8 +64,8 @@ test("options in every form reach the command, and its number is the exit code",
 });
 
 test("a command that returns nothing has done its work: 0", async () => {
-  const silent = defineCommand({ meta: { name: "silent" }, args: COMMON, run() {} });
-  expect(await runStrict("silent", silent, [])).toBe(0);
+  const silent = defineCommand({ name: "silent", description: "", options: COMMON, run() {} });
+  expect(await runStrict(silent, [])).toBe(0);
 });
 
 test("an unknown option is named, in each of its forms", async () => {
@@ -101,8 +104,8 @@ test("the word behind an option is its value even when it looks like an option, 
 
 test("a stray argument is refused, by a command that takes none and by one that takes one", async () => {
   expect(await refused("www", "api")).toContain("too many arguments");
-  const none = defineCommand({ meta: { name: "none" }, args: COMMON, run: () => 0 });
-  await expect(runStrict("none", none, ["www"])).rejects.toThrow("none takes no arguments");
+  const none = defineCommand({ name: "none", description: "", options: COMMON, run: () => 0 });
+  await expect(runStrict(none, ["www"])).rejects.toThrow("none takes no arguments");
 });
 
 test("the value of an option is not counted as an argument", async () => {
@@ -111,22 +114,23 @@ test("the value of an option is not counted as an argument", async () => {
 });
 
 test("an argument that is needed and missing is named", async () => {
-  const args = { ...COMMON, url: { type: "positional", valueHint: "url-path" } } as const;
-  const needy = defineCommand({ meta: { name: "needy" }, args, run: () => 0 });
-  await expect(runStrict("needy", needy, [])).rejects.toThrow("needy needs URL-PATH");
-  expect(await runStrict("needy", needy, ["/x"])).toBe(0);
+  const options = { ...COMMON, url: { type: "positional", valueHint: "url-path" } } as const;
+  const needy = defineCommand({ name: "needy", description: "", options, run: () => 0 });
+  await expect(runStrict(needy, [])).rejects.toThrow("needy needs URL-PATH");
+  expect(await runStrict(needy, ["/x"])).toBe(0);
 });
 
 test("an open list takes any number of arguments", async () => {
-  const pools = { type: "positional", required: false, valueHint: "pool..." } as const;
-  const words: string[][] = [];
+  const pools = { type: "positional", required: false, repeatable: true } as const;
+  const words: (readonly string[])[] = [];
   const open = defineCommand({
-    meta: { name: "open" },
-    args: { ...COMMON, pools },
-    run: ({ args }) => void words.push(args._),
+    name: "open",
+    description: "",
+    options: { ...COMMON, pools },
+    run: (values) => void words.push(values.pools),
   });
-  expect(await runStrict("open", open, [])).toBe(0);
-  expect(await runStrict("open", open, ["a", "b", "c"])).toBe(0);
+  expect(await runStrict(open, [])).toBe(0);
+  expect(await runStrict(open, ["a", "b", "c"])).toBe(0);
   expect(words).toEqual([[], ["a", "b", "c"]]);
 });
 
@@ -159,14 +163,20 @@ test("an option given twice: the last one counts, and all can be had", async () 
   const words = ["-H", "a: 1", "www", "--header=b: 2", "--header", "c: 3", "--", "-H", "d: 4"];
   await run(...words);
   expect(got).toMatchObject({ header: "c: 3", pool: "www" });
-  expect(repeated(words, ARGS, "header")).toEqual(["a: 1", "b: 2", "c: 3"]);
-  expect(repeated(words, ARGS, "config")).toEqual([]);
+  expect(repeated(OPTIONS, words, "header")).toEqual(["a: 1", "b: 2", "c: 3"]);
+  expect(repeated(OPTIONS, words, "config")).toEqual([]);
+  const several = { ...OPTIONS, header: { ...OPTIONS.header, repeatable: true } } as const;
+  await runStrict(
+    defineCommand({ ...probe, options: several, run: (values) => void (got = values) }),
+    words,
+  );
+  expect(got).toMatchObject({ header: ["a: 1", "b: 2", "c: 3"], pool: "www" });
 });
 
 test("a value with an equals sign in it stays whole", async () => {
   await run("--header=X: a=b=c");
   expect(got).toMatchObject({ header: "X: a=b=c" });
-  expect(repeated(["-H=a=b"], ARGS, "header")).toEqual(["a=b"]);
+  expect(repeated(OPTIONS, ["-H=a=b"], "header")).toEqual(["a=b"]);
 });
 
 test("a single dash is an argument, as it is for other programs", async () => {
@@ -184,11 +194,11 @@ test("--help and -h print the usage and do nothing else, unless they stand behin
     spy.mockRestore();
   }
   expect(got).toBeNull();
-  expect(written).toEqual([`${usageText("probe", command)}\n`, `${usageText("probe", command)}\n`]);
+  expect(written).toEqual([`${usageText(probe)}\n`, `${usageText(probe)}\n`]);
 });
 
 test("the usage names every option, its short form, its value, and how it is turned off", () => {
-  const text = usageText("probe", command);
+  const text = usageText(probe);
   expect(text).toContain("Usage: fcgivisor probe [OPTIONS] [POOL]");
   expect(text).toContain("-c, --config FILE");
   expect(text).toContain("-H, --header LINE");

@@ -1,12 +1,16 @@
 import { expect, test } from "bun:test";
 import { Fault } from "../../src/fault.ts";
-import { inheritedSockets, storeName } from "../../src/socket/inherited.ts";
-import { failureLines, isReload, statusLine } from "../../src/supervisor/notices.ts";
-import { notifyQueue } from "../../src/supervisor/notify-queue.ts";
-import { pulseWatcher, watchdogInterval } from "../../src/supervisor/watchdog.ts";
+import { InheritedSockets, storeName } from "../../src/socket/inherited.ts";
+import {
+  failureLines,
+  isReload,
+  statusLine,
+} from "../../src/supervisor/service-manager/messages.ts";
+import { MessageQueue } from "../../src/supervisor/service-manager/message-queue.ts";
+import { Pulse, watchdogInterval } from "../../src/supervisor/service-manager/watchdog.ts";
 import { receiveDescriptors } from "../../src/sys/listen-fds.ts";
 import { monotonicMicroseconds } from "../../src/sys/monotonic.ts";
-import { openNotifySocket } from "../../src/sys/notify.ts";
+import { NotifySocket } from "../../src/sys/notify.ts";
 import { readFileSync } from "node:fs";
 
 test("the status line tells how many workers are there only where some are missing", () => {
@@ -46,17 +50,17 @@ test("a sign of life is due at half the time, and only from the process that is 
 });
 
 test("the pulse counts as gone when no beat has come for a while, and as back with the next", () => {
-  const alive = pulseWatcher();
-  expect(alive(1, 0)).toBe(true);
-  expect(alive(1, 5_000)).toBe(true);
-  expect(alive(1, 5_001)).toBe(false);
-  expect(alive(2, 9_000)).toBe(true);
+  const pulse = new Pulse();
+  expect(pulse.isBeating(1, 0)).toBe(true);
+  expect(pulse.isBeating(1, 5_000)).toBe(true);
+  expect(pulse.isBeating(1, 5_001)).toBe(false);
+  expect(pulse.isBeating(2, 9_000)).toBe(true);
 });
 
 test("messages keep their order while the manager does not read; old statuses give way", async () => {
   const sent: string[] = [];
   let full = true;
-  const queue = notifyQueue(
+  const queue = new MessageQueue(
     { send: (text) => (full ? "later" : (sent.push(text), "sent")), close() {} },
     () => {},
   );
@@ -74,7 +78,7 @@ test("messages keep their order while the manager does not read; old statuses gi
 test("a manager that is gone is reported once, until it is back", () => {
   const reports: unknown[] = [];
   let gone = true;
-  const queue = notifyQueue(
+  const queue = new MessageQueue(
     {
       send() {
         if (gone) throw new Error("ENOENT");
@@ -96,7 +100,7 @@ test("a manager that is gone is reported once, until it is back", () => {
 
 test("only a path or an abstract name is a way to a manager", () => {
   for (const odd of ["", "relative", "vsock:2:1", "/", "@", `/${"x".repeat(200)}`])
-    expect(openNotifySocket(odd)).toBeNull();
+    expect(NotifySocket.open(odd)).toBeNull();
 });
 
 test("the monotonic clock is the machine's", () => {
@@ -126,7 +130,7 @@ test("names in the store have no colon and nothing that is not printable", () =>
 test("names of an earlier program stand for their addresses; unknown ones are a fault", () => {
   const address = { kind: "inet", host: "127.0.0.1", port: 9000 } as const;
   const env = { FCGIVISOR_LISTEN_NAMES: JSON.stringify([["web", address]]) };
-  const inherited = inheritedSockets(env, 7);
+  const inherited = new InheritedSockets(env, 7);
   expect(inherited.makerOf(address)).toBe("systemd");
   expect(inherited.makerOf({ ...address, port: 9001 })).toBe("fcgivisor");
   expect(inherited.take(address)).toBeNull();

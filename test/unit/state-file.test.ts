@@ -10,8 +10,8 @@ import {
   type State,
   statePath,
   writeState,
-} from "../../src/supervisor/state-file.ts";
-import { STATE_FORMAT } from "../../src/supervisor/state-format.ts";
+} from "../../src/supervisor/recovery/state-file.ts";
+import { STATE_FORMAT } from "../../src/supervisor/recovery/state-format.ts";
 import { withTempDir } from "../config-cases/temp-dir.ts";
 
 const POOL = {

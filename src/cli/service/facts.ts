@@ -6,7 +6,7 @@ import type { Config, PoolConfig } from "../../config/model.ts";
 import { Fault } from "../../fault.ts";
 import { runtimeOf } from "../../runtime/registry.ts";
 import { type Address } from "../../sys/address.ts";
-import { isCompiled } from "../../sys/self.ts";
+import { isCompiled } from "../../sys/exec/self.ts";
 
 export interface ServiceFacts {
   readonly program: string;

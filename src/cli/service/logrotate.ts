@@ -1,4 +1,4 @@
-// The logrotate snippet: the program opens its files anew by itself, and says when it could not.
+// The logrotate snippet: the program reopens its files by itself, and says when it could not.
 
 import { shellWord, type ServiceFacts } from "./facts.ts";
 

@@ -21,7 +21,7 @@ pidfile=${shellWord(pidFile)}
 extra_commands="checkconfig"
 extra_started_commands="reload quit logrotate"
 description_reload="New config and php.ini; nothing dropped"
-description_quit="Stop gracefully: requests in hand finish"
+description_quit="Stop gracefully: requests in flight finish"
 description_logrotate="Reopen every log file"
 description_checkconfig="Say all that is wrong with the config"
 

@@ -23,7 +23,7 @@ ExecStart=${command("run")}
 # Through the control socket: returns when the old workers have left, and fails when the reload fails.
 ExecReload=${command("reload", "--quiet")}
 ${sockets.length === 0 ? "" : `Sockets=${sockets.join(" ")}\n`}
-# SIGTERM is ${facts.stopSignalMeans === "quit" ? '"quit" in this config: requests in hand finish.' : '"stop": at once. With KillSignal=SIGQUIT requests in hand would finish.'}
+# SIGTERM is ${facts.stopSignalMeans === "quit" ? '"quit" in this config: requests in flight finish.' : '"stop": at once. With KillSignal=SIGQUIT requests in flight would finish.'}
 # The supervisor ends its workers itself. When it dies, they go on serving, and the next one takes the
 # service back from them: so systemd must not kill them (any other KillMode would).
 KillMode=process
@@ -33,7 +33,7 @@ Restart=on-failure
 RestartPreventExitStatus=2
 # One worker out of memory is replaced; it is no reason to end all others.
 OOMPolicy=continue
-# A supervisor that hangs is started anew; its workers do not notice.
+# A supervisor that hangs is started again; its workers do not notice.
 WatchdogSec=30
 # systemd keeps copies of the sockets: they outlive even the last worker, and a restart of the unit.
 FileDescriptorStoreMax=${Math.max(64, 4 * pools.length)}

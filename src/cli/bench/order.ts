@@ -1,0 +1,109 @@
+// What a `bench` is asked to do, read from its options and checked before anything is sent.
+
+import { duration } from "../../config/durations.ts";
+import type { ValuesOf } from "../options.ts";
+import { usageFault } from "../usage.ts";
+import type { BENCH_OPTIONS } from "./options.ts";
+
+/** The options as they come from the command line. */
+export interface BenchArgs {
+  readonly _: readonly string[];
+  readonly to?: string;
+  readonly rate?: string;
+  readonly duration?: string;
+  readonly timeout?: string;
+  readonly connections?: string;
+  readonly "reload-every"?: string;
+  readonly "reload-command"?: string;
+}
+
+/** The options as they come from the command line. */
+type Given = Pick<
+  ValuesOf<typeof BENCH_OPTIONS>,
+  "to" | "rate" | "duration" | "timeout" | "connections" | "reload-every" | "reload-command"
+>;
+
+export interface BenchOrder {
+  /** null = whatever answers at `to`. */
+  readonly pool: string | null;
+  readonly url: string;
+  /** Requests a second. */
+  readonly rate: number;
+  readonly durationMs: number;
+  /** From the moment due. */
+  readonly timeoutMs: number;
+  readonly connections: number;
+  readonly reload: ReloadOrder | null;
+}
+
+export interface ReloadOrder {
+  readonly everyMs: number;
+  /** For the shell; null = the pool is reloaded by its supervisor. */
+  readonly command: string | null;
+}
+
+const RATE_MOST = 100_000;
+/** Below the usual backlog: a Unix socket whose queue is full must be asked again and again. */
+const CONNECTIONS = "256";
+
+/** Throws a usage fault for whatever does not fit. */
+export function orderOf(words: readonly string[], args: Given): BenchOrder {
+  return {
+    ...placeOf(words, args),
+    rate: rateOf(args.rate ?? "200"),
+    durationMs: durationOf("duration", args.duration ?? "10s"),
+    timeoutMs: durationOf("timeout", args.timeout ?? "10s"),
+    connections: countOf(args.connections ?? CONNECTIONS),
+    reload: reloadOf(args),
+  };
+}
+
+function placeOf(words: readonly string[], { to }: Given): { pool: string | null; url: string } {
+  const [first, second, ...more] = words;
+  if (to !== undefined) {
+    if (first === undefined) throw usage("bench needs a URL-PATH");
+    if (second !== undefined) throw usage("with --to, bench takes a URL-PATH and no pool");
+    return { pool: null, url: first };
+  }
+  if (first === undefined) throw usage("bench needs a URL-PATH");
+  if (more.length > 0) throw usage("too many arguments");
+  if (second === undefined && first.startsWith("/")) return { pool: null, url: first };
+  if (second === undefined) throw usage(`bench needs a URL-PATH after the pool ${first}`);
+  return { pool: first, url: second };
+}
+
+function reloadOf(args: Given): ReloadOrder | null {
+  const { to, "reload-every": every, "reload-command": command = null } = args;
+  if (every === undefined) {
+    if (command !== null) throw usage("--reload-command needs --reload-every");
+    return null;
+  }
+  if (to !== undefined && command === null) {
+    throw usage("with --to, --reload-every needs --reload-command: only a pool of ours is known");
+  }
+  return { everyMs: durationOf("reload-every", every), command };
+}
+
+function durationOf(option: string, text: string): number {
+  const parsed = duration("10ms").parse(text, "");
+  if ("ok" in parsed) return parsed.ok;
+  throw usage(`--${option}: ${parsed.problem}`);
+}
+
+function rateOf(text: string): number {
+  const rate = /^\d+(\.\d+)?$/.test(text) ? Number(text) : 0;
+  if (rate > 0 && rate <= RATE_MOST) return rate;
+  throw usage(
+    `--rate: "${text}" is no number of requests a second, above 0 and up to ${RATE_MOST}`,
+  );
+}
+
+function countOf(text: string): number {
+  const count = /^\d+$/.test(text) ? Number(text) : 0;
+  if (count >= 1 && count <= 65535) return count;
+  throw usage(`--connections: "${text}" is no count from 1 to 65535`);
+}
+
+function usage(message: string) {
+  return usageFault(message, "bench");
+}

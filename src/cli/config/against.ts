@@ -1,0 +1,26 @@
+// `check --against running`: the plan that a reload with this config would follow, made here from the
+// config that the running supervisor tells. Nothing is touched.
+
+import { AdminClient } from "../../admin/client.ts";
+import type { Report } from "../../admin/contract.ts";
+import type { Config } from "../../config/model.ts";
+import { configFromJson } from "../../config/wire.ts";
+import { planned } from "../../supervisor/operations/plan.ts";
+import { controlSocket, type SocketArgs } from "../control/control-socket.ts";
+
+/** What a reload would do, as its report. Throws a Fault with exit code 3 when nothing runs. */
+export async function planAgainstRunning(next: Config, args: SocketArgs): Promise<Report> {
+  const client = new AdminClient(await controlSocket(args));
+  const status = await client.status();
+  const plan = planned(configFromJson(await client.config()), next, []);
+  return {
+    operation: "reload",
+    pid: status.pid,
+    generation: status.generation,
+    duration_ms: 0,
+    dry_run: true,
+    pools: plan.pools,
+    settings: plan.settings,
+    needs_restart: plan.needsRestart,
+  };
+}

@@ -1,0 +1,103 @@
+// `fcgivisor check`: reads the config, says all that is wrong with it, and touches nothing.
+
+import type { Loaded } from "../../config/load.ts";
+import { asFault, type Fault, faultLines } from "../../fault.ts";
+import { loadGivenConfig } from "./load-config.ts";
+import { print, printError } from "../print.ts";
+import { defineCommand } from "../command.ts";
+import { COMMON, type ValuesOf } from "../options.ts";
+import { usageFault } from "../usage.ts";
+
+const OPTIONS = {
+  config: COMMON.config,
+  prefix: COMMON.prefix,
+  socket: COMMON.socket,
+  against: {
+    type: "string",
+    valueHint: "running",
+    description: "print the plan that a reload of the running supervisor would follow",
+  },
+  dump: {
+    type: "boolean",
+    description: "print the config as it is resolved, each setting with its origin",
+  },
+  json: COMMON.json,
+  quiet: COMMON.quiet,
+} as const;
+
+type Given = ValuesOf<typeof OPTIONS>;
+
+export default defineCommand({
+  name: "check",
+  description: "Reads the config and says all that is wrong with it. Touches nothing.",
+  options: OPTIONS,
+  async run(options) {
+    if (options.against !== undefined && options.against !== "running")
+      throw usageFault(`--against knows "running" only, not "${options.against}"`, "check");
+    return options.json ? checkAsJson(options) : check(options);
+  },
+});
+
+async function check(options: Given): Promise<number> {
+  const { loaded, warnings } = await checked(options);
+  if (!options.quiet) printWarnings(warnings);
+  if (options.dump) {
+    const { dumpConfig } = await import("../../config/dump.ts");
+    print(dumpConfig(loaded));
+  } else if (options.against !== undefined) {
+    const { reportLines } = await import("../control/operate.ts");
+    print(`${reportLines(await planOf(loaded, options)).join("\n")}\n`);
+  } else if (!options.quiet) {
+    print(`${verdict(loaded)}\n`);
+  }
+  return 0;
+}
+
+async function checkAsJson(options: Given): Promise<number> {
+  try {
+    const { loaded, warnings } = await checked(options);
+    const { source, pools } = loaded.config;
+    const plan = options.against === undefined ? {} : { plan: await planOf(loaded, options) };
+    printJson({
+      ok: true,
+      file: source.file,
+      format: source.format,
+      pools: pools.map((p) => p.name),
+      warnings,
+      ...plan,
+    });
+    return 0;
+  } catch (error) {
+    const fault = asFault(error);
+    printJson({ ok: false, fault });
+    return fault.exitCode;
+  }
+}
+
+async function planOf({ config }: Loaded, options: Given) {
+  const { planAgainstRunning } = await import("./against.ts");
+  return planAgainstRunning(config, options);
+}
+
+async function checked(options: Given) {
+  const loaded = await loadGivenConfig(options, process.getuid?.() ?? 0);
+  // What the config alone cannot tell (users, programs, folders) is looked at here.
+  const { preflight } = await import("../../supervisor/preflight.ts");
+  return { loaded, warnings: [...loaded.warnings, ...(await preflight(loaded.config))] };
+}
+
+function verdict({ config }: Loaded): string {
+  const count = config.pools.length === 1 ? "1 pool" : `${config.pools.length} pools`;
+  return `${config.source.file}: ok, ${count}`;
+}
+
+function printWarnings(warnings: readonly Fault[]): void {
+  for (const warning of warnings) {
+    const [first = "", ...rest] = faultLines(warning);
+    printError(`${[`warning: ${first}`, ...rest].join("\n")}\n`);
+  }
+}
+
+function printJson(value: unknown): void {
+  print(`${JSON.stringify(value, null, 2)}\n`);
+}

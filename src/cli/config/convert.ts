@@ -1,0 +1,28 @@
+// `fcgivisor convert FILE`: any config it can read, as TOML on stdout.
+
+import { faultLines } from "../../fault.ts";
+import { loadGivenConfig } from "./load-config.ts";
+import { print, printError } from "../print.ts";
+import { defineCommand } from "../command.ts";
+import { COMMON } from "../options.ts";
+
+export default defineCommand({
+  name: "convert",
+  description: "Prints any config that fcgivisor can read as TOML. Touches nothing.",
+  options: {
+    file: { type: "positional", description: "the config to convert" },
+    prefix: COMMON.prefix,
+    quiet: COMMON.quiet,
+  },
+  async run({ file, prefix, quiet }) {
+    const loaded = await loadGivenConfig({ config: file, prefix }, null);
+    const { convertConfig } = await import("../../config/convert.ts");
+    print(convertConfig(loaded));
+    if (!quiet) {
+      for (const warning of loaded.warnings) {
+        printError(`warning: ${faultLines(warning).join("\n")}\n`);
+      }
+    }
+    return 0;
+  },
+});

@@ -1,0 +1,37 @@
+// Finds and loads the config for commands that read one.
+
+import { configPath, defaultStateDir, loadConfig, type Loaded } from "../../config/load.ts";
+import { Fault } from "../../fault.ts";
+import type { ValuesOf } from "../options.ts";
+import type { RUN_OPTIONS } from "../run/options.ts";
+
+export type ConfigArgs = Partial<
+  Pick<
+    ValuesOf<typeof RUN_OPTIONS>,
+    "config" | "prefix" | "allow-root" | "pid-file" | "log-file" | "php-ini"
+  >
+>;
+
+/** The config of -c, $FCGIVISOR_CONFIG or the system. `uid` null: nobody is going to run it. */
+export async function loadGivenConfig(args: ConfigArgs, uid: number | null): Promise<Loaded> {
+  const file = configPath({ given: args.config, env: process.env, calledAsPhpFpm: null });
+  if (file === null) {
+    throw new Fault("no config file is given", {
+      exitCode: 2,
+      hint: "name it with -c FILE or in $FCGIVISOR_CONFIG, or create /etc/fcgivisor/fcgivisor.toml",
+    });
+  }
+  return loadConfig({
+    file,
+    env: process.env,
+    uid,
+    stateDirDefault: defaultStateDir(process.env, process.getuid?.() ?? 0),
+    overrides: {
+      allowRoot: args["allow-root"],
+      pidFile: args["pid-file"],
+      logFile: args["log-file"],
+      phpIni: args["php-ini"],
+    },
+    ...(args.prefix === undefined ? {} : { prefix: args.prefix }),
+  });
+}

@@ -1,0 +1,70 @@
+// Which socket a control command is for. The config is read only when nothing else tells: a control
+// command works while the file is broken or gone.
+
+import { dirname, resolve } from "node:path";
+import { defaultSocket, stateDirDefault } from "../../admin/default-place.ts";
+import { followPointer } from "../../admin/pointer.ts";
+import type { Config } from "../../config/model.ts";
+import { configPath } from "../../config/default-places.ts";
+import { Fault } from "../../fault.ts";
+import type { COMMON, ValuesOf } from "../options.ts";
+
+export type SocketArgs = Partial<Pick<ValuesOf<typeof COMMON>, "config" | "socket" | "prefix">>;
+
+/**
+ * --socket; else what the config's supervisor left; else what the config says; without a config the default
+ * place. Throws a Fault (exit code 3) when a config that was named tells nothing: whoever answers at the
+ * default place would be another supervisor.
+ */
+export async function controlSocket(args: SocketArgs): Promise<string> {
+  if (args.socket !== undefined) return args.socket;
+  const stateDir = stateDirDefault();
+  const config = configPath({ given: args.config, env: process.env, calledAsPhpFpm: null });
+  if (config === null) return defaultSocket();
+  const told =
+    followPointer(stateDir, config) ?? (await readConfig(config, args.prefix))?.admin.socket;
+  if (told !== undefined) return told;
+  if (args.config === undefined && !process.env["FCGIVISOR_CONFIG"]) return defaultSocket();
+  throw new Fault(
+    "fcgivisor is not running with this config, as far as can be told: no supervisor has recorded its control socket, and the file, which would name it, cannot be read",
+    {
+      where: resolve(config),
+      exitCode: 3,
+      hint: `see \`fcgivisor check -c ${config}\`, or name the socket: --socket ${defaultSocket()}`,
+    },
+  );
+}
+
+/** Where the supervisor of a control socket keeps its files. */
+export interface Traces {
+  readonly stateDir: string;
+  readonly pidFile: string | null;
+  readonly config: string | null;
+}
+
+/** What the config says, if it is that socket's; else what stands beside the socket. */
+export async function tracesOf(args: SocketArgs, socket: string): Promise<Traces> {
+  const file = configPath({ given: args.config, env: process.env, calledAsPhpFpm: null });
+  const config = file === null ? null : await readConfig(file, args.prefix);
+  if (config?.admin.socket !== socket)
+    return { stateDir: dirname(socket), pidFile: null, config: file };
+  const { stateDir, pidFile } = config.supervisor;
+  return { stateDir, pidFile, config: file };
+}
+
+async function readConfig(file: string, prefix: string | undefined): Promise<Config | null> {
+  const { loadConfig } = await import("../../config/load.ts");
+  try {
+    const { config } = await loadConfig({
+      file,
+      env: process.env,
+      uid: null,
+      stateDirDefault: stateDirDefault(),
+      ...(prefix === undefined ? {} : { prefix }),
+    });
+    return config;
+  } catch {
+    // Broken or gone, and nobody left a pointer: what is wrong with it is for `check` to say.
+    return null;
+  }
+}

@@ -1,0 +1,45 @@
+// `fcgivisor help [TOPIC]`: a page of the manual, or of a command that has no page its options.
+
+import { nearest } from "../../config/nearest.ts";
+import { PAGES } from "./pages.ts";
+import { withSettings } from "./settings.ts";
+import { listedCommands, overviewText } from "./overview.ts";
+import { print } from "../print.ts";
+import { type Command, defineCommand, type CommandTable } from "../command.ts";
+import { usageFault, usageText } from "../usage.ts";
+
+/** The command itself; it is one of the table that it lists. */
+export function helpCommand(commands: CommandTable): Command {
+  return defineCommand({
+    name: "help",
+    description: "Prints a page of the manual, or lists what there is.",
+    options: {
+      topic: {
+        type: "positional",
+        required: false,
+        valueHint: "topic",
+        description: "a topic, or a command",
+      },
+    },
+    async run({ topic }) {
+      print(`${(await helpText(commands, topic)).trimEnd()}\n`);
+      return 0;
+    },
+  });
+}
+
+/** The text of a topic; without one, the list of commands and topics. Throws usage Faults. */
+export async function helpText(commands: CommandTable, topic: string | undefined): Promise<string> {
+  if (topic === undefined) return overviewText(commands, "Topics (fcgivisor help TOPIC):", PAGES);
+  const page = PAGES.find(({ name }) => name === topic);
+  if (page !== undefined) return withSettings(page.text);
+  const row = Object.hasOwn(commands, topic) ? commands[topic] : undefined;
+  if (row !== undefined) return usageText((await row.load()).default);
+  const close = nearest(
+    topic,
+    [...PAGES, ...listedCommands(commands)].map(({ name }) => name),
+  );
+  throw usageFault(
+    `there is no help on "${topic}"${close === null ? "" : `; did you mean "${close}"?`}`,
+  );
+}

@@ -1,0 +1,100 @@
+// Where `request` and `bench` send requests: an address given by hand, or a pool. What runs knows best where
+// a pool listens; the config is asked for the rest, and for pools that no supervisor of ours has.
+
+import { resolve } from "node:path";
+import { asFault, Fault } from "../../fault.ts";
+import { type Address, parseAddress } from "../../sys/address.ts";
+import { usageFault } from "../usage.ts";
+
+export interface Target {
+  readonly address: Address;
+  /** The folder that the URL's path is looked up in. */
+  readonly root: string;
+}
+
+export interface TargetOptions {
+  readonly to?: string | undefined;
+  readonly pool?: string | undefined;
+  readonly config?: string | undefined;
+  readonly socket?: string | undefined;
+  readonly prefix?: string | undefined;
+}
+
+/** Throws a usage fault of that command for an address that is none; a Fault when there is no such pool. */
+export async function findTarget(options: TargetOptions, command: string): Promise<Target> {
+  return options.to === undefined ? poolTarget(options) : addressTarget(options.to, command);
+}
+
+function addressTarget(to: string, command: string): Target {
+  const parsed = parseAddress(to, (path) => resolve(path));
+  if ("problem" in parsed) throw usageFault(`--to: ${parsed.problem}; ${parsed.hint}`, command);
+  return { address: reachable(parsed.ok), root: process.cwd() };
+}
+
+/** A pool as one of the two sources knows it. */
+interface KnownPool {
+  readonly name: string;
+  readonly address: Address;
+  readonly chdir: string | null;
+}
+
+async function poolTarget(options: TargetOptions): Promise<Target> {
+  const [running, configured] = await Promise.all([runningPools(options), configPools(options)]);
+  if (running instanceof Fault && configured instanceof Fault) {
+    throw options.config === undefined ? withAddressHint(running) : configured;
+  }
+  const all = [running, configured].flatMap((pools) => (pools instanceof Fault ? [] : pools));
+  const { name, address } = pick(all, options.pool);
+  const chdir = all.find((pool) => pool.name === name && pool.chdir !== null)?.chdir;
+  return { address: reachable(address), root: chdir ?? process.cwd() };
+}
+
+async function runningPools(options: TargetOptions): Promise<KnownPool[] | Fault> {
+  const { controlSocket } = await import("../control/control-socket.ts");
+  const { AdminClient } = await import("../../admin/client.ts");
+  try {
+    const { pools } = await new AdminClient(await controlSocket(options)).status();
+    return pools.flatMap(({ name, listen }) => {
+      const parsed = parseAddress(listen, (path) => path);
+      return "problem" in parsed ? [] : [{ name, address: parsed.ok, chdir: null }];
+    });
+  } catch (error) {
+    return asFault(error);
+  }
+}
+
+async function configPools(options: TargetOptions): Promise<KnownPool[] | Fault> {
+  const { loadGivenConfig } = await import("../config/load-config.ts");
+  try {
+    const { config } = await loadGivenConfig(options, null);
+    // Where a socket of systemd's is, only the running supervisor knows.
+    return config.pools.flatMap(({ name, listen: { address }, chdir }) =>
+      address.kind === "systemd" ? [] : [{ name, address, chdir }],
+    );
+  } catch (error) {
+    return asFault(error);
+  }
+}
+
+function pick(pools: readonly KnownPool[], name: string | undefined): KnownPool {
+  const found = name === undefined ? pools[0] : pools.find((pool) => pool.name === name);
+  if (found) return found;
+  const names = [...new Set(pools.map((pool) => pool.name))].join(", ");
+  throw new Fault(name === undefined ? "there is no pool" : `there is no pool ${name}`, {
+    hint: names === "" ? "add a pool, or give --to ADDRESS" : `there are: ${names}`,
+  });
+}
+
+function withAddressHint({ message, exitCode }: Fault): Fault {
+  const hint =
+    "give a config with -c FILE, a control socket with --socket, or any address with --to";
+  return new Fault(message, { exitCode, hint });
+}
+
+/** A listener on all addresses is asked on the loopback one. */
+function reachable(address: Address): Address {
+  if (address.kind === "inet" && address.host === "0.0.0.0") {
+    return { ...address, host: "127.0.0.1" };
+  }
+  return address.kind === "inet6" && address.host === "::" ? { ...address, host: "::1" } : address;
+}

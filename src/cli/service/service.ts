@@ -1,0 +1,44 @@
+// `fcgivisor service KIND`: ready files for init systems, logrotate and nginx, made for the config in
+// use. It prints; putting them in their places is for who asked.
+
+import { loadGivenConfig } from "../config/load-config.ts";
+import { print } from "../print.ts";
+import { defineCommand } from "../command.ts";
+import { COMMON } from "../options.ts";
+import { usageFault } from "../usage.ts";
+import { serviceFacts, type ServiceFacts } from "./facts.ts";
+
+type Template = (facts: ServiceFacts) => string;
+
+const KINDS: Readonly<Record<string, () => Promise<Template>>> = {
+  systemd: async () => (await import("./systemd.ts")).systemdUnit,
+  "systemd-socket": async () => (await import("./systemd-socket.ts")).socketUnits,
+  sysv: async () => (await import("./sysv.ts")).sysvScript,
+  openrc: async () => (await import("./openrc.ts")).openrcScript,
+  logrotate: async () => (await import("./logrotate.ts")).logrotateSnippet,
+  nginx: async () => (await import("./nginx.ts")).nginxSnippet,
+};
+
+export default defineCommand({
+  name: "service",
+  description: `Prints a file for another program, made for the config in use: ${Object.keys(KINDS).join(", ")}.`,
+  options: {
+    kind: { type: "positional", description: "which file" },
+    config: COMMON.config,
+    prefix: COMMON.prefix,
+    pool: { type: "string", description: "systemd-socket, nginx: this pool only" },
+  },
+  async run({ kind, ...options }) {
+    const load = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined;
+    if (load === undefined) {
+      throw usageFault(
+        `"${kind}" is no kind of service file; there are ${Object.keys(KINDS).join(", ")}`,
+        "service",
+      );
+    }
+    const { config } = await loadGivenConfig(options, null);
+    const template = await load();
+    print(template(serviceFacts(config, options)));
+    return 0;
+  },
+});

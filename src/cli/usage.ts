@@ -1,0 +1,38 @@
+// What is printed of a command's use: its help, and the error that hints at it.
+
+import { Fault } from "../fault.ts";
+import type { Command } from "./command.ts";
+import { type Option, positionals, takesValue } from "./options.ts";
+
+/** A usage error: exit code 2, and a hint at the command's help. */
+export function usageFault(message: string, command?: string): Fault {
+  return new Fault(message, {
+    exitCode: 2,
+    hint: `see "fcgivisor ${command === undefined ? "help" : `${command} --help`}"`,
+  });
+}
+
+/** The help of one command, plain text: usage line, what it does, its options. */
+export function usageText({ name, description, options }: Command): string {
+  const words = positionals(options).map((word) => (word.needed ? word.name : `[${word.name}]`));
+  const rows = Object.entries(options)
+    .filter(([, option]) => option.type !== "positional")
+    .map(([key, option]) => optionRow(key, option));
+  const width = Math.max(0, ...rows.map(([left]) => left.length));
+  return [
+    `Usage: fcgivisor ${[name, "[OPTIONS]", ...words].join(" ")}`,
+    "",
+    description,
+    ...(rows.length === 0 ? [] : ["", "Options:"]),
+    ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`),
+  ].join("\n");
+}
+
+function optionRow(key: string, option: Option): readonly [left: string, right: string] {
+  const short = "alias" in option ? `-${option.alias}, ` : "";
+  const hint = "valueHint" in option ? option.valueHint : undefined;
+  const value = takesValue(option) ? ` ${(hint ?? key).toUpperCase()}` : "";
+  const off = "negativeDescription" in option ? option.negativeDescription : undefined;
+  const name = off === undefined ? key : `no-${key}`;
+  return [`${short}--${name}${value}`, off ?? option.description ?? ""];
+}

@@ -1,0 +1,43 @@
+// The pid file: the number alone, as php-fpm has it. It may be a dead supervisor's, whose number
+// somebody else has by now; it is removed only while it is ours.
+
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { Fault } from "../fault.ts";
+import { lives } from "../sys/procfs.ts";
+
+/** Writes it; the returned function removes it, if it is still ours. */
+export function writePidFile(path: string | null): () => void {
+  if (path === null) return () => {};
+  const unfinished = `${path}.${process.pid}`;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(unfinished, String(process.pid), { mode: 0o644 });
+    renameSync(unfinished, path);
+  } catch (error) {
+    throw new Fault("cannot write the pid file", {
+      where: path,
+      hint: "make its folder writable, or set another [supervisor] pid_file",
+      cause: error,
+    });
+  }
+  return () => {
+    if (readPid(path) === String(process.pid)) rmSync(path, { force: true });
+  };
+}
+
+/** A supervisor that was killed left its pid behind; whoever has that number now is somebody else. */
+export function clearPidFile(path: string | null): void {
+  const pid = path === null ? null : readPid(path);
+  if (path === null || pid === null || lives(Number(pid))) return;
+  rmSync(path, { force: true });
+}
+
+function readPid(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8").trim();
+  } catch {
+    // Somebody removed it already.
+    return null;
+  }
+}

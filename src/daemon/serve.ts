@@ -1,0 +1,142 @@
+// The life of a supervising process, read top to bottom: control socket, log, pools, pid file; then
+// it serves until stop or quit, and takes everything away again.
+
+import { routes } from "../admin/routes.ts";
+import { AdminServer } from "../admin/server.ts";
+import type { Loaded } from "../config/load.ts";
+import type { Emit } from "../event.ts";
+import { asFault } from "../fault.ts";
+import { closeHandover, type Handover, receiveHandover } from "../sys/exec/handover.ts";
+import { yieldToEvents } from "../sys/clock.ts";
+import type { InheritedSockets } from "../socket/inherited.ts";
+import type { ServiceManager } from "../supervisor/service-manager/service-manager.ts";
+import { EventBus } from "../supervisor/event-bus.ts";
+import { goBack } from "../supervisor/upgrade.ts";
+import { Supervisor } from "../supervisor/supervisor.ts";
+import { clearPidFile, writePidFile } from "./pid-file.ts";
+import { ServiceLog } from "./service-log.ts";
+import { type HeldSignals, listenToSignals } from "./signals.ts";
+import { StateDir } from "./state-dir.ts";
+import { leaveTraces } from "./traces.ts";
+
+export interface ServeOptions {
+  readonly version: string;
+  readonly loaded: Loaded;
+  /** Reads the config once more, for a reload. */
+  readonly load: () => Promise<Loaded>;
+  /** In the background, stderr is not a place for a log. */
+  readonly background: boolean;
+  /** Sockets that were handed over at the start. */
+  readonly inherited: InheritedSockets;
+  /** Who wants to be told how it goes. */
+  readonly manager: ServiceManager | null;
+  readonly signals: HeldSignals;
+  readonly takeover: boolean;
+  readonly keepGoing: boolean;
+  /** Called when every pool serves. */
+  readonly onReady: (supervisor: Supervisor) => void;
+}
+
+/** Serves until it is told to stop; rejects with the reason when it does not even come up. */
+export async function serve(options: ServeOptions): Promise<void> {
+  const undo: Undo[] = [];
+  try {
+    const places = openPlaces(options, receiveHandover(), undo);
+    const { supervisor, emit } = assemble(options, places);
+    listenToSignals(supervisor, emit);
+    undo.push(leaveTraces(options.loaded.config, emit));
+    await start(supervisor, options.signals).catch((error: unknown) => {
+      tellFailedStart(error, places, emit);
+      throw error;
+    });
+    if (places.handover !== null) closeHandover(places.handover);
+    await announce(supervisor, options, undo);
+    await supervisor.stopped;
+    // Answers under way (that of stop itself) go out before the log and the socket are closed.
+    await places.server.close();
+  } finally {
+    for (const step of undo.reverse()) await step();
+  }
+}
+
+/** What is to be taken away again at the end, the last first. */
+type Undo = () => void | Promise<void>;
+
+/** What there must be before there can be a supervisor. */
+interface Places {
+  /** What the program before this one handed over, after an upgrade. */
+  readonly handover: Handover | null;
+  readonly stateDir: StateDir;
+  readonly server: AdminServer;
+  /** Who answers on the control socket. */
+  readonly gate: { handle: (request: Request) => Promise<Response> };
+  readonly log: ServiceLog;
+}
+
+function openPlaces(options: ServeOptions, handover: Handover | null, undo: Undo[]): Places {
+  const { config } = options.loaded;
+  const stateDir = StateDir.claim(config.supervisor.stateDir, handover?.lock ?? null);
+  undo.push(() => stateDir.release());
+  clearPidFile(config.supervisor.pidFile);
+  const gate: Places["gate"] = { handle: async () => new Response("starting\n", { status: 503 }) };
+  const server = AdminServer.open(config.admin, (request) => gate.handle(request));
+  undo.push(() => server.close());
+  const log = new ServiceLog(config, options.background);
+  undo.push(() => log.close());
+  return { handover, stateDir, server, gate, log };
+}
+
+/** The supervisor, who hears of what happens to it, and who may ask it. */
+function assemble(options: ServeOptions, { handover, stateDir, gate, log }: Places) {
+  const bus = new EventBus();
+  const { emit } = bus;
+  const { manager, loaded } = options;
+  const { lock } = stateDir;
+  const socketsAreStored = manager !== null;
+  const supervisor = new Supervisor({ ...options, emit, log, handover, lock, socketsAreStored });
+  // The log first: what others make of an event is told after it.
+  const subscribers = [log.record, manager?.hear, ...supervisor.subscribers];
+  for (const subscriber of subscribers) if (subscriber !== undefined) bus.subscribe(subscriber);
+  manager?.watch(supervisor, emit);
+  gate.handle = routes(supervisor, loaded.config.admin.socket);
+  return { supervisor, emit };
+}
+
+/** Resolves when every pool serves; also when it was told to stop meanwhile, and has. */
+async function start(supervisor: Supervisor, signals: HeldSignals): Promise<void> {
+  const starting = supervisor.start();
+  // Not before the start is under way: it knows best what a stop has to end.
+  void yieldToEvents().then(() => signals.release());
+  try {
+    await starting;
+  } catch (error) {
+    // Told to stop while it was starting: that is what it did, and nothing failed.
+    if (supervisor.phase === "starting") throw error;
+    await supervisor.stopped;
+  }
+}
+
+/** After an upgrade the program before this one is there to go back to. */
+function tellFailedStart(error: unknown, { handover, log }: Places, emit: Emit): void {
+  const fault = asFault(error);
+  if (log.file !== null)
+    emit({ type: "operation-failed", operation: "start", ms: 0, fault: fault.toJSON() });
+  if (handover !== null) goBack(handover, fault.message);
+}
+
+/** What fails once the pools serve must not leave them serving without a supervisor. */
+async function announce(
+  supervisor: Supervisor,
+  { loaded, onReady }: ServeOptions,
+  undo: Undo[],
+): Promise<void> {
+  // Told to stop meanwhile: nobody is to hear that it is ready.
+  if (supervisor.phase !== "running") return;
+  try {
+    undo.push(writePidFile(loaded.config.supervisor.pidFile));
+    onReady(supervisor);
+  } catch (error) {
+    await supervisor.shutDown("stop", "a failed start", () => {});
+    throw error;
+  }
+}

@@ -1,0 +1,34 @@
+// The sockets that were accepted from a listener, by the kernel's tables of all sockets. Such a table is
+// read when it is first asked for, and once, for however many workers of however many pools.
+
+import type { Address } from "../sys/address.ts";
+import { connectedInodesByPort, unixInodesByPath } from "../sys/proc-sockets.ts";
+
+type Inodes = readonly string[];
+
+export class AcceptedSockets {
+  private unix: ReadonlyMap<string, Inodes> | null = null;
+  private readonly tcp = new Map<"tcp" | "tcp6", ReadonlyMap<number, Inodes>>();
+
+  /** Inodes of what was accepted at this address; a Unix listener is among them. */
+  at(address: Address): ReadonlySet<string> {
+    return new Set(this.inodesAt(address));
+  }
+
+  private inodesAt(address: Address): Inodes {
+    switch (address.kind) {
+      case "unix":
+        return (this.unix ??= unixInodesByPath()).get(address.path) ?? [];
+      case "inet":
+        return this.tcpAt("tcp", address.port);
+      case "inet6":
+        return this.tcpAt("tcp6", address.port);
+    }
+  }
+
+  private tcpAt(file: "tcp" | "tcp6", port: number): Inodes {
+    const table = this.tcp.get(file) ?? connectedInodesByPort(file);
+    this.tcp.set(file, table);
+    return table.get(port) ?? [];
+  }
+}

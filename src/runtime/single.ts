@@ -1,0 +1,13 @@
+// What all programs have in common that do not fork: a process is a worker, it takes its arguments
+// from the pool's command alone, and it does not count requests.
+
+import type { Runtime } from "./runtime.ts";
+
+export const SINGLE: Omit<Runtime, "name" | "matches" | "stopSignalWhileBusy"> = {
+  forks: false,
+  args: () => [],
+  env: () => ({}),
+  forbiddenEnv: [],
+  stopSignal: "SIGTERM",
+  recyclesItself: false,
+};

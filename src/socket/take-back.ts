@@ -1,0 +1,53 @@
+// Getting a listening socket back out of a living worker, so that a new supervisor goes on with the
+// very socket that clients are connected to and wait on.
+
+import { lstatSync } from "node:fs";
+import { type Address, sameAddress } from "../sys/address.ts";
+import { copyDescriptor } from "../sys/exec/handover.ts";
+import { takeDescriptor } from "../sys/pidfd.ts";
+import type { ProcessStat } from "../sys/procfs.ts";
+import { closeSocket, listeningAddress } from "../sys/socket.ts";
+import { holdersOf, type LeftSocket } from "./holders.ts";
+
+export type TakeBack =
+  | { readonly got: "socket"; readonly fd: number; readonly holders: readonly ProcessStat[] }
+  /** Nobody serves on it any more. */
+  | { readonly got: "nobody" }
+  /** Its workers live, but the socket cannot be had, or is of no use. */
+  | {
+      readonly got: "refused";
+      readonly why: string;
+      /** Whether the address is taken as long as they live. */
+      readonly blocks: boolean;
+      readonly holders: readonly ProcessStat[];
+    };
+
+/**
+ * Looks for workers on the socket, and takes a copy of it from one of them; `handed` is the socket
+ * itself, when an upgrade has handed it over.
+ */
+export function takeBack(address: Address, left: LeftSocket, handed: number | undefined): TakeBack {
+  const holders = holdersOf(left);
+  if (handed !== undefined) return { got: "socket", fd: copyDescriptor(handed), holders };
+  if (holders.length === 0) return { got: "nobody" };
+  if (
+    address.kind === "unix" &&
+    lstatSync(address.path, { throwIfNoEntry: false })?.isSocket() !== true
+  ) {
+    return {
+      got: "refused",
+      why: `the socket file ${address.path} is gone, so no client can reach it`,
+      blocks: false,
+      holders,
+    };
+  }
+  for (const holder of holders) {
+    const fd = takeDescriptor(holder.pid, holder.fd);
+    if (fd === null) continue;
+    const bound = listeningAddress(fd);
+    if (bound !== null && sameAddress(bound, address)) return { got: "socket", fd, holders };
+    closeSocket(fd);
+  }
+  const why = "the kernel does not let us take it out of its workers";
+  return { got: "refused", why, blocks: true, holders };
+}

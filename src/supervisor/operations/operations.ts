@@ -1,0 +1,135 @@
+// What can be done to a running supervisor: each operation is a story run under the rule of one at a
+// time, and answered with a Report. (stop and quit are not among them: they end the supervisor's own life.)
+
+import { reloaded } from "../../config/diff.ts";
+import type { Loaded } from "../../config/load.ts";
+import { asFault } from "../../fault.ts";
+import { now, sleep } from "../../sys/clock.ts";
+import { type Losses, NO_LOSSES } from "../../worker/losses.ts";
+import type { OperationQueue, Tell } from "./operation-queue.ts";
+import { planned, type Planned } from "./plan.ts";
+import { tellUntil } from "./progress.ts";
+import { propose } from "./proposal.ts";
+import { reload } from "../reload.ts";
+import { type Report, reportOf } from "./report.ts";
+import { restartPools } from "../restart.ts";
+import type { StateKeeper } from "../recovery/state-keeper.ts";
+import { becomeBinary, checkBinary } from "../upgrade.ts";
+import type { SupervisorState } from "../supervisor-state.ts";
+
+export interface ReloadRequest {
+  /** Empty = all. */
+  readonly pools: readonly string[];
+  /** false: answer at the swap. */
+  readonly wait: boolean;
+}
+
+/** What the operations need. */
+export interface Dependencies {
+  readonly state: SupervisorState;
+  readonly queue: OperationQueue;
+  readonly keeper: StateKeeper;
+  /** Reads the config once more. */
+  readonly load: () => Promise<Loaded>;
+  /** Reopens every log file, after the settings given; returns their paths. */
+  readonly reopenLog: (loaded?: Loaded) => readonly string[];
+  /** The descriptor of the lock on the state directory. */
+  readonly lock: number;
+}
+
+/** Long enough for a line on the control socket to go out: after execve(2) nobody sends it. */
+const EXEC_PAUSE_MS = 50;
+
+export class Operations {
+  private readonly dependencies: Dependencies;
+
+  constructor(dependencies: Dependencies) {
+    this.dependencies = dependencies;
+  }
+
+  async reload({ pools, wait }: ReloadRequest, by: string, tell: Tell): Promise<Report> {
+    const { state, queue } = this.dependencies;
+    const detail = pools.length === 0 ? "all pools" : pools.join(", ");
+    return queue.carryOut({ operation: "reload", by, detail, tell }, async (signal, since) => {
+      const { plan, drained, warnings } = await this.renew(pools, signal, tell);
+      const report = (left: boolean, losses?: Losses): Report => ({
+        ...reportOf("reload", state, since),
+        ...planPart(plan),
+        drained: left,
+        ...losses,
+        warnings,
+      });
+      // The next operation need not wait for the last of the old workers, only this answer does.
+      return async () =>
+        wait ? report(true, await tellUntil(drained, state, tell)) : report(false);
+    });
+  }
+
+  /** The reload itself, up to the swap. */
+  private async renew(only: readonly string[], signal: AbortSignal, tell: Tell) {
+    const { state, keeper, load, reopenLog } = this.dependencies;
+    const { loaded, next, warnings } = await propose(state.config, load, only);
+    tell({ step: "checked", pools: next.pools.length });
+    const plan = planned(state.config, next, only);
+    const { drained } = await reload(state, reloaded(state.config, next), only, signal, tell);
+    keeper.save();
+    if (only.length === 0) reopenLog(loaded);
+    return { plan, warnings, drained: drained.catch((error: unknown) => this.trouble(error)) };
+  }
+
+  /** What a reload would do now; touches nothing. */
+  async plan(pools: readonly string[]): Promise<Report> {
+    const since = now();
+    const { state, load } = this.dependencies;
+    const { next, warnings } = await propose(state.config, load, pools);
+    const plan = planPart(planned(state.config, next, pools));
+    return { ...reportOf("reload", state, since), dry_run: true, ...plan, warnings };
+  }
+
+  /** Becomes another program, or the same one again. Returns only when that fails: the answer comes from the next program. */
+  async upgrade(binary: string | null, id: string, by: string, tell: Tell): Promise<Report> {
+    const { state, queue, keeper, lock } = this.dependencies;
+    const detail = binary ?? process.execPath;
+    return queue.carryOut({ operation: "upgrade", by, detail, tell }, async (signal) => {
+      const upgrade = await checkBinary(binary, state.config.source.file);
+      // Proves that the config as it is now comes up, so that there is something to go back to.
+      await this.renew([], signal, tell);
+      keeper.save();
+      tell({ step: "executing", version: upgrade.version });
+      await sleep(EXEC_PAUSE_MS);
+      return becomeBinary(state, upgrade, { lock, state: keeper.snapshot }, id);
+    });
+  }
+
+  async restart(by: string, tell: Tell): Promise<Report> {
+    const { state, queue, keeper, load, reopenLog } = this.dependencies;
+    const order = { operation: "restart", by, detail: "all pools", tell } as const;
+    return queue.carryOut(order, async (signal, since) => {
+      const { loaded, next, warnings } = await propose(state.config, load);
+      tell({ step: "checked", pools: next.pools.length });
+      const losses = await restartPools(state, reloaded(state.config, next), signal, tell);
+      keeper.save();
+      reopenLog(loaded);
+      return async () => ({ ...reportOf("restart", state, since), ...losses, warnings });
+    });
+  }
+
+  async logrotate(by: string): Promise<Report> {
+    const { state, queue, reopenLog } = this.dependencies;
+    const order = { operation: "logrotate", by, detail: "every log file", tell: () => {} } as const;
+    return queue.carryOut(order, async (_signal, since) => {
+      const files = reopenLog();
+      for (const file of files) state.emit({ type: "log-reopened", file });
+      return async () => ({ ...reportOf("logrotate", state, since), files });
+    });
+  }
+
+  private trouble(error: unknown): Losses {
+    this.dependencies.state.emit({ type: "trouble", fault: asFault(error).toJSON() });
+    return NO_LOSSES;
+  }
+}
+
+function planPart({ pools, settings, needsRestart }: Planned): Partial<Report> {
+  return { pools, settings, needs_restart: needsRestart };
+}

@@ -1,0 +1,161 @@
+// One socket that an earlier supervisor left, and the workers that serve on it. Holds a copy of the
+// socket, where that can be had, and lets the workers leave; when that is to be is the recovery's to say.
+
+import { rmSync } from "node:fs";
+import type { PoolConfig } from "../../config/model.ts";
+import { generic } from "../../runtime/generic.ts";
+import { RUNTIMES } from "../../runtime/registry.ts";
+import { boundAddress } from "../../socket/bound.ts";
+import type { LeftSocket } from "../../socket/holders.ts";
+import { takeBack } from "../../socket/take-back.ts";
+import { Listener, type Maker } from "../../socket/listener.ts";
+import { type Address, type ListenAddress, sameAddress } from "../../sys/address.ts";
+import { closeSocket, endListening } from "../../sys/socket.ts";
+import { type LeftOverContext, LeftOverWorkers } from "../../worker/left-over-workers.ts";
+import { handedOver } from "../sockets.ts";
+import type { RecoveryContext } from "../supervisor-state.ts";
+import type { PoolRecord } from "./state-file.ts";
+
+/** Our copy of the socket, or why it could not be had and whether its workers are in the way of a new one. */
+type Copy = { readonly fd: number } | { readonly why: string; readonly blocks: boolean };
+
+export class LeftOver {
+  readonly record: PoolRecord;
+  /** How many processes serve on it. */
+  readonly workers: number;
+  readonly copy: Copy;
+  private readonly context: RecoveryContext;
+  private readonly hurry: AbortSignal;
+
+  private constructor(
+    context: RecoveryContext,
+    hurry: AbortSignal,
+    record: PoolRecord,
+    found: { readonly workers: number; readonly copy: Copy },
+  ) {
+    this.context = context;
+    this.hurry = hurry;
+    this.record = record;
+    this.workers = found.workers;
+    this.copy = found.copy;
+  }
+
+  /**
+   * Looks for what is left of a record, and takes a copy of its socket; null when nothing is. `handed`:
+   * the socket itself, from the program before this one. `hurry` aborts: no more patience with its workers.
+   */
+  static find(
+    context: RecoveryContext,
+    record: PoolRecord,
+    handed: number | undefined,
+    hurry: AbortSignal,
+  ): LeftOver | null {
+    const taken = takeBack(record.address, leftSocket(record), handed);
+    switch (taken.got) {
+      case "socket":
+        return new LeftOver(context, hurry, record, {
+          workers: taken.holders.length,
+          copy: { fd: taken.fd },
+        });
+      case "refused":
+        return new LeftOver(context, hurry, record, {
+          workers: taken.holders.length,
+          copy: { why: taken.why, blocks: taken.blocks },
+        });
+      case "nobody": {
+        const workers = new LeftOverWorkers(workersOf(context, record)).find().length;
+        const copy = { why: "there is no right to look into its workers", blocks: true };
+        return workers === 0 ? null : new LeftOver(context, hurry, record, { workers, copy });
+      }
+    }
+  }
+
+  isOn(address: ListenAddress): boolean {
+    return sameAddress(this.record.address, address);
+  }
+
+  /** Lets its workers finish what they do and leave; resolves when none is left. */
+  drain(): Promise<void> {
+    return new LeftOverWorkers(workersOf(this.context, this.record)).drain(this.hurry);
+  }
+
+  /**
+   * The same at the end of the whole service: then what scripts left in the background goes, too; and
+   * what not even KILL ends loses the socket, so that the address is free.
+   */
+  async end(): Promise<void> {
+    await this.drain();
+    const all = { ...workersOf(this.context, this.record), command: null };
+    await new LeftOverWorkers(all).drain(AbortSignal.abort());
+    if (this.maker === "systemd") return;
+    const taken = takeBack(this.record.address, leftSocket(this.record), undefined);
+    if (taken.got === "socket") {
+      endListening(taken.fd);
+      closeSocket(taken.fd);
+    }
+    this.removeFile();
+  }
+
+  /** The socket of a pool that the config no longer has: its workers have left, so it ends here. */
+  closeUnused(inUse: readonly Address[]): void {
+    if (!("fd" in this.copy)) return;
+    closeSocket(this.copy.fd);
+    // Opened again since its file was removed: the file there is now is that of the new socket.
+    if (inUse.some((address) => this.isOn(address))) return;
+    if (this.maker !== "systemd") this.removeFile();
+  }
+
+  /** Lets go of the copy; the workers keep serving. */
+  closeCopy(): void {
+    if ("fd" in this.copy) closeSocket(this.copy.fd);
+  }
+
+  private get maker(): Maker {
+    const { maker, address } = this.record;
+    return maker === "systemd" ? maker : this.context.inherited.makerOf(address);
+  }
+
+  private removeFile(): void {
+    const { address } = this.record;
+    if (address.kind === "unix") rmSync(address.path, { force: true });
+  }
+}
+
+/**
+ * The pool's socket as it is still open somewhere: systemd's copy, which outlives even the last worker
+ * and needs no right to look into one, else the copy taken from the workers; null when there is neither.
+ */
+export function keptSocket(
+  context: RecoveryContext,
+  pool: PoolConfig,
+  left: LeftOver | undefined,
+): Listener | null {
+  const copy = left !== undefined && "fd" in left.copy ? left.copy.fd : null;
+  const handed = handedOver(context, pool);
+  if (handed !== null && copy !== null) closeSocket(copy);
+  if (handed !== null || copy === null) return handed;
+  return Listener.adopt(pool, copy, context.inherited.makerOf(boundAddress(pool.listen.address)));
+}
+
+function workersOf(context: RecoveryContext, record: PoolRecord): LeftOverContext {
+  const { name, address, inode } = record;
+  return {
+    pool: { name, stopSignal: record.stop_signal, drainTimeoutMs: record.drain_timeout_ms },
+    runtime: RUNTIMES.find((runtime) => runtime.name === record.runtime) ?? generic,
+    ...leftSocket(record),
+    listener: { address, inode: Number(inode) },
+    scoreboard: context.scoreboard,
+    own: () => ownGroups(context),
+    emit: context.emit,
+  };
+}
+
+function leftSocket({ inode, command, groups }: PoolRecord): LeftSocket {
+  const ids = groups.map(({ pid, start_time }) => ({ pid, startTime: start_time }));
+  return { inode, command, groups: ids };
+}
+
+function ownGroups({ pools }: RecoveryContext): Set<number> {
+  const generations = [...pools.values()].flatMap((pool) => [pool.current, ...pool.leaving]);
+  return new Set(generations.flatMap(({ all }) => all.map(({ leader }) => leader.pid)));
+}

@@ -1,0 +1,74 @@
+// Descriptors that outlive execve(2): the sockets, the lock and the old program itself are left open
+// on purpose, and a variable tells the new program which is which.
+
+import { openSync } from "node:fs";
+import { checked, libc } from "../libc.ts";
+
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+const VARIABLE = "FCGIVISOR_HANDOVER";
+
+export interface Handover {
+  /** Tells one upgrade from another. */
+  readonly id: string;
+  /** The version that handed over. */
+  readonly from: string;
+  /** The program that handed over, to go back to; null when this is the way back. */
+  readonly oldProgram: number | null;
+  /** What the program that handed over was called with. */
+  readonly words: readonly string[];
+  readonly lock: number;
+  /** What the state file says, for who knows its shape; the file itself may be spoilt. */
+  readonly state: unknown;
+  /** Listening sockets by inode. */
+  readonly sockets: Readonly<Record<string, number>>;
+  /** Why the upgrade failed, on the way back. */
+  readonly failure?: string;
+}
+
+/** A descriptor of the running program's file, which stays even when the file is replaced. */
+export function openOwnProgram(): number {
+  return openSync("/proc/self/exe", "r");
+}
+
+/** The path that executes what a descriptor is of. */
+export function programPath(fd: number): string {
+  return `/proc/self/fd/${fd}`;
+}
+
+/** The environment for the next program; leaves the descriptors open for it. */
+export function handOver(handover: Handover): Record<string, string> {
+  for (const fd of descriptors(handover)) checked("fcntl", libc.fcntl(fd, F_SETFD, 0));
+  return { ...(process.env as Record<string, string>), [VARIABLE]: JSON.stringify(handover) };
+}
+
+/** Takes the descriptors back, when the next program could not be executed. */
+export function takeBackHandover(handover: Handover): void {
+  for (const fd of descriptors(handover)) libc.fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/** What the program before this one handed over; null when there was none. Asked once. */
+export function receiveHandover(): Handover | null {
+  const text = process.env[VARIABLE];
+  delete process.env[VARIABLE];
+  if (text === undefined) return null;
+  const handover = JSON.parse(text) as Handover;
+  takeBackHandover(handover);
+  return handover;
+}
+
+/** Closes what is no longer needed once this program serves: sockets have been copied, the way back is over. */
+export function closeHandover({ oldProgram, sockets }: Handover): void {
+  for (const fd of [oldProgram, ...Object.values(sockets)]) if (fd !== null) libc.close(fd);
+}
+
+function descriptors({ oldProgram, lock, sockets }: Handover): number[] {
+  return [...(oldProgram === null ? [] : [oldProgram]), lock, ...Object.values(sockets)];
+}
+
+/** A copy of a descriptor, close-on-exec. */
+export function copyDescriptor(fd: number): number {
+  const copy = checked("dup", libc.dup(fd));
+  checked("fcntl", libc.fcntl(copy, F_SETFD, FD_CLOEXEC));
+  return copy;
+}

@@ -1,0 +1,120 @@
+// Workers that an earlier supervisor left: not our children, known only by the socket they accept
+// from. They are asked to leave as our own would be, and watched through /proc.
+
+import type { PoolConfig } from "../config/model.ts";
+import type { Emit } from "../event.ts";
+import type { Listening } from "../observe/activity.ts";
+import type { RequestRecord } from "../observe/request.ts";
+import type { Present, WorkerSet } from "../observe/sample.ts";
+import type { Scoreboard } from "../observe/scoreboard.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { holdersOf } from "../socket/holders.ts";
+import { now } from "../sys/clock.ts";
+import { sendSignal, type Signal } from "../sys/process.ts";
+import { type ProcessId, processGroup, type ProcessStat, stillThere } from "../sys/procfs.ts";
+import { stopGracefully } from "./graceful-stop.ts";
+import { Life } from "./life.ts";
+
+export interface LeftOverContext {
+  readonly pool: Pick<PoolConfig, "name" | "stopSignal" | "drainTimeoutMs">;
+  readonly runtime: Runtime;
+  readonly listener: Listening;
+  readonly scoreboard: Scoreboard;
+  /** Name of the program, as /proc tells it; null = unknown. What scripts started has another one. */
+  readonly command: string | null;
+  /** Process groups they were started as, for where nobody lets us see who holds the socket. */
+  readonly groups: readonly ProcessId[];
+  /** Process groups that are our own. */
+  readonly own: () => ReadonlySet<number>;
+  readonly emit: Emit;
+}
+
+export class LeftOverWorkers implements WorkerSet {
+  readonly listener: Listening;
+  readonly requestOf?: (pid: number) => RequestRecord;
+  private readonly context: LeftOverContext;
+  /** Those that are to leave. */
+  private leaving: readonly ProcessStat[] = [];
+
+  constructor(context: LeftOverContext) {
+    this.context = context;
+    this.listener = context.listener;
+    if (context.runtime.requestOf !== undefined) this.requestOf = context.runtime.requestOf;
+  }
+
+  /** Those that are to leave, as far as they are still there. */
+  present(): Present {
+    const workers = this.leaving.map(stillThere).filter((stat) => stat !== null);
+    return { leader: null, workers };
+  }
+
+  /** Who serves on the socket, but for our own and for what scripts started. */
+  find(): readonly ProcessStat[] {
+    const { listener, command, groups, own } = this.context;
+    const ours = own();
+    const onSocket = holdersOf({ inode: String(listener.inode), command, groups });
+    const found = onSocket.length > 0 ? onSocket : groups.flatMap(membersNow);
+    return found.filter(
+      (stat) => !ours.has(stat.group) && (command === null || stat.command === command),
+    );
+  }
+
+  /**
+   * Lets them finish what they do and leave, within drain_timeout; then, or at once when `hurry`
+   * aborts, TERM, and KILL. Resolves when none is left.
+   */
+  async drain(hurry: AbortSignal): Promise<void> {
+    const { pool, emit } = this.context;
+    const since = now();
+    const found = this.find();
+    if (found.length === 0) return;
+    endLeaders(found);
+    // What a leader forked before it went.
+    this.leaving = this.find();
+    await this.leave(hurry);
+    const ms = now() - since;
+    emit({ type: "left-over-workers-gone", pool: pool.name, workers: found.length, ms });
+  }
+
+  private async leave(hurry: AbortSignal): Promise<void> {
+    const { pool, emit } = this.context;
+    const life = new Life("serving", {
+      living: () => this.living().map(({ pid }) => pid),
+      signal: (name) => this.signal(name),
+      ask: (goesOn) => this.ask(goesOn),
+      drainTimeoutMs: pool.drainTimeoutMs,
+      tell: { pool: pool.name, emit },
+    });
+    const stop = () => life.dispatch("stop");
+    hurry.addEventListener("abort", stop, { once: true });
+    life.dispatch(hurry.aborted ? "stop" : "drain");
+    await life.gone;
+    hurry.removeEventListener("abort", stop);
+  }
+
+  private ask(goesOn: () => boolean): void {
+    const { pool, runtime, scoreboard } = this.context;
+    void stopGracefully({ pool, runtime, workers: this, scoreboard, goesOn });
+  }
+
+  private signal(name: Signal): void {
+    for (const { pid } of this.living()) sendSignal(pid, name);
+  }
+
+  private living(): readonly ProcessStat[] {
+    return this.present().workers;
+  }
+}
+
+/** A number may mean another process by now; what is older than the group began is none of it. */
+function membersNow({ pid, startTime }: ProcessId): readonly ProcessStat[] {
+  return processGroup(pid, now()).filter(
+    (stat) => stat.startTime >= startTime && stat.state !== "Z",
+  );
+}
+
+/** A leader only waits and refills; its workers go on when it is gone. */
+function endLeaders(found: readonly ProcessStat[]): void {
+  const parents = new Set(found.map(({ parent }) => parent));
+  for (const { pid } of found) if (parents.has(pid)) sendSignal(pid, "SIGKILL");
+}

@@ -1,0 +1,170 @@
+// The life of a set of processes that can be signalled and counted: the one door for changes of its
+// state, and what goes up the one ladder from graceful to KILL. What the states are, and which follows
+// which, the table in lifecycle.ts says; what else a change means, the owner of the processes.
+
+import type { Emit } from "../event.ts";
+import { after, now, sleep } from "../sys/clock.ts";
+import type { Signal } from "../sys/process.ts";
+import { processStat, waitChannel } from "../sys/procfs.ts";
+import {
+  type GroupAction,
+  type GroupEvent,
+  type GroupState,
+  LADDER,
+  type Rung,
+  transition,
+} from "./lifecycle.ts";
+
+export interface Processes {
+  /** Those that are still there. */
+  readonly living: () => readonly number[];
+  /** Sends it to all of them. */
+  readonly signal: (name: Signal) => void;
+  /** Asks each to leave when that hurts no request, as long as `goesOn` says so. */
+  readonly ask: (goesOn: () => boolean) => void;
+  readonly drainTimeoutMs: number;
+  /** To whom it is told what does not leave; null = to nobody. */
+  readonly tell: { readonly pool: string; readonly emit: Emit } | null;
+}
+
+/** What the owner does when something happens. */
+export interface Hooks {
+  /** The state is another one already; what the table says is done to the processes comes after this. */
+  readonly onChange?: (event: GroupEvent, before: GroupState) => void;
+  /** Before the signal goes out. */
+  readonly onSignal?: (name: "SIGTERM" | "SIGKILL") => void;
+  /** Not even KILL has ended these. */
+  readonly onStuck?: (pids: readonly number[]) => void;
+  readonly onGone?: () => void;
+}
+
+/** Between two looks whether they are gone; longer and longer where they may take their time. */
+const POLL_MS = 5;
+const POLL_MOST_MS = 50;
+
+export class Life {
+  /** Resolves when none of the processes is left, or can be made to leave. */
+  readonly gone: Promise<void>;
+  private readonly processes: Processes;
+  private readonly hooks: Hooks;
+  private readonly resolveGone: () => void;
+  private current: GroupState;
+  /** Since when it has been asked to leave, and whether a stop has ended the patience with it. */
+  private drain: { readonly since: number; readonly hurried: boolean } | null = null;
+  private deadline: number | null = null;
+  private cancelDeadline: () => void = () => {};
+  private watching = false;
+
+  constructor(state: "starting" | "serving", processes: Processes, hooks: Hooks = {}) {
+    this.current = state;
+    this.processes = processes;
+    this.hooks = hooks;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.gone = promise;
+    this.resolveGone = resolve;
+  }
+
+  get state(): GroupState {
+    return this.current;
+  }
+  /** How long it has been draining, and how long it still may; null when it is not. */
+  get draining(): { readonly ageMs: number; readonly leftMs: number } | null {
+    if (this.drain === null || this.current === "gone") return null;
+    const leftMs = this.deadline === null ? 0 : Math.max(0, this.deadline - now());
+    return { ageMs: now() - this.drain.since, leftMs };
+  }
+
+  dispatch(event: GroupEvent): void {
+    const row = transition(this.current, event);
+    if (row === null) return;
+    const before = this.current;
+    this.cancelDeadline();
+    this.deadline = null;
+    if (event === "stop" && this.drain !== null) this.drain = { ...this.drain, hurried: true };
+    this.current = row[0];
+    this.hooks.onChange?.(event, before);
+    this.act(row[1]);
+  }
+
+  private act(action: GroupAction): void {
+    switch (action) {
+      case "nothing":
+        break;
+      case "ask":
+        this.ask();
+        break;
+      case "terminate":
+      case "kill":
+        this.escalate(action === "terminate" ? "terminating" : "killing");
+        break;
+      case "give-up":
+        this.giveUp();
+        break;
+      case "finish":
+        this.finish();
+    }
+    if (this.current !== "starting" && this.current !== "serving") void this.watchEnd();
+  }
+
+  private ask(): void {
+    this.drain = { since: now(), hurried: false };
+    this.setDeadline("draining");
+    this.processes.ask(() => this.current === "draining");
+  }
+
+  private escalate(rung: "terminating" | "killing"): void {
+    const name = LADDER[rung].signal!;
+    this.tellLate(name);
+    this.hooks.onSignal?.(name);
+    this.setDeadline(rung);
+    this.processes.signal(name);
+    // A stopped process takes no TERM before it goes on.
+    this.processes.signal("SIGCONT");
+  }
+
+  /** Who is stopped was not late. */
+  private tellLate(name: Signal): void {
+    const { tell, living } = this.processes;
+    if (tell === null || this.drain === null || this.drain.hurried) return;
+    const afterMs = now() - this.drain.since;
+    for (const pid of living())
+      tell.emit({ type: "drain-escalated", pool: tell.pool, pid, signal: name, afterMs });
+  }
+
+  /** They are named, with where they wait, and left to the kernel. */
+  private giveUp(): void {
+    const { tell, living } = this.processes;
+    const pids = living();
+    this.hooks.onStuck?.(pids);
+    for (const pid of pids) {
+      const state = processStat(pid)?.state ?? "?";
+      const where = waitChannel(pid);
+      tell?.emit({ type: "worker-stuck", pool: tell.pool, pid, state, where });
+    }
+    this.finish();
+  }
+
+  private finish(): void {
+    this.hooks.onGone?.();
+    this.resolveGone();
+  }
+
+  private setDeadline(rung: Rung): void {
+    const ms = LADDER[rung].ms ?? this.processes.drainTimeoutMs;
+    this.deadline = now() + ms;
+    this.cancelDeadline = after(ms, () => this.dispatch("deadline"));
+  }
+
+  private async watchEnd(): Promise<void> {
+    if (this.watching) return;
+    this.watching = true;
+    for (let pause = POLL_MS; this.current !== "gone";) {
+      if (this.processes.living().length === 0) return this.dispatch("all-ended");
+      // Somebody may have been forked since.
+      if (this.current === "killing") this.processes.signal("SIGKILL");
+      const escalated = this.current === "terminating" || this.current === "killing";
+      pause = escalated ? POLL_MS : Math.min(pause * 1.2, POLL_MOST_MS);
+      await sleep(pause);
+    }
+  }
+}

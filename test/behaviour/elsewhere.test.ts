@@ -1,0 +1,122 @@
+// A program that accepts on another descriptor than the one it was given: the listening socket is moved
+// to fd 5, and fd 0 is free for connections. All that is seen from outside goes by the socket's inode, so
+// all that hangs on it works as for any other program.
+
+import { expect } from "bun:test";
+import { fcgi, Lost } from "../helper/fcgi.ts";
+import { gate, hold } from "../helper/gate.ts";
+import { barePool, bodyOf, type Spot, tcpSpot, unixSpot } from "../helper/pool.ts";
+import { alive, descriptorsOf, listenersAt } from "../helper/processes.ts";
+import type { Supervisor } from "../helper/program.ts";
+import { behaviour, type Scene } from "../helper/scene.ts";
+import { onlyLeaving } from "../helper/status.ts";
+import { eventually } from "../helper/wait.ts";
+
+interface WorkerTold {
+  readonly pid: number;
+  readonly state: string;
+}
+
+/** The workers of the only pool, the leaving ones too, as status tells them. */
+async function workersTold(supervisor: Supervisor): Promise<readonly WorkerTold[]> {
+  const status = (await (await supervisor.http("/v1/status")).json()) as {
+    readonly pools: readonly { readonly groups: readonly { readonly workers: WorkerTold[] }[] }[];
+  };
+  return status.pools.flatMap(({ groups }) => groups.flatMap(({ workers }) => workers));
+}
+
+/** Waits until exactly these states are told, and returns the pids. */
+function told(supervisor: Supervisor, ...states: string[]): Promise<number[]> {
+  return eventually(
+    async () => {
+      const workers = await workersTold(supervisor);
+      const same = Bun.deepEquals(workers.map(({ state }) => state).toSorted(), states.toSorted());
+      return same ? workers.map(({ pid }) => pid) : null;
+    },
+    { what: `workers are ${states.join(", ")}` },
+  );
+}
+
+for (const mode of ["elsewhere", "elsewhere-select"] as const) {
+  const how = mode === "elsewhere" ? "accept" : "select";
+  const pool = (scene: Scene, spot: Spot, extra = {}) => barePool(scene, spot, extra, mode);
+
+  behaviour(`fd 5, in ${how}: idle and busy are told`, {}, async (scene) => {
+    const spot = await tcpSpot(scene);
+    const supervisor = await scene.run({ pools: { www: pool(scene, spot) } });
+    const pids = await told(supervisor, "idle", "idle");
+    const [listener] = listenersAt(spot.where);
+    for (const pid of pids) {
+      expect(descriptorsOf(pid).get(5)).toBe(`socket:[${listener}]`);
+      expect(descriptorsOf(pid).has(0)).toBe(false);
+    }
+    const held = await hold(scene, spot);
+    await told(supervisor, "busy", "idle");
+    const workers = await workersTold(supervisor);
+    expect(workers.find(({ state }) => state === "busy")!.pid).toBe(held.worker);
+    held.open();
+    expect((await held.answer).body).toContain(`${held.worker}`);
+    expect(await told(supervisor, "idle", "idle")).toEqual(pids);
+  });
+
+  behaviour(
+    `fd 5, in ${how}: a reload lets the request in flight finish, and nothing else`,
+    {},
+    async (scene) => {
+      const spot = unixSpot(scene);
+      const supervisor = await scene.start({ pools: { www: pool(scene, spot) } });
+      const old = await told(supervisor, "idle", "idle");
+      const held = await hold(scene, spot);
+      const reload = supervisor.control("reload");
+      await onlyLeaving(supervisor, 1, [held.worker]);
+      expect(old.filter(alive)).toEqual([held.worker]);
+      expect(Bun.peek.status(reload)).toBe("pending");
+      held.open();
+      expect((await held.answer).body).toContain(`${held.worker}`);
+      expect(await reload).toMatchObject({ code: 0 });
+      expect(await told(supervisor, "idle", "idle")).not.toContain(held.worker);
+      expect(await bodyOf(spot, {})).toContain("hello");
+    },
+  );
+
+  behaviour(`fd 5, in ${how}: request_timeout ends a request, and only that`, {}, async (scene) => {
+    const spot = await tcpSpot(scene);
+    const settings = { pools: { www: pool(scene, spot, { request_timeout: "300ms" }) } };
+    const supervisor = await scene.run(settings);
+    const pids = await told(supervisor, "idle", "idle");
+    const { path, reached } = gate(scene);
+    const outcome = fcgi(spot.where, { query: path }).catch((error: unknown) => error);
+    const busy = await reached();
+    expect(await outcome).toBeInstanceOf(Lost);
+    await eventually(() => !alive(busy));
+    expect(supervisor.log()).toContain(`worker ${busy} of pool www is terminated: its request`);
+    const now = await told(supervisor, "idle", "idle");
+    expect(now).toContain(pids.find((pid) => pid !== busy)!);
+    expect(supervisor.log().match(/is terminated: its request/g)).toHaveLength(1);
+  });
+
+  behaviour(
+    `fd 5, in ${how}: a killed supervisor's workers serve, and give the socket to the next`,
+    {},
+    async (scene) => {
+      const spot = unixSpot(scene);
+      const settings = { pools: { www: pool(scene, spot) } };
+      const supervisor = await scene.start(settings);
+      const old = await told(supervisor, "idle", "idle");
+      const sockets = listenersAt(spot.where);
+      const held = await hold(scene, spot);
+      supervisor.signal("SIGKILL");
+      await supervisor.gone();
+      const next = await scene.start(settings);
+      expect(next.log()).toContain("took the socket");
+      expect(listenersAt(spot.where)).toEqual(sockets);
+      await eventually(() => old.filter(alive).length === 1, { what: "the idle one has left" });
+      expect(old.filter(alive)).toEqual([held.worker]);
+      held.open();
+      expect((await held.answer).body).toContain(`${held.worker}`);
+      await eventually(() => old.filter(alive).length === 0);
+      expect(await bodyOf(spot, {})).toContain("hello");
+      expect(next.log()).toContain("2 processes of an earlier supervisor left pool www");
+    },
+  );
+}
