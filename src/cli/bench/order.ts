@@ -6,18 +6,6 @@ import { usageFault } from "../usage.ts";
 import type { BENCH_OPTIONS } from "./options.ts";
 
 /** The options as they come from the command line. */
-export interface BenchArgs {
-  readonly _: readonly string[];
-  readonly to?: string;
-  readonly rate?: string;
-  readonly duration?: string;
-  readonly timeout?: string;
-  readonly connections?: string;
-  readonly "reload-every"?: string;
-  readonly "reload-command"?: string;
-}
-
-/** The options as they come from the command line. */
 type Given = Pick<
   ValuesOf<typeof BENCH_OPTIONS>,
   "to" | "rate" | "duration" | "timeout" | "connections" | "reload-every" | "reload-command"

@@ -45,7 +45,7 @@ async function check(options: Given): Promise<number> {
     const { dumpConfig } = await import("../../config/dump.ts");
     print(dumpConfig(loaded));
   } else if (options.against !== undefined) {
-    const { reportLines } = await import("../control/operate.ts");
+    const { reportLines } = await import("../control/report-text.ts");
     print(`${reportLines(await planOf(loaded, options)).join("\n")}\n`);
   } else if (!options.quiet) {
     print(`${verdict(loaded)}\n`);

@@ -2,20 +2,14 @@
 // supervisor owns the operation; when this process is interrupted, it goes on.
 
 import { AdminClient, BrokenOff } from "../../admin/client.ts";
-import type {
-  Operation,
-  PoolOutcome,
-  OperationOptions,
-  Report,
-  ProgressStep,
-} from "../../admin/contract.ts";
+import type { Operation, OperationOptions, Report, ProgressStep } from "../../admin/contract.ts";
 import { Fault, faultLines } from "../../fault.ts";
-import { count, elapsed } from "../../log/words.ts";
 import { sleep } from "../../sys/clock.ts";
 import { lives } from "../../sys/procfs.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
 import { print } from "../print.ts";
 import { controlSocket } from "./control-socket.ts";
+import { reportLines, stepText } from "./report-text.ts";
 
 type ControlOptions = ValuesOf<typeof COMMON>;
 
@@ -93,105 +87,4 @@ async function untilGone(pid: number): Promise<void> {
 function showStep(step: ProgressStep): void {
   const text = stepText(step);
   if (text !== null) process.stderr.write(`${text}\n`);
-}
-
-function stepText(step: ProgressStep): string | null {
-  switch (step.step) {
-    case "waiting":
-      return `waiting for ${step.behind} to end`;
-    case "checked":
-      return `config checked: ${count(step.pools, "pool")}`;
-    case "ready":
-      return `pool ${step.pool}: new workers are ready`;
-    case "swapped":
-      return "new workers serve; old ones finish their requests";
-    case "draining":
-      return step.late.length === 0
-        ? null
-        : `still busy: ${step.late.map((late) => `worker ${late.pid} of pool ${late.pool} (${elapsed(late.age_ms)}, at most ${elapsed(late.left_ms)} more)`).join(", ")}`;
-    case "executing":
-      return `becoming fcgivisor ${step.version}`;
-    case "drained":
-      return null;
-  }
-}
-
-/** What is printed when an operation is done. */
-export function reportLines(report: Report): string[] {
-  const lines = [headline(report)];
-  for (const outcome of report.pools ?? [])
-    lines.push(...outcomeLines(outcome, report.dry_run === true));
-  if (report.cut) lines.push(`  ${cutText(report.operation, report.cut)}`);
-  for (const { pool, pid } of report.stuck ?? [])
-    lines.push(
-      `  process ${pid} of pool ${pool} survives SIGKILL and was left alone: it waits in the kernel (see /proc/${pid}/stack)`,
-    );
-  for (const { setting, from, to } of report.settings ?? [])
-    lines.push(`  ${setting}: ${from ?? "(default)"} -> ${to ?? "(default)"}`);
-  for (const { setting, to } of report.needs_restart ?? []) {
-    lines.push(
-      `  ${setting} = ${to ?? "(default)"}: takes effect when fcgivisor is stopped and started`,
-    );
-  }
-  for (const warning of report.warnings ?? []) lines.push(`  warning: ${warning}`);
-  return lines;
-}
-
-function cutText(operation: Operation, cut: number): string {
-  const what = `${count(cut, "request was", "requests were")} cut short`;
-  if (operation === "stop" || operation === "restart") return what;
-  return `${what}: longer than drain_timeout`;
-}
-
-function headline(report: Report): string {
-  const took = `in ${elapsed(report.duration_ms)}`;
-  switch (report.operation) {
-    case "stop":
-      return `${diedText(report)}stopped ${took}`;
-    case "quit":
-      return `${diedText(report)}stopped ${took}; requests in flight finished or reached drain_timeout`;
-    case "restart":
-      return `restarted ${took}, generation ${report.generation}`;
-    case "logrotate":
-      return report.files?.length
-        ? `reopened: ${report.files.join(", ")}`
-        : "there is no log file: the log goes to stderr";
-    case "upgrade":
-      return `upgraded ${took}`;
-    case "reload":
-      if (report.dry_run === true) return "a reload would do this (nothing was touched):";
-      return `reloaded ${took}, generation ${report.generation}${leavingText(report)}`;
-  }
-}
-
-function diedText({ left_behind: left }: Report): string {
-  return left === undefined
-    ? ""
-    : `the supervisor had died; ${count(left, "left-over process", "left-over processes")} still served: `;
-}
-
-function leavingText({ drained, stuck = [] }: Report): string {
-  if (drained !== true) return ", old workers are leaving";
-  return stuck.length === 0 ? ", old workers have left" : ", old workers have left, but not all";
-}
-
-function outcomeLines({ pool, outcome, listen, changes }: PoolOutcome, planned: boolean): string[] {
-  const verb = {
-    added: "add",
-    removed: "remove",
-    readdressed: "move",
-    replaced: "replace the workers of",
-  }[outcome];
-  const done = { added: "added", removed: "removed", readdressed: "moved", replaced: "replaced" }[
-    outcome
-  ];
-  const head = planned
-    ? `  ${verb} pool ${pool} (${listen})`
-    : `  pool ${pool}: ${done} (${listen})`;
-  return [
-    head,
-    ...changes.map(
-      ({ setting, from, to }) => `    ${setting}: ${from ?? "(default)"} -> ${to ?? "(default)"}`,
-    ),
-  ];
 }

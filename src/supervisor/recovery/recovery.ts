@@ -11,7 +11,7 @@ import type { RecoveryContext } from "../supervisor-state.ts";
 import { keptSocket, LeftOver } from "./left-over.ts";
 import type { PoolRecord } from "./state-file.ts";
 
-export type RecoveryState =
+type RecoveryState =
   /** Copies of the sockets are held, and nothing else was touched: the old workers serve. */
   | "holding"
   /** The new generations serve, the old workers leave. */
@@ -43,7 +43,7 @@ export class Recovery {
   private readonly opened = new Map<Listener, "kept" | "new">();
   private readonly reopenedAddresses: string[] = [];
   private readonly impatience = new AbortController();
-  private current: RecoveryState = "holding";
+  private state: RecoveryState = "holding";
   private retirement: Promise<void> = Promise.resolve();
 
   /**
@@ -64,9 +64,6 @@ export class Recovery {
     this.unused = new Set(this.leftOvers);
   }
 
-  get state(): RecoveryState {
-    return this.current;
-  }
   /** How many processes of the earlier supervisor still served when they were looked for. */
   get workers(): number {
     return this.leftOvers.reduce((sum, { workers }) => sum + workers, 0);
@@ -180,8 +177,8 @@ export class Recovery {
   }
 
   private become(next: RecoveryState): void {
-    if (!NEXT[this.current].includes(next))
-      throw new Error(`a recovery that is ${this.current} cannot be ${next}`);
-    this.current = next;
+    if (!NEXT[this.state].includes(next))
+      throw new Error(`a recovery that is ${this.state} cannot be ${next}`);
+    this.state = next;
   }
 }
