@@ -25,7 +25,7 @@ import {
 import { alive, descriptorsOf, listenersAt } from "../helper/processes.ts";
 import { BINARY, ready, textOf } from "../helper/program.ts";
 import { behaviour } from "../helper/scene.ts";
-import { leaving, statusOf } from "../helper/status.ts";
+import { onlyLeaving, statusOf } from "../helper/status.ts";
 import { queueAt } from "../helper/tcp.ts";
 import { eventually } from "../helper/wait.ts";
 
@@ -320,7 +320,7 @@ for (const [signal, polite] of [
     child.kill(signal);
     if (polite) {
       expect(await workersReach(spot, 1)).toEqual([held.worker]);
-      expect(await leaving(supervisor)).toEqual([held.worker]);
+      await onlyLeaving(supervisor, 1, [held.worker]);
       held.open();
       expect((await held.answer).body).toContain(`${held.worker}`);
     }

@@ -10,7 +10,7 @@ import { alive, environmentOf, softLimit } from "../helper/processes.ts";
 import { fcgi } from "../helper/fcgi.ts";
 import { BINARY, textOf } from "../helper/program.ts";
 import { AM_ROOT, behaviour, type Scene } from "../helper/scene.ts";
-import { leaving } from "../helper/status.ts";
+import { onlyLeaving } from "../helper/status.ts";
 import { fateOf } from "../helper/tcp.ts";
 
 const TEMPLATE = join(import.meta.dir, "../fixture/legacy/official-0.5.10.xml");
@@ -116,7 +116,7 @@ behaviour(
     const finishes = await begin();
     const quit = server.phpFpm("quit");
     expect(await workersReach(spot, 1)).toEqual([finishes.worker]);
-    expect(await leaving(finishes.supervisor)).toEqual([finishes.worker]);
+    await onlyLeaving(finishes.supervisor, 1, [finishes.worker]);
     finishes.open();
     expect((await finishes.answer).body).toBe(`waited ${finishes.worker}`);
     expect(await quit).toMatchObject({ code: 0 });

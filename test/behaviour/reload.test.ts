@@ -26,6 +26,7 @@ import {
 } from "../helper/processes.ts";
 import type { Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
+import { onlyLeaving } from "../helper/status.ts";
 import { fateOf } from "../helper/tcp.ts";
 import { underLoad, whileSending } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
@@ -252,6 +253,7 @@ behaviour("a re-addressed pool loses nothing at the old address", {}, async (sce
   const reload = supervisor.control("reload");
   await workersReach(to, 2);
   await renewed(from, { count: 0, old, kept: [held.worker] });
+  await onlyLeaving(supervisor, 1, [held.worker]);
   expect(Bun.peek.status(reload)).toBe("pending");
   held.open();
   expect((await held.answer).body).toContain(`${held.worker}`);
@@ -300,6 +302,7 @@ behaviour("a long request finishes and delays nobody else", PHP, async (scene) =
     const reload = supervisor.control("reload");
     await renewed(spot, { count: 3, old, kept: [held.worker] });
     await further(100);
+    await onlyLeaving(supervisor, 1, [held.worker]);
     expect(Bun.peek.status(reload)).toBe("pending");
     held.open();
     expect((await held.answer).body).toBe(`waited ${held.worker}`);
@@ -320,6 +323,7 @@ behaviour(
     const second = await renewed(spot, { count: 2, old, kept: [held.worker] });
     expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
     await renewed(spot, { count: 2, old: [...old, ...second], kept: [held.worker] });
+    await onlyLeaving(supervisor, 1, [held.worker]);
     held.open();
     expect((await held.answer).body).toContain(`${held.worker}`);
     await renewed(spot, { count: 2, old: [...old, ...second] });

@@ -10,7 +10,7 @@ import { NO_HURRY, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
 import { alive, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
 import { textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
-import { leaving } from "../helper/status.ts";
+import { onlyLeaving } from "../helper/status.ts";
 import { eventually } from "../helper/wait.ts";
 
 interface Kind {
@@ -112,7 +112,7 @@ for (const kind of KINDS) {
       const quit = supervisor.control("quit");
       await eventually(() => !alive(idle), { what: "the idle worker leaves" });
       expect(workersAt(spot.where)).toEqual([held.worker]);
-      expect(await leaving(supervisor)).toEqual([held.worker]);
+      await onlyLeaving(supervisor, 1, [held.worker]);
       expect(Bun.peek.status(quit)).toBe("pending");
       held.open();
       const response = await held.answer;
@@ -144,7 +144,7 @@ for (const kind of KINDS) {
       await eventually(() => !alive(idle), { what: "the idle worker of before leaves" });
       const now = await workersReach(spot, 3);
       expect(now).toContain(held.worker);
-      expect(await leaving(supervisor)).toEqual([held.worker]);
+      await onlyLeaving(supervisor, 1, [held.worker]);
       expect(Bun.peek.status(reload)).toBe("pending");
       held.open();
       expect((await held.answer).body).toContain(says);

@@ -105,11 +105,12 @@ behaviour(
     const end = notifyEnd(name);
     scene.atEnd(end.close);
     const spot = await tcpSpot(scene);
-    await scene.run(
+    const supervisor = await scene.run(
       { pools: { www: barePool(scene, spot, { clear_env: false }) } },
       { env: { NOTIFY_SOCKET: name, WATCHDOG_USEC: "10000000", LISTEN_FDS: "1", LISTEN_PID: "1" } },
     );
     await end.wait("READY=1");
+    expect(managerVariables(supervisor.pid)).toContain("NOTIFY_SOCKET");
     for (const pid of await workersReach(spot, 2)) expect(managerVariables(pid)).toEqual([]);
   },
 );

@@ -64,7 +64,8 @@ export async function nginx(scene: Place, options: NginxOptions): Promise<Nginx>
 function configText(prefix: string, port: number, options: NginxOptions): string {
   const { to } = options;
   const target = "path" in to ? `unix:${to.path}` : `${bracketed(to.host)}:${to.port}`;
-  const keepalive = options.keepalive === undefined ? "" : `keepalive ${options.keepalive};`;
+  const { keepalive: idle } = options;
+  const keepalive = idle === undefined ? "" : `keepalive ${idle}; keepalive_timeout 1h;`;
   const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (kind) => `  ${kind}_temp_path ${prefix}/${kind};`,
   );

@@ -23,7 +23,10 @@ export async function leaving(supervisor: Asked): Promise<number[]> {
     .flatMap(({ workers }) => workers.map(({ pid }) => pid));
 }
 
-/** Waits until so many of these workers have been asked to leave, and nobody else who is still there. */
+/**
+ * Waits until so many of these workers have been asked to leave, and nobody else who is still there.
+ * Who has been told to end at once does not count.
+ */
 export async function onlyLeaving(
   supervisor: Asked,
   count: number,
