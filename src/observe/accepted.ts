@@ -7,12 +7,15 @@ import { connectedInodesByPort, unixInodesByPath } from "../sys/proc-sockets.ts"
 type Inodes = readonly string[];
 
 export class AcceptedSockets {
+  private readonly known = new Map<Address, ReadonlySet<string>>();
   private unix: ReadonlyMap<string, Inodes> | null = null;
   private readonly tcp = new Map<"tcp" | "tcp6", ReadonlyMap<number, Inodes>>();
 
   /** Inodes of what was accepted at this address; a Unix listener is among them. */
   at(address: Address): ReadonlySet<string> {
-    return new Set(this.inodesAt(address));
+    const inodes = this.known.get(address) ?? new Set(this.inodesAt(address));
+    this.known.set(address, inodes);
+    return inodes;
   }
 
   private inodesAt(address: Address): Inodes {

@@ -8,6 +8,7 @@ import type { RequestRecord } from "../observe/request.ts";
 import type { Sample } from "../observe/sample.ts";
 import type { Handover } from "../sys/exec/handover.ts";
 import { addressText } from "../sys/address.ts";
+import { residentBytes } from "../sys/procfs.ts";
 import type { Group } from "../worker/group.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
@@ -131,14 +132,12 @@ function poolStatus(pool: Pool, sample: Sample): PoolStatus {
 
 function groupStatus(group: Group, sample: Sample): GroupStatus {
   const requests = sample.requests(group.members);
-  const workers = sample
-    .workers(group.members)
-    .map(({ pid, activity, residentBytes }): WorkerStatus => ({
-      pid,
-      state: activity.doing,
-      rss_bytes: residentBytes,
-      request: requestStatus(requests.get(pid)?.record ?? null),
-    }));
+  const workers = sample.workers(group.members).map(({ pid, activity }): WorkerStatus => ({
+    pid,
+    state: activity.doing,
+    rss_bytes: residentBytes(pid),
+    request: requestStatus(requests.get(pid)?.record ?? null),
+  }));
   const { draining } = group;
   return {
     pid: group.leader.pid,

@@ -13,7 +13,7 @@ import { StoppedWatch } from "../pool/stopped-watch.ts";
 import type { Losses } from "../worker/losses.ts";
 import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
-import { processStat } from "../sys/procfs.ts";
+import { residentBytes } from "../sys/procfs.ts";
 import { comeUp } from "./come-up.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import type { Subscriber } from "./event-bus.ts";
@@ -228,7 +228,7 @@ export class Supervisor {
       log: this.options.log.file,
       generation,
       upgrade: upgradeStatus(this.options.handover),
-      rss_bytes: processStat(process.pid)?.residentBytes ?? null,
+      rss_bytes: residentBytes(process.pid),
       pools: poolStatuses(this.state),
     };
   }

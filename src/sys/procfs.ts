@@ -22,7 +22,6 @@ export interface ProcessStat extends ProcessId {
   readonly pageFaults: number;
   /** CPU time used, user and system, in clock ticks. */
   readonly cpuTicks: number;
-  readonly residentBytes: number;
 }
 
 export function processStat(pid: number): ProcessStat | null {
@@ -41,22 +40,7 @@ export function processStat(pid: number): ProcessStat | null {
     pageFaults: Number(fields[7]),
     cpuTicks: Number(fields[11]) + Number(fields[12]),
     startTime: Number(fields[19]),
-    residentBytes: Number(fields[21]) * pageBytes(),
   };
-}
-
-const AT_PAGESZ = 6n;
-let knownPageBytes: number | null = null;
-
-/** What the kernel tells each program of itself (getauxval(3)); 4096 nearly everywhere. */
-function pageBytes(): number {
-  if (knownPageBytes !== null) return knownPageBytes;
-  const bytes = Buffer.from(readText("/proc/self/auxv") ?? "", "latin1");
-  for (let at = 0; at + 16 <= bytes.length; at += 16) {
-    if (bytes.readBigUInt64LE(at) === AT_PAGESZ)
-      knownPageBytes = Number(bytes.readBigUInt64LE(at + 8));
-  }
-  return (knownPageBytes ??= 4096);
 }
 
 /** The same process as it is now; null when it has ended (a zombie has). */
@@ -69,6 +53,12 @@ export function stillThere({ pid, startTime }: ProcessId): ProcessStat | null {
 export function lives(pid: number): boolean {
   const state = processStat(pid)?.state;
   return state !== undefined && state !== "Z";
+}
+
+/** Resident memory in bytes (VmRSS; what stat says of it is off by megabytes), or null when it is gone. */
+export function residentBytes(pid: number): number | null {
+  const kilobytes = /^VmRSS:\s*([0-9]+) kB/m.exec(readText(`/proc/${pid}/status`) ?? "");
+  return kilobytes === null ? null : Number(kilobytes[1]) * 1024;
 }
 
 /** The kernel function a process waits in (proc(5), wchan); null when it does not wait or may not be seen. */
