@@ -117,7 +117,7 @@ export class Generation {
   /**
    * Takes the place of `old` step by step. Resolves when none of its groups serves and every one of
    * this generation does. Rejects with the Fault of a group that does not come up, or with
-   * `signal`'s reason; both generations are then as they are.
+   * `signal`'s reason; both generations are then as they are, and this one starts nothing more.
    */
   async replace(old: Generation, signal: AbortSignal): Promise<void> {
     await this.reach(this.full, signal, (outcome) => ({ is: "replacing", old, outcome }));
