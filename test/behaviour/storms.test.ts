@@ -229,7 +229,7 @@ for (const word of ["stop", "quit"] as const) {
     expect(overridden.stderr).toContain(word);
     const answer = await behind.answer;
     expect(answer).toMatchObject({ ok: false });
-    expect(JSON.stringify(answer)).toContain(`because ${word} came`);
+    expect(JSON.stringify(answer)).toContain(`cancelled by ${word}`);
     await supervisor.gone();
     expect(existsSync(spot.listen)).toBe(false);
   });
