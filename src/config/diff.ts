@@ -41,8 +41,9 @@ const FIXED = ["supervisor.pid_file", "supervisor.state_dir"];
 
 /** Pools are matched by their names. */
 export function diffConfigs(running: Config, next: Config): Plan {
+  const before = new Map(running.pools.map((pool) => [pool.name, pool]));
   const both = next.pools.flatMap((pool) => {
-    const old = running.pools.find(({ name }) => name === pool.name);
+    const old = before.get(pool.name);
     return old === undefined ? [] : [poolChange(old, pool)];
   });
   const own = changes<SupervisorConfig>(

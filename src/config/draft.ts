@@ -10,7 +10,7 @@ export interface Entry {
   readonly name: string;
   /** The name as the person wrote it, for messages. */
   readonly label: string;
-  /** String, number, boolean, array or table, as TOML would give it. */
+  /** String, number, boolean, array or table, as TOML would give it; a table may be a Map. */
   readonly raw: unknown;
   readonly where: Where;
   /** The folder that a relative path is relative to. */
@@ -19,6 +19,8 @@ export interface Entry {
   readonly problem?: { readonly problem: string; readonly hint?: string };
   /** A later entry replaces it; it is checked all the same. */
   readonly replaced?: boolean;
+  /** Every pool has this very entry. */
+  readonly shared?: boolean;
 }
 
 export interface PoolDraft {

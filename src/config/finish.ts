@@ -3,13 +3,13 @@
 import type { Fault } from "../fault.ts";
 import type { Draft } from "./draft.ts";
 import type { Config } from "./model.ts";
-import { summary, type Problems } from "./problems.ts";
+import { inOrder, summary, theMore, type Problems } from "./problems.ts";
 import { resolveDraft, type Surroundings } from "./resolve.ts";
 
 export interface Loaded {
   readonly config: Config;
   readonly warnings: readonly Fault[];
-  /** "pools.www.workers" to "FILE:LINE", or "default". */
+  /** "pools.www.workers" to "FILE:LINE"; what nobody gave is not in it. */
   readonly origins: ReadonlyMap<string, string>;
   /** By pool: lines that a conversion writes as comments. */
   readonly notes?: ReadonlyMap<string, readonly string[]>;
@@ -24,7 +24,11 @@ export function finish(
 ): Loaded {
   const origins = new Map<string, string>();
   const config = resolveDraft(draft, surroundings, problems, origins);
-  if (problems.errors.length > 0) throw summary(problems, where);
+  if (problems.errors.listed.length > 0) throw summary(problems, where);
   const notes = new Map(draft.pools.map((pool) => [pool.name, pool.notes ?? []]));
-  return { config, warnings: problems.warnings, origins, notes };
+  const warnings = [
+    ...inOrder(problems.warnings.listed),
+    ...theMore(problems.warnings, "warnings"),
+  ];
+  return { config, warnings, origins, notes };
 }

@@ -44,16 +44,17 @@ function firstBadLine(bytes: Uint8Array): number {
 }
 
 // What php-fpm writes and TOML cannot: comments with `;`, `[global]`, values without quotes.
+// No pattern crosses the end of a line, or very many empty lines would take very long.
 const INI = [
-  /^\s*\[global\]/im,
-  /^\s*;/m,
-  /^\s*pm\s*=\s*(static|dynamic|ondemand)\s*(;|$)/im,
-  /^\s*pm\.\w+\s*=/m,
-  /^\s*listen\s*=\s*(\d+\.|\/|\[?:|[a-z])/m,
-  /^\s*(include|error_log|pid|daemonize)\s*=\s*[^"'[\s]/m,
-  /^\s*(php_(admin_)?(value|flag)|env)\[[^\]]+\]\s*=/m,
+  /^[^\S\r\n]*\[global\]/im,
+  /^[^\S\r\n]*;/m,
+  /^[^\S\r\n]*pm[^\S\r\n]*=[^\S\r\n]*(static|dynamic|ondemand)[^\S\r\n]*(;|$)/im,
+  /^[^\S\r\n]*pm\.\w+[^\S\r\n]*=/m,
+  /^[^\S\r\n]*listen[^\S\r\n]*=[^\S\r\n]*(\d+\.|\/|\[?:|[a-z])/m,
+  /^[^\S\r\n]*(include|error_log|pid|daemonize)[^\S\r\n]*=[^\S\r\n]*[^"'[\s]/m,
+  /^[^\S\r\n]*(php_(admin_)?(value|flag)|env)\[[^\]\r\n]+\][^\S\r\n]*=/m,
 ];
-const TOML_HEADER = /^\s*\[(pools|supervisor|admin|log|defaults)[.\]]/m;
+const TOML_HEADER = /^[^\S\r\n]*\[(pools|supervisor|admin|log|defaults)[.\]]/m;
 
 function isIni(text: string): boolean {
   return !TOML_HEADER.test(text) && INI.some((pattern) => pattern.test(text));

@@ -18,19 +18,29 @@ export async function withHostsFound(draft: Draft, problems: Problems): Promise<
     return found;
   };
   const pools = draft.pools.map(async (pool): Promise<PoolDraft> => {
-    const entries = pool.entries.map((entry) => withHostFound(entry, find, problems));
-    return { ...pool, entries: await Promise.all(entries) };
+    const entries: Entry[] = [];
+    for (const entry of pool.entries)
+      entries.push(mayBeHost(entry) ? await withHostFound(entry, find, problems) : entry);
+    return { ...pool, entries };
   });
   return { ...draft, pools: await Promise.all(pools) };
 }
+
+/** Who is asked for must not wait for names that do not count. */
+function mayBeHost({ name, raw, replaced }: Entry): boolean {
+  return (
+    name === "listen.address" && replaced !== true && typeof raw === "string" && HOST.test(raw)
+  );
+}
+
+const HOST = /^([A-Za-z][A-Za-z0-9.-]*):(\d+)$/;
 
 async function withHostFound(
   entry: Entry,
   find: (name: string) => Promise<string | null>,
   problems: Problems,
 ): Promise<Entry> {
-  if (entry.name !== "listen.address" || typeof entry.raw !== "string") return entry;
-  const [, name, port] = /^([A-Za-z][A-Za-z0-9.-]*):(\d+)$/.exec(entry.raw) ?? [];
+  const [, name, port] = HOST.exec(String(entry.raw)) ?? [];
   if (name === undefined || name === "localhost") return entry;
   const address = await find(name);
   if (address === null) {

@@ -7,6 +7,7 @@ import { resolve } from "node:path";
 import { asFault } from "../fault.ts";
 import type { Entry, PoolDraft } from "./draft.ts";
 import { formatOf } from "./format.ts";
+import { checkPoolCount } from "./pool-count.ts";
 import { originText, type Problems, type Where } from "./problems.ts";
 import { readSource } from "./source.ts";
 import { readToml, type TomlFile } from "./toml.ts";
@@ -26,11 +27,12 @@ export async function withIncluded(
   const files = [mainFile];
   const pools = [...main.pools];
   const entry = main.sections.supervisor.find(({ name }) => name === "include");
-  for (const file of entry === undefined ? [] : await includedFiles(entry, problems)) {
-    if (files.includes(file)) continue;
+  for (const file of new Set(entry === undefined ? [] : await includedFiles(entry, problems))) {
+    if (file === mainFile) continue;
     files.push(file);
-    pools.push(...(await poolsIn(file, entry!.where, problems)));
+    for (const pool of await poolsIn(file, entry!.where, problems)) pools.push(pool);
   }
+  checkPoolCount(pools.length, mainFile);
   return { files, pools: unique(pools, problems) };
 }
 
@@ -38,7 +40,8 @@ async function includedFiles(entry: Entry, problems: Problems): Promise<string[]
   const patterns = strings.parse(entry.raw, entry.base);
   if (!("ok" in patterns)) return []; // said when the section is read
   const found: string[] = [];
-  for (const pattern of patterns.ok) found.push(...(await matches(pattern, entry, problems)));
+  for (const pattern of patterns.ok)
+    for (const file of await matches(pattern, entry, problems)) found.push(file);
   return found;
 }
 

@@ -23,11 +23,11 @@ const CONSTANTS = new Map(
   }),
 );
 
-export const OPERATORS = "|&^~!()";
+export const OPERATORS = /[|&^~!()]/;
 
 /** The number that a word stands for as text; null when it is no constant known here. */
 export function constantText(word: string): string | null {
-  return CONSTANTS.get(word)?.toString() ?? null;
+  return word.startsWith("E_") ? (CONSTANTS.get(word)?.toString() ?? null) : null;
 }
 
 /** Nobody writes more, and braces in braces go as deep as the stack. */
@@ -40,8 +40,10 @@ interface Cursor {
 
 /** The value of an expression as text, or null when it is none. */
 export function expressionText(text: string): string | null {
-  const tokens = text.match(/[|&^~!()]|[^|&^~!()\s]+/g) ?? [];
-  if (tokens.length > MOST_TOKENS) return null;
+  const tokens: string[] = [];
+  for (const [token] of text.matchAll(/[|&^~!()]|[^|&^~!()\s]+/g)) {
+    if (tokens.push(token) > MOST_TOKENS) return null;
+  }
   const cursor = { tokens, at: 0 };
   const value = expression(cursor);
   return value === null || cursor.at < tokens.length ? null : String(value);

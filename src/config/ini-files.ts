@@ -5,44 +5,22 @@ import { Glob } from "bun";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { asFault, type Place } from "../fault.ts";
-import type { Environment } from "./default-places.ts";
-import { iniLines, type IniLine } from "./ini-lines.ts";
-import { iniValue } from "./ini-value.ts";
-import type { Problems } from "./problems.ts";
+import { iniLines, type IniEntryLine } from "./ini-lines.ts";
+import { IniSection, type IniReading } from "./ini-section.ts";
+import { iniText } from "./ini-value.ts";
 import { readSource } from "./source.ts";
-
-/** One setting as it stands in a section. */
-export interface IniItem {
-  readonly name: string;
-  readonly key: string | null;
-  /** The text the value stands for; null when it is wrong, which has been said. */
-  readonly value: string | null;
-  readonly where: Place;
-}
-
-export interface IniSection {
-  /** Null: [global], and what stands before any section. */
-  readonly name: string | null;
-  readonly where: Place;
-  readonly items: IniItem[];
-}
 
 export interface IniFiles {
   readonly files: readonly string[];
-  /** The global one first; a pool that is continued later is one section. */
-  readonly sections: readonly IniSection[];
-}
-
-export interface IniReading {
-  readonly problems: Problems;
-  readonly env: Environment;
-  /** Folder that relative patterns are relative to. */
-  readonly prefix: string;
+  readonly global: IniSection;
+  /** A pool that is continued later is one section. */
+  readonly pools: readonly IniSection[];
 }
 
 interface State {
   readonly files: string[];
-  readonly sections: IniSection[];
+  readonly global: IniSection;
+  readonly pools: Map<string, IniSection>;
   current: IniSection;
 }
 
@@ -54,10 +32,10 @@ export async function readIniFiles(
   file: string,
   bytes: Uint8Array,
 ): Promise<IniFiles> {
-  const global: IniSection = { name: null, where: { file }, items: [] };
-  const state: State = { files: [file], sections: [global], current: global };
+  const global = new IniSection(reading, null, { file });
+  const state: State = { files: [file], global, pools: new Map(), current: global };
   await readLines(reading, state, file, bytes, 1);
-  return state;
+  return { files: state.files, global, pools: [...state.pools.values()] };
 }
 
 async function readLines(
@@ -70,50 +48,31 @@ async function readLines(
   // Bytes that are no UTF-8 may stand in comments; in a value they are refused below.
   for (const line of iniLines(file, new TextDecoder().decode(bytes))) {
     if (line.kind === "wrong") reading.problems.error(line.problem, line.where, line.hint);
-    else if (line.kind === "section") state.current = sectionNamed(state, line.name, line.where);
-    else if (line.name.toLowerCase() === "include" && line.key === null) {
+    else if (line.kind === "section") state.current = sectionNamed(reading, state, line);
+    else if (line.key === null && line.name.toLowerCase() === "include") {
       await include(reading, state, line, depth);
-    } else state.current.items.push(itemOf(reading, line));
+    } else state.current.add(line);
   }
 }
 
-function sectionNamed(state: State, name: string, where: Place): IniSection {
-  if (name.toLowerCase() === "global") return state.sections[0]!;
-  const known = state.sections.find((section) => section.name === name);
-  if (known !== undefined) return known;
-  const section = { name, where, items: [] };
-  state.sections.push(section);
+function sectionNamed(
+  reading: IniReading,
+  { global, pools }: State,
+  { name, where }: { readonly name: string; readonly where: Place },
+): IniSection {
+  if (name.toLowerCase() === "global") return global;
+  const section = pools.get(name) ?? new IniSection(reading, name, where);
+  pools.set(name, section);
   return section;
-}
-
-type EntryLine = Extract<IniLine, { kind: "entry" }>;
-
-function itemOf(reading: IniReading, { name, key, value, where }: EntryLine): IniItem {
-  return { name, key, value: textOf(reading, labelOf({ name, key }), value, where), where };
-}
-
-/** The name as it is written: "env[PATH]". */
-export function labelOf({ name, key }: { readonly name: string; readonly key: string | null }) {
-  return key === null ? name : `${name}[${key}]`;
-}
-
-function textOf(reading: IniReading, name: string, value: string, where: Place): string | null {
-  const wrong = (problem: string, hint?: string) => {
-    reading.problems.error(`${name}: ${problem}`, where, hint);
-    return null;
-  };
-  if (value.includes("\ufffd")) return wrong("this value is not UTF-8", "save the file as UTF-8");
-  const read = iniValue(value, reading.env);
-  return "ok" in read ? read.ok : wrong(read.problem, read.hint);
 }
 
 async function include(
   reading: IniReading,
   state: State,
-  line: EntryLine,
+  line: IniEntryLine,
   depth: number,
 ): Promise<void> {
-  const pattern = textOf(reading, "include", line.value, line.where);
+  const pattern = iniText(line, reading.env, reading.problems);
   if (pattern === null || pattern === "") return;
   if (depth >= DEEPEST) {
     const hint = "does a file include itself?";

@@ -17,8 +17,10 @@ export interface IniName {
   readonly unlike: Unlike | null;
 }
 
+export type IniKind = "global" | "pool";
+
 /** "pool/pm.max_children" to what it is. */
-export const INI_NAMES: ReadonlyMap<string, IniName> = new Map<string, IniName>([
+const PATHS: readonly (readonly [string, IniName])[] = [
   ...named("supervisor", SUPERVISOR),
   ...named("log", LOG),
   ...named("pool", POOL),
@@ -26,7 +28,7 @@ export const INI_NAMES: ReadonlyMap<string, IniName> = new Map<string, IniName>(
     ([path, unlike]) =>
       [path, { form: unlike.form, array: unlike.array === true, setting: null, unlike }] as const,
   ),
-]);
+];
 
 function named(section: "supervisor" | "log" | "pool", rows: Rows) {
   return Object.entries(rows).flatMap(([name, row]) => {
@@ -42,16 +44,13 @@ function named(section: "supervisor" | "log" | "pool", rows: Rows) {
   });
 }
 
-/** The names that may stand in [global], or in a pool. */
-export function iniNamesIn(section: "global" | "pool"): readonly string[] {
-  return NAMES[section];
-}
+/** The names that may stand in [global], and in a pool. */
+export const INI_NAMES: Readonly<Record<IniKind, ReadonlyMap<string, IniName>>> = {
+  global: namesIn("global"),
+  pool: namesIn("pool"),
+};
 
-// Found once: a file can have very many unknown names.
-const NAMES = { global: namesIn("global"), pool: namesIn("pool") };
-
-function namesIn(section: string): string[] {
-  return [...INI_NAMES.keys()]
-    .filter((path) => path.startsWith(`${section}/`))
-    .map((path) => path.slice(section.length + 1));
+function namesIn(kind: IniKind): Map<string, IniName> {
+  const inside = PATHS.filter(([path]) => path.startsWith(`${kind}/`));
+  return new Map(inside.map(([path, name]) => [path.slice(kind.length + 1), name]));
 }

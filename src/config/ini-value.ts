@@ -4,17 +4,22 @@
 
 import type { Environment } from "./default-places.ts";
 import { constantText, expressionText, OPERATORS } from "./ini-expression.ts";
+import type { IniEntryLine } from "./ini-lines.ts";
+import { labelOf } from "./ini-problems.ts";
+import type { Problems } from "./problems.ts";
 import { quote, type Parsed } from "./values.ts";
 
 interface Scan {
   readonly text: string;
   readonly env: Environment;
+  /** Where the text's last `}` is: behind it no variable is closed. */
+  readonly lastBrace: number;
   at: number;
   readonly parts: Part[];
 }
 
 interface Part {
-  readonly text: string;
+  text: string;
   /** Neither in quotes nor from a variable: words and signs in it have a meaning. */
   readonly plain: boolean;
 }
@@ -29,31 +34,45 @@ const WORDS = new Map([
   ["none", ""],
   ["null", ""],
 ]);
+const LONGEST_WORD = Math.max(...[...WORDS.keys()].map((word) => word.length));
+const SPECIAL = new RegExp(`(?<!\\S)(?:${[...WORDS.keys()].join("|")})(?!\\S)`, "i");
+
+const NOT_UTF8 = { problem: "this value is not UTF-8", hint: "save the file as UTF-8" };
+
+/** The text that the line's value stands for; null when it is wrong, which has been said. */
+export function iniText(line: IniEntryLine, env: Environment, problems: Problems): string | null {
+  const read = line.value.includes("\ufffd") ? NOT_UTF8 : iniValue(line.value, env);
+  if ("ok" in read) return read.ok;
+  problems.error(`${labelOf(line)}: ${read.problem}`, line.where, read.hint);
+  return null;
+}
 
 /** The text that the value stands for. `text` is all that follows the equals sign. */
 export function iniValue(text: string, env: Environment): Parsed<string> {
-  const scan: Scan = { text: text.trim(), env, at: 0, parts: [] };
-  while (scan.at < scan.text.length && scan.text[scan.at] !== ";") {
+  const trimmed = text.trim();
+  if (!MARKED.test(trimmed)) return meaning(trimmed);
+  const scan: Scan = { text: trimmed, env, lastBrace: trimmed.lastIndexOf("}"), at: 0, parts: [] };
+  while (scan.at < trimmed.length && trimmed[scan.at] !== ";") {
     const problem = step(scan);
     if (problem !== null) return problem;
   }
-  const [first, ...more] = scan.parts;
+  const [first] = scan.parts;
   if (first === undefined) return { ok: "" };
-  return first.plain && more.length === 0 ? meaning(first.text.trim()) : joined(scan.parts);
+  return first.plain && scan.parts.length === 1 ? meaning(first.text.trim()) : joined(scan.parts);
 }
 
 type Problem = { readonly problem: string; readonly hint: string };
 
-/** All up to the next character with a meaning; `$` alone has none. */
-const PLAIN = /(?:[^"'$=;]+|\$(?!\{))+/y;
-const QUOTED = /"((?:[^"\\]|\\[\s\S])*)"[ \t]*/y;
-const LITERAL = /'([^']*)'/y;
-const VARIABLE = /\$\{([^}]*)\}/y;
+const MARKED = /["'$=;]/;
+/** The next character with a meaning; `$` alone has none. */
+const MARK = /["'=;]|\$\{/g;
+const BLANKS = /[ \t]*/y;
 
 function step(scan: Scan): Problem | null {
-  const plain = take(scan, PLAIN);
-  if (plain !== null) {
-    scan.parts.push({ text: plain[0], plain: true });
+  const next = nextMark(scan);
+  if (next > scan.at) {
+    scan.parts.push({ text: scan.text.slice(scan.at, next), plain: true });
+    scan.at = next;
     return null;
   }
   switch (scan.text[scan.at]) {
@@ -71,46 +90,74 @@ function step(scan: Scan): Problem | null {
   }
 }
 
+function nextMark(scan: Scan): number {
+  MARK.lastIndex = scan.at;
+  return MARK.exec(scan.text)?.index ?? scan.text.length;
+}
+
 function quoted(scan: Scan): Problem | null {
-  const found = take(scan, QUOTED);
-  if (found === null) return unclosed('"');
-  const inner = found[1]!.replaceAll(/\\(["'\\])|\$\{([^}]*)\}/g, (_, escaped, name) =>
-    escaped === undefined ? (scan.env[name] ?? "") : escaped,
-  );
-  // Blanks around double quotes are dropped, as PHP does.
+  const { text } = scan;
+  let end = scan.at + 1;
+  while (end < text.length && text[end] !== '"') end += text[end] === "\\" ? 2 : 1;
+  if (end >= text.length) return unclosed('"');
   const before = scan.parts.at(-1);
   if (before?.plain === true && before.text.endsWith("$")) {
     const hint = "put the dollar sign into the quotes";
     return { problem: "a dollar sign cannot stand right before a double quote", hint };
   }
+  // Blanks around double quotes are dropped, as PHP does.
   if (before?.plain === true)
     scan.parts.splice(-1, 1, { text: before.text.trimEnd(), plain: true });
-  return keep(scan, inner);
+  const from = scan.at + 1;
+  BLANKS.lastIndex = end + 1;
+  scan.at = end + 1 + BLANKS.exec(text)![0].length;
+  return keep(scan, unescaped(scan, from, end));
+}
+
+/** Backslashes before quotes and backslashes go, `${NAME}` is replaced. */
+function unescaped({ text, env, lastBrace }: Scan, from: number, end: number): string {
+  let out = "";
+  let start = from;
+  for (let at = from; at < end; at++) {
+    if (text[at] === "\\" && at + 1 < end && "\"'\\".includes(text[at + 1]!)) {
+      out += text.slice(start, at);
+      start = ++at;
+    } else if (text[at] === "$" && text[at + 1] === "{" && at + 2 <= lastBrace) {
+      const close = text.indexOf("}", at + 2);
+      if (close >= end) continue;
+      out += text.slice(start, at) + (env[text.slice(at + 2, close)] ?? "");
+      start = close + 1;
+      at = close;
+    }
+  }
+  return out + text.slice(start, end);
 }
 
 function literal(scan: Scan): Problem | null {
-  const found = take(scan, LITERAL);
-  return found === null ? unclosed("'") : keep(scan, found[1]!);
+  const end = scan.text.indexOf("'", scan.at + 1);
+  if (end < 0) return unclosed("'");
+  const text = scan.text.slice(scan.at + 1, end);
+  scan.at = end + 1;
+  return keep(scan, text);
 }
 
 function variable(scan: Scan): Problem | null {
-  const found = take(scan, VARIABLE);
-  if (found !== null) return keep(scan, scan.env[found[1]!] ?? "");
+  const close = scan.text.indexOf("}", scan.at);
+  if (close >= 0) {
+    const name = scan.text.slice(scan.at + 2, close);
+    scan.at = close + 1;
+    return keep(scan, scan.env[name] ?? "");
+  }
   return {
     problem: "this variable has no closing brace",
     hint: "write ${NAME}, or put the value into single quotes",
   };
 }
 
-function take(scan: Scan, pattern: RegExp): RegExpExecArray | null {
-  pattern.lastIndex = scan.at;
-  const found = pattern.exec(scan.text);
-  scan.at += found?.[0].length ?? 0;
-  return found;
-}
-
 function keep(scan: Scan, text: string): null {
-  scan.parts.push({ text, plain: false });
+  const before = scan.parts.at(-1);
+  if (before?.plain === false) before.text += text;
+  else scan.parts.push({ text, plain: false });
   return null;
 }
 
@@ -133,29 +180,32 @@ function unclosed(mark: string): Problem {
   };
 }
 
+/** More than one word, or something to calculate. */
+const SEVERAL = /[|&^~!()\s]/;
+
 function meaning(text: string): Parsed<string> {
-  const word = WORDS.get(text.toLowerCase());
+  const word = text.length <= LONGEST_WORD ? WORDS.get(text.toLowerCase()) : undefined;
   if (word !== undefined) return { ok: word };
   const constant = constantText(text);
   if (constant !== null) return { ok: constant };
-  if (/^(?:PHP|DIRECTORY|PATH|M|INI|LC|LOG)_[A-Z0-9_]+$/.test(text)) {
+  if (text.includes("_") && /^(?:PHP|DIRECTORY|PATH|M|INI|LC|LOG)_[A-Z0-9_]+$/.test(text)) {
     return {
       problem: `php-fpm would put the value of PHP's constant ${text} here, which is not known outside PHP`,
       hint: `write the value itself, or "${text}" in quotes for the name`,
     };
   }
-  if (![...OPERATORS].some((sign) => text.includes(sign))) return plainText(text);
+  if (!SEVERAL.test(text)) return { ok: text };
+  if (!OPERATORS.test(text)) return plainText(text);
   const value = expressionText(text);
   return value === null ? nothingToCalculate(text) : { ok: value };
 }
 
 /** Text beside other text: words with a meaning cannot stand there, constants are replaced. */
 function plainText(text: string): Parsed<string> {
-  if ([...OPERATORS].some((sign) => text.includes(sign))) return nothingToCalculate(text);
-  const words = text.split(/(\s+)/);
-  const special = words.find((word) => WORDS.has(word.toLowerCase()));
+  if (OPERATORS.test(text)) return nothingToCalculate(text);
+  const special = SPECIAL.exec(text)?.[0];
   if (special === undefined)
-    return { ok: words.map((word) => constantText(word) ?? word).join("") };
+    return { ok: text.replaceAll(/(?<!\S)E_[A-Z_]+(?!\S)/g, (word) => constantText(word) ?? word) };
   return {
     problem: `the word ${special} has a meaning of its own, and cannot stand beside others`,
     hint: "put the whole value into quotes",

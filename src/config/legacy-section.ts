@@ -29,17 +29,19 @@ export function legacyValues(
   path: string,
 ): LegacyValue[] {
   const values: LegacyValue[] = [];
+  const inForce = new Map<string, readonly LegacyValue[]>();
+  const add = (name: string, found: readonly LegacyValue[]): void => {
+    for (const earlier of inForce.get(name) ?? []) earlier.replaced = true;
+    inForce.set(name, found);
+    for (const value of found) values.push(value);
+  };
   for (const { name, element } of namedValues(reading, section)) {
     if (element.children.length === 0) continue;
     const own = `${path}/${name}`;
-    if (isGroup(own)) {
-      replace(values, (value) => value.path.startsWith(`${own}/`));
-      values.push(...legacyValues(reading, element, own));
-    } else if (LEGACY_NAMES.has(own)) {
+    if (isGroup(own)) add(name, legacyValues(reading, element, own));
+    else if (LEGACY_NAMES.has(own)) {
       const value = known(reading, element, own);
-      if (value === null) continue;
-      replace(values, (earlier) => earlier.path === own);
-      values.push(value);
+      if (value !== null) add(name, [value]);
     } else unknown(reading, element, path, name);
   }
   return values;
@@ -58,10 +60,6 @@ function* namedValues(reading: LegacyReading, parent: XmlElement) {
       reading.problems.warn(`${what}: it is ignored`, reading.place(element.at), hint);
     }
   }
-}
-
-function replace(values: readonly LegacyValue[], which: (value: LegacyValue) => boolean): void {
-  for (const value of values) if (which(value)) value.replaced = true;
 }
 
 function known(reading: LegacyReading, element: XmlElement, path: string): LegacyValue | null {
@@ -120,11 +118,12 @@ function hintFor(kind: keyof typeof INSTEAD): string {
 }
 
 function unknown(reading: LegacyReading, element: XmlElement, path: string, name: string): void {
+  const what = `unknown setting "${name}" in ${path}: it is ignored, as it always was`;
+  reading.problems.warn(what, reading.place(element.at), () => nearestIn(path, name));
+}
+
+function nearestIn(path: string, name: string): string {
   const names = knownIn(path);
   const near = nearest(name, names);
-  reading.problems.warn(
-    `unknown setting "${name}" in ${path}: it is ignored, as it always was`,
-    reading.place(element.at),
-    near === null ? `known here: ${names.join(", ")}` : `did you mean "${near}"?`,
-  );
+  return near === null ? `known here: ${names.join(", ")}` : `did you mean "${near}"?`;
 }

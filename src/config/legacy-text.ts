@@ -4,8 +4,17 @@
 import type { Encoding } from "bun";
 import { Fault } from "../fault.ts";
 
-/** Text with plain newlines and no byte order mark. Throws a Fault for bytes that are no text. */
+/** Hundreds of times the size of any such file that was found; larger ones would take long to read. */
+const LARGEST_MB = 1;
+
+/** Text with plain newlines and no byte order mark. Throws a Fault for bytes that are no text, or too many. */
 export function legacyText(file: string, bytes: Uint8Array): string {
+  if (bytes.length > LARGEST_MB * 1024 * 1024) {
+    throw new Fault(`the file is larger than ${LARGEST_MB} MB: this cannot be a config in XML`, {
+      where: { file },
+      hint: "name another file (for most commands with -c FILE)",
+    });
+  }
   const declared = declaredEncoding(bytes);
   const label = declared ?? "utf-8";
   if (/^utf-?16/i.test(label) && !hasUtf16(bytes)) {

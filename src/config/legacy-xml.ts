@@ -10,6 +10,7 @@ import { lastOf, legacyEntry, madeUp, poolEntries } from "./legacy-pool.ts";
 import { legacyValues, type LegacyReading, type LegacyValue } from "./legacy-section.ts";
 import { findSections } from "./legacy-sections.ts";
 import { legacyText } from "./legacy-text.ts";
+import { checkPoolCount } from "./pool-count.ts";
 import type { Problems, Where } from "./problems.ts";
 import { placesIn } from "./place.ts";
 import { uniqueNames } from "./unique-names.ts";
@@ -28,6 +29,7 @@ export function readLegacyXml(
   const reading: LegacyReading = { problems, place: placesIn(file, text) };
   const prefix = prefixOf(file, givenPrefix);
   const sections = findSections(reading, root);
+  checkPoolCount(sections.pools.length, file);
   const globals = sections.globals.flatMap((s) => legacyValues(reading, s, "global_options"));
   const supervisor = entriesFor("supervisor", globals, prefix);
   return {

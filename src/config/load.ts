@@ -32,8 +32,7 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
   const file = resolve(options.file);
   const problems = collectProblems();
   const draft = await draftOf(file, options, problems).catch((error: unknown) => {
-    const errors = [...problems.errors, asFault(error)];
-    throw summary({ errors, warnings: problems.warnings }, file);
+    throw summary(problems, file, asFault(error));
   });
   const changed = withOverrides(draft, options.overrides ?? {}, process.cwd());
   return finish(changed, options, problems, file);

@@ -3,10 +3,12 @@
 import { basename, dirname, join, resolve } from "node:path";
 import type { Environment } from "./default-places.ts";
 import type { Draft, Entry, PoolDraft } from "./draft.ts";
-import { readIniFiles, type IniReading, type IniSection } from "./ini-files.ts";
+import { iniEntry } from "./ini-entry.ts";
+import { readIniFiles } from "./ini-files.ts";
 import { phpFor, type PhpOfFpm } from "./ini-php.ts";
 import { iniPoolEntries } from "./ini-pool.ts";
-import { iniEntries, iniEntry, iniValues, lastScalar, type IniValues } from "./ini-section.ts";
+import type { IniReading, IniSection } from "./ini-section.ts";
+import { checkPoolCount } from "./pool-count.ts";
 import type { Problems } from "./problems.ts";
 import { uniqueNames } from "./unique-names.ts";
 
@@ -25,19 +27,18 @@ export async function readPhpFpmIni(
 ): Promise<Draft> {
   const prefix = prefixOf(file, options.prefix);
   const reading: IniReading = { problems, env: options.env, prefix };
-  const { files, sections } = await readIniFiles(reading, file, bytes);
-  const [global, ...pools] = sections;
-  const values = iniValues(reading, global!);
+  const { files, global, pools } = await readIniFiles(reading, file, bytes);
+  checkPoolCount(pools.length, file);
   const base = options.prefix === undefined ? stateFolder(prefix) : prefix;
-  const supervisor = iniEntries(values, "supervisor", base);
-  checkGrace(reading, values, global!);
+  const supervisor = global.entries("supervisor", base);
+  checkGrace(reading, global);
   return {
     source: { format: "php-fpm-ini", file, files, prefix },
     supervisor: [...supervisor, ...besidePidFile(supervisor, "state_dir", ".state")],
     admin: besidePidFile(supervisor, "socket", ".admin.sock"),
-    log: logEntries(reading, values, base),
-    pools: poolsOf(reading, pools, values, phpFor(file, prefix, options.env)),
-    daemonize: daemonizeOf(values),
+    log: logEntries(reading, global, base),
+    pools: poolsOf(reading, pools, global, phpFor(file, prefix, options.env)),
+    daemonize: daemonizeOf(global),
   };
 }
 
@@ -57,38 +58,27 @@ function stateFolder(prefix: string): string {
 // An INI file cannot name them. Not .sock as for a legacy file: Debian's pid file is
 // /run/php/php8.2-fpm.pid, and its pool listens on /run/php/php8.2-fpm.sock.
 function besidePidFile(supervisor: readonly Entry[], name: string, ending: string): Entry[] {
-  const pid = supervisor.findLast((entry) => entry.name === "pid_file" && entry.replaced !== true);
+  const pid = supervisor.find((entry) => entry.name === "pid_file");
   if (pid === undefined || typeof pid.raw !== "string") return [];
   const raw = pid.raw.replace(/\.pid$/, "") + ending;
   return [{ name, label: name, raw, where: pid.where, base: pid.base }];
 }
 
-/** What containers' configs call it. */
-const STDERR = /^\/(dev\/stderr|dev\/fd\/2|proc\/self\/fd\/2)$/;
-const LEVELS = new Map([["warning", "warn"]]);
-
-function logEntries({ problems }: IniReading, values: IniValues, base: string): Entry[] {
-  const entries = iniEntries(values, "log", base).map((entry) => {
-    if (typeof entry.raw !== "string") return entry;
-    if (entry.name === "level") {
-      const level = entry.raw.toLowerCase();
-      return { ...entry, raw: LEVELS.get(level) ?? level };
-    }
-    if (entry.raw === "syslog") {
-      const hint = "under systemd stderr goes to the journal; or name a file";
-      problems.warn(`${entry.label} = syslog: the log goes to stderr instead`, entry.where, hint);
-      return { ...entry, raw: "stderr" };
-    }
-    return { ...entry, raw: STDERR.test(entry.raw) ? "stderr" : resolve(base, entry.raw) };
-  });
-  if (entries.some(({ name, replaced }) => name === "file" && replaced !== true)) return entries;
-  const file = { name: "file", label: "error_log", raw: "log/php-fpm.log" };
-  return [...entries, { ...file, where: "default", base }];
+function logEntries({ problems }: IniReading, global: IniSection, base: string): Entry[] {
+  const entries = global.entries("log", base);
+  const file = global.scalar("error_log");
+  if (file?.value === "syslog") {
+    const hint = "under systemd stderr goes to the journal; or name a file";
+    problems.warn(`${file.label} = syslog: the log goes to stderr instead`, file.where, hint);
+  }
+  if (entries.some(({ name }) => name === "file")) return entries;
+  const unsaid = { name: "file", label: "error_log", raw: "log/php-fpm.log" };
+  return [...entries, { ...unsaid, where: "default", base }];
 }
 
 // php-fpm's own default is 0, and its users' commonest surprise: a reload cuts requests in hand.
-function checkGrace({ problems }: IniReading, values: IniValues, global: IniSection): void {
-  if (lastScalar(values, "process_control_timeout") !== undefined) return;
+function checkGrace({ problems }: IniReading, global: IniSection): void {
+  if (global.scalar("process_control_timeout") !== undefined) return;
   problems.warn(
     "process_control_timeout is not set: php-fpm cuts requests in hand at a reload, here they have 30 seconds",
     global.where,
@@ -96,25 +86,29 @@ function checkGrace({ problems }: IniReading, values: IniValues, global: IniSect
   );
 }
 
-function daemonizeOf(values: IniValues): boolean {
-  const scalar = lastScalar(values, "daemonize");
-  return scalar === undefined || iniEntry(scalar, "/", false).raw === true;
+function daemonizeOf(global: IniSection): boolean {
+  const scalar = global.scalar("daemonize");
+  return scalar === undefined || iniEntry(scalar, "/").raw === true;
 }
 
 function poolsOf(
   reading: IniReading,
   sections: readonly IniSection[],
-  global: IniValues,
+  global: IniSection,
   php: PhpOfFpm,
 ): PoolDraft[] {
   const wanted = sections.map(({ name, where }) => ({ name: name ?? "", where }));
   const names = uniqueNames(wanted, reading.problems);
-  const shared = [...program(reading, php), ...forEveryPool(reading, global)];
+  const shared = [...program(reading, php), ...forEveryPool(reading, global)].map(asShared);
   return sections.map((section, i) => {
     const name = names[i]!;
     const entries = iniPoolEntries({ reading, php, shared }, section, name);
     return { name, where: section.where, entries };
   });
+}
+
+function asShared(entry: Entry): Entry {
+  return { ...entry, shared: true };
 }
 
 function program({ prefix }: IniReading, { command, ini }: PhpOfFpm): Entry[] {
@@ -136,12 +130,12 @@ const INHERITED = new Map([
   ["rlimit_core", "rlimit_core"],
 ]);
 
-function forEveryPool({ problems, prefix }: IniReading, global: IniValues): Entry[] {
-  const own = iniEntries(global, "pool", prefix);
+function forEveryPool({ problems, prefix }: IniReading, global: IniSection): Entry[] {
+  const own = global.entries("pool", prefix);
   const inherited = [...INHERITED].flatMap(([written, name]) => {
-    const scalar = lastScalar(global, written);
+    const scalar = global.scalar(written);
     if (scalar === undefined || scalar.value === "") return [];
-    const entry = { ...iniEntry(scalar, prefix, false), name };
+    const entry = { ...iniEntry(scalar, prefix), name };
     if (entry.raw !== 0 || name === "nice") return [entry];
     problems.warn(`${entry.label} = 0 leaves the limit alone, as in php-fpm`, entry.where);
     return [];

@@ -5,7 +5,7 @@ import type { Place } from "../fault.ts";
 export type PlaceAt = (offset: number) => Place;
 
 /** A longer line would hide the message it is to explain. */
-const LONGEST_SHOWN = 300;
+export const LONGEST_SHOWN = 300;
 
 /** Finds the line ends once, so that many places in a long file cost little. */
 export function placesIn(file: string, text: string): PlaceAt {

@@ -5,61 +5,84 @@ import { Fault, type Place } from "../fault.ts";
 /** A place in a file, or a word for it ("--listen"). */
 export type Where = Place | string;
 
-export interface Problems {
-  readonly errors: readonly Fault[];
-  readonly warnings: readonly Fault[];
-  /** Whether further errors are not listed any more: then there is no need to look for them. */
-  readonly full: boolean;
-  error(message: string, where: Where, hint?: string): void;
-  warn(message: string, where: Where, hint?: string): void;
+/** What to do about it. A function where it takes a search: it is asked only for what is listed. */
+export type Hint = string | (() => string) | undefined;
+
+export interface Collected {
+  readonly listed: readonly Fault[];
+  /** How many more there are. */
+  readonly more: number;
+  /** The place of the first that is not listed. */
+  readonly moreFrom: Where;
 }
 
-/** Who has more to correct does not read them at once. */
+export interface Problems {
+  readonly errors: Collected;
+  readonly warnings: Collected;
+  error(message: string, where: Where, hint?: Hint): void;
+  warn(message: string, where: Where, hint?: Hint): void;
+}
+
+/** Who has more to correct does not read them at once, so the others are only counted. */
 const MOST = 200;
 
 export function collectProblems(): Problems {
-  const errors: Fault[] = [];
-  const warnings: Fault[] = [];
-  const addError = collector(errors, "problems");
-  const addWarning = collector(warnings, "warnings");
+  const errors = new Collector();
+  const warnings = new Collector();
   return {
     errors,
     warnings,
-    get full() {
-      return errors.length > MOST;
-    },
-    error: (message, where, hint) => addError(message, where, hint),
-    warn: (message, where, hint) => addWarning(message, where, hint),
+    error: (message, where, hint) => errors.add(message, where, hint),
+    warn: (message, where, hint) => warnings.add(message, where, hint),
   };
 }
 
-// A legacy value that holds for every pool is read once for each: its problem is still one.
-function collector(list: Fault[], what: string) {
-  const known = new Set<string>();
-  return (message: string, where: Where, hint: string | undefined) => {
-    if (list.length > MOST) return;
+class Collector implements Collected {
+  readonly listed: Fault[] = [];
+  more = 0;
+  moreFrom: Where = "";
+  readonly #known = new Set<string>();
+
+  add(message: string, where: Where, hint: Hint): void {
+    if (this.listed.length === MOST) {
+      if (this.more === 0) this.moreFrom = where;
+      this.more++;
+      return;
+    }
+    // What was found twice, such as a pid file that the socket's path is made of, is still one problem.
     const key = `${originText(where)}\0${message}`;
-    if (known.has(key)) return;
-    known.add(key);
-    const full = list.length === MOST;
-    list.push(
-      full
-        ? problem(`there are more ${what} than these ${MOST}`, where, undefined)
-        : problem(message, where, hint),
-    );
-  };
+    if (this.#known.has(key)) return;
+    this.#known.add(key);
+    this.listed.push(problem(message, where, typeof hint === "function" ? hint() : hint));
+  }
 }
 
 /** The one Fault that sums up all errors, each a part of it; warnings follow, they may be the cause. */
-export function summary(problems: Pick<Problems, "errors" | "warnings">, where: string): Fault {
-  const { errors, warnings } = problems;
-  const counts = [counted(errors.length, "problem"), counted(warnings.length, "warning")];
-  const parts = [...inOrder(errors), ...inOrder(warnings).map(asWarning)];
-  return new Fault(`${counts.filter((c) => c !== "").join(" and ")} in ${where}`, { parts });
+export function summary(problems: Problems, where: string, last?: Fault): Fault {
+  const errors = last === undefined ? problems.errors : withOne(problems.errors, last);
+  const counts = [counted(errors, "problem"), counted(problems.warnings, "warning")];
+  const warnings = [
+    ...inOrder(problems.warnings.listed),
+    ...theMore(problems.warnings, "warnings"),
+  ];
+  return new Fault(`${counts.filter((c) => c !== "").join(" and ")} in ${where}`, {
+    parts: [...inOrder(errors.listed), ...theMore(errors, "problems"), ...warnings.map(asWarning)],
+  });
 }
 
-function counted(count: number, what: string): string {
+function withOne(errors: Collected, last: Fault): Collected {
+  return { ...errors, listed: [...errors.listed, last] };
+}
+
+function counted({ listed, more }: Collected, what: string): string {
+  const count = listed.length + more;
   return count === 0 ? "" : count === 1 ? `1 ${what}` : `${count} ${what}s`;
+}
+
+/** What is said of those that are not listed. */
+export function theMore({ more, moreFrom }: Collected, what: string): Fault[] {
+  if (more === 0) return [];
+  return [problem(`there are ${more} more ${what} than these ${MOST}`, moreFrom, undefined)];
 }
 
 function asWarning({ message, where, hint }: Fault): Fault {
@@ -73,11 +96,21 @@ export function originText(where: Where): string {
 }
 
 function problem(message: string, where: Where, hint: string | undefined): Fault {
-  return new Fault(message, { where, ...(hint === undefined ? {} : { hint }) });
+  return new Fault(shorten(message), {
+    where,
+    ...(hint === undefined ? {} : { hint: shorten(hint) }),
+  });
 }
 
-// As the reader meets them in the file; what was found first in another file stays before it.
-function inOrder(faults: readonly Fault[]): Fault[] {
+/** A setting may be megabytes long; nobody reads that. */
+const LONGEST = 2000;
+
+function shorten(text: string): string {
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}...`;
+}
+
+/** As the reader meets them in the file; what was found first in another file stays before it. */
+export function inOrder(faults: readonly Fault[]): Fault[] {
   const files = [...new Set(faults.map(fileOf))];
   return faults.toSorted(
     (a, b) =>

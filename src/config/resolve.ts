@@ -12,6 +12,7 @@ import { checkPools } from "./rules.ts";
 import { readSection } from "./section.ts";
 import type { Rows } from "./setting.ts";
 import { ADMIN, LOG, POOL, SUPERVISOR } from "./settings.ts";
+import type { Parsed } from "./values.ts";
 
 export interface Surroundings {
   readonly uid: number | null;
@@ -26,6 +27,7 @@ export function resolveDraft(
   origins: Map<string, string>,
 ): Config {
   const where: Where = draft.source.file === null ? "command line" : { file: draft.source.file };
+  const shared = new Map<Entry, Parsed<unknown>>();
   const read = <S extends Rows>(rows: S, prefix: string, entries: readonly Entry[], at: Where) =>
     readSection(rows, {
       prefix,
@@ -34,6 +36,7 @@ export function resolveDraft(
       format: draft.source.format,
       problems,
       origins,
+      shared,
     });
   const supervisorRead = read(SUPERVISOR, "supervisor", draft.supervisor, where);
   const s = supervisorRead.values;

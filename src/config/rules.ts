@@ -1,11 +1,12 @@
 // The rules that span more than one setting.
 
-import { addressText, ipv6Bytes, type ListenAddress } from "../sys/address.ts";
+import { addressText } from "../sys/address.ts";
 import type { ConfigFormat } from "./model.ts";
 import { checkMachine } from "./rules-machine.ts";
 import { originText, type Problems } from "./problems.ts";
 import type { ReadPool } from "./read-pool.ts";
 import { referencedName } from "./special-values.ts";
+import { TakenAddresses } from "./taken.ts";
 
 export interface RuleContext {
   readonly allowRoot: boolean;
@@ -153,11 +154,9 @@ function checkEnvironment(pool: ReadPool, problems: Problems): void {
 }
 
 function checkAddresses(pools: readonly ReadPool[], problems: Problems): void {
-  const listening = pools.filter((pool) => sound(pool, "listen.address"));
-  for (const [i, pool] of listening.entries()) {
-    const other = listening
-      .slice(0, i)
-      .find((o) => overlap(o.config.listen.address, pool.config.listen.address));
+  const taken = new TakenAddresses<ReadPool>();
+  for (const pool of pools.filter((p) => sound(p, "listen.address"))) {
+    const other = taken.take(pool.config.listen.address, pool);
     if (other === undefined) continue;
     const text = addressText(other.config.listen.address);
     problems.error(
@@ -166,18 +165,4 @@ function checkAddresses(pools: readonly ReadPool[], problems: Problems): void {
       "give each pool an address of its own",
     );
   }
-}
-
-/** Whether one of two listeners would take the other's connections. */
-export function overlap(a: ListenAddress, b: ListenAddress): boolean {
-  if (a.kind === "unix" || b.kind === "unix" || a.kind === "systemd" || b.kind === "systemd") {
-    return a.kind === b.kind && addressText(a) === addressText(b);
-  }
-  if (a.kind !== b.kind || a.port !== b.port) return false;
-  const bytes = (address: typeof a) =>
-    address.kind === "inet6"
-      ? String(ipv6Bytes(address.host))
-      : address.host.split(".").map(Number).join();
-  const any = (address: typeof a) => /^[0,]+$/.test(bytes(address));
-  return bytes(a) === bytes(b) || any(a) || any(b);
 }

@@ -4,6 +4,7 @@
 import type { Entry } from "./draft.ts";
 import type { ConfigFormat } from "./model.ts";
 import { nearest } from "./nearest.ts";
+import type { Parsed } from "./values.ts";
 import { originText, type Problems, type Where } from "./problems.ts";
 import {
   defaultFor,
@@ -22,6 +23,8 @@ export interface SectionInput {
   readonly format: ConfigFormat;
   readonly problems: Problems;
   readonly origins: Map<string, string>;
+  /** What became of entries that many sections share: read once, and what is wrong with them said once. */
+  readonly shared: Map<Entry, Parsed<unknown>>;
 }
 
 export interface SectionOutput<S extends Rows> {
@@ -36,19 +39,37 @@ export interface SectionOutput<S extends Rows> {
 export function readSection<S extends Rows>(rows: S, input: SectionInput): SectionOutput<S> {
   const failed = new Set<string>();
   const values: Record<string, unknown> = {};
-  for (const [name, row] of Object.entries(rows)) {
-    const entries = input.entries.filter((entry) => entry.name === name);
-    values[name] = readSetting(input, name, row, entries, failed);
-  }
-  for (const entry of input.entries)
-    if (!Object.hasOwn(rows, entry.name)) unknown(input, rows, entry);
-  const last = (name: string) => input.entries.findLast((e) => e.name === name && !e.replaced);
+  const { named, others } = byName(rows, input.entries);
+  for (const name of Object.keys(rows))
+    values[name] = readSetting(input, name, rows[name]!, named.get(name) ?? NONE, failed);
+  for (const entry of others) unknownSetting(input.problems, rows, entry);
+  const last = (name: string) => named.get(name)?.findLast((entry) => entry.replaced !== true);
   return {
     values: values as Values<S>,
     failed,
     place: (name) => last(name)?.where ?? input.where,
     given: (name) => last(name) !== undefined,
   };
+}
+
+const NONE: readonly Entry[] = [];
+
+interface ByName {
+  readonly named: ReadonlyMap<string, readonly Entry[]>;
+  /** No setting is called so. */
+  readonly others: readonly Entry[];
+}
+
+function byName(rows: Rows, entries: readonly Entry[]): ByName {
+  const named = new Map<string, Entry[]>();
+  const others: Entry[] = [];
+  for (const entry of entries) {
+    const known = named.get(entry.name);
+    if (known !== undefined) known.push(entry);
+    else if (Object.hasOwn(rows, entry.name)) named.set(entry.name, [entry]);
+    else others.push(entry);
+  }
+  return { named, others };
 }
 
 function readSetting(
@@ -59,20 +80,18 @@ function readSetting(
   failed: Set<string>,
 ): unknown {
   let value = defaultFor(row, input.format);
-  input.origins.set(`${input.prefix}.${name}`, "default");
   for (const entry of entries) {
-    const parsed = entry.problem ?? row.type.parse(entry.raw, entry.base);
+    const before = entry.shared === true ? input.shared.get(entry) : undefined;
+    const parsed = before ?? entry.problem ?? row.type.parse(entry.raw, entry.base);
+    if (entry.shared === true) input.shared.set(entry, parsed);
     if ("ok" in parsed) {
       if (entry.replaced) continue;
       value = parsed.ok;
       input.origins.set(`${input.prefix}.${name}`, originText(entry.where));
     } else {
       failed.add(name);
-      const shown = name.endsWith(".address") && entry.name !== entry.label ? "listen" : name;
-      const example = `for example: ${exampleText(row, shown, input.format)}`;
-      // An option is both the name and the place: said once is enough.
-      const named = entry.label === entry.where ? "" : `${entry.label}: `;
-      input.problems.error(`${named}${parsed.problem}`, entry.where, parsed.hint ?? example);
+      // What many pools share is said at the first.
+      if (before === undefined) valueProblem(input.problems, input.format, row, entry, parsed);
     }
   }
   if (value === REQUIRED && !failed.has(name)) {
@@ -80,6 +99,22 @@ function readSetting(
     missing(input, name, row);
   }
   return value;
+}
+
+/** Says what is wrong with the value of that row. */
+export function valueProblem(
+  problems: Problems,
+  format: ConfigFormat,
+  row: Setting<never, unknown>,
+  entry: Entry,
+  { problem, hint }: { readonly problem: string; readonly hint?: string },
+): void {
+  const { name, label, where } = entry;
+  const shown = name.endsWith(".address") && name !== label ? "listen" : name;
+  // An option is both the name and the place: said once is enough.
+  const named = label === where ? "" : `${label}: `;
+  const example = () => `for example: ${exampleText(row, shown, format)}`;
+  problems.error(`${named}${problem}`, where, hint ?? example);
 }
 
 function missing(input: SectionInput, name: string, row: Setting<never, unknown>): void {
@@ -97,16 +132,14 @@ function nameIn(format: ConfigFormat, row: Setting<never, unknown>): string | un
   return format === "php-fpm-ini" ? row.fpm?.split("/").at(-1) : undefined;
 }
 
-function unknown(input: SectionInput, rows: Rows, entry: Entry): void {
-  input.problems.error(
-    `unknown setting "${entry.label}"`,
-    entry.where,
+export function unknownSetting(problems: Problems, rows: Rows, entry: Entry): void {
+  problems.error(`unknown setting "${entry.label}"`, entry.where, () =>
     unknownHint(rows, entry.name),
   );
 }
 
 /** Which known setting was meant, by another program's name for it or by a slip of the pen. */
-export function unknownHint(rows: Rows, name: string): string {
+function unknownHint(rows: Rows, name: string): string {
   const last = name.split(".").at(-1)!;
   const other = Object.entries(rows).find(([, row]) =>
     [row.legacy?.split("/").at(-1), ...(row.aliases ?? [])].some((a) => a === name || a === last),

@@ -53,9 +53,9 @@ function fpmExample(row: Setting<never, unknown>, name: string, plain: string): 
 
 /** The default in a file of that format. */
 export function defaultFor<V>(row: Setting<never, V>, format: ConfigFormat) {
-  const other = { "legacy-xml": row.legacyDefault, "php-fpm-ini": row.fpmDefault };
-  const own = format === "legacy-xml" || format === "php-fpm-ini" ? other[format] : undefined;
-  return own === undefined ? row.default : own;
+  if (format === "legacy-xml" && row.legacyDefault !== undefined) return row.legacyDefault;
+  if (format === "php-fpm-ini" && row.fpmDefault !== undefined) return row.fpmDefault;
+  return row.default;
 }
 
 function plainExample(example: string): string {

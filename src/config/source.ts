@@ -6,7 +6,7 @@ import { open, stat } from "node:fs/promises";
 import { Fault } from "../fault.ts";
 
 /** Far more than any config; a larger file is a mistake. */
-const LARGEST = 4 * 1024 * 1024;
+const LARGEST = 16 * 1024 * 1024;
 
 /** The bytes of a config file. Throws a Fault when it cannot be one. */
 export async function readSource(file: string): Promise<Uint8Array> {

@@ -49,6 +49,7 @@ export const clients: ValueType<readonly string[]> = {
   parse(raw, base) {
     const list = strings.parse(raw, base);
     if (!("ok" in list)) return list;
+    if (list.ok.length > LONGEST_FILTER) return tooMany(list.ok);
     const wrong = list.ok.find((item) => !isClient(item));
     if (wrong === undefined)
       return filterLength(list.ok) > LONGEST_FILTER ? tooMany(list.ok) : list;
@@ -100,6 +101,13 @@ export const signal: ValueType<string> = {
   print: quote,
 };
 
+/** Far more than anybody hands to a program, and execve(2) takes about two megabytes. */
+export const MOST_PAIRS = 10_000;
+
+function tooManyNames(): Parsed<never> {
+  return { problem: `there are more than ${MOST_PAIRS} names in it: a program cannot take them` };
+}
+
 /** A table of strings; numbers and booleans are a frequent slip, and get a hint. */
 export function pairs(what: string, checkName: (name: string) => string | null) {
   const expected = `a table of strings: ${what}`;
@@ -111,7 +119,8 @@ export function pairs(what: string, checkName: (name: string) => string | null) 
       if (typeof raw !== "object" || raw === null || Array.isArray(raw) || raw instanceof Date) {
         return unexpected(expected, raw);
       }
-      return pairsOf(Object.entries(raw), checkName);
+      const entries = raw instanceof Map ? [...raw] : Object.entries(raw);
+      return entries.length > MOST_PAIRS ? tooManyNames() : pairsOf(entries, checkName);
     },
     print: (value) =>
       value.size === 0

@@ -1,155 +1,237 @@
 // Finds the line and column of every key in a TOML text: smol-toml gives values without places. It
-// only walks text that smol-toml has accepted, so it needs to know how TOML nests, not what is valid.
+// needs to know how TOML nests, not what is valid, for what smol-toml refuses is asked for no place.
+// It also counts the keys beforehand, because smol-toml takes very long for very many.
 
-import type { Place } from "../fault.ts";
+import { Fault, type Place } from "../fault.ts";
 import { placesIn } from "./place.ts";
 
 /** The place of the key at this path; of the nearest table around it when it is not written. */
 export type FindPlace = (path: readonly string[]) => Place;
 
+/** Far more than any config has; `a.b.c` are three. */
+const MOST_KEYS = 500_000;
+/** As many as there can be pools, or names in a pool's env. */
+const MOST_IN_TABLE = 10_000;
+
+/** To say where an error is, smol-toml takes all lines apart. */
+const MOST_LINES = 1_000_000;
+
+/** Throws a Fault when there are too many keys or lines. */
 export function findPlaces(file: string, text: string): FindPlace {
-  const offsets = new Map<string, number>();
-  walkDocument({ text, at: 0 }, (path, at) => {
-    if (path.length > DEEPEST) return;
-    const key = path.join("\0");
-    if (!offsets.has(key)) offsets.set(key, at);
-  });
   const placeAt = placesIn(file, text);
+  if (placeAt(text.length).line! > MOST_LINES)
+    throw tooMany(`${MOST_LINES} lines`, { file, line: MOST_LINES });
+  const walk = new KeyWalk(text);
+  walk.document();
+  if (walk.excess !== null) throw tooMany(walk.excess, placeAt(walk.at));
   return (path) => {
-    for (let length = path.length; length > 0; length--) {
-      const at = offsets.get(path.slice(0, length).join("\0"));
-      if (at !== undefined) return placeAt(at);
+    let found = walk.root;
+    for (const name of path) {
+      const inner = found.inner.get(name);
+      if (inner === undefined) break;
+      found = inner;
     }
-    return { file };
+    return found === walk.root ? { file } : placeAt(found.at);
   };
 }
 
-/** No setting lies deeper, and long paths in great number would cost much. */
-const DEEPEST = 8;
-
-interface Cursor {
-  readonly text: string;
-  at: number;
+function tooMany(what: string, where: Place): Fault {
+  return new Fault(`there are more than ${what}: this cannot be a config`, {
+    where,
+    hint: "name another file (for most commands with -c FILE)",
+  });
 }
-type Found = (path: readonly string[], at: number) => void;
 
-function walkDocument(cursor: Cursor, found: Found): void {
-  let table: string[] = [];
-  for (skipBlanks(cursor); cursor.at < cursor.text.length; skipBlanks(cursor)) {
-    if (peek(cursor) === "[") table = header(cursor, found);
-    else keyAndValue(cursor, table, found);
+/** No setting lies deeper: pools.NAME.listen.address. */
+const DEEPEST_KEY = 4;
+/** smol-toml's own limit; a walk as deep as the text has brackets would end the stack. */
+const DEEPEST_VALUE = 1000;
+
+const [TAB, LINE_END, RETURN, BLANK, QUOTE, HASH, APOSTROPHE] = [9, 10, 13, 32, 34, 35, 39];
+const [COMMA, DOT, EQUALS, OPEN, BACKSLASH, CLOSE, BRACE, BRACE_END] = [
+  44, 46, 61, 91, 92, 93, 123, 125,
+];
+
+/** Where a key stands first, and the keys inside. */
+interface Key {
+  readonly at: number;
+  readonly depth: number;
+  inner: Map<string, Key>;
+}
+
+/** Most have none, so that one empty map serves them all; it is never written to. */
+const NONE = new Map<string, Key>();
+
+class KeyWalk {
+  readonly root: Key = { at: 0, depth: 0, inner: new Map() };
+  at = 0;
+  /** What there is too much of; the walk ended there. */
+  excess: string | null = null;
+  #keys = 0;
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  document(): void {
+    let table: Key | null = this.root;
+    for (this.#skipVoid(); this.#goesOn(); this.#skipVoid()) {
+      if (this.#char() === OPEN) table = this.#header();
+      else this.#keyAndValue(table, 0);
+    }
+  }
+
+  #goesOn(): boolean {
+    return this.at < this.#text.length && this.excess === null;
+  }
+
+  #char(): number {
+    return this.#text.charCodeAt(this.at);
+  }
+
+  #header(): Key | null {
+    while (this.#char() === OPEN) this.at++;
+    const path = this.#dottedKey(this.root);
+    while (this.#char() === CLOSE) this.at++;
+    return path;
+  }
+
+  #keyAndValue(table: Key | null, depth: number): void {
+    const start = this.at;
+    const path = this.#dottedKey(table);
+    this.at++; // the equals sign
+    this.#skipBlanks();
+    this.#value(path, depth);
+    if (this.at === start) this.at++; // always forward, even through what should not be here
+  }
+
+  #dottedKey(table: Key | null): Key | null {
+    let path: Key | null = table;
+    for (let first = true; this.#goesOn(); first = false) {
+      if (!first) this.at++; // the dot
+      this.#skipBlanks();
+      path = this.#found(path, this.at, this.#simpleKey());
+      this.#skipBlanks();
+      if (this.#char() !== DOT) break;
+    }
+    return path;
+  }
+
+  #found(parent: Key | null, at: number, name: string): Key | null {
+    if (this.#keys++ === MOST_KEYS) this.excess = `${MOST_KEYS} keys`;
+    if (parent === null || parent.depth === DEEPEST_KEY) return null;
+    const known = parent.inner.get(name);
+    if (known !== undefined) return known;
+    const key = { at, depth: parent.depth + 1, inner: NONE };
+    if (parent.inner === NONE) parent.inner = new Map();
+    if (parent.inner.size === MOST_IN_TABLE) this.excess = `${MOST_IN_TABLE} keys in this table`;
+    parent.inner.set(name, key);
+    return key;
+  }
+
+  #simpleKey(): string {
+    const start = this.at;
+    const first = this.#char();
+    if (first === QUOTE || first === APOSTROPHE) {
+      this.#string(first);
+      const written = this.#text.slice(start, this.at);
+      return first === QUOTE ? unescaped(written) : written.slice(1, -1);
+    }
+    while (this.at < this.#text.length && isBare(this.#char())) this.at++;
+    return this.#text.slice(start, this.at);
+  }
+
+  #value(path: Key | null, depth: number): void {
+    const first = this.#char();
+    if (first === QUOTE || first === APOSTROPHE) this.#string(first);
+    else if (first !== OPEN && first !== BRACE)
+      while (this.at < this.#text.length && isPlain(this.#char())) this.at++;
+    else if (depth === DEEPEST_VALUE) this.at = this.#text.length;
+    else if (first === OPEN) this.#array(depth + 1);
+    else this.#inlineTable(path, depth + 1);
+  }
+
+  /** By search and not by a pattern, which would step through a long text letter by letter. */
+  #string(quote: number): void {
+    const one = String.fromCharCode(quote);
+    const close = this.#text.startsWith(one.repeat(3), this.at) ? one.repeat(3) : one;
+    let end = this.#text.indexOf(close, this.at + close.length);
+    while (end >= 0 && quote === QUOTE && this.#isEscaped(end))
+      end = this.#text.indexOf(close, end + 1);
+    this.at = end < 0 ? this.#text.length : end + close.length;
+    // Up to two quotes more may stand before the closing three.
+    for (let more = 0; close.length === 3 && more < 2 && this.#char() === quote; more++) this.at++;
+  }
+
+  #isEscaped(at: number): boolean {
+    let start = at;
+    while (this.#text.charCodeAt(start - 1) === BACKSLASH) start--;
+    return (at - start) % 2 === 1;
+  }
+
+  #array(depth: number): void {
+    this.at++;
+    while (this.#more(CLOSE)) {
+      const start = this.at;
+      this.#value(null, depth);
+      this.#afterItem();
+      if (this.at === start) this.at++;
+    }
+  }
+
+  #inlineTable(path: Key | null, depth: number): void {
+    this.at++;
+    while (this.#more(BRACE_END)) {
+      this.#keyAndValue(path, depth);
+      this.#afterItem();
+    }
+  }
+
+  #more(close: number): boolean {
+    this.#skipVoid();
+    if (!this.#goesOn()) return false;
+    if (this.#char() !== close) return true;
+    this.at++;
+    return false;
+  }
+
+  #afterItem(): void {
+    this.#skipVoid();
+    if (this.#char() === COMMA) this.at++;
+  }
+
+  #skipBlanks(): void {
+    while (this.#char() === BLANK || this.#char() === TAB) this.at++;
+  }
+
+  /** Blanks, line ends and comments. */
+  #skipVoid(): void {
+    for (let c = this.#char(); ; c = this.#char()) {
+      if (c === BLANK || c === TAB || c === LINE_END || c === RETURN) this.at++;
+      else if (c !== HASH) return;
+      else {
+        const end = this.#text.indexOf("\n", this.at);
+        this.at = end < 0 ? this.#text.length : end;
+      }
+    }
   }
 }
 
-function header(cursor: Cursor, found: Found): string[] {
-  while (peek(cursor) === "[") cursor.at++;
-  const path = dottedKey(cursor, [], found);
-  while (peek(cursor) === "]") cursor.at++;
-  return path;
+function isBare(c: number): boolean {
+  return c > BLANK && c !== DOT && c !== EQUALS && c !== CLOSE;
 }
 
-function keyAndValue(cursor: Cursor, table: readonly string[], found: Found): void {
-  const start = cursor.at;
-  const path = dottedKey(cursor, table, found);
-  cursor.at++; // the equals sign
-  take(cursor, /[ \t]*/y);
-  value(cursor, path, found);
-  if (cursor.at === start) cursor.at++; // always forward, even through what should not be here
+function isPlain(c: number): boolean {
+  return (
+    c !== COMMA && c !== CLOSE && c !== BRACE_END && c !== HASH && c !== RETURN && c !== LINE_END
+  );
 }
 
-function dottedKey(cursor: Cursor, table: readonly string[], found: Found): string[] {
-  const path = [...table];
-  do {
-    take(cursor, /[.]?[ \t]*/y);
-    const at = cursor.at;
-    path.push(simpleKey(cursor));
-    found(path, at);
-    take(cursor, /[ \t]*/y);
-  } while (peek(cursor) === ".");
-  return path;
-}
-
-function simpleKey(cursor: Cursor): string {
-  const quoted = take(cursor, /"(?:[^"\\\n]|\\.)*"/y);
-  if (quoted !== "") return unescape(quoted);
-  const literal = take(cursor, /'[^'\n]*'/y);
-  return literal === "" ? take(cursor, /[^\s.=\]]+/y) : literal.slice(1, -1);
-}
-
-function unescape(quoted: string): string {
+function unescaped(quoted: string): string {
   try {
     return JSON.parse(quoted) as string;
   } catch {
     return quoted.slice(1, -1); // an escape that only TOML has: the table around it is shown
   }
-}
-
-function value(cursor: Cursor, path: readonly string[], found: Found): void {
-  const first = peek(cursor);
-  if (first === "[") return array(cursor, path, found);
-  if (first === "{") return inlineTable(cursor, path, found);
-  if (first === '"' || first === "'") return string(cursor, first);
-  take(cursor, /[^,\]}#\r\n]*/y);
-}
-
-/** By search and not by a pattern, which would step through a long text letter by letter. */
-function string(cursor: Cursor, quote: string): void {
-  const { text } = cursor;
-  const close = text.startsWith(quote.repeat(3), cursor.at) ? quote.repeat(3) : quote;
-  let end = text.indexOf(close, cursor.at + close.length);
-  while (end >= 0 && quote === '"' && isEscaped(text, end)) end = text.indexOf(close, end + 1);
-  cursor.at = end < 0 ? text.length : end + close.length;
-  // Up to two quotes more may stand before the closing three.
-  if (close.length === 3) take(cursor, /["']{0,2}/y);
-}
-
-function isEscaped(text: string, at: number): boolean {
-  let start = at;
-  while (text[start - 1] === "\\") start--;
-  return (at - start) % 2 === 1;
-}
-
-function array(cursor: Cursor, path: readonly string[], found: Found): void {
-  cursor.at++;
-  for (let index = 0; more(cursor, "]"); index++) {
-    found([...path, String(index)], cursor.at);
-    value(cursor, [...path, String(index)], found);
-    afterItem(cursor);
-  }
-}
-
-function inlineTable(cursor: Cursor, path: readonly string[], found: Found): void {
-  cursor.at++;
-  while (more(cursor, "}")) {
-    keyAndValue(cursor, path, found);
-    afterItem(cursor);
-  }
-}
-
-function more(cursor: Cursor, close: string): boolean {
-  skipBlanks(cursor);
-  if (cursor.at >= cursor.text.length) return false;
-  if (peek(cursor) !== close) return true;
-  cursor.at++;
-  return false;
-}
-
-function afterItem(cursor: Cursor): void {
-  skipBlanks(cursor);
-  if (peek(cursor) === ",") cursor.at++;
-}
-
-function skipBlanks(cursor: Cursor): void {
-  take(cursor, /(?:\s+|#[^\n]*)*/y);
-}
-
-function peek(cursor: Cursor): string | undefined {
-  return cursor.text[cursor.at];
-}
-
-function take(cursor: Cursor, pattern: RegExp): string {
-  pattern.lastIndex = cursor.at;
-  const found = pattern.exec(cursor.text)?.[0] ?? "";
-  cursor.at += found.length;
-  return found;
 }

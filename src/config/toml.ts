@@ -6,6 +6,8 @@ import { Fault, type Place } from "../fault.ts";
 import type { Entry, PoolDraft } from "./draft.ts";
 import { utf8Text } from "./format.ts";
 import { nearest } from "./nearest.ts";
+import { LONGEST_SHOWN } from "./place.ts";
+import { checkPoolCount } from "./pool-count.ts";
 import type { Problems } from "./problems.ts";
 import { findPlaces, type FindPlace } from "./toml-places.ts";
 import { keyText } from "./special-values.ts";
@@ -21,6 +23,7 @@ export interface TomlFile {
 }
 
 interface Reading {
+  readonly file: string;
   readonly find: FindPlace;
   readonly base: string;
   readonly problems: Problems;
@@ -35,8 +38,9 @@ const NESTED = ["listen", "php", "health", "reload"];
 /** Throws a Fault when the text is no TOML; what is wrong with its content goes to `problems`. */
 export function readToml(file: string, bytes: Uint8Array, problems: Problems): TomlFile {
   const text = utf8Text(file, bytes).replace(/^\ufeff/, "");
+  const find = findPlaces(file, text);
   const root = parsed(file, text);
-  const reading = { find: findPlaces(file, text), base: dirname(file), problems };
+  const reading = { file, find, base: dirname(file), problems };
   for (const [name, raw] of Object.entries(root))
     if (!TABLES.includes(name)) strayTable(reading, name, raw);
   const section = (name: TomlSection) =>
@@ -61,9 +65,14 @@ function parsed(file: string, text: string): Table {
 
 function syntaxFault(file: string, text: string, error: TomlError): Fault {
   const said = error.message.split("\n")[0]!.replace(/^Invalid TOML document: /, "");
-  const shown = text.split("\n")[error.line - 1]?.replace(/\r$/, "") ?? "";
-  const where: Place = { file, line: error.line, column: error.column, text: shown };
-  return new Fault(`not valid TOML: ${said}`, { where, hint: syntaxHint(said, shown) });
+  const { line, column } = error;
+  const shown = text.split("\n")[line - 1]?.replace(/\r$/, "") ?? "";
+  const short = shown.length <= LONGEST_SHOWN;
+  const where: Place = { file, line, column, ...(short ? { text: shown } : {}) };
+  return new Fault(`not valid TOML: ${said}`, {
+    where,
+    hint: syntaxHint(said, short ? shown : ""),
+  });
 }
 
 function syntaxHint(said: string, line: string): string {
@@ -79,16 +88,18 @@ function syntaxHint(said: string, line: string): string {
 }
 
 function strayTable(reading: Reading, name: string, raw: unknown): void {
-  const near = nearest(name, TABLES);
-  const known = "a config has the tables [supervisor], [admin], [log], [defaults] and [pools.NAME]";
+  const hint = () => strayHint(name, raw);
+  reading.problems.error(`unknown table or setting "${name}"`, reading.find([name]), hint);
+}
+
+function strayHint(name: string, raw: unknown): string {
   // Whoever names a table as php-fpm names a pool says what a pool has.
   const isPool = isTable(raw) && ["listen", "command"].some((key) => Object.hasOwn(raw, key));
-  const hint = isPool
-    ? `a pool is written [pools.${keyText(name)}]`
-    : near === null
-      ? known
-      : `did you mean "${near}"?`;
-  reading.problems.error(`unknown table or setting "${name}"`, reading.find([name]), hint);
+  if (isPool) return `a pool is written [pools.${keyText(name)}]`;
+  const near = nearest(name, TABLES);
+  return near === null
+    ? "a config has the tables [supervisor], [admin], [log], [defaults] and [pools.NAME]"
+    : `did you mean "${near}"?`;
 }
 
 function tableAt(reading: Reading, parent: Table, path: readonly string[]): Table {
@@ -116,6 +127,7 @@ function entry(reading: Reading, path: readonly string[], name: string, raw: unk
 
 function poolsOf(reading: Reading, root: Table): PoolDraft[] {
   const pools = tableAt(reading, root, ["pools"]);
+  checkPoolCount(Object.keys(pools).length, reading.file);
   return Object.keys(pools).map((name) => ({
     name,
     where: reading.find(["pools", name]),

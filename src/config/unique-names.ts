@@ -7,11 +7,10 @@ export function uniqueNames(
   wanted: readonly { readonly name: string; readonly where: Where }[],
   problems: Problems,
 ): string[] {
-  const taken = new Set<string>();
+  const taken = new Map<string, number>();
   return wanted.map(({ name, where }) => {
     const plain = plainName(name);
     const unique = freeName(plain, taken);
-    taken.add(unique);
     if (unique !== name) {
       const why = plain === name ? "another pool has that name" : "a name is one plain word";
       problems.warn(`the pool "${name}" is called ${unique} here: ${why}`, where);
@@ -25,9 +24,12 @@ function plainName(name: string): string {
   return plain === "" ? "default" : plain.slice(0, 60);
 }
 
-function freeName(name: string, taken: ReadonlySet<string>): string {
-  if (!taken.has(name)) return name;
-  let number = 2;
-  while (taken.has(`${name}-${number}`)) number++;
-  return `${name}-${number}`;
+/** `taken`: each name with the number that the next of that name tries first. */
+function freeName(name: string, taken: Map<string, number>): string {
+  let free = name;
+  let number = taken.get(name) ?? 1;
+  for (; taken.has(free); number++) free = `${name}-${number + 1}`;
+  taken.set(name, number);
+  if (free !== name) taken.set(free, 1);
+  return free;
 }

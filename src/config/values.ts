@@ -202,7 +202,8 @@ export const command: ValueType<readonly string[]> = {
   schema: { type: "array", items: { type: "string" }, minItems: 1 },
   parse(raw, base) {
     if (typeof raw === "string") {
-      const words = raw.trim().split(/\s+/).map(quote).join(", ");
+      const shown = raw.trim().slice(0, 1000);
+      const words = shown.split(/\s+/).map(quote).join(", ");
       return { ...unexpected(command.expected, raw), hint: `write command = [${words}]` };
     }
     const words = strings.parse(raw, base);
@@ -218,12 +219,17 @@ export const command: ValueType<readonly string[]> = {
   print: (value) => strings.print(value),
 };
 
+/** Far more than a program takes as arguments, or a filter as addresses. */
+const MOST_STRINGS = 10_000;
+
 export const strings: ValueType<readonly string[]> = {
   expected: "an array of strings",
   legacy: "list",
   schema: { type: "array", items: { type: "string" } },
   parse(raw) {
     if (!Array.isArray(raw)) return unexpected(strings.expected, raw);
+    if (raw.length > MOST_STRINGS)
+      return { problem: `there are ${raw.length} strings in it, and ${MOST_STRINGS} are possible` };
     const wrong = raw.findIndex((item) => typeof item !== "string" || item.includes("\0"));
     if (wrong < 0) return { ok: raw as string[] };
     return {

@@ -55,10 +55,15 @@ const MB = 1024 * 1024;
 const MADE: readonly (readonly [string, string | Uint8Array, RegExp])[] = [
   ["an empty file", "", /^FILE: the config file is empty/],
   ["only blanks", " \n\t\n", /^FILE: there is no pool/],
-  ["10 MB of TOML", TOML + `# ${"x".repeat(98)}\n`.repeat(MB / 10), /^FILE: .*larger than/],
-  ["10 MB of zeros", new Uint8Array(10 * MB), /^FILE: .*larger than/],
+  ["20 MB of TOML", TOML + `# ${"x".repeat(98)}\n`.repeat(MB / 5), /^FILE: .*larger than/],
+  ["20 MB of zeros", new Uint8Array(20 * MB), /^FILE: .*larger than/],
+  ["2 MB of XML", `${XML}${"<section name='pool'/>".repeat(90_000)}`, /^FILE: .*larger than/],
   ["3 MB on one line", `${TOML}x = "${"y".repeat(3 * MB)}"`, /^FILE:4:1: unknown setting/],
-  ["3 MB of XML", `${XML}${"<section name='pool'/>".repeat(130_000)}`, /^FILE:1:\d+: not well-/],
+  [
+    "nearly 1 MB of XML",
+    `${XML}${"<section name='pool'/>".repeat(40_000)}`,
+    /^FILE:1:\d+: not well-/,
+  ],
   ["2 MB of INI", INI + "a = b\n".repeat(300_000), /^FILE:5:1: unknown setting "a"/],
   ["a program", Uint8Array.from([0x7f, 0x45, 0x4c, 0x46, 2, 1, 0, 0]), /^FILE: .*binary file/],
   ["a picture", Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10, 0]), /^FILE: .*binary/],

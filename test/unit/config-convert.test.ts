@@ -4,7 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import { convertConfig } from "../../src/config/convert.ts";
 import { dumpConfig } from "../../src/config/dump.ts";
-import { INI_NAMES } from "../../src/config/ini-names.ts";
+import { INI_NAMES, type IniKind } from "../../src/config/ini-names.ts";
 import { LEGACY_NAMES } from "../../src/config/legacy-names.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/model.ts";
@@ -122,11 +122,10 @@ function scalar(name: string, form: string, pick: Random): string {
 }
 
 function ini(pick: Random): string {
-  const section = (kind: string) =>
-    [...INI_NAMES]
-      .filter(([path]) => path.startsWith(`${kind}/`) && pick.chance(0.4))
-      .map(([path, known]) => {
-        const name = path.slice(kind.length + 1);
+  const section = (kind: IniKind) =>
+    [...INI_NAMES[kind]]
+      .filter(() => pick.chance(0.4))
+      .map(([name, known]) => {
         if (!known.array) return `${name} = ${scalar(name, known.form, pick)}`;
         const text = pick.of(TEXTS).replaceAll(/["\\]/g, "\\$&");
         return name.endsWith("flag") ? `${name}[x] = on` : `${name}[a.b] = "${text}"`;

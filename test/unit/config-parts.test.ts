@@ -5,7 +5,7 @@ import { parse } from "smol-toml";
 import { bytes, duration, durationText } from "../../src/config/durations.ts";
 import { editDistance, nearest } from "../../src/config/nearest.ts";
 import { placesIn } from "../../src/config/place.ts";
-import { overlap } from "../../src/config/rules.ts";
+import { TakenAddresses } from "../../src/config/taken.ts";
 import type { Rows } from "../../src/config/setting.ts";
 import { SECTIONS } from "../../src/config/settings.ts";
 import { referencedName } from "../../src/config/special-values.ts";
@@ -62,7 +62,7 @@ describe("near names", () => {
   });
 });
 
-describe("places in TOML", () => {
+describe("places in TOML, as deep as settings lie", () => {
   const text = `# [a] comment
 top = "x [b] # no comment" # [c]
 [one."two.three"]
@@ -87,12 +87,11 @@ x = 1
     [["one", "two.three"], 3, 6],
     [["one", "two.three", "k", "a"], 4, 7],
     [["one", "two.three", "k", "b c"], 4, 14],
-    [["one", "two.three", "k", "b c", "1", "d"], 4, 28],
-    [["one", "two.three", "k", "e", "f"], 4, 40],
+    [["one", "two.three", "k", "b c", "1", "d"], 4, 14],
+    [["one", "two.three", "k", "e"], 4, 38],
     [["one", "two.three", "multi"], 5, 1],
     [["one", "two.three", "list"], 9, 1],
-    [["one", "two.three", "list", "1"], 10, 8],
-    [["one", "two.three", "list", "2", "0"], 11, 4],
+    [["one", "two.three", "list", "1"], 9, 1],
     [["one", "two.three", "lit"], 13, 1],
     [["many", "x"], 15, 1],
     [["last", "é"], 17, 1],
@@ -139,13 +138,25 @@ test("listeners overlap on the same port of the same or of all addresses", () =>
     if ("ok" in parsed) return parsed.ok;
     throw new Error(parsed.problem);
   };
-  const both = (a: string, b: string) => overlap(address(a), address(b));
+  const both = (a: string, b: string) => {
+    const taken = new TakenAddresses<string>();
+    expect(taken.take(address(a), a)).toBeUndefined();
+    return taken.take(address(b), b) === a;
+  };
   expect(both("9000", "127.0.0.1:9000")).toBe(true);
   expect(both("127.0.0.1:9000", "127.0.0.2:9000")).toBe(false);
   expect(both("[::1]:9000", "[0:0::1]:9000")).toBe(true);
   expect(both("[::1]:9000", "127.0.0.1:9000")).toBe(false);
   expect(both("/a.sock", "/a.sock")).toBe(true);
   expect(both("/a.sock", "9000")).toBe(false);
+  expect(both("127.0.0.1:9000", "9000")).toBe(true);
+});
+
+test("of several listeners in the way the first is named", () => {
+  const taken = new TakenAddresses<number>();
+  const hosts = ["127.0.0.1", "127.0.0.2", "0.0.0.0", "127.0.0.2", "127.0.0.3", "0.0.0.0"];
+  const inTheWay = hosts.map((host, i) => taken.take({ kind: "inet", host, port: 9000 }, i));
+  expect(inTheWay).toEqual([undefined, undefined, 0, 1, 2, 0]);
 });
 
 test("what is no address is told, with what was meant where that can be seen", () => {
