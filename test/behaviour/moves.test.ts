@@ -17,6 +17,7 @@ import {
 import { listenersAt } from "../helper/processes.ts";
 import type { Supervisor } from "../helper/program.ts";
 import { behaviour } from "../helper/scene.ts";
+import { statusOf } from "../helper/status.ts";
 import { eventually } from "../helper/wait.ts";
 
 async function closed(spot: Spot): Promise<void> {
@@ -26,8 +27,7 @@ async function closed(spot: Spot): Promise<void> {
 }
 
 async function poolsOf(supervisor: Supervisor): Promise<string[]> {
-  const status = JSON.parse((await supervisor.control("status", "--json")).stdout);
-  return status.pools.map(({ name }: { name: string }) => name);
+  return (await statusOf(supervisor)).pools.map(({ name }) => name);
 }
 
 for (const [word, fate] of [

@@ -21,7 +21,7 @@ import {
 import { alive, holdersOnStdin, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
 import { textOf, type Outcome, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
-import { onlyLeaving } from "../helper/status.ts";
+import { onlyLeaving, statusOf } from "../helper/status.ts";
 import { underLoad, type Serving } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
 
@@ -401,10 +401,7 @@ behaviour(
     await eventually(() => gatedAt(spot).length === 1);
     scene.rewrite({ pools: { www: barePool(scene, spot, pool, "new") } });
     const reload = supervisor.control("reload");
-    await eventually(async () => {
-      const status = JSON.parse((await supervisor.control("status", "--json")).stdout);
-      return status.pools[0].generation === 2;
-    });
+    await eventually(async () => (await statusOf(supervisor)).pools[0]!.generation === 2);
     expect(gatedAt(spot).length).toBe(1);
     expect(Bun.peek.status(reload)).toBe("pending");
     rmSync(gate);
