@@ -53,7 +53,7 @@ const BROKEN: readonly (readonly [string, string | Uint8Array, string])[] = [
   ["g.conf", "[www]\nlisten = /a\npm = sttaic\n", "g.conf:3:1: pm: expected one of"],
   ["h.conf", "[www]\npm = static\nuser = ${A\n", "h.conf:3:1: user: this variable"],
   ["i.bin", Uint8Array.from([0x7f, 0x45, 0x4c, 0x46, 0]), "i.bin: this is a binary file"],
-  ["j.toml", "#".repeat(10 * 1024 * 1024), "j.toml: the file is larger"],
+  ["j.toml", "#".repeat(17 * 1024 * 1024), "j.toml: the file is larger"],
   ["k.toml", "", "k.toml: the config file is empty"],
 ];
 
