@@ -11,8 +11,8 @@ const MB = 1024 * 1024;
 /** Twice the size costs about twice the CPU; what grows with the square costs four times as much. */
 const MOST_RATIO = 3;
 
-/** CPU time of 4 MB, in yardsticks: 10 MB in 3 s where a yardstick is some 0.1 s. */
-const MOST_UNITS = 12;
+/** CPU time in yardsticks: 3 s where a yardstick is some 0.1 s; three to five are usual. */
+const MOST_UNITS = 30;
 
 interface Costs {
   readonly costs: readonly number[];
