@@ -1,6 +1,6 @@
 // From an HTTP request to the supervisor and back. Nothing is decided here.
 
-import { configToJson } from "../config/wire.ts";
+import { configToJson } from "../config/derived/wire.ts";
 import { asFault, Fault } from "../fault.ts";
 import type { Tell } from "../supervisor/operations/operation-queue.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";

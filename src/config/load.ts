@@ -46,22 +46,22 @@ async function draftOf(file: string, options: LoadOptions, problems: Problems): 
     case "legacy-xml":
       return legacyDraft(file, bytes, options, problems);
     case "php-fpm-ini": {
-      const { readPhpFpmIni } = await import("./php-fpm-ini.ts");
+      const { readPhpFpmIni } = await import("./ini/php-fpm-ini.ts");
       return withHosts(await readPhpFpmIni(file, bytes, options, problems), problems);
     }
   }
 }
 
 async function withHosts(draft: Draft, problems: Problems): Promise<Draft> {
-  const { withHostsFound } = await import("./host-names.ts");
+  const { withHostsFound } = await import("./rules/host-names.ts");
   return withHostsFound(draft, problems);
 }
 
 async function tomlDraft(file: string, bytes: Uint8Array, problems: Problems): Promise<Draft> {
-  const { readToml } = await import("./toml.ts");
-  const { withIncluded } = await import("./include.ts");
+  const { readToml } = await import("./toml/toml.ts");
+  const { withIncluded } = await import("./toml/include.ts");
   const main = readToml(file, bytes, problems);
-  const { withDefaults } = await import("./inherit.ts");
+  const { withDefaults } = await import("./settings/inherit.ts");
   const { files, pools } = await withIncluded(file, main, problems);
   const source = { format: "toml", file, files, prefix: dirname(file) } as const;
   const inheriting = withDefaults(pools, main.defaults, problems);
@@ -74,6 +74,6 @@ async function legacyDraft(
   options: LoadOptions,
   problems: Problems,
 ): Promise<Draft> {
-  const { readLegacyXml } = await import("./legacy-xml.ts");
+  const { readLegacyXml } = await import("./legacy/legacy-xml.ts");
   return withHosts(readLegacyXml(file, bytes, options.prefix, problems), problems);
 }

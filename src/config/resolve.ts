@@ -2,17 +2,17 @@
 
 import { join } from "node:path";
 import { parseAddress } from "../sys/address.ts";
-import { poolOf } from "./assemble.ts";
+import { poolOf } from "./settings/assemble.ts";
 import type { Draft, Entry, PoolDraft } from "./draft.ts";
 import { freeze } from "./freeze.ts";
 import type { AdminConfig, Config, SupervisorConfig } from "./model.ts";
 import type { Problems, Where } from "./problems.ts";
-import type { ReadPool } from "./read-pool.ts";
+import type { ReadPool } from "./rules/read-pool.ts";
 import { checkPools } from "./rules.ts";
-import { readSection } from "./section.ts";
-import type { Rows } from "./setting.ts";
-import { ADMIN, LOG, POOL, SUPERVISOR } from "./settings.ts";
-import type { Parsed } from "./values.ts";
+import { readSection } from "./settings/section.ts";
+import type { Rows } from "./settings/setting.ts";
+import { ADMIN, LOG, POOL, SUPERVISOR } from "./settings/settings.ts";
+import type { Parsed } from "./settings/values.ts";
 
 export interface Surroundings {
   readonly uid: number | null;

@@ -2,11 +2,11 @@
 
 import { addressText } from "../sys/address.ts";
 import type { ConfigFormat } from "./model.ts";
-import { checkMachine } from "./rules-machine.ts";
+import { checkMachine } from "./rules/machine.ts";
 import { originText, type Problems } from "./problems.ts";
-import type { ReadPool } from "./read-pool.ts";
-import { referencedName } from "./special-values.ts";
-import { TakenAddresses } from "./taken.ts";
+import type { ReadPool } from "./rules/read-pool.ts";
+import { referencedName } from "./settings/special-values.ts";
+import { TakenAddresses } from "./rules/taken.ts";
 
 export interface RuleContext {
   readonly allowRoot: boolean;

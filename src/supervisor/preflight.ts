@@ -3,7 +3,7 @@
 // looked at before anything is touched, and everything wrong is reported at once.
 
 import type { Config, PoolConfig } from "../config/model.ts";
-import { poolLacks } from "../config/pool-lacks.ts";
+import { poolLacks } from "../config/rules/pool-lacks.ts";
 import { asFault, Fault } from "../fault.ts";
 import { logFileFault } from "../log/file.ts";
 import { RUNTIMES, runtimeOf } from "../runtime/registry.ts";

@@ -3,7 +3,7 @@
 // lookup of users and programs.
 
 import type { PoolConfig } from "../config/model.ts";
-import { referencedName } from "../config/special-values.ts";
+import { referencedName } from "../config/settings/special-values.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { SpawnSpec } from "../sys/process.ts";
 import { isOwnVariable, selfCommand } from "../sys/exec/self.ts";

@@ -4,7 +4,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { PAGES } from "../../src/cli/help/pages.ts";
-import { SECTIONS } from "../../src/config/settings.ts";
+import { SECTIONS } from "../../src/config/settings/settings.ts";
 import { blockIn, README, settingsBlock } from "../helper/readme-settings.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 

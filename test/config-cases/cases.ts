@@ -1,7 +1,7 @@
 // Config cases as data: an input file beside `NAME.expected`, and files of many small cases. This
 // reads them, and writes what the config reader made of an input in the words of an expectation.
 
-import { dumpConfig } from "../../src/config/dump.ts";
+import { dumpConfig } from "../../src/config/derived/dump.ts";
 import { loadConfig, type Loaded } from "../../src/config/load.ts";
 import { Fault, faultLines } from "../../src/fault.ts";
 import { withTempDir, write } from "./temp-dir.ts";

@@ -13,7 +13,7 @@ import {
   outcomeOf,
   smallCases,
 } from "../config-cases/cases.ts";
-import { convertConfig } from "../../src/config/convert.ts";
+import { convertConfig } from "../../src/config/derived/convert.ts";
 import type { Config } from "../../src/config/model.ts";
 import { withTempDir, write } from "../config-cases/temp-dir.ts";
 

@@ -2,14 +2,14 @@
 // to the same. The configs are made up at random from the settings table, from a fixed seed.
 
 import { describe, expect, test } from "bun:test";
-import { convertConfig } from "../../src/config/convert.ts";
-import { dumpConfig } from "../../src/config/dump.ts";
-import { INI_NAMES, type IniKind } from "../../src/config/ini-names.ts";
-import { LEGACY_NAMES } from "../../src/config/legacy-names.ts";
+import { convertConfig } from "../../src/config/derived/convert.ts";
+import { dumpConfig } from "../../src/config/derived/dump.ts";
+import { INI_NAMES, type IniKind } from "../../src/config/ini/names.ts";
+import { LEGACY_NAMES } from "../../src/config/legacy/names.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { Config } from "../../src/config/model.ts";
-import type { Rows } from "../../src/config/setting.ts";
-import { ADMIN, LOG, POOL, SUPERVISOR } from "../../src/config/settings.ts";
+import type { Rows } from "../../src/config/settings/setting.ts";
+import { ADMIN, LOG, POOL, SUPERVISOR } from "../../src/config/settings/settings.ts";
 import { Fault } from "../../src/fault.ts";
 import { random, type Random } from "../config-cases/random.ts";
 import { withTempDir, write } from "../config-cases/temp-dir.ts";

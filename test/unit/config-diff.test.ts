@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { withTempDir, write } from "../config-cases/temp-dir.ts";
-import { diffConfigs, reloaded } from "../../src/config/diff.ts";
+import { diffConfigs, reloaded } from "../../src/config/derived/diff.ts";
 import { loadConfig } from "../../src/config/load.ts";
 
 const POOL = (name: string, port: number, more = "") =>

@@ -4,7 +4,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { convertConfig } from "../../src/config/convert.ts";
+import { convertConfig } from "../../src/config/derived/convert.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { Fault, faultLines } from "../../src/fault.ts";
 import { random, type Random } from "../config-cases/random.ts";

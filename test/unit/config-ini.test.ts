@@ -5,7 +5,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { formatOf } from "../../src/config/format.ts";
-import { iniValue } from "../../src/config/ini-value.ts";
+import { iniValue } from "../../src/config/ini/value.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import { Fault, faultLines } from "../../src/fault.ts";
 import { withTempDir, write } from "../config-cases/temp-dir.ts";

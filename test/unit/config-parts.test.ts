@@ -2,16 +2,16 @@
 
 import { describe, expect, test } from "bun:test";
 import { parse } from "smol-toml";
-import { bytes, duration, durationText } from "../../src/config/durations.ts";
+import { bytes, duration, durationText } from "../../src/config/settings/durations.ts";
 import { editDistance, nearest } from "../../src/config/nearest.ts";
 import { placesIn } from "../../src/config/place.ts";
-import { TakenAddresses } from "../../src/config/taken.ts";
-import type { Rows } from "../../src/config/setting.ts";
-import { SECTIONS } from "../../src/config/settings.ts";
-import { referencedName } from "../../src/config/special-values.ts";
-import { mode } from "../../src/config/values.ts";
-import { findPlaces } from "../../src/config/toml-places.ts";
-import { scanXml } from "../../src/config/xml-scan.ts";
+import { TakenAddresses } from "../../src/config/rules/taken.ts";
+import type { Rows } from "../../src/config/settings/setting.ts";
+import { SECTIONS } from "../../src/config/settings/settings.ts";
+import { referencedName } from "../../src/config/settings/special-values.ts";
+import { mode } from "../../src/config/settings/values.ts";
+import { findPlaces } from "../../src/config/toml/places.ts";
+import { scanXml } from "../../src/config/legacy/xml-scan.ts";
 import { parseAddress, type Address } from "../../src/sys/address.ts";
 
 describe("durations", () => {

@@ -6,11 +6,11 @@ import Ajv from "ajv";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "smol-toml";
-import { convertConfig } from "../../src/config/convert.ts";
-import { dumpConfig } from "../../src/config/dump.ts";
-import { configSchema } from "../../src/config/json-schema.ts";
-import type { Rows } from "../../src/config/setting.ts";
-import { SECTIONS } from "../../src/config/settings.ts";
+import { convertConfig } from "../../src/config/derived/convert.ts";
+import { dumpConfig } from "../../src/config/derived/dump.ts";
+import { configSchema } from "../../src/config/derived/json-schema.ts";
+import type { Rows } from "../../src/config/settings/setting.ts";
+import { SECTIONS } from "../../src/config/settings/settings.ts";
 import { load } from "../config-cases/cases.ts";
 
 const CASES = join(import.meta.dir, "../config-cases");

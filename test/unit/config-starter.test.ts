@@ -6,7 +6,7 @@ import { join } from "node:path";
 import initCommand from "../../src/cli/config/init.ts";
 import { runStrict } from "../../src/cli/runner.ts";
 import { loadConfig } from "../../src/config/load.ts";
-import { type Found, starterText } from "../../src/config/starter.ts";
+import { type Found, starterText } from "../../src/config/derived/starter.ts";
 import { listen } from "../helper/printed.ts";
 import { withTempDir, write } from "../config-cases/temp-dir.ts";
 

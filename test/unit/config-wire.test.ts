@@ -2,8 +2,8 @@
 
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { diffConfigs } from "../../src/config/diff.ts";
-import { configFromJson, configToJson } from "../../src/config/wire.ts";
+import { diffConfigs } from "../../src/config/derived/diff.ts";
+import { configFromJson, configToJson } from "../../src/config/derived/wire.ts";
 import { load } from "../config-cases/cases.ts";
 
 const CASES = join(import.meta.dir, "../config-cases");

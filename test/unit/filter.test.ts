@@ -2,7 +2,7 @@
 // the kernel's documentation (networking/filter.rst), on headers of IPv4 and IPv6 packets.
 
 import { expect, test } from "bun:test";
-import { clients, filterLength } from "../../src/config/special-values.ts";
+import { clients, filterLength } from "../../src/config/settings/special-values.ts";
 import { filterProgram, parseBlock } from "../../src/socket/filter.ts";
 import type { BpfInstruction } from "../../src/sys/socket.ts";
 

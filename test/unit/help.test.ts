@@ -2,11 +2,11 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { readmeSettings } from "../../src/cli/help/settings.ts";
-import { INI_NAMES } from "../../src/config/ini-names.ts";
+import { INI_NAMES } from "../../src/config/ini/names.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { helpText } from "../../src/cli/help/help.ts";
 import { PAGES } from "../../src/cli/help/pages.ts";
-import { SECTIONS } from "../../src/config/settings.ts";
+import { SECTIONS } from "../../src/config/settings/settings.ts";
 import { Fault } from "../../src/fault.ts";
 
 test("without a topic it lists every command that is for people, and every topic", async () => {

@@ -33,7 +33,7 @@ const PACKAGE_DOORS: Readonly<Record<string, RegExp>> = {
   "bun:ffi": /^src\/sys\//,
   citty: /^src\/cli\/command\.ts$/,
   consola: /^src\/log\/logger\.ts$/,
-  "smol-toml": /^src\/config\/toml\.ts$/,
+  "smol-toml": /^src\/config\/toml\/toml\.ts$/,
 };
 
 /** Powers that need no import, and the only place that may use each. */
@@ -52,7 +52,7 @@ const POWER_DOORS: readonly {
   {
     power: "Bun.XML",
     use: /\bBun\.XML\b|\{\s*XML\b[^}]*\}\s*from "bun"/,
-    door: /^src\/config\/legacy-xml\.ts$/,
+    door: /^src\/config\/legacy\/legacy-xml\.ts$/,
   },
   { power: "Bun.serve", use: /\bBun\.serve\b/, door: /^src\/admin\/server\.ts$/ },
   {

@@ -1,6 +1,6 @@
 // What a `bench` is asked to do, read from its options and checked before anything is sent.
 
-import { duration } from "../../config/durations.ts";
+import { duration } from "../../config/settings/durations.ts";
 import type { ValuesOf } from "../options.ts";
 import { usageFault } from "../usage.ts";
 import type { BENCH_OPTIONS } from "./options.ts";

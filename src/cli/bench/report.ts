@@ -1,6 +1,6 @@
 // What `bench` has found, as lines for people and as JSON.
 
-import { durationText } from "../../config/durations.ts";
+import { durationText } from "../../config/settings/durations.ts";
 import type { BenchOrder } from "./order.ts";
 import type { ReloadsResult } from "./reloads.ts";
 import type { LoadResult } from "./tally.ts";

@@ -4,7 +4,7 @@
 import { AdminClient } from "../../admin/client.ts";
 import type { Report } from "../../admin/contract.ts";
 import type { Config } from "../../config/model.ts";
-import { configFromJson } from "../../config/wire.ts";
+import { configFromJson } from "../../config/derived/wire.ts";
 import { planned } from "../../supervisor/operations/plan.ts";
 import { controlSocket, type SocketArgs } from "../control/control-socket.ts";
 

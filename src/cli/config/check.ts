@@ -42,7 +42,7 @@ async function check(options: Given): Promise<number> {
   const { loaded, warnings } = await checked(options);
   if (!options.quiet) printWarnings(warnings);
   if (options.dump) {
-    const { dumpConfig } = await import("../../config/dump.ts");
+    const { dumpConfig } = await import("../../config/derived/dump.ts");
     print(dumpConfig(loaded));
   } else if (options.against !== undefined) {
     const { reportLines } = await import("../control/report-text.ts");

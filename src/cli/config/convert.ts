@@ -16,7 +16,7 @@ export default defineCommand({
   },
   async run({ file, prefix, quiet }) {
     const loaded = await loadGivenConfig({ config: file, prefix }, null);
-    const { convertConfig } = await import("../../config/convert.ts");
+    const { convertConfig } = await import("../../config/derived/convert.ts");
     print(convertConfig(loaded));
     if (!quiet) {
       for (const warning of loaded.warnings) {

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
-import { type Found, starterText } from "../../config/starter.ts";
+import { type Found, starterText } from "../../config/derived/starter.ts";
 import { asFault, Fault } from "../../fault.ts";
 import { findUser } from "../../sys/users.ts";
 import { print } from "../print.ts";

@@ -9,7 +9,7 @@ export default defineCommand({
     "Prints the JSON Schema of the TOML config. Editors use it when the config's first line is #:schema FILE.",
   options: {},
   async run() {
-    const { configSchema } = await import("../../config/json-schema.ts");
+    const { configSchema } = await import("../../config/derived/json-schema.ts");
     print(`${JSON.stringify(configSchema(), null, 2)}\n`);
     return 0;
   },

@@ -2,9 +2,9 @@
 // missing there and no default is wrong. A page says where one belongs by a line of its own:
 // `<!-- settings pool -->`.
 
-import { UNLIKE } from "../../config/ini-unlike.ts";
-import { defaultFor, REQUIRED, type Rows, type Setting } from "../../config/setting.ts";
-import { SECTIONS } from "../../config/settings.ts";
+import { UNLIKE } from "../../config/ini/unlike.ts";
+import { defaultFor, REQUIRED, type Rows, type Setting } from "../../config/settings/setting.ts";
+import { SECTIONS } from "../../config/settings/settings.ts";
 
 const MARK = /^<!-- settings ([\w-]+) -->$/gm;
 

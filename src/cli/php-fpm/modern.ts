@@ -66,7 +66,7 @@ async function checked(config: string, options: PhpFpmOptions): Promise<Loaded> 
 async function tested(loaded: Loaded, config: string, { test }: PhpFpmOptions): Promise<number> {
   for (const warning of loaded.warnings) say("WARNING", faultLines(warning).join("\n"));
   if (test > 1) {
-    const { dumpConfig } = await import("../../config/dump.ts");
+    const { dumpConfig } = await import("../../config/derived/dump.ts");
     process.stderr.write(dumpConfig(loaded));
   }
   say("NOTICE", `configuration file ${config} test is successful`);

@@ -2,7 +2,7 @@
 // body goes to stdout byte for byte; what else there is to say goes to stderr.
 
 import { resolve } from "node:path";
-import { duration } from "../../config/durations.ts";
+import { duration } from "../../config/settings/durations.ts";
 import { Fault } from "../../fault.ts";
 import { fcgiRequest, type FcgiResponse, paramsFor } from "../../fcgi/client.ts";
 import { type Address, addressText } from "../../sys/address.ts";

@@ -1,7 +1,7 @@
 // What can be done to a running supervisor: each operation is a story run under the rule of one at a
 // time, and answered with a Report. (stop and quit are not among them: they end the supervisor's own life.)
 
-import { reloaded } from "../../config/diff.ts";
+import { reloaded } from "../../config/derived/diff.ts";
 import type { Loaded } from "../../config/load.ts";
 import { asFault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";

@@ -1,6 +1,6 @@
 // What a reload would do, as data: `reload --dry-run` prints it, the report of a reload repeats it.
 
-import { type Change, diffConfigs, type Plan } from "../../config/diff.ts";
+import { type Change, diffConfigs, type Plan } from "../../config/derived/diff.ts";
 import type { Config, PoolConfig } from "../../config/model.ts";
 import { Fault } from "../../fault.ts";
 import { addressText, sameAddress } from "../../sys/address.ts";

@@ -1,7 +1,7 @@
 // What an operation answers, and the steps it tells on the way. These shapes go over the control
 // socket as they are.
 
-import type { Change } from "../../config/diff.ts";
+import type { Change } from "../../config/derived/diff.ts";
 import { now } from "../../sys/clock.ts";
 import type { StuckProcess } from "../../worker/losses.ts";
 

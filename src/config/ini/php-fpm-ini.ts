@@ -1,0 +1,144 @@
+// Reads the php-fpm.conf of a php-fpm of today, with all it includes, into a draft.
+
+import { basename, dirname, join, resolve } from "node:path";
+import type { Environment } from "../default-places.ts";
+import type { Draft, Entry, PoolDraft } from "../draft.ts";
+import { iniEntry } from "./entry.ts";
+import { readIniFiles } from "./files.ts";
+import { phpFor, type PhpOfFpm } from "./php.ts";
+import { iniPoolEntries } from "./pool.ts";
+import type { IniReading, IniSection } from "./section.ts";
+import { checkPoolCount } from "../rules/pool-count.ts";
+import type { Problems } from "../problems.ts";
+import { uniqueNames } from "../legacy/unique-names.ts";
+
+export interface IniOptions {
+  /** As of -p: what relative paths are relative to. */
+  readonly prefix?: string;
+  readonly env: Environment;
+}
+
+/** All that is wrong goes to `problems`. */
+export async function readPhpFpmIni(
+  file: string,
+  bytes: Uint8Array,
+  options: IniOptions,
+  problems: Problems,
+): Promise<Draft> {
+  const prefix = prefixOf(file, options.prefix);
+  const reading: IniReading = { problems, env: options.env, prefix };
+  const { files, global, pools } = await readIniFiles(reading, file, bytes);
+  checkPoolCount(pools.length, file);
+  const base = options.prefix === undefined ? stateFolder(prefix) : prefix;
+  const supervisor = global.entries("supervisor", base);
+  checkGrace(reading, global);
+  return {
+    source: { format: "php-fpm-ini", file, files, prefix },
+    supervisor: [...supervisor, ...besidePidFile(supervisor, "state_dir", ".state")],
+    admin: besidePidFile(supervisor, "socket", ".admin.sock"),
+    log: logEntries(reading, global, base),
+    pools: poolsOf(reading, pools, global, phpFor(file, prefix, options.env)),
+    daemonize: daemonizeOf(global),
+  };
+}
+
+/** The --prefix that php-fpm was built with, as far as the place of its config tells. */
+function prefixOf(file: string, given: string | undefined): string {
+  if (given !== undefined) return resolve(given);
+  const folder = dirname(file);
+  if (file.startsWith("/etc/")) return "/usr";
+  return basename(folder) === "etc" ? dirname(folder) : folder;
+}
+
+/** PHP's --localstatedir, which pid and error_log are relative to. */
+function stateFolder(prefix: string): string {
+  return prefix === "/usr" ? "/var" : join(prefix, "var");
+}
+
+// An INI file cannot name them. Not .sock as for a legacy file: Debian's pid file is
+// /run/php/php8.2-fpm.pid, and its pool listens on /run/php/php8.2-fpm.sock.
+function besidePidFile(supervisor: readonly Entry[], name: string, ending: string): Entry[] {
+  const pid = supervisor.find((entry) => entry.name === "pid_file");
+  if (pid === undefined || typeof pid.raw !== "string") return [];
+  const raw = pid.raw.replace(/\.pid$/, "") + ending;
+  return [{ name, label: name, raw, where: pid.where, base: pid.base }];
+}
+
+function logEntries({ problems }: IniReading, global: IniSection, base: string): Entry[] {
+  const entries = global.entries("log", base);
+  const file = global.scalar("error_log");
+  if (file?.value === "syslog") {
+    const hint = "under systemd stderr goes to the journal; or name a file";
+    problems.warn(`${file.label} = syslog: the log goes to stderr instead`, file.where, hint);
+  }
+  if (entries.some(({ name }) => name === "file")) return entries;
+  const unsaid = { name: "file", label: "error_log", raw: "log/php-fpm.log" };
+  return [...entries, { ...unsaid, where: "default", base }];
+}
+
+// php-fpm's own default is 0, and its users' commonest surprise: a reload cuts requests in hand.
+function checkGrace({ problems }: IniReading, global: IniSection): void {
+  if (global.scalar("process_control_timeout") !== undefined) return;
+  problems.warn(
+    "process_control_timeout is not set: php-fpm cuts requests in hand at a reload, here they have 30 seconds",
+    global.where,
+    "say how long they may take, for example: process_control_timeout = 30s",
+  );
+}
+
+function daemonizeOf(global: IniSection): boolean {
+  const scalar = global.scalar("daemonize");
+  return scalar === undefined || iniEntry(scalar, "/").raw === true;
+}
+
+function poolsOf(
+  reading: IniReading,
+  sections: readonly IniSection[],
+  global: IniSection,
+  php: PhpOfFpm,
+): PoolDraft[] {
+  const wanted = sections.map(({ name, where }) => ({ name: name ?? "", where }));
+  const names = uniqueNames(wanted, reading.problems);
+  const shared = [...program(reading, php), ...forEveryPool(reading, global)].map(asShared);
+  return sections.map((section, i) => {
+    const name = names[i]!;
+    const entries = iniPoolEntries({ reading, php, shared }, section, name);
+    return { name, where: section.where, entries };
+  });
+}
+
+function asShared(entry: Entry): Entry {
+  return { ...entry, shared: true };
+}
+
+function program({ prefix }: IniReading, { command, ini }: PhpOfFpm): Entry[] {
+  const made = (name: string, raw: unknown): Entry => ({
+    name,
+    label: name,
+    raw,
+    where: "default",
+    base: prefix,
+  });
+  const entries = [made("command", [command]), made("runtime", "php-cgi")];
+  return ini === null ? entries : [...entries, made("php.ini", ini)];
+}
+
+/** Workers inherit these from php-fpm's master where their pool does not say otherwise. */
+const INHERITED = new Map([
+  ["process.priority", "nice"],
+  ["rlimit_files", "rlimit_files"],
+  ["rlimit_core", "rlimit_core"],
+]);
+
+function forEveryPool({ problems, prefix }: IniReading, global: IniSection): Entry[] {
+  const own = global.entries("pool", prefix);
+  const inherited = [...INHERITED].flatMap(([written, name]) => {
+    const scalar = global.scalar(written);
+    if (scalar === undefined || scalar.value === "") return [];
+    const entry = { ...iniEntry(scalar, prefix), name };
+    if (entry.raw !== 0 || name === "nice") return [entry];
+    problems.warn(`${entry.label} = 0 leaves the limit alone, as in php-fpm`, entry.where);
+    return [];
+  });
+  return [...own, ...inherited];
+}

@@ -1,0 +1,176 @@
+// What php-fpm has and fcgivisor does otherwise or not: each with the reason and what to do instead,
+// so that nothing of an operator's file is dropped silently.
+
+import type { LegacyForm } from "../settings/values.ts";
+
+export interface Unlike {
+  readonly form: LegacyForm;
+  /** Completes "NAME …"; null: it is handled, only not as a setting of its own. */
+  readonly why: string | null;
+  readonly instead?: string;
+  /** Values (beside the empty one) that ask for nothing. */
+  readonly harmless?: readonly string[];
+  readonly array?: true;
+  /** An array of values, whose keys mean nothing. */
+  readonly bareKey?: true;
+}
+
+const HANDLED = null;
+const LOG_INSTEAD =
+  "let the web server write it: its access log has time, status and upstream time";
+const SLOW_INSTEAD = '"fcgivisor status" shows the request each worker is in and since when';
+
+export const UNLIKE: Readonly<Record<string, Unlike>> = {
+  "global/daemonize": { form: "boolean", why: HANDLED },
+  "global/process.priority": { form: "integer", why: HANDLED },
+  "global/rlimit_files": { form: "integer", why: HANDLED },
+  "global/rlimit_core": { form: "core", why: HANDLED },
+  "global/syslog.facility": syslog(),
+  "global/syslog.ident": syslog(),
+  "global/log_limit": {
+    form: "integer",
+    why: "is not used: workers' lines go into the log at their own length",
+  },
+  "global/log_buffering": {
+    form: "boolean",
+    why: "is not used: workers' output goes into the log line by line",
+  },
+  "global/process.max": {
+    form: "integer",
+    why: "is not used: there is no limit over all pools",
+    instead: "see that the pm.max_children of all pools together are not too many",
+    harmless: ["0"],
+  },
+  "global/events.mechanism": {
+    form: "text",
+    why: "is not used: requests do not pass through the supervisor",
+  },
+  "global/systemd_interval": {
+    form: "time",
+    why: "is not used: no report is sent to systemd at intervals",
+    instead: '"fcgivisor status" tells the same at any time',
+  },
+  "pool/prefix": { form: "path", why: HANDLED },
+  "pool/php_value": { form: "pairs", why: HANDLED, array: true },
+  "pool/php_flag": { form: "pairs", why: HANDLED, array: true },
+  "pool/php_admin_value": admin("php_admin_value"),
+  "pool/php_admin_flag": admin("php_admin_flag"),
+  "pool/listen.acl_users": acl("owner"),
+  "pool/listen.acl_groups": acl("group"),
+  "pool/listen.setfib": {
+    form: "integer",
+    why: "is not used: it is for FreeBSD only",
+    harmless: ["-1"],
+  },
+  "pool/process.dumpable": {
+    form: "boolean",
+    why: "is not used: whether workers can be traced follows from the system's own rules",
+    instead: "see kernel.yama.ptrace_scope, and rlimit_core for core files",
+    harmless: ["0"],
+  },
+  "pool/pm.max_spawn_rate": {
+    form: "integer",
+    why: "is not used: how fast a pool grows cannot be set",
+  },
+  "pool/pm.status_path": status(),
+  "pool/pm.status_listen": status(),
+  "pool/ping.path": ping(),
+  "pool/ping.response": ping(),
+  "pool/access.log": {
+    form: "path",
+    why: "is not written: requests do not pass through the supervisor",
+    instead: LOG_INSTEAD,
+  },
+  "pool/access.format": {
+    form: "text",
+    why: "is not used: there is no access log",
+    instead: LOG_INSTEAD,
+  },
+  "pool/access.suppress_path": {
+    form: "pairs",
+    why: "is not used: there is no access log",
+    instead: LOG_INSTEAD,
+    array: true,
+    bareKey: true,
+  },
+  "pool/slowlog": {
+    form: "path",
+    why: "is not written: a backtrace cannot be taken from php-cgi outside",
+    instead: SLOW_INSTEAD,
+  },
+  "pool/request_slowlog_timeout": {
+    form: "time",
+    why: "is not acted on: there is no slow log",
+    instead: SLOW_INSTEAD,
+    harmless: ["0s", "0m", "0h", "0d"],
+  },
+  "pool/request_slowlog_trace_depth": {
+    form: "integer",
+    why: "is not used: there is no slow log",
+    instead: SLOW_INSTEAD,
+  },
+  "pool/request_terminate_timeout_track_finished": {
+    form: "boolean",
+    why: "is not used: php-cgi has no fastcgi_finish_request()",
+    harmless: ["0"],
+  },
+  "pool/decorate_workers_output": {
+    form: "boolean",
+    why: "is not used: each line in the log says which pool and worker it is from",
+    instead: '[log] format = "json" keeps the line itself apart, in TOML',
+    harmless: ["1"],
+  },
+  "pool/security.limit_extensions": {
+    form: "text",
+    why: "is not enforced: php-cgi runs whatever script the web server names",
+    instead:
+      "let the web server pass on existing .php files only (nginx: try_files $fastcgi_script_name =404;)",
+  },
+  "pool/apparmor_hat": {
+    form: "text",
+    why: "is not entered: workers run under the supervisor's own profile",
+    instead: "give php-cgi a profile of its own in /etc/apparmor.d, which holds from its start",
+  },
+};
+
+function syslog(): Unlike {
+  return {
+    form: "text",
+    why: "is not used: there is no output to syslog",
+    instead: "under systemd a log on stderr goes to the journal: error_log = /dev/stderr",
+  };
+}
+
+function admin(name: string): Unlike {
+  return {
+    form: "pairs",
+    array: true,
+    why: "is passed on, but scripts can change it with ini_set(), which php-fpm forbids",
+    instead: `what must hold belongs into a php.ini section [PATH=/srv/www], not into ${name}`,
+  };
+}
+
+function acl(what: string): Unlike {
+  return {
+    form: "text",
+    why: "is not used: the socket has an owner, a group and a mode, but no access list",
+    instead: `use listen.${what} and listen.mode, or a group that all of them are in`,
+  };
+}
+
+function status(): Unlike {
+  return {
+    form: "text",
+    why: "is not served: requests do not pass through the supervisor",
+    instead:
+      '"fcgivisor status --json", or GET /v1/status and /metrics on the control socket; both answer while all workers are busy',
+  };
+}
+
+function ping(): Unlike {
+  return {
+    form: "text",
+    why: "is not served: requests do not pass through the supervisor",
+    instead: 'ask GET /readyz on the control socket, or a script with "fcgivisor request"',
+  };
+}

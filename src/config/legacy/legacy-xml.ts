@@ -1,0 +1,141 @@
+// Reads a php-fpm 0.5 or 0.6 config into a draft. The only door to Bun.XML, which is the judge of what
+// is well-formed.
+
+import { existsSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import type { Draft, Entry, PoolDraft } from "../draft.ts";
+import { apacheLikeNotes } from "./apache.ts";
+import { LEGACY_NAMES, type LegacySection } from "./names.ts";
+import { lastOf, legacyEntry, madeUp, poolEntries } from "./pool.ts";
+import { legacyValues, type LegacyReading, type LegacyValue } from "./section.ts";
+import { findSections } from "./sections.ts";
+import { legacyText } from "./text.ts";
+import { checkPoolCount } from "../rules/pool-count.ts";
+import type { Problems, Where } from "../problems.ts";
+import { placesIn } from "../place.ts";
+import { uniqueNames } from "./unique-names.ts";
+import { wellFormed } from "./xml-errors.ts";
+import type { XmlElement } from "./xml-scan.ts";
+
+/** Throws a Fault when the file is not well-formed; all else that is wrong goes to `problems`. */
+export function readLegacyXml(
+  file: string,
+  bytes: Uint8Array,
+  givenPrefix: string | undefined,
+  problems: Problems,
+): Draft {
+  const text = legacyText(file, bytes);
+  const root = wellFormed(file, text, (source) => void Bun.XML.parse(source));
+  const reading: LegacyReading = { problems, place: placesIn(file, text) };
+  const prefix = prefixOf(file, givenPrefix);
+  const sections = findSections(reading, root);
+  checkPoolCount(sections.pools.length, file);
+  const globals = sections.globals.flatMap((s) => legacyValues(reading, s, "global_options"));
+  const supervisor = entriesFor("supervisor", globals, prefix);
+  return {
+    source: { format: "legacy-xml", file, files: [file], prefix },
+    supervisor: [...supervisor, ...besidePidFile(supervisor, "state_dir", ".state")],
+    admin: besidePidFile(supervisor, "socket", ".sock"),
+    log: logEntries(globals, prefix),
+    pools: poolsOf(reading, sections.pools, globals, prefix),
+    daemonize: daemonizeOf(reading, globals, prefix),
+  };
+}
+
+/** The folder that relative paths are relative to: PHP's install prefix. */
+function prefixOf(file: string, given: string | undefined): string {
+  if (given !== undefined) return resolve(given);
+  const folder = dirname(file);
+  if (folder === "/etc") return "/usr/local"; // what PHP is built for unless told otherwise
+  return basename(folder) === "etc" ? dirname(folder) : folder;
+}
+
+function entriesFor(section: LegacySection, values: readonly LegacyValue[], prefix: string) {
+  return values
+    .filter(({ path }) => LEGACY_NAMES.get(path)?.setting?.section === section)
+    .map((value) => legacyEntry(value, prefix));
+}
+
+// A legacy file cannot name them, and several supervisors must be able to run side by side.
+function besidePidFile(supervisor: readonly Entry[], name: string, ending: string): Entry[] {
+  const pid = supervisor.findLast((entry) => entry.name === "pid_file" && !entry.replaced);
+  if (pid === undefined || typeof pid.raw !== "string" || pid.raw !== pid.raw.trim()) return [];
+  return [madeUp(name, pid.raw.replace(/\.pid$/, "") + ending, pid.base, pid.where)];
+}
+
+function logEntries(globals: readonly LegacyValue[], prefix: string): Entry[] {
+  const entries = entriesFor("log", globals, prefix).map((entry) =>
+    entry.name === "file" && entry.raw === "stderr" ? { ...entry, raw: "./stderr" } : entry,
+  );
+  if (lastOf(globals, "global_options/error_log") !== undefined) return entries;
+  return [...entries, madeUp("file", "logs/php-fpm.log", prefix)];
+}
+
+function daemonizeOf(
+  reading: LegacyReading,
+  globals: readonly LegacyValue[],
+  prefix: string,
+): boolean {
+  let daemonize = false;
+  for (const value of globals.filter(({ path }) => path === "global_options/daemonize")) {
+    const { raw, problem } = legacyEntry(value, prefix);
+    if (problem) reading.problems.error(`daemonize: ${problem.problem}`, value.where, problem.hint);
+    else daemonize = raw === true;
+  }
+  return daemonize;
+}
+
+function poolsOf(
+  reading: LegacyReading,
+  sections: readonly XmlElement[],
+  globals: readonly LegacyValue[],
+  prefix: string,
+): PoolDraft[] {
+  const all = sections.map((section) => ({
+    values: legacyValues(reading, section, "pool"),
+    where: reading.place(section.at),
+  }));
+  const read = withoutTemplates(reading, all);
+  const shared = [...entriesFor("pool", globals, prefix), ...program(prefix)];
+  const wanted = read.map(({ values, where }) => {
+    const name = lastOf(values, "pool/name");
+    return { name: name?.text ?? "default", where: name?.where ?? where };
+  });
+  const names = uniqueNames(wanted, reading.problems);
+  return read.map(({ values, where }, i) => {
+    const name = names[i]!;
+    const entries = poolEntries(reading, name, where, values, prefix);
+    return { name, where, entries: [...shared, ...entries], notes: apacheLikeNotes(values) };
+  });
+}
+
+interface ReadSection {
+  readonly values: readonly LegacyValue[];
+  readonly where: Where;
+}
+
+// php-fpm ran workers for them all the same, which nobody could reach. If all are such, each is told
+// what it misses.
+function withoutTemplates(
+  reading: LegacyReading,
+  all: readonly ReadSection[],
+): readonly ReadSection[] {
+  const isTemplate = ({ values }: ReadSection) =>
+    lastOf(values, "pool/listen_address") === undefined;
+  if (all.every(isTemplate)) return all;
+  for (const { values, where } of all.filter(isTemplate)) {
+    const name = lastOf(values, "pool/name")?.text ?? "default";
+    reading.problems.warn(
+      `the pool "${name}" has no listen_address and is left out: nobody could reach it`,
+      where,
+      'for example: <value name="listen_address">127.0.0.1:9000</value>',
+    );
+  }
+  return all.filter((section) => !isTemplate(section));
+}
+
+function program(prefix: string): Entry[] {
+  const own = join(prefix, "bin/php-cgi");
+  const command = [existsSync(own) ? own : "php-cgi"];
+  return [madeUp("command", command, prefix), madeUp("runtime", "php-cgi", prefix)];
+}

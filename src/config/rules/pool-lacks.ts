@@ -1,0 +1,47 @@
+// What a pool names and this machine has not: users, groups, folders, its health script. Only for a
+// config that is going to run here; a conversion may be for another machine.
+
+import { join } from "node:path";
+import { fileLack, folderLack, groupLack, type Lack, userLack } from "../../sys/machine.ts";
+import type { PoolConfig } from "../model.ts";
+
+export interface PoolLack extends Lack {
+  readonly setting: string;
+}
+
+/** `uid`: of whoever is going to run it; only root's workers can have another user or root directory. */
+export function poolLacks(pool: PoolConfig, uid: number): PoolLack[] {
+  const root = uid === 0 ? pool.chroot : null;
+  const chroot = folder("chroot", root);
+  return [
+    ...ask("user", uid === 0 ? pool.user : null, userLack),
+    ...ask("group", uid === 0 ? pool.group : null, groupLack),
+    ...ask("listen.owner", pool.listen.owner, userLack),
+    ...ask("listen.group", pool.listen.group, groupLack),
+    // Without the root directory nothing is inside it either.
+    ...(chroot.length > 0 ? chroot : folder("chdir", inside(root, pool.chdir))),
+    ...named(ask("health.script", inside(root, pool.health?.script ?? null), fileLack)),
+  ];
+}
+
+function ask(
+  setting: string,
+  value: string | null,
+  question: (value: string) => Lack | null,
+): PoolLack[] {
+  const lack = value === null ? null : question(value);
+  return lack === null ? [] : [{ setting, ...lack }];
+}
+
+function folder(setting: string, path: string | null): PoolLack[] {
+  return named(ask(setting, path, folderLack));
+}
+
+/** A path alone does not tell which setting it is from. */
+function named(lacks: readonly PoolLack[]): PoolLack[] {
+  return lacks.map((lack) => ({ ...lack, message: `${lack.setting}: ${lack.message}` }));
+}
+
+function inside(root: string | null, path: string | null): string | null {
+  return root === null || path === null ? path : join(root, path);
+}

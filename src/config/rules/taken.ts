@@ -1,0 +1,50 @@
+// Which addresses are taken: two listeners on one port get in each other's way when their hosts are
+// the same or one of them is all hosts. Found by looking up, not by comparing each with each.
+
+import { addressText, ipv6Bytes, type ListenAddress } from "../../sys/address.ts";
+
+interface Taken<T> {
+  readonly by: T;
+  readonly order: number;
+}
+
+export class TakenAddresses<T> {
+  #count = 0;
+  /** The first on each address, on each port, and on all hosts of each port. */
+  readonly #exact = new Map<string, Taken<T>>();
+  readonly #ports = new Map<string, Taken<T>>();
+  readonly #allHosts = new Map<string, Taken<T>>();
+
+  /** Takes the address, and tells who was the first to take what it overlaps. */
+  take(address: ListenAddress, by: T): T | undefined {
+    const taken = { by, order: this.#count++ };
+    if (address.kind === "unix" || address.kind === "systemd") {
+      return first(this.#exact, `${address.kind} ${addressText(address)}`, taken)?.by;
+    }
+    const port = `${address.kind} ${address.port}`;
+    const host = hostBytes(address);
+    const anyHost = /^[0,]+$/.test(host);
+    const onPort = first(this.#ports, port, taken);
+    const same = first(this.#exact, `${port} ${host}`, taken);
+    const all = anyHost ? first(this.#allHosts, port, taken) : this.#allHosts.get(port);
+    return (anyHost ? onPort : earlier(same, all))?.by;
+  }
+}
+
+function first<T>(map: Map<string, Taken<T>>, key: string, taken: Taken<T>): Taken<T> | undefined {
+  const known = map.get(key);
+  if (known === undefined) map.set(key, taken);
+  return known;
+}
+
+function earlier<T>(a: Taken<T> | undefined, b: Taken<T> | undefined): Taken<T> | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a.order < b.order ? a : b;
+}
+
+/** However the host is written. */
+function hostBytes(address: Extract<ListenAddress, { host: string }>): string {
+  return address.kind === "inet6"
+    ? String(ipv6Bytes(address.host))
+    : address.host.split(".").map(Number).join();
+}

@@ -1,0 +1,60 @@
+// Puts the values of the settings table into the shape of the model.
+
+import type { HealthConfig, PoolConfig } from "../model.ts";
+import type { Where } from "../problems.ts";
+import type { Values } from "./setting.ts";
+import type { POOL } from "./settings.ts";
+
+type PoolValues = Values<typeof POOL>;
+
+export function poolOf(name: string, where: Where, v: PoolValues): PoolConfig {
+  return {
+    name,
+    listen: {
+      address: v["listen.address"],
+      backlog: v["listen.backlog"],
+      owner: v["listen.owner"],
+      group: v["listen.group"],
+      mode: v["listen.mode"],
+    },
+    command: v.command,
+    runtime: v.runtime,
+    user: v.user,
+    group: v.group,
+    scaling: v.scaling,
+    workers: v.workers,
+    startWorkers: v.start_workers,
+    minSpare: v.min_spare,
+    maxSpare: v.max_spare,
+    idleTimeoutMs: v.idle_timeout,
+    groupSize: v.group_size,
+    maxRequests: v.max_requests,
+    maxRequestsJitter: v.max_requests_jitter,
+    startTimeoutMs: v.start_timeout,
+    drainTimeoutMs: v.drain_timeout,
+    requestTimeoutMs: v.request_timeout,
+    stopSignal: v.stop_signal,
+    chdir: v.chdir,
+    chroot: v.chroot,
+    umask: v.umask,
+    nice: v.nice,
+    rlimitFiles: v.rlimit_files,
+    rlimitCore: v.rlimit_core,
+    clearEnv: v.clear_env,
+    env: v.env,
+    allowedClients: v.allowed_clients,
+    logOutput: v.log_output,
+    php: { ini: v["php.ini"], defines: v["php.defines"] },
+    health: healthOf(v),
+    reload: { maxExtra: v["reload.max_extra"] },
+    place: typeof where === "string" ? null : { file: where.file, line: where.line ?? 1 },
+  };
+}
+
+function healthOf(v: PoolValues): HealthConfig | null {
+  const { "health.script": script, "health.path": path } = v;
+  const { "health.status": status, "health.timeout": timeoutMs } = v;
+  // Only script and path have no default: without either nothing is asked for.
+  if ((script === null && path === null) || status === null || timeoutMs === null) return null;
+  return { script, path, expect: v["health.expect"], status, timeoutMs };
+}
