@@ -89,7 +89,7 @@ for (const mode of ["elsewhere", "elsewhere-select"] as const) {
     const busy = await reached();
     expect(await outcome).toBeInstanceOf(Lost);
     await eventually(() => !alive(busy));
-    expect(supervisor.log()).toContain(`worker ${busy} of pool www is killed: its request`);
+    await supervisor.logged(`worker ${busy} of pool www is killed: its request`);
     const now = await told(supervisor, "idle", "idle");
     expect(now).toContain(pids.find((pid) => pid !== busy)!);
     expect(supervisor.log().match(/is killed: its request/g)).toHaveLength(1);
@@ -108,7 +108,7 @@ for (const mode of ["elsewhere", "elsewhere-select"] as const) {
       supervisor.signal("SIGKILL");
       await supervisor.gone();
       const next = await scene.start(settings);
-      expect(next.log()).toContain("took over the socket");
+      await next.logged("took over the socket");
       expect(listenersAt(spot.where)).toEqual(sockets);
       await eventually(() => old.filter(alive).length === 1, { what: "the idle one has left" });
       expect(old.filter(alive)).toEqual([held.worker]);
@@ -116,7 +116,7 @@ for (const mode of ["elsewhere", "elsewhere-select"] as const) {
       expect((await held.answer).body).toContain(`${held.worker}`);
       await eventually(() => old.filter(alive).length === 0);
       expect(await bodyOf(spot, {})).toContain("hello");
-      expect(next.log()).toContain("2 left-over processes of pool www exited");
+      await next.logged("2 left-over processes of pool www exited");
     },
   );
 }

@@ -21,7 +21,7 @@ behaviour("a leader that forks without end is ended and started anew", PHP, asyn
   const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
   forkWithoutEnd(spot, held.worker);
   await eventually(() => !alive(leader!), { what: "the storm is ended" });
-  expect(supervisor.log()).toContain(`leader ${leader} of pool www ${VERDICT}`);
+  await supervisor.logged(`leader ${leader} of pool www ${VERDICT}`);
   held.open();
   expect((await held.answer).body).toBe(`waited ${held.worker}`);
   await workersReach(spot, 3);
@@ -43,7 +43,7 @@ behaviour(
     const [leader] = leadersAt(spot.where);
     forkWithoutEnd(spot);
     await eventually(() => !alive(leader!), { what: "the storm is ended" });
-    expect(supervisor.log()).toContain(`leader ${leader} of pool www ${VERDICT}`);
+    await supervisor.logged(`leader ${leader} of pool www ${VERDICT}`);
     await workersReach(spot, 3);
   },
 );
@@ -132,7 +132,7 @@ behaviour(
       await eventually(often, { what: "each has lost 40 workers" });
       // A real storm gets its verdict meanwhile: so the others have been judged as often.
       forkWithoutEnd(storming);
-      await eventually(() => supervisor.log().includes(VERDICT), { what: "the verdict" });
+      await supervisor.logged(VERDICT);
     } finally {
       await Promise.all(deeds.map(({ stop }) => stop()));
     }
@@ -208,7 +208,7 @@ behaviour("single workers that crash in a row count by their signal", PHP, async
   const pool = phpPool(spot, { workers: 2, group_size: 1 });
   const supervisor = await scene.run({ supervisor: settings, pools: { www: pool } });
   for (const pid of await workersReach(spot, 2)) process.kill(pid, "SIGSEGV");
-  await eventually(() => supervisor.log().includes("workers crashed within"));
-  await eventually(() => supervisor.log().includes("generation 2 of pool www serves"));
+  await supervisor.logged("workers crashed within");
+  await supervisor.logged("generation 2 of pool www serves");
   await workersReach(spot, 2);
 });

@@ -233,7 +233,7 @@ behaviour(
     expect(delays.at(-1)!).toBeGreaterThan(delays[0]! * 2);
     for (let i = 1; i < times.length; i++)
       expect(times[i]! - times[i - 1]!).toBeGreaterThanOrEqual(delays[i - 1]! / 1_000 - TICK_S);
-    expect(supervisor.log()).toContain("cannot work today");
+    await supervisor.logged("cannot work today");
     rmSync(tally);
     await workersReach(sick, 1);
     expect(await bodyOf(sick, {})).toContain("hello");

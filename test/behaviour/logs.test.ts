@@ -78,7 +78,7 @@ behaviour(
       pools: { storefront: phpPool(spot) },
     });
     const pid = Number(await bodyOf(spot, { script, query: "tag=odd%22q%5C&lines=1" }));
-    await eventually(() => supervisor.log().includes("odd"));
+    await supervisor.logged("odd");
     const lines = supervisor.log().trim().split("\n");
     const records = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     for (const record of records) {
@@ -99,7 +99,7 @@ behaviour("log_output = false drops it", PHP, async (scene) => {
   });
   await bodyOf(spot, { script, query: "tag=unheard" });
   expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
-  expect(supervisor.log()).toContain("has stopped");
+  await supervisor.logged("has stopped");
   expect(supervisor.log()).not.toContain("unheard");
 });
 

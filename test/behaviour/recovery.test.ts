@@ -117,7 +117,7 @@ behaviour("start says that it took sockets back, and so does the log", {}, async
   const { outcome } = await startAgain(scene, supervisor);
   expect(outcome.code).toBe(0);
   expect(outcome.stdout).toContain("earlier supervisor");
-  expect(supervisor.log()).toMatch(/took over the socket .* of pool www from/);
+  await supervisor.logged(/took over the socket .* of pool www from/);
   const again = await supervisor.control("start");
   expect(again).toMatchObject({ code: 0 });
   expect(again.stdout).toContain("already running");

@@ -346,7 +346,7 @@ behaviour(
     expect(outcome.ms).toBeGreaterThan(700);
     expect(alive(held.worker)).toBe(false);
     await expect(held.answer).rejects.toMatchObject({ kind: "cut" });
-    expect(supervisor.log()).toMatch(
+    await supervisor.logged(
       new RegExp(`worker ${held.worker} of pool www has not exited after .* SIGTERM`),
     );
   },

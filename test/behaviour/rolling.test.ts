@@ -423,7 +423,7 @@ behaviour(
       pools: { quick: barePool(scene, quick, {}, "new"), slow: gatedPool(scene, slow, gate) },
     });
     const reload = supervisor.control("reload");
-    await eventually(() => supervisor.log().includes("generation 2 of pool quick serves"));
+    await supervisor.logged("generation 2 of pool quick serves");
     await eventually(() => gatedAt(slow).length === 2);
     const [victim] = newWorkers(quick);
     process.kill(victim!, "SIGKILL");

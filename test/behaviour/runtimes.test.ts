@@ -182,7 +182,7 @@ behaviour("stop_signal names another polite signal", {}, async (scene) => {
   expect(await quit).toMatchObject({ code: 0 });
   // Any other signal would have killed it.
   for (const pid of workers)
-    expect(supervisor.log()).toContain(`worker ${pid} of pool app exited with code 0`);
+    await supervisor.logged(`worker ${pid} of pool app exited with code 0`);
 });
 
 behaviour(

@@ -96,7 +96,7 @@ behaviour(
     group.limit(64 * 1024 * 1024);
     const script = scene.write("big.php", "<?php echo strlen(str_repeat('x', 500000000));");
     await expect(bodyOf(spot, { script })).rejects.toBeInstanceOf(Lost);
-    await eventually(() => supervisor.log().includes("out-of-memory killer"));
+    await supervisor.logged("out-of-memory killer");
     const after = await workersReach(spot, 2);
     expect(after.filter((pid) => before.includes(pid)).length).toBe(1);
     expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");

@@ -246,7 +246,7 @@ behaviour(
       expect(managerVariables(pid)).toEqual([]);
     }
     expect((await supervisor.control("status")).stdout).toContain(spot.listen);
-    expect(supervisor.log()).toContain(
+    await supervisor.logged(
       `took over the socket ${spot.listen} of pool www from its systemd unit`,
     );
     const [inode] = listenersAt(spot.where);
@@ -289,10 +289,10 @@ behaviour(
       { pools: { www: barePool(scene, { ...spot, listen: "systemd:web" }) } },
     );
     expect(await bodyOf(spot, {})).toContain("hello");
-    expect(supervisor.log()).toContain(
+    await supervisor.logged(
       `the socket "idle" (${unused.listen}), handed over by systemd, is used by no pool`,
     );
-    expect(supervisor.log()).toContain('("odd"), handed over by systemd, is no stream socket');
+    await supervisor.logged('("odd"), handed over by systemd, is no stream socket');
     expect(listenersAt(unused.where)).toEqual([]);
   },
 );
@@ -348,7 +348,7 @@ behaviour(
     await ready(supervisor.socket, () => alive(child.pid));
     expect(await early).toContain("hello");
     expect(listenersAt(spot.where)).toEqual([inode!]);
-    expect(supervisor.log()).toContain(`took back the socket ${spot.listen} of pool www`);
+    await supervisor.logged(`took back the socket ${spot.listen} of pool www`);
     expect((await supervisor.control("stop")).code).toBe(0);
     await supervisor.gone();
     expect(listenersAt(spot.where)).toEqual([]);

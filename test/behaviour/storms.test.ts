@@ -248,7 +248,7 @@ behaviour("who asked for a reload goes away: the reload goes on", {}, async (sce
   const supervisor = await scene.start({ pools });
   const held = await hold(scene, spot);
   const asker = scene.spawn([BINARY, "reload", "-c", supervisor.configFile]);
-  await eventually(() => supervisor.log().includes("generation 2 of pool www serves"));
+  await supervisor.logged("generation 2 of pool www serves");
   asker.kill("SIGKILL");
   await asker.exited;
   // The two new ones, and of the old only the one that is busy.
@@ -256,7 +256,7 @@ behaviour("who asked for a reload goes away: the reload goes on", {}, async (sce
   expect(supervisor.log()).not.toContain("reload done");
   held.open();
   expect((await held.answer).body).toContain(`${held.worker}`);
-  await eventually(() => supervisor.log().includes("reload done"));
+  await supervisor.logged("reload done");
   expect(supervisor.log()).not.toContain("reload failed");
   expect(await workersReach(spot, 2)).not.toContain(held.worker);
   expect(await supervisor.control("reload")).toMatchObject({ code: 0 });

@@ -62,7 +62,7 @@ behaviour(
     expect(reload).toMatchObject({ code: 0 });
     expect(reload.stdout).toContain("1 request was cut short");
     expect(reload.stdout).toContain(`process ${stuck} of pool www survives SIGKILL`);
-    expect(supervisor.log()).toContain(`process ${stuck} of pool www survives SIGKILL`);
+    await supervisor.logged(`process ${stuck} of pool www survives SIGKILL`);
     expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
 
     expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
@@ -116,7 +116,7 @@ while (1) { accept(my $client, $listener) and sleep 600; }
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
     expect(old.filter(alive)).toEqual([]);
     for (const pid of old)
-      expect(supervisor.log()).toMatch(new RegExp(`worker ${pid} of pool www .* gets SIGKILL`));
+      await supervisor.logged(new RegExp(`worker ${pid} of pool www .* gets SIGKILL`));
     const last = await workersReach(spot, 2);
     expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
     expect(last.filter(alive)).toEqual([]);
@@ -134,6 +134,6 @@ behaviour("what a script left in the background does not keep an address", PHP, 
     expect(reload, reload.stderr).toMatchObject({ code: 0 });
     expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
   }
-  expect(supervisor.log()).toContain(`${first.listen} is closed and free; 1 process`);
+  await supervisor.logged(`${first.listen} is closed and free; 1 process`);
   expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
 });

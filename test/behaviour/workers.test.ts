@@ -235,9 +235,7 @@ behaviour("without root, user is ignored with a warning", { needs: ["root"] }, a
   const supervisor = await runWith(scene, config, drop, binary);
   const [pid] = await workersReach(spot, 1);
   expect(statusField(pid!, "Uid").split("\t")[0]).toBe("65534");
-  expect(supervisor.log()).toContain(
-    'pool www: "user" is ignored, because only root can change it',
-  );
+  await supervisor.logged('pool www: "user" is ignored, because only root can change it');
 });
 
 behaviour("two pools run as two users", { needs: ["root", "php-cgi"] }, async (scene) => {

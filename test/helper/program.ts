@@ -74,6 +74,8 @@ export interface Supervisor {
   readonly configFile: string;
   /** All it wrote: stderr of a foreground run, and the log file. */
   readonly log: () => string;
+  /** Resolves when it has written this: what is seen of a process can be seen before the log tells it. */
+  readonly logged: (text: string | RegExp) => Promise<void>;
   /** A control word with this supervisor's config: `control("reload", "www")`. */
   readonly control: (...words: string[]) => Promise<Outcome>;
   /** Sends a signal to the supervisor itself. */
@@ -96,6 +98,10 @@ export function supervisorOf(
     socket: files.socket,
     configFile: files.config,
     log,
+    logged: async (text) => {
+      const told = () => (typeof text === "string" ? log().includes(text) : text.test(log()));
+      await eventually(told, { what: `the log tells ${text}` });
+    },
     control: (...words) => runCommand(dir, [BINARY, ...words, "-c", files.config]),
     signal: (signal) => process.kill(pid, signal),
     gone: async () => {
