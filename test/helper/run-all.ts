@@ -69,6 +69,8 @@ function test(filters: string[], report: string): Tally {
   ]);
   const xml = existsSync(report) ? readFileSync(report, "utf8") : "";
   for (const title of skippedTitles(xml)) console.log(`skipped: ${title}`);
+  // Once more, and last: of a long output that is cut, the end is what is left.
+  for (const { title, text } of failures(xml)) console.log(`failed: ${title}\n${text}`);
   const tally = tallyOf(xml);
   // A test file that does not even load counts as no test at all in the report.
   const unseen = tally.failed === 0 && (code !== 0 || tally.passed === 0);
@@ -98,7 +100,23 @@ function tallyOf(xml: string): Tally {
 
 function skippedTitles(xml: string): string[] {
   const cases = xml.matchAll(/<testcase name="([^"]*)"[^>]*>\s*<skipped/g);
-  return [...cases].map((match) =>
-    match[1]!.replaceAll("&quot;", '"').replaceAll("&apos;", "'").replaceAll("&amp;", "&"),
-  );
+  return [...cases].map((match) => plain(match[1]!));
+}
+
+function failures(xml: string): { readonly title: string; readonly text: string }[] {
+  const cases = xml.matchAll(/<testcase name="([^"]*)"[^>]*>\s*<failure[^>]*>([^<]*)/g);
+  return [...cases].map((match) => ({ title: plain(match[1]!), text: plain(match[2]!) }));
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&quot;": '"',
+  "&apos;": "'",
+  "&lt;": "<",
+  "&gt;": ">",
+  "&amp;": "&",
+  "&#10;": "\n",
+};
+
+function plain(xml: string): string {
+  return xml.replaceAll(/&(?:quot|apos|lt|gt|amp|#10);/g, (entity) => ENTITIES[entity]!);
 }
