@@ -60,7 +60,7 @@ async function ask(socket: string, path: string, init: RequestInit): Promise<Res
       return await fetch(`http://localhost${path}`, { ...init, unix: socket, timeout: false });
     } catch (error) {
       const { code } = error as { code?: string };
-      if (code === "ECONNRESET") throw brokenOff(socket, error);
+      if (code === "ECONNRESET") throw brokenOff(socket);
       // A socket file that nobody answers on: stale, or its supervisor is being upgraded just now.
       if (code !== "ECONNREFUSED" || now() - since > UPGRADE_GAP_MS)
         throw unreachable(socket, error);
@@ -80,10 +80,10 @@ async function finalReport(
       if ("ok" in line) last = line;
       else onStep(line);
     }
-  } catch (error) {
-    throw brokenOff(socket, error);
+  } catch {
+    throw brokenOff(socket);
   }
-  if (last === null) throw brokenOff(socket, undefined);
+  if (last === null) throw brokenOff(socket);
   if (!last.ok) throw Fault.fromJSON(last.fault as FaultJson);
   return last.report;
 }
@@ -104,11 +104,10 @@ async function* lines(response: Response): AsyncGenerator<StreamLine> {
 /** The connection broke before the answer: the supervisor was killed, ended, or became another program. */
 export class BrokenOff extends Fault {}
 
-function brokenOff(socket: string, cause: unknown): BrokenOff {
+function brokenOff(socket: string): BrokenOff {
   return new BrokenOff("the supervisor ended before it had answered", {
     where: socket,
     hint: "its log says why; `fcgivisor status` shows whether it is there again",
-    ...(cause === undefined ? {} : { cause }),
   });
 }
 
