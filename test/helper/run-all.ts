@@ -24,6 +24,15 @@ interface Tally {
 
 const FAILED: Tally = { passed: 0, failed: 1, skipped: 0 };
 
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&quot;": '"',
+  "&apos;": "'",
+  "&lt;": "<",
+  "&gt;": ">",
+  "&amp;": "&",
+  "&#10;": "\n",
+};
+
 const { passed, failed, skipped } = whateverHappens(() => main(process.argv.slice(2)));
 process.stdout.write(`${passed} passed, ${failed} failed, ${skipped} skipped\n`);
 process.exitCode = failed === 0 ? 0 : 1;
@@ -107,15 +116,6 @@ function failures(xml: string): { readonly title: string; readonly text: string 
   const cases = xml.matchAll(/<testcase name="([^"]*)"[^>]*>\s*<failure[^>]*>([^<]*)/g);
   return [...cases].map((match) => ({ title: plain(match[1]!), text: plain(match[2]!) }));
 }
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&quot;": '"',
-  "&apos;": "'",
-  "&lt;": "<",
-  "&gt;": ">",
-  "&amp;": "&",
-  "&#10;": "\n",
-};
 
 function plain(xml: string): string {
   return xml.replaceAll(/&(?:quot|apos|lt|gt|amp|#10);/g, (entity) => ENTITIES[entity]!);
