@@ -5,8 +5,11 @@ import { constants } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { Fault } from "../fault.ts";
 
-/** Far more than any config; a larger file is a mistake. */
-const LARGEST = 16 * 1024 * 1024;
+/**
+ * Bytes: thousands of pools, and little enough that the worst of what can stand in so many is read in
+ * about a second of CPU. A larger file is a mistake.
+ */
+const LARGEST = 4 * 1024 * 1024;
 
 /** The bytes of a config file. Throws a Fault when it cannot be one. */
 export async function readSource(file: string): Promise<Uint8Array> {
@@ -53,7 +56,9 @@ function unreadable(file: string, error: unknown): Fault {
 }
 
 function tooLarge(file: string): Fault {
-  return bad(file, `the file is larger than ${LARGEST / 1024 / 1024} MB: this cannot be a config`);
+  const most = LARGEST / 1024 / 1024;
+  const hint = "if it is one, put its pools into files of their own, and name them with include";
+  return bad(file, `the file is larger than ${most} MB: this cannot be a config`, hint);
 }
 
 function bad(

@@ -123,7 +123,8 @@ behaviour(
     const pools = { www: phpPool(spot), bare: barePool(scene, other) };
     const supervisor = await scene.start({ pools });
     const files = [copyOf(scene, "one"), copyOf(scene, "two")];
-    let first = 0;
+    await workersReach(other, 2);
+    const first = await descriptorsAtRest(supervisor);
     await underLoad(spot, { script }, async () => {
       for (let i = 0; i < 3; i++) {
         await upgraded(supervisor, files[i % 2]!);
@@ -134,7 +135,6 @@ behaviour(
         await eventually(() => childrenOf(supervisor.pid).length === 3, {
           what: "only the workers of now are left",
         });
-        if (i === 0) first = await descriptorsAtRest(supervisor);
       }
     });
     await descriptorsFallTo(supervisor, first);

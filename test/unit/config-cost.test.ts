@@ -29,8 +29,8 @@ async function costsOf(shape: string, sizes: readonly number[]): Promise<Costs> 
   return JSON.parse(text) as Costs;
 }
 
-/** XML is read up to 1 MB, and refused beyond; the others up to 16 MB. */
-const sizeOf = (shape: string) => (shape.startsWith("XML") ? 0.9 * MB : 4 * MB);
+/** XML is read up to 1 MB, and refused beyond; the others up to 4 MB. */
+const sizeOf = (shape: string) => (shape.startsWith("XML") ? 0.9 * MB : 3.9 * MB);
 
 describe("twice the size costs about twice the CPU, and little at all", () => {
   test.each(Object.keys(SHAPES))("%s", async (shape) => {

@@ -52,7 +52,7 @@ describe("what is no config file", () => {
       await symlink("loop", join(dir, "loop"));
       expect(await complaint(load(join(dir, "loop")))).toContain("leads in a circle");
       const huge = await write(dir, "huge", "#".repeat(17 * 1024 * 1024));
-      expect(await complaint(load(huge))).toContain("larger than 16 MB");
+      expect(await complaint(load(huge))).toContain("larger than 4 MB");
     }));
 
   test.skipIf(process.getuid?.() === 0)("a file that may not be read (not as root)", () =>
