@@ -1,7 +1,7 @@
 // Who accepts from a listening socket that nobody here has opened: the workers of an earlier supervisor,
 // found by the socket's inode.
 
-import { processesOn, type SocketHolder } from "../sys/proc-sockets.ts";
+import { type SocketHolder, SocketHolders } from "../sys/proc-sockets.ts";
 import { type ProcessId, type ProcessStat, processStat } from "../sys/procfs.ts";
 
 export interface LeftSocket {
@@ -17,9 +17,12 @@ export interface LeftSocket {
  * also those that keep it on another descriptor. What goes by our own name may be a supervisor, which
  * keeps every socket there is.
  */
-export function holdersOf({ inode, command, groups }: LeftSocket): SocketHolder[] {
+export function holdersOf(
+  { inode, command, groups }: LeftSocket,
+  look = new SocketHolders(),
+): SocketHolder[] {
   const ownName = processStat(process.pid)?.command;
   const leaders = new Set(groups.map(({ pid }) => pid));
   const isWorker = (stat: ProcessStat) => stat.command === command || leaders.has(stat.group);
-  return processesOn(inode, (stat) => stat.command !== ownName && isWorker(stat));
+  return look.of(inode, (stat) => stat.command !== ownName && isWorker(stat));
 }

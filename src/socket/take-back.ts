@@ -5,6 +5,7 @@ import { lstatSync } from "node:fs";
 import { type Address, sameAddress } from "../sys/address.ts";
 import { copyDescriptor } from "../sys/exec/handover.ts";
 import { takeDescriptor } from "../sys/pidfd.ts";
+import { SocketHolders } from "../sys/proc-sockets.ts";
 import type { ProcessStat } from "../sys/procfs.ts";
 import { closeSocket, listeningAddress } from "../sys/socket.ts";
 import { holdersOf, type LeftSocket } from "./holders.ts";
@@ -26,8 +27,13 @@ export type TakeBack =
  * Looks for workers on the socket, and takes a copy of it from one of them; `handed` is the socket
  * itself, when an upgrade has handed it over.
  */
-export function takeBack(address: Address, left: LeftSocket, handed: number | undefined): TakeBack {
-  const holders = holdersOf(left);
+export function takeBack(
+  address: Address,
+  left: LeftSocket,
+  handed: number | undefined,
+  look = new SocketHolders(),
+): TakeBack {
+  const holders = holdersOf(left, look);
   if (handed !== undefined) return { got: "socket", fd: copyDescriptor(handed), holders };
   if (holders.length === 0) return { got: "nobody" };
   if (

@@ -10,7 +10,7 @@ import { type FcgiResponse, fcgiRequest, paramsFor } from "../fcgi/client.ts";
 import { Listener } from "../socket/listener.ts";
 import { type Address, UNIX_PATH_MAX } from "../sys/address.ts";
 import { sendSignal } from "../sys/process.ts";
-import { processesOn, unixInodes } from "../sys/proc-sockets.ts";
+import { SocketHolders, unixInodes } from "../sys/proc-sockets.ts";
 import { eachLimited } from "./concurrency.ts";
 import { newGeneration, type SupervisorState } from "./supervisor-state.ts";
 
@@ -64,7 +64,7 @@ export function endLeftOverCanaries(stateDir: string): void {
   for (const name of readdirSync(stateDir)) {
     if (!name.startsWith(CANARY_PREFIX)) continue;
     const path = join(stateDir, name);
-    for (const { pid } of unixInodes(path).flatMap((inode) => processesOn(inode)))
+    for (const { pid } of unixInodes(path).flatMap((inode) => new SocketHolders().of(inode)))
       sendSignal(pid, "SIGKILL");
     rmSync(path, { force: true });
   }

@@ -74,12 +74,12 @@ export function connectedInodesByPort(file: "tcp" | "tcp6"): ReadonlyMap<number,
   return grouped(rows.map((row) => [Number.parseInt(row[1]!.split(":").at(-1)!, 16), row[9]!]));
 }
 
-function grouped<K>(pairs: readonly (readonly [K, string])[]): ReadonlyMap<K, string[]> {
-  const groups = new Map<K, string[]>();
-  for (const [key, inode] of pairs) {
+function grouped<K, V>(pairs: readonly (readonly [K, V])[]): ReadonlyMap<K, V[]> {
+  const groups = new Map<K, V[]>();
+  for (const [key, value] of pairs) {
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, [inode]);
-    else group.push(inode);
+    if (group === undefined) groups.set(key, [value]);
+    else group.push(value);
   }
   return groups;
 }
@@ -103,19 +103,52 @@ export interface SocketHolder extends ProcessStat {
 }
 
 /**
- * Processes that accept from this socket: those that have it as their standard input, and of those that
- * `mayHold` says also who has it on any other descriptor. Most programs are given it as the former.
+ * Who holds which socket, and all processes there are, at the moment it is first asked. It reads nothing
+ * twice, however many sockets are asked for; a moment later another one tells the truth.
  */
-export function processesOn(
-  inode: string,
-  mayHold: (stat: ProcessStat) => boolean = () => false,
-): SocketHolder[] {
-  return processesWhere(({ state }) => state !== "Z").flatMap((stat) => {
-    if (socketAt(stat.pid, 0) === inode) return [{ ...stat, fd: 0 }];
-    if (stat.pid === process.pid || !mayHold(stat)) return [];
-    const held = [...(socketsOf(stat.pid) ?? [])].find(([, held]) => held === inode);
-    return held === undefined ? [] : [{ ...stat, fd: held[0] }];
-  });
+export class SocketHolders {
+  private living: readonly ProcessStat[] | null = null;
+  private byInput: ReadonlyMap<string, readonly ProcessStat[]> | null = null;
+  private readonly held = new Map<number, ReadonlyMap<string, number>>();
+
+  /** All that live. */
+  get processes(): readonly ProcessStat[] {
+    return (this.living ??= processesWhere(({ state }) => state !== "Z"));
+  }
+
+  /**
+   * Processes that accept from this socket: those that have it as their standard input, and of those that
+   * `mayHold` says also who has it on any other descriptor. Most programs are given it as the former.
+   */
+  of(inode: string, mayHold: (stat: ProcessStat) => boolean = () => false): SocketHolder[] {
+    const onInput = (this.inputs.get(inode) ?? []).map((stat) => ({ ...stat, fd: 0 }));
+    const known = new Set(onInput.map(({ pid }) => pid));
+    const elsewhere = this.processes.flatMap((stat) => {
+      if (known.has(stat.pid) || stat.pid === process.pid || !mayHold(stat)) return [];
+      const fd = this.socketsOf(stat.pid).get(inode);
+      return fd === undefined ? [] : [{ ...stat, fd }];
+    });
+    return [...onInput, ...elsewhere];
+  }
+
+  private get inputs(): ReadonlyMap<string, readonly ProcessStat[]> {
+    return (this.byInput ??= grouped(
+      this.processes.flatMap((stat): (readonly [string, ProcessStat])[] => {
+        const inode = socketAt(stat.pid, 0);
+        return inode === null ? [] : [[inode, stat]];
+      }),
+    ));
+  }
+
+  private socketsOf(pid: number): ReadonlyMap<string, number> {
+    const known = this.held.get(pid);
+    if (known !== undefined) return known;
+    const sockets = [...(socketsOf(pid) ?? [])].map(([fd, inode]) => [inode, fd] as const);
+    // The lowest descriptor of each is what counts, and comes first.
+    const byInode = new Map(sockets.toReversed());
+    this.held.set(pid, byInode);
+    return byInode;
+  }
 }
 
 /** Who holds one of these sockets, with the command line; root sees all, others only their own. */

@@ -11,7 +11,8 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { holdersOf } from "../socket/holders.ts";
 import { now } from "../sys/clock.ts";
 import { sendSignal, type Signal } from "../sys/process.ts";
-import { type ProcessId, processGroup, type ProcessStat, stillThere } from "../sys/procfs.ts";
+import { SocketHolders } from "../sys/proc-sockets.ts";
+import { type ProcessId, type ProcessStat, stillThere } from "../sys/procfs.ts";
 import { stopGracefully } from "./graceful-stop.ts";
 import { Life } from "./life.ts";
 
@@ -49,35 +50,20 @@ export class LeftOverWorkers implements WorkerSet {
   }
 
   /** Who serves on the socket, but for our own and for what scripts started. */
-  find(): readonly ProcessStat[] {
+  find(look = new SocketHolders()): readonly ProcessStat[] {
     const { listener, command, groups, own } = this.context;
     const ours = own();
-    const onSocket = holdersOf({ inode: String(listener.inode), command, groups });
-    const found = onSocket.length > 0 ? onSocket : groups.flatMap(membersNow);
+    const onSocket = holdersOf({ inode: String(listener.inode), command, groups }, look);
+    const found = onSocket.length > 0 ? onSocket : membersOf(groups, look.processes);
     return found.filter(
       (stat) => !ours.has(stat.group) && (command === null || stat.command === command),
     );
   }
 
-  /**
-   * Lets them finish what they do and leave, within drain_timeout; then, or at once when `hurry`
-   * aborts, TERM, and KILL. Resolves when none is left.
-   */
-  async drain(hurry: AbortSignal): Promise<void> {
+  /** Those that `look` finds leave. Resolves when none of them is left. */
+  async leave(look: SocketHolders, hurry: AbortSignal): Promise<void> {
     const { pool, emit } = this.context;
-    const since = now();
-    const found = this.find();
-    if (found.length === 0) return;
-    endLeaders(found);
-    // What a leader forked before it went.
-    this.leaving = this.find();
-    await this.leave(hurry);
-    const ms = now() - since;
-    emit({ type: "left-over-workers-gone", pool: pool.name, workers: found.length, ms });
-  }
-
-  private async leave(hurry: AbortSignal): Promise<void> {
-    const { pool, emit } = this.context;
+    this.leaving = this.find(look);
     const life = new Life("serving", {
       living: () => this.living().map(({ pid }) => pid),
       signal: (name) => this.signal(name),
@@ -90,6 +76,12 @@ export class LeftOverWorkers implements WorkerSet {
     life.dispatch(hurry.aborted ? "stop" : "drain");
     await life.gone;
     hurry.removeEventListener("abort", stop);
+  }
+
+  /** Tells that so many have left. */
+  tellGone(workers: number, ms: number): void {
+    const { pool, emit } = this.context;
+    emit({ type: "left-over-workers-gone", pool: pool.name, workers, ms });
   }
 
   private ask(goesOn: () => boolean): void {
@@ -106,11 +98,38 @@ export class LeftOverWorkers implements WorkerSet {
   }
 }
 
-/** A number may mean another process by now; what is older than the group began is none of it. */
-function membersNow({ pid, startTime }: ProcessId): readonly ProcessStat[] {
-  return processGroup(pid, now()).filter(
-    (stat) => stat.startTime >= startTime && stat.state !== "Z",
+/**
+ * Lets the workers on these sockets finish what they do and leave, within drain_timeout; then, or at
+ * once when `hurry` aborts, TERM, and KILL. Resolves when none is left. /proc is read once for all.
+ */
+export async function drainLeftOver(
+  sockets: readonly LeftOverWorkers[],
+  hurry: AbortSignal,
+): Promise<void> {
+  const since = now();
+  const look = new SocketHolders();
+  const found = sockets.map((workers) => workers.find(look));
+  found.forEach(endLeaders);
+  // What a leader forked before it went.
+  const again = new SocketHolders();
+  await Promise.all(
+    sockets.map(async (workers, i) => {
+      const { length } = found[i]!;
+      if (length === 0) return;
+      await workers.leave(again, hurry);
+      workers.tellGone(length, now() - since);
+    }),
   );
+}
+
+/** A number may mean another process by now; what is older than the group began is none of it. */
+function membersOf(
+  groups: readonly ProcessId[],
+  processes: readonly ProcessStat[],
+): readonly ProcessStat[] {
+  if (groups.length === 0) return [];
+  const began = new Map(groups.map(({ pid, startTime }) => [pid, startTime]));
+  return processes.filter(({ group, startTime }) => startTime >= (began.get(group) ?? Infinity));
 }
 
 /** A leader only waits and refills; its workers go on when it is gone. */

@@ -5,7 +5,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { processesOn, socketsOf, unixInodes } from "../../src/sys/proc-sockets.ts";
+import { SocketHolders, socketsOf, unixInodes } from "../../src/sys/proc-sockets.ts";
 import { processStat, stillThere } from "../../src/sys/procfs.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "fv-procfs-"));
@@ -69,7 +69,9 @@ test("who has a socket: as standard input, or elsewhere where that may be", asyn
   const [inode, child] = [unixInodes(path)[0]!, children()[0]!];
   while (socketsOf(child)?.get(0) !== undefined) await Bun.sleep(5);
   const holders = (...names: string[]) =>
-    processesOn(inode, ({ command }) => names.includes(command)).map((each) => [each.pid, each.fd]);
+    new SocketHolders()
+      .of(inode, ({ command }) => names.includes(command))
+      .map((each) => [each.pid, each.fd]);
   expect(holders()).toEqual([[pid, 0]]);
   expect(holders("perl").toSorted()).toEqual(
     [

@@ -9,6 +9,7 @@ import { boundAddress } from "../../socket/bound.ts";
 import type { LeftSocket } from "../../socket/holders.ts";
 import { takeBack } from "../../socket/take-back.ts";
 import { Listener, type Maker } from "../../socket/listener.ts";
+import type { SocketHolders } from "../../sys/proc-sockets.ts";
 import { type Address, type ListenAddress, sameAddress } from "../../sys/address.ts";
 import { closeSocket, endListening } from "../../sys/socket.ts";
 import { type LeftOverContext, LeftOverWorkers } from "../../worker/left-over-workers.ts";
@@ -25,16 +26,13 @@ export class LeftOver {
   readonly workers: number;
   readonly copy: Copy;
   private readonly context: RecoveryContext;
-  private readonly hurry: AbortSignal;
 
   private constructor(
     context: RecoveryContext,
-    hurry: AbortSignal,
     record: PoolRecord,
     found: { readonly workers: number; readonly copy: Copy },
   ) {
     this.context = context;
-    this.hurry = hurry;
     this.record = record;
     this.workers = found.workers;
     this.copy = found.copy;
@@ -42,30 +40,30 @@ export class LeftOver {
 
   /**
    * Looks for what is left of a record, and takes a copy of its socket; null when nothing is. `handed`:
-   * the socket itself, from the program before this one. `hurry` aborts: no more patience with its workers.
+   * the socket itself, from the program before this one.
    */
   static find(
     context: RecoveryContext,
     record: PoolRecord,
     handed: number | undefined,
-    hurry: AbortSignal,
+    look: SocketHolders,
   ): LeftOver | null {
-    const taken = takeBack(record.address, leftSocket(record), handed);
+    const taken = takeBack(record.address, leftSocket(record), handed, look);
     switch (taken.got) {
       case "socket":
-        return new LeftOver(context, hurry, record, {
+        return new LeftOver(context, record, {
           workers: taken.holders.length,
           copy: { fd: taken.fd },
         });
       case "refused":
-        return new LeftOver(context, hurry, record, {
+        return new LeftOver(context, record, {
           workers: taken.holders.length,
           copy: { why: taken.why, blocks: taken.blocks },
         });
       case "nobody": {
-        const workers = new LeftOverWorkers(workersOf(context, record)).find().length;
+        const workers = new LeftOverWorkers(workersOf(context, record)).find(look).length;
         const copy = { why: "there is no right to look into its workers", blocks: true };
-        return workers === 0 ? null : new LeftOver(context, hurry, record, { workers, copy });
+        return workers === 0 ? null : new LeftOver(context, record, { workers, copy });
       }
     }
   }
@@ -74,19 +72,17 @@ export class LeftOver {
     return sameAddress(this.record.address, address);
   }
 
-  /** Lets its workers finish what they do and leave; resolves when none is left. */
-  drain(): Promise<void> {
-    return new LeftOverWorkers(workersOf(this.context, this.record)).drain(this.hurry);
+  /** Its workers, to let them leave. */
+  get serving(): LeftOverWorkers {
+    return new LeftOverWorkers(workersOf(this.context, this.record));
+  }
+  /** What holds its socket, also what scripts left in the background. */
+  get holders(): LeftOverWorkers {
+    return new LeftOverWorkers({ ...workersOf(this.context, this.record), command: null });
   }
 
-  /**
-   * The same at the end of the whole service: then what scripts left in the background goes, too; and
-   * what not even KILL ends loses the socket, so that the address is free.
-   */
-  async end(): Promise<void> {
-    await this.drain();
-    const all = { ...workersOf(this.context, this.record), command: null };
-    await new LeftOverWorkers(all).drain(AbortSignal.abort());
+  /** At the end of the whole service: what not even KILL ends loses the socket, so that the address is free. */
+  end(): void {
     if (this.maker === "systemd") return;
     const taken = takeBack(this.record.address, leftSocket(this.record), undefined);
     if (taken.got === "socket") {

@@ -7,6 +7,8 @@ import { asFault } from "../../fault.ts";
 import { Listener } from "../../socket/listener.ts";
 import { addressText } from "../../sys/address.ts";
 import { now } from "../../sys/clock.ts";
+import { SocketHolders } from "../../sys/proc-sockets.ts";
+import { drainLeftOver } from "../../worker/left-over-workers.ts";
 import type { RecoveryContext } from "../supervisor-state.ts";
 import { keptSocket, LeftOver } from "./left-over.ts";
 import type { PoolRecord } from "./state-file.ts";
@@ -57,9 +59,9 @@ export class Recovery {
   ) {
     this.context = context;
     this.handed = handed;
-    const { signal } = this.impatience;
+    const look = new SocketHolders();
     this.leftOvers = records
-      .map((record) => LeftOver.find(context, record, handed[record.inode], signal))
+      .map((record) => LeftOver.find(context, record, handed[record.inode], look))
       .filter((left) => left !== null);
     this.unused = new Set(this.leftOvers);
   }
@@ -124,7 +126,12 @@ export class Recovery {
   async end(word: "stop" | "quit"): Promise<void> {
     this.become("ending");
     if (word === "stop") this.hurry();
-    await Promise.all(this.leftOvers.map((left) => left.end()));
+    await this.drain(this.leftOvers);
+    await drainLeftOver(
+      this.leftOvers.map(({ holders }) => holders),
+      AbortSignal.abort(),
+    );
+    for (const left of this.leftOvers) left.end();
     this.become("over");
   }
 
@@ -149,7 +156,7 @@ export class Recovery {
     const since = now();
     const { why, blocks } = left.copy;
     // Where they are not in the way, they leave when the new ones serve, as others do.
-    if (blocks) await left.drain();
+    if (blocks) await this.drain([left]);
     const listener = Listener.open(pool);
     this.reopenedAddresses.push(listener.name);
     this.context.emit({
@@ -167,13 +174,21 @@ export class Recovery {
   private async retire(): Promise<void> {
     this.become("retiring");
     try {
-      await Promise.all(this.leftOvers.map((left) => left.drain()));
+      await this.drain(this.leftOvers);
       const inUse = [...this.opened.keys()].map(({ address }) => address);
       for (const left of this.unused) left.closeUnused(inUse);
     } catch (error) {
       this.context.emit({ type: "trouble", fault: asFault(error).toJSON() });
     }
     this.become("over");
+  }
+
+  private drain(leftOvers: readonly LeftOver[]): Promise<void> {
+    const { signal } = this.impatience;
+    return drainLeftOver(
+      leftOvers.map(({ serving }) => serving),
+      signal,
+    );
   }
 
   private become(next: RecoveryState): void {
