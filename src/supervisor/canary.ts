@@ -1,5 +1,5 @@
-// The health check: one worker of the new generation, on a private socket, is asked over FastCGI
-// before any new worker joins the public one. A generation that answers wrong never meets a client.
+// A canary: one worker of the new generation on a private socket, before any new worker joins the public
+// one. With `health` it is asked over FastCGI: a generation that answers wrong never meets a client.
 
 import { readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -30,20 +30,43 @@ export function askCanaries(
   return eachLimited(asked, signal, (pool, either) => askCanary(state, pool, number, either));
 }
 
+/**
+ * Asks them likewise, and of the pools without `health` starts one worker of each kind: proves that a
+ * config comes up, for a small part of what it costs to start all of it.
+ */
+export function tryCanaries(
+  state: SupervisorState,
+  pools: readonly PoolConfig[],
+  number: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const asked = pools.filter(({ health }) => health !== null);
+  const others = pools.filter(({ health }) => health === null);
+  const kinds = new Map(others.map((pool) => [kindOf(pool), pool])).values();
+  return eachLimited([...asked, ...kinds], signal, (pool, either) =>
+    askCanary(state, pool, number, either),
+  );
+}
+
+/** What decides whether a worker comes up, but for what the preflight has looked at. */
+function kindOf({ runtime, command, php, chroot }: PoolConfig): string {
+  return JSON.stringify([runtime, command, php.ini, chroot]);
+}
+
 async function askCanary(
   state: SupervisorState,
   pool: PoolConfig,
   number: number,
   signal: AbortSignal,
 ): Promise<void> {
-  if (pool.health === null) return;
   const path = freePath(state.config.supervisor.stateDir);
   const lone = alone(pool, { kind: "unix", path });
   const listener = Listener.open(lone);
   const generation = newGeneration(state, lone, listener, number);
   try {
     await generation.start(signal, null);
-    check(pool, pool.health, await ask(pool, pool.health, listener.address, signal));
+    if (pool.health !== null)
+      check(pool, pool.health, await ask(pool, pool.health, listener.address, signal));
   } finally {
     await generation.stop();
     listener.close();

@@ -19,7 +19,6 @@ import { hold, type Held } from "../helper/gate.ts";
 import {
   barePool,
   bodyOf,
-  gatedAt,
   gatedPool,
   phpPool,
   tcpSpot,
@@ -39,6 +38,7 @@ import {
 } from "../helper/processes.ts";
 import { BINARY, textOf, type Outcome, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
+import { statusOf } from "../helper/status.ts";
 import { tap } from "../helper/tap.ts";
 import { underLoad } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
@@ -452,7 +452,8 @@ behaviour(
     const supervisor = await scene.start({ pools: { www: gatedPool(scene, spot, gate) } });
     scene.write("gate", "");
     const first = supervisor.control("upgrade");
-    await eventually(() => gatedAt(spot).length > 0);
+    const upgrading = async () => (await statusOf(supervisor)).operation === "upgrade";
+    await eventually(upgrading, { what: "the first upgrade waits for its worker" });
     const { path, heard } = await tap(scene, supervisor.socket);
     const second = supervisor.control("upgrade", "--socket", path);
     await eventually(() => heard().includes('"waiting"'), { what: "the second is told to wait" });

@@ -14,6 +14,7 @@ import { reload } from "../reload.ts";
 import { type Report, reportOf } from "./report.ts";
 import { restartPools } from "../restart.ts";
 import type { StateKeeper } from "../recovery/state-keeper.ts";
+import { tryCanaries } from "../canary.ts";
 import { becomeBinary, checkBinary } from "../upgrade.ts";
 import type { SupervisorState } from "../supervisor-state.ts";
 
@@ -88,12 +89,14 @@ export class Operations {
 
   /** Becomes another program, or the same one again. Returns only when that fails: the answer comes from the next program. */
   async upgrade(binary: string | null, id: string, by: string, tell: Tell): Promise<Report> {
-    const { state, queue, keeper, lock } = this.dependencies;
+    const { state, queue, keeper, load, lock } = this.dependencies;
     const detail = binary ?? process.execPath;
     return queue.carryOut({ operation: "upgrade", by, detail, tell }, async (signal) => {
       const upgrade = await checkBinary(binary, state.config.source.file);
-      // Proves that the config as it is now comes up, so that there is something to go back to.
-      await this.renew([], signal, tell);
+      // The config as it is now must come up, so that there is something to go back to.
+      const { next } = await propose(state.config, load);
+      await tryCanaries(state, next.pools, state.generation + 1, signal);
+      tell({ step: "checked", pools: next.pools.length });
       keeper.save();
       tell({ step: "executing", version: upgrade.version });
       await sleep(EXEC_PAUSE_MS);
