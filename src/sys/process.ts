@@ -16,6 +16,8 @@ export interface SpawnSpec {
   /** The whole environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** As whom it runs, in no other group than this one; null = as this process. Only root can choose. */
+  readonly identity?: { readonly uid: number; readonly gid: number } | null;
   /** Descriptor that becomes the child's standard input; null = /dev/null. */
   readonly stdin: number | null;
   /** Descriptor that becomes its standard output and error; null = /dev/null. */
@@ -31,10 +33,8 @@ const ownChildren = new Set<number>();
  */
 export function spawn(spec: SpawnSpec, onEnd: (end: ProcessEnd) => void): ProcessId {
   const child = Bun.spawn([...spec.argv], {
-    env: { ...spec.env },
-    ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
+    ...surroundings(spec),
     stdio: [spec.stdin ?? "ignore", spec.output ?? "ignore", spec.output ?? "ignore"],
-    detached: true,
     onExit(ended, code, signal) {
       ownChildren.delete(ended.pid);
       onEnd(
@@ -46,6 +46,16 @@ export function spawn(spec: SpawnSpec, onEnd: (end: ProcessEnd) => void): Proces
   });
   ownChildren.add(child.pid);
   return { pid: child.pid, startTime: processStat(child.pid)?.startTime ?? 0 };
+}
+
+function surroundings({ env, cwd, identity }: Pick<SpawnSpec, "env" | "cwd" | "identity">) {
+  return {
+    env: { ...env },
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(identity ? { uid: identity.uid, gid: identity.gid } : {}),
+    // setsid(2), before the program runs.
+    detached: true,
+  } as const;
 }
 
 function signalName(signal: number | string): string {
@@ -67,10 +77,8 @@ export async function capture(
   timeoutMs: number,
 ): Promise<Captured> {
   const child = Bun.spawn([...spec.argv], {
-    env: { ...spec.env },
-    ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
+    ...surroundings(spec),
     stdio: ["ignore", "pipe", "pipe"],
-    detached: true,
   });
   let late = false;
   const cancel = after(timeoutMs, () => {

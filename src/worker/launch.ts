@@ -1,5 +1,5 @@
 // How a pool's program is started: its arguments, its environment, and whether it needs the shim, which
-// does what Bun.spawn cannot (user with all groups, chroot, umask, nice, limits). Pure but for the
+// does what Bun.spawn cannot (a user in several groups, chroot, umask, nice, limits). Pure but for the
 // lookup of users and programs.
 
 import type { PoolConfig } from "../config/model.ts";
@@ -73,7 +73,7 @@ function throughShim(pool: PoolConfig, argv: string[], env: Record<string, strin
     rlimitCore: pool.rlimitCore,
   };
   if (!needsShim(task)) {
-    return { argv, env, cwd: task.chdir };
+    return { argv, env, cwd: task.chdir, identity: task.identity };
   }
   return { argv: [...selfCommand(), SHIM_WORD], env: { [SHIM_VARIABLE]: JSON.stringify(task) } };
 }
