@@ -96,7 +96,8 @@ export class Supervisor {
   }
 
   private keepState({ type }: Event): void {
-    const concerns = type === "group-started" || type === "group-ended";
+    // The name of its program is known for certain when a group is ready.
+    const concerns = type === "group-started" || type === "group-ready" || type === "group-ended";
     if (concerns && this.currentPhase === "running") this.keeper.changed();
   }
 

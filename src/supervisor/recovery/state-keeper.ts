@@ -28,7 +28,8 @@ export class StateKeeper {
     this.version = version;
     this.stateDir = state.config.supervisor.stateDir;
     this.endLooks = every(LAZY_MS, () => {
-      if (this.written !== "" && this.cancelSave === null) this.save();
+      const isWritten = this.written !== "" && this.cancelSave === null;
+      if (isWritten && traceOf(this.stateDir) !== this.trace) this.save();
     });
   }
 
