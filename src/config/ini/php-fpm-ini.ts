@@ -59,7 +59,7 @@ function stateFolder(prefix: string): string {
 // /run/php/php8.2-fpm.pid, and its pool listens on /run/php/php8.2-fpm.sock.
 function besidePidFile(supervisor: readonly Entry[], name: string, ending: string): Entry[] {
   const pid = supervisor.find((entry) => entry.name === "pid_file");
-  if (pid === undefined || typeof pid.raw !== "string") return [];
+  if (pid === undefined || typeof pid.raw !== "string" || pid.raw !== pid.raw.trim()) return [];
   const raw = pid.raw.replace(/\.pid$/, "") + ending;
   return [{ name, label: name, raw, where: pid.where, base: pid.base }];
 }
