@@ -11,11 +11,10 @@ import type { IniEntryLine } from "./lines.ts";
 import { INI_NAMES, type IniKind, type IniName } from "./names.ts";
 import { keyIsMissing, otherwise, unknownName, wrongShape } from "./problems.ts";
 import { iniText } from "./value.ts";
-import type { Problems } from "../problems.ts";
+import type { PoolReport } from "../php-fpm/pool-rules.ts";
 import { MOST_PAIRS } from "../settings/special-values.ts";
 
-export interface IniReading {
-  readonly problems: Problems;
+export interface IniReading extends PoolReport {
   readonly env: Environment;
   /** Folder that relative patterns and paths are relative to. */
   readonly prefix: string;

@@ -1,19 +1,19 @@
 // Reads a php-fpm 0.5 or 0.6 config into a draft. The only door to Bun.XML, which is the judge of what
 // is well-formed.
 
-import { existsSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname } from "node:path";
 import type { Draft, Entry, PoolDraft } from "../draft.ts";
 import { apacheLikeNotes } from "./apache.ts";
 import { LEGACY_NAMES, type LegacySection } from "./names.ts";
-import { lastOf, legacyEntry, madeUp, poolEntries } from "./pool.ts";
+import { LEGACY_WORDING, lastOf, legacyEntry, poolEntries } from "./pool.ts";
 import { legacyValues, type LegacyReading, type LegacyValue } from "./section.ts";
 import { findSections } from "./sections.ts";
 import { legacyText } from "./text.ts";
 import { checkPoolCount } from "../rules/pool-count.ts";
 import type { Problems, Where } from "../problems.ts";
 import { placesIn } from "../place.ts";
-import { uniqueNames } from "./unique-names.ts";
+import { besidePidFile, installPrefix, madeUp, phpCgiIn, phpProgram } from "../php-fpm/made-up.ts";
+import { uniqueNames } from "../php-fpm/unique-names.ts";
 import { wellFormed } from "./xml-errors.ts";
 import type { XmlElement } from "./xml-scan.ts";
 
@@ -26,8 +26,10 @@ export function readLegacyXml(
 ): Draft {
   const text = legacyText(file, bytes);
   const root = wellFormed(file, text, (source) => void Bun.XML.parse(source));
-  const reading: LegacyReading = { problems, place: placesIn(file, text) };
-  const prefix = prefixOf(file, givenPrefix);
+  const reading: LegacyReading = { problems, wording: LEGACY_WORDING, place: placesIn(file, text) };
+  // What PHP is built for unless told otherwise.
+  const system = dirname(file) === "/etc" ? "/usr/local" : null;
+  const prefix = installPrefix(file, givenPrefix, system);
   const sections = findSections(reading, root);
   checkPoolCount(sections.pools.length, file);
   const globals = sections.globals.flatMap((s) => legacyValues(reading, s, "global_options"));
@@ -42,25 +44,10 @@ export function readLegacyXml(
   };
 }
 
-/** The folder that relative paths are relative to: PHP's install prefix. */
-function prefixOf(file: string, given: string | undefined): string {
-  if (given !== undefined) return resolve(given);
-  const folder = dirname(file);
-  if (folder === "/etc") return "/usr/local"; // what PHP is built for unless told otherwise
-  return basename(folder) === "etc" ? dirname(folder) : folder;
-}
-
 function entriesFor(section: LegacySection, values: readonly LegacyValue[], prefix: string) {
   return values
     .filter(({ path }) => LEGACY_NAMES.get(path)?.setting?.section === section)
     .map((value) => legacyEntry(value, prefix));
-}
-
-// A legacy file cannot name them, and several supervisors must be able to run side by side.
-function besidePidFile(supervisor: readonly Entry[], name: string, ending: string): Entry[] {
-  const pid = supervisor.findLast((entry) => entry.name === "pid_file" && !entry.replaced);
-  if (pid === undefined || typeof pid.raw !== "string" || pid.raw !== pid.raw.trim()) return [];
-  return [madeUp(name, pid.raw.replace(/\.pid$/, "") + ending, pid.base, pid.where)];
 }
 
 function logEntries(globals: readonly LegacyValue[], prefix: string): Entry[] {
@@ -96,7 +83,7 @@ function poolsOf(
     where: reading.place(section.at),
   }));
   const read = withoutTemplates(reading, all);
-  const shared = [...entriesFor("pool", globals, prefix), ...program(prefix)];
+  const shared = [...entriesFor("pool", globals, prefix), ...phpProgram(phpCgiIn(prefix), prefix)];
   const wanted = read.map(({ values, where }) => {
     const name = lastOf(values, "pool/name");
     return { name: name?.text ?? "default", where: name?.where ?? where };
@@ -132,10 +119,4 @@ function withoutTemplates(
     );
   }
   return all.filter((section) => !isTemplate(section));
-}
-
-function program(prefix: string): Entry[] {
-  const own = join(prefix, "bin/php-cgi");
-  const command = [existsSync(own) ? own : "php-cgi"];
-  return [madeUp("command", command, prefix), madeUp("runtime", "php-cgi", prefix)];
 }

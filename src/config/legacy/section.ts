@@ -4,7 +4,8 @@
 
 import { isGroup, knownIn, LEGACY_NAMES } from "./names.ts";
 import { nearest } from "../nearest.ts";
-import type { Problems, Where } from "../problems.ts";
+import type { PoolReport } from "../php-fpm/pool-rules.ts";
+import type { Where } from "../problems.ts";
 import type { XmlElement } from "./xml-scan.ts";
 
 /** One value that has a text. */
@@ -18,8 +19,7 @@ export interface LegacyValue {
   replaced: boolean;
 }
 
-export interface LegacyReading {
-  readonly problems: Problems;
+export interface LegacyReading extends PoolReport {
   place(at: number): Where;
 }
 
