@@ -1,6 +1,9 @@
 // The names of a php-fpm INI file: which there are, and which setting of the table each one is. Most
-// of it is read off the table; the rest stands in ini-unlike.ts.
+// of it is read off the table; the rest stands in unlike.ts.
 
+import type { Hint } from "../problems.ts";
+import { nearest } from "../nearest.ts";
+import type { IniValueLine } from "./lines.ts";
 import { UNLIKE, type Unlike } from "./unlike.ts";
 import type { Rows } from "../settings/setting.ts";
 import { LOG, POOL, SUPERVISOR } from "../settings/settings.ts";
@@ -53,4 +56,42 @@ export const INI_NAMES: Readonly<Record<IniKind, ReadonlyMap<string, IniName>>> 
 function namesIn(kind: IniKind): Map<string, IniName> {
   const inside = PATHS.filter(([path]) => path.startsWith(`${kind}/`));
   return new Map(inside.map(([path, name]) => [path.slice(kind.length + 1), name]));
+}
+
+/** What the name of that line is in such a section, or what is wrong with it. */
+export function iniNameOf(
+  kind: IniKind,
+  line: IniValueLine,
+): IniName | { readonly problem: string; readonly hint: Hint } {
+  const { name, key, value } = line;
+  const known = INI_NAMES[kind].get(name.toLowerCase());
+  if (known === undefined) return unknownName(kind, name);
+  const example = `for example: ${name}[NAME] = ${value ?? ""}`;
+  if (known.array && key === null)
+    return { problem: `"${name}" needs a name in brackets`, hint: example };
+  if (!known.array && key !== null)
+    return { problem: `"${name}" takes no brackets`, hint: `write ${name} = ${value ?? ""}` };
+  if (key === "" && known.unlike?.bareKey !== true)
+    return { problem: `"${name}[]" has no name in its brackets`, hint: example };
+  return known;
+}
+
+function unknownName(kind: IniKind, written: string) {
+  const name = written.toLowerCase();
+  const other = kind === "pool" ? "global" : "pool";
+  if (!INI_NAMES[other].has(name)) {
+    return { problem: `unknown setting "${written}"`, hint: () => nearestName(name, kind, other) };
+  }
+  return kind === "pool"
+    ? { problem: `"${written}" belongs into [global]`, hint: "move it to the section [global]" }
+    : {
+        problem: `"${written}" belongs into a pool`,
+        hint: "move it behind the pool's line, such as [www]",
+      };
+}
+
+function nearestName(name: string, kind: IniKind, other: IniKind): string {
+  const known = [...INI_NAMES[kind].keys()];
+  const near = nearest(name, known) ?? nearest(name, [...INI_NAMES[other].keys()]);
+  return near === null ? `known here: ${known.join(", ")}` : `did you mean "${near}"?`;
 }

@@ -1,13 +1,16 @@
-// Reads the php-fpm.conf of a php-fpm of today, with all it includes, into a draft.
+// Reads the php-fpm.conf of a php-fpm of today, with all it includes, into a draft. In order: lines.ts
+// takes a file apart, files.ts puts what it includes in place, sections.ts keeps what counts, and
+// entry.ts and pool.ts make entries of the settings table of it.
 
 import { join } from "node:path";
 import type { Environment } from "../default-places.ts";
 import type { Draft, Entry, PoolDraft } from "../draft.ts";
 import { iniEntry } from "./entry.ts";
-import { readIniFiles } from "./files.ts";
+import { eachIniLine } from "./files.ts";
+import type { IniReading } from "./lines.ts";
 import { phpFor, type PhpOfFpm } from "./php.ts";
 import { INI_WORDING, iniPoolEntries } from "./pool.ts";
-import type { IniReading, IniSection } from "./section.ts";
+import { IniSections, type IniSection } from "./sections.ts";
 import { checkPoolCount } from "../rules/pool-count.ts";
 import type { Problems } from "../problems.ts";
 import { besidePidFile, installPrefix, madeUp, phpProgram } from "../php-fpm/made-up.ts";
@@ -30,7 +33,9 @@ export async function readPhpFpmIni(
   const system = file.startsWith("/etc/") ? "/usr" : null;
   const prefix = installPrefix(file, options.prefix, system);
   const reading: IniReading = { problems, wording: INI_WORDING, env: options.env, prefix };
-  const { files, global, pools } = await readIniFiles(reading, file, bytes);
+  const sections = new IniSections(reading, file);
+  const files = await eachIniLine(reading, file, bytes, (line) => sections.take(line));
+  const { global, pools } = sections;
   checkPoolCount(pools.length, file);
   const base = options.prefix === undefined ? stateFolder(prefix) : prefix;
   const supervisor = global.entries("supervisor", base);

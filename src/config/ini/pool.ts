@@ -1,12 +1,13 @@
-// One pool of a php-fpm INI file as entries of the settings table, by php-fpm's rules: the pool's own
-// prefix, arrays, and what it does when something is missing.
+// The last step: one pool of a php-fpm INI file as entries of the settings table, by php-fpm's rules:
+// the pool's own prefix, arrays, and what it does when something is missing.
 
 import { resolve } from "node:path";
 import type { Entry } from "../draft.ts";
 import { iniRaw } from "./forms.ts";
 import { iniEntry } from "./entry.ts";
 import type { PhpOfFpm } from "./php.ts";
-import type { IniItem, IniReading, IniSection } from "./section.ts";
+import type { IniReading } from "./lines.ts";
+import type { IniItem, IniSection } from "./sections.ts";
 import { chdirAfterChroot, madeUp } from "../php-fpm/made-up.ts";
 import {
   environmentOf,
