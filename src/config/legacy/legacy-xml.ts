@@ -1,5 +1,4 @@
-// Reads a php-fpm 0.5 or 0.6 config into a draft. The only door to Bun.XML, which is the judge of what
-// is well-formed.
+// Reads a php-fpm 0.5 or 0.6 config into a draft.
 
 import { dirname } from "node:path";
 import type { Draft, Entry, PoolDraft } from "../draft.ts";
@@ -14,8 +13,7 @@ import type { Problems, Where } from "../problems.ts";
 import { placesIn } from "../place.ts";
 import { besidePidFile, installPrefix, madeUp, phpCgiIn, phpProgram } from "../php-fpm/made-up.ts";
 import { uniqueNames } from "../php-fpm/unique-names.ts";
-import { wellFormed } from "./xml-errors.ts";
-import type { XmlElement } from "./xml-scan.ts";
+import { readXml, type XmlElement } from "./xml.ts";
 
 /** Throws a Fault when the file is not well-formed; all else that is wrong goes to `problems`. */
 export function readLegacyXml(
@@ -25,7 +23,7 @@ export function readLegacyXml(
   problems: Problems,
 ): Draft {
   const text = legacyText(file, bytes);
-  const root = wellFormed(file, text, (source) => void Bun.XML.parse(source));
+  const root = readXml(file, text);
   const reading: LegacyReading = { problems, wording: LEGACY_WORDING, place: placesIn(file, text) };
   // What PHP is built for unless told otherwise.
   const system = dirname(file) === "/etc" ? "/usr/local" : null;

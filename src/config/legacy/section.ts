@@ -6,7 +6,7 @@ import { isGroup, knownIn, LEGACY_NAMES } from "./names.ts";
 import { nearest } from "../nearest.ts";
 import type { PoolReport } from "../php-fpm/pool-rules.ts";
 import type { Where } from "../problems.ts";
-import type { XmlElement } from "./xml-scan.ts";
+import type { XmlElement } from "./xml.ts";
 
 /** One value that has a text. */
 export interface LegacyValue {
@@ -91,7 +91,6 @@ const INSTEAD = {
   entity: "an entity of the file's own",
   element: "an element",
   instruction: "a processing instruction",
-  doctype: "a document type",
 } as const;
 
 function firstText(reading: LegacyReading, element: XmlElement, path: string): string | null {

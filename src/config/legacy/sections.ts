@@ -2,7 +2,7 @@
 // pool when there is none, which the original never did.
 
 import type { LegacyReading } from "./section.ts";
-import type { XmlElement } from "./xml-scan.ts";
+import type { XmlComment, XmlElement } from "./xml.ts";
 
 export interface LegacySections {
   readonly globals: readonly XmlElement[];
@@ -104,7 +104,8 @@ function whyNoPool(root: XmlElement): { message: string; at: number; hint: strin
     return { message, at: root.at, hint: "remove the xmlns attribute of <configuration>" };
   }
   const comment = root.children.find(
-    (node) => node.kind === "comment" && /name\s*=\s*["']pool["']/.test(node.text),
+    (node): node is XmlComment =>
+      node.kind === "comment" && /name\s*=\s*["']pool["']/.test(node.text),
   );
   if (comment !== undefined) {
     return { message: none, at: comment.at, hint: "a pool stands in this comment: uncomment it" };
