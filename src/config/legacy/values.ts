@@ -1,7 +1,7 @@
 // Takes legacy text apart into what TOML would have given, after which the value types of the
 // settings table read it. What the original misread is refused with the way to write it (legacy FACTS 1.2).
 
-import { ipv4Bytes } from "../../sys/address.ts";
+import { ipv4Bytes } from "../../sys/ip.ts";
 import { coreText, integerText, timeText } from "../php-fpm/number-texts.ts";
 import type { LegacyForm, Parsed } from "../settings/values.ts";
 

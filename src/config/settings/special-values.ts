@@ -2,13 +2,8 @@
 
 import { resolve } from "node:path";
 import type { ExtraWorkers } from "../model.ts";
-import {
-  addressText,
-  ipv4Bytes,
-  ipv6Bytes,
-  parseAddress,
-  type ListenAddress,
-} from "../../sys/address.ts";
+import { addressText, parseAddress, type ListenAddress } from "../../sys/address.ts";
+import { parseIpBlock, type IpBlock } from "../../sys/ip.ts";
 import { plainString, quote, strings, unexpected, type Parsed, type ValueType } from "./values.ts";
 
 export const address: ValueType<ListenAddress> = {
@@ -50,9 +45,10 @@ export const clients: ValueType<readonly string[]> = {
     const list = strings.parse(raw, base);
     if (!("ok" in list)) return list;
     if (list.ok.length > LONGEST_FILTER) return tooMany(list.ok);
-    const wrong = list.ok.find((item) => !isClient(item));
-    if (wrong === undefined)
-      return filterLength(list.ok) > LONGEST_FILTER ? tooMany(list.ok) : list;
+    const blocks = list.ok.map(parseIpBlock);
+    if (blocks.every((block) => block !== null))
+      return filterLength(blocks) > LONGEST_FILTER ? tooMany(list.ok) : list;
+    const wrong = list.ok[blocks.indexOf(null)]!;
     return {
       problem: `${quote(wrong)} is neither an IP address nor a block of them`,
       hint: 'examples: "127.0.0.1", "10.0.0.0/8", "::1", "fd00::/8"',
@@ -61,23 +57,12 @@ export const clients: ValueType<readonly string[]> = {
   print: (value) => strings.print(value),
 };
 
-function isClient(text: string): boolean {
-  const [host = "", bits, more] = text.split("/");
-  const most = ipv4Bytes(host) ? 32 : ipv6Bytes(host) ? 128 : -1;
-  if (most < 0 || more !== undefined) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most);
-}
-
 /** BPF_MAXINSNS: the kernel takes no longer filter on a socket (linux/bpf_common.h). */
 export const LONGEST_FILTER = 4096;
 
-/** How many instructions socket/filter.ts makes of these clients: three for each 32 bits, one for each entry. */
-export function filterLength(entries: readonly string[]): number {
-  const words = (entry: string) => {
-    const [host = "", bits] = entry.split("/");
-    return Math.ceil(Number(bits ?? (ipv4Bytes(host) ? 32 : 128)) / 32);
-  };
-  return entries.reduce((sum, entry) => sum + words(entry) * 3 + 1, 9);
+/** How many instructions socket/filter.ts makes of them: three for each 32 bits, one for each block. */
+export function filterLength(blocks: readonly IpBlock[]): number {
+  return blocks.reduce((sum, { bits }) => sum + Math.ceil(bits / 32) * 3 + 1, 9);
 }
 
 function tooMany(entries: readonly string[]): Parsed<never> {
