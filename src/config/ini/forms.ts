@@ -2,10 +2,10 @@
 // of the settings table read it. What php-fpm refused is refused, what it misread too.
 
 import { coreText, timeText } from "../php-fpm/number-texts.ts";
-import type { LegacyForm, Parsed } from "../settings/values.ts";
+import type { TextForm, Parsed } from "../settings/values.ts";
 
 /** The raw value; `undefined`: an empty text, which is as good as none. */
-export function iniRaw(form: LegacyForm, text: string): Parsed<unknown> {
+export function iniRaw(form: TextForm, text: string): Parsed<unknown> {
   switch (form) {
     case "boolean":
       return boolean(text);

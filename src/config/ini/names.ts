@@ -7,10 +7,10 @@ import type { IniValueLine } from "./lines.ts";
 import { UNLIKE, type Unlike } from "./unlike.ts";
 import type { Rows } from "../settings/setting.ts";
 import { LOG, POOL, SUPERVISOR } from "../settings/settings.ts";
-import type { LegacyForm } from "../settings/values.ts";
+import type { TextForm } from "../settings/values.ts";
 
 export interface IniName {
-  readonly form: LegacyForm;
+  readonly form: TextForm;
   /** Written with brackets: `env[PATH]`. */
   readonly array: boolean;
   readonly setting: {
@@ -36,7 +36,7 @@ const PATHS: readonly (readonly [string, IniName])[] = [
 function named(section: "supervisor" | "log" | "pool", rows: Rows) {
   return Object.entries(rows).flatMap(([name, row]) => {
     if (row.fpm === undefined) return [];
-    const form = row.type.legacy;
+    const form = row.type.form;
     const found: IniName = {
       form,
       array: form === "pairs",

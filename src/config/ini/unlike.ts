@@ -1,10 +1,10 @@
 // What php-fpm has and fcgivisor does otherwise or not: each with the reason and what to do instead,
 // so that nothing of an operator's file is dropped silently.
 
-import type { LegacyForm } from "../settings/values.ts";
+import type { TextForm } from "../settings/values.ts";
 
 export interface Unlike {
-  readonly form: LegacyForm;
+  readonly form: TextForm;
   /** Completes "NAME …"; null: it is handled, only not as a setting of its own. */
   readonly why: string | null;
   readonly instead?: string;

@@ -3,10 +3,10 @@
 
 import { ipv4Bytes } from "../../sys/ip.ts";
 import { coreText, integerText, timeText } from "../php-fpm/number-texts.ts";
-import type { LegacyForm, Parsed } from "../settings/values.ts";
+import type { TextForm, Parsed } from "../settings/values.ts";
 
 /** The text of one `<value>` as TOML would give it. */
-export function legacyRaw(form: LegacyForm, text: string): Parsed<unknown> {
+export function legacyRaw(form: TextForm, text: string): Parsed<unknown> {
   switch (form) {
     case "integer":
       return integerText(text);

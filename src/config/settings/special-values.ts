@@ -8,7 +8,7 @@ import { plainString, quote, strings, unexpected, type Parsed, type ValueType } 
 
 export const address: ValueType<ListenAddress> = {
   expected: 'an address such as "127.0.0.1:9000" or "/run/www.sock"',
-  legacy: "address",
+  form: "address",
   schema: { type: "string", minLength: 1 },
   parse(raw, base) {
     if (typeof raw === "number") {
@@ -39,7 +39,7 @@ function handedOver(name: string): Parsed<ListenAddress> {
 /** Addresses or CIDR blocks, of both families. */
 export const clients: ValueType<readonly string[]> = {
   expected: "an array of IP addresses or blocks of them",
-  legacy: "list",
+  form: "list",
   schema: { type: "array", items: { type: "string" } },
   parse(raw, base) {
     const list = strings.parse(raw, base);
@@ -75,13 +75,13 @@ function tooMany(entries: readonly string[]): Parsed<never> {
 const SIGNALS = ["HUP", "INT", "QUIT", "USR1", "USR2", "TERM", "WINCH"];
 
 /** A signal that a program can answer to, so not KILL or STOP; `SIG` may be left out. */
-export const signal: ValueType<string> = {
+export const stopSignal: ValueType<string> = {
   expected: `one of ${SIGNALS.map((name) => `"SIG${name}"`).join(", ")}`,
-  legacy: "text",
+  form: "text",
   schema: { enum: SIGNALS.flatMap((name) => [`SIG${name}`, name]) },
   parse(raw) {
     const name = typeof raw === "string" ? raw.replace(/^SIG/, "") : "";
-    return SIGNALS.includes(name) ? { ok: `SIG${name}` } : unexpected(signal.expected, raw);
+    return SIGNALS.includes(name) ? { ok: `SIG${name}` } : unexpected(stopSignal.expected, raw);
   },
   print: quote,
 };
@@ -98,7 +98,7 @@ export function pairs(what: string, checkName: (name: string) => string | null) 
   const expected = `a table of strings: ${what}`;
   const type: ValueType<ReadonlyMap<string, string>> = {
     expected,
-    legacy: "pairs",
+    form: "pairs",
     schema: { type: "object", additionalProperties: { type: "string" } },
     parse(raw) {
       if (typeof raw !== "object" || raw === null || Array.isArray(raw) || raw instanceof Date) {
@@ -151,9 +151,9 @@ export function referencedName(value: string): string | null {
 }
 
 /** A number of workers, or percent of a pool's. */
-export const extraWorkers: ValueType<ExtraWorkers> = {
+export const countOrPercent: ValueType<ExtraWorkers> = {
   expected: 'a number of workers (2) or percent of them ("25%")',
-  legacy: "text",
+  form: "text",
   schema: { type: ["integer", "string"], minimum: 1, pattern: "^[0-9]{1,4}%$" },
   parse(raw) {
     if (typeof raw === "number" && Number.isInteger(raw) && raw >= 1)
