@@ -1,10 +1,10 @@
 // The names of a php-fpm INI file: which there are, and which setting of the table each one is. Most
-// of it is read off the table; the rest stands in unlike.ts.
+// of it is read off the table; the rest stands in differences.ts.
 
 import type { Hint } from "../problems.ts";
 import { nearest } from "../nearest.ts";
 import type { IniValueLine } from "./lines.ts";
-import { UNLIKE, type Unlike } from "./unlike.ts";
+import { DIFFERENCES, type Difference } from "./differences.ts";
 import type { Rows } from "../settings/setting.ts";
 import { LOG, POOL, SUPERVISOR } from "../settings/settings.ts";
 import type { TextForm } from "../settings/values.ts";
@@ -17,7 +17,7 @@ export interface IniName {
     readonly section: "supervisor" | "log" | "pool";
     readonly name: string;
   } | null;
-  readonly unlike: Unlike | null;
+  readonly difference: Difference | null;
 }
 
 export type IniKind = "global" | "pool";
@@ -27,9 +27,12 @@ const PATHS: readonly (readonly [string, IniName])[] = [
   ...named("supervisor", SUPERVISOR),
   ...named("log", LOG),
   ...named("pool", POOL),
-  ...Object.entries(UNLIKE).map(
-    ([path, unlike]) =>
-      [path, { form: unlike.form, array: unlike.array === true, setting: null, unlike }] as const,
+  ...Object.entries(DIFFERENCES).map(
+    ([path, difference]) =>
+      [
+        path,
+        { form: difference.form, array: difference.array === true, setting: null, difference },
+      ] as const,
   ),
 ];
 
@@ -41,7 +44,7 @@ function named(section: "supervisor" | "log" | "pool", rows: Rows) {
       form,
       array: form === "pairs",
       setting: { section, name },
-      unlike: null,
+      difference: null,
     };
     return [[row.fpm, found] as const];
   });
@@ -71,7 +74,7 @@ export function iniNameOf(
     return { problem: `"${name}" needs a name in brackets`, hint: example };
   if (!known.array && key !== null)
     return { problem: `"${name}" takes no brackets`, hint: `write ${name} = ${value ?? ""}` };
-  if (key === "" && known.unlike?.bareKey !== true)
+  if (key === "" && known.difference?.bareKey !== true)
     return { problem: `"${name}[]" has no name in its brackets`, hint: example };
   return known;
 }

@@ -13,7 +13,7 @@ import { INI_WORDING, iniPoolEntries } from "./pool.ts";
 import { IniSections, type IniSection } from "./sections.ts";
 import { checkPoolCount } from "../rules/pool-count.ts";
 import type { Problems } from "../problems.ts";
-import { besidePidFile, installPrefix, madeUp, phpProgram } from "../php-fpm/made-up.ts";
+import { besidePidFile, installPrefix, impliedEntry, phpProgram } from "../php-fpm/implied.ts";
 import { isZeroLimit } from "../php-fpm/pool-rules.ts";
 import { uniqueNames } from "../php-fpm/unique-names.ts";
 
@@ -64,7 +64,7 @@ function logEntries({ problems }: IniReading, global: IniSection, base: string):
     problems.warn(`${file.label} = syslog: the log goes to stderr instead`, file.where, hint);
   }
   if (entries.some(({ name }) => name === "file")) return entries;
-  return [...entries, madeUp("file", "log/php-fpm.log", base, undefined, "error_log")];
+  return [...entries, impliedEntry("file", "log/php-fpm.log", base, undefined, "error_log")];
 }
 
 // php-fpm's own default is 0, and its users' commonest surprise: a reload cuts requests in hand.
@@ -104,7 +104,7 @@ function asShared(entry: Entry): Entry {
 
 function program({ prefix }: IniReading, { command, ini }: PhpOfFpm): Entry[] {
   const entries = phpProgram(command, prefix);
-  return ini === null ? entries : [...entries, madeUp("php.ini", ini, prefix)];
+  return ini === null ? entries : [...entries, impliedEntry("php.ini", ini, prefix)];
 }
 
 /** Workers inherit these from php-fpm's master where their pool does not say otherwise. */

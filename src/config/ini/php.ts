@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import type { Environment } from "../default-places.ts";
-import { phpCgiIn } from "../php-fpm/made-up.ts";
+import { phpCgiIn } from "../php-fpm/implied.ts";
 
 export interface PhpOfFpm {
   readonly command: string;

@@ -8,7 +8,7 @@ import { iniEntry } from "./entry.ts";
 import type { PhpOfFpm } from "./php.ts";
 import type { IniReading } from "./lines.ts";
 import type { IniItem, IniSection } from "./sections.ts";
-import { chdirAfterChroot, madeUp } from "../php-fpm/made-up.ts";
+import { chdirAfterChroot, impliedEntry } from "../php-fpm/implied.ts";
 import {
   environmentOf,
   hasSlowlog,
@@ -127,7 +127,7 @@ function environment(
     ...(php.scanDir === null ? [] : [["PHP_INI_SCAN_DIR", php.scanDir] as const]),
     ...environmentOf(variables, reading),
   ]);
-  return pairs.size === 0 ? [] : [madeUp("env", pairs, base, items[0]?.where)];
+  return pairs.size === 0 ? [] : [impliedEntry("env", pairs, base, items[0]?.where)];
 }
 
 /** The admin ones win; php-fpm applies them last. */
@@ -138,7 +138,7 @@ function phpDefines(reading: IniReading, section: IniSection, base: string): Ent
   for (const item of [...plain, ...admin]) pairs.set(item.key, phpText(reading, item, base));
   if (pairs.size === 0) return [];
   const where = (plain[0] ?? admin[0])!.where;
-  return [madeUp("php.defines", pairs, base, where, "php_value")];
+  return [impliedEntry("php.defines", pairs, base, where, "php_value")];
 }
 
 /** php-fpm takes these as paths relative to the prefix. */
@@ -164,7 +164,7 @@ function phpFpmDefaults(section: IniSection, base: string): Entry[] {
   const most = number(section, "pm.max_spare_servers");
   const dynamic = section.scalar("pm")?.value.toLowerCase() === "dynamic";
   if (dynamic && section.scalar("pm.start_servers") === undefined && least > 0 && most >= least)
-    entries.push(madeUp("start_workers", least + Math.floor((most - least) / 2), base));
+    entries.push(impliedEntry("start_workers", least + Math.floor((most - least) / 2), base));
   return entries;
 }
 

@@ -15,7 +15,7 @@ import {
   type IniValueLine,
 } from "./lines.ts";
 import { iniNameOf, type IniKind, type IniName } from "./names.ts";
-import type { Unlike } from "./unlike.ts";
+import type { Difference } from "./differences.ts";
 import { MOST_PAIRS } from "../settings/special-values.ts";
 
 /** All sections of a config, over all its files. */
@@ -109,19 +109,19 @@ export class IniSection {
   }
 
   #keep(line: IniValueLine, known: IniName, value: string): void {
-    if (known.unlike !== null) this.#sayUnlike(line, known.unlike, value);
+    if (known.difference !== null) this.#sayDifference(line, known.difference, value);
     const name = line.name.toLowerCase();
     if (line.key !== null) this.#keepItem(line, line.key, name, value);
     else this.#keepScalar({ name, label: line.name, known, value, where: line.where });
   }
 
   /** Says why what the line asks for is not done, where it asks for something. */
-  #sayUnlike(line: IniValueLine, unlike: Unlike, value: string): void {
+  #sayDifference(line: IniValueLine, difference: Difference, value: string): void {
     const { problems } = this.#reading;
-    const raw = iniRaw(unlike.form, value);
+    const raw = iniRaw(difference.form, value);
     if ("problem" in raw) problems.error(`${labelOf(line)}: ${raw.problem}`, line.where, raw.hint);
-    else if (unlike.why !== null && raw.ok !== undefined && !isHarmless(unlike, raw.ok))
-      problems.warn(`${labelOf(line)} ${unlike.why}`, line.where, unlike.instead);
+    else if (difference.why !== null && raw.ok !== undefined && !isHarmless(difference, raw.ok))
+      problems.warn(`${labelOf(line)} ${difference.why}`, line.where, difference.instead);
   }
 
   #keepScalar(scalar: IniScalar): void {
@@ -149,6 +149,6 @@ export class IniSection {
   }
 }
 
-function isHarmless({ harmless = [] }: Unlike, raw: unknown): boolean {
+function isHarmless({ harmless = [] }: Difference, raw: unknown): boolean {
   return harmless.includes(typeof raw === "boolean" ? String(Number(raw)) : String(raw));
 }

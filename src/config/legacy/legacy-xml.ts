@@ -11,7 +11,13 @@ import { legacyText } from "./text.ts";
 import { checkPoolCount } from "../rules/pool-count.ts";
 import type { Problems, Where } from "../problems.ts";
 import { placesIn } from "../place.ts";
-import { besidePidFile, installPrefix, madeUp, phpCgiIn, phpProgram } from "../php-fpm/made-up.ts";
+import {
+  besidePidFile,
+  installPrefix,
+  impliedEntry,
+  phpCgiIn,
+  phpProgram,
+} from "../php-fpm/implied.ts";
 import { uniqueNames } from "../php-fpm/unique-names.ts";
 import { readXml, type XmlElement } from "./xml.ts";
 
@@ -53,7 +59,7 @@ function logEntries(globals: readonly LegacyValue[], prefix: string): Entry[] {
     entry.name === "file" && entry.raw === "stderr" ? { ...entry, raw: "./stderr" } : entry,
   );
   if (lastOf(globals, "global_options/error_log") !== undefined) return entries;
-  return [...entries, madeUp("file", "logs/php-fpm.log", prefix)];
+  return [...entries, impliedEntry("file", "logs/php-fpm.log", prefix)];
 }
 
 function daemonizeOf(

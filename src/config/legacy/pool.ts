@@ -2,7 +2,7 @@
 // when something was missing (legacy FACTS 1.3).
 
 import type { Entry } from "../draft.ts";
-import { chdirAfterChroot, madeUp } from "../php-fpm/made-up.ts";
+import { chdirAfterChroot, impliedEntry } from "../php-fpm/implied.ts";
 import {
   environmentOf,
   hasSlowlog,
@@ -71,7 +71,7 @@ export function poolEntries(
     .map((value) => legacyEntry(value, prefix))
     .filter((entry) => keep(reading, entry));
   if (unix && last("pool/listen_options/mode") === undefined) {
-    entries.push(madeUp("listen.mode", "0666", prefix));
+    entries.push(impliedEntry("listen.mode", "0666", prefix));
   }
   const [chroot, chdir] = [last("pool/chroot")?.text, last("pool/chdir")?.text];
   entries.push(...chdirAfterChroot({ chroot, chdir }, prefix));

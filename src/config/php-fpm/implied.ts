@@ -9,8 +9,8 @@ import type { Where } from "../problems.ts";
 /** Stands as the place of what no file says. */
 const BY_DEFAULT = "default";
 
-/** The entry of a setting that is not written in the file. */
-export function madeUp(
+/** An entry that does not stand in the file as such; `where` is what it comes from. */
+export function impliedEntry(
   name: string,
   raw: unknown,
   base: string,
@@ -27,7 +27,7 @@ export function madeUp(
 export function besidePidFile(supervisor: readonly Entry[], name: string, ending: string): Entry[] {
   const pid = supervisor.findLast((entry) => entry.name === "pid_file" && !entry.replaced);
   if (pid === undefined || typeof pid.raw !== "string" || pid.raw !== pid.raw.trim()) return [];
-  return [madeUp(name, pid.raw.replace(/\.pid$/, "") + ending, pid.base, pid.where)];
+  return [impliedEntry(name, pid.raw.replace(/\.pid$/, "") + ending, pid.base, pid.where)];
 }
 
 /** After a chroot without a chdir php-fpm goes to the new root. */
@@ -35,12 +35,12 @@ export function chdirAfterChroot(
   written: { readonly chroot: string | undefined; readonly chdir: string | undefined },
   base: string,
 ): Entry[] {
-  return written.chroot && !written.chdir ? [madeUp("chdir", "/", base)] : [];
+  return written.chroot && !written.chdir ? [impliedEntry("chdir", "/", base)] : [];
 }
 
 /** The program that php-fpm itself was: both formats are about PHP only. */
 export function phpProgram(command: string, base: string): Entry[] {
-  return [madeUp("command", [command], base), madeUp("runtime", "php-cgi", base)];
+  return [impliedEntry("command", [command], base), impliedEntry("runtime", "php-cgi", base)];
 }
 
 /** The php-cgi that is installed in this prefix, or whichever is found in PATH. */
