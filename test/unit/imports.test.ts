@@ -128,6 +128,18 @@ test("imports point down the list of rooms, never up", () => {
   expect(upward).toEqual([]);
 });
 
+test("a room of src/config that reads a format is known to the files above it only", () => {
+  const formats = ["toml", "ini", "legacy"].map((name) => `src/config/${name}/`);
+  const wrong = SOURCES.filter(({ file }) => /^src\/config\/.+\//.test(file)).flatMap(
+    ({ file, imports }) =>
+      imports
+        .map((specifier) => target(file, specifier))
+        .filter((to) => formats.some((room) => to.startsWith(room) && !file.startsWith(room)))
+        .map((to) => `${file} imports ${to}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
 test("no import leads back to where it came from", () => {
   const imports = new Map(
     SOURCES.map((source) => [source.file, source.imports.map((to) => target(source.file, to))]),
