@@ -124,3 +124,13 @@ export interface PoolConfig {
   /** Where the pool stands in its file, for messages. */
   readonly place: { readonly file: string; readonly line: number } | null;
 }
+
+/**
+ * Makes objects and arrays unchangeable all the way down, and returns the same value; a Map's contents
+ * are protected by its type.
+ */
+export function freeze<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  for (const inner of Object.values(value)) freeze(inner);
+  return Object.freeze(value);
+}

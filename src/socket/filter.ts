@@ -1,25 +1,8 @@
 // allowed_clients as a classic BPF program on the listening socket: it works for every FastCGI
 // program, needs no root, and a stranger's SYN is simply not answered. Pure: entries in, program out.
 
-import { ipv4Bytes, ipv6Bytes } from "../sys/address.ts";
+import type { IpBlock } from "../sys/ip.ts";
 import type { BpfInstruction } from "../sys/socket.ts";
-
-export interface Block {
-  readonly bytes: Uint8Array;
-  /** Leading bits that count: 32 or 128 for a single address. */
-  readonly bits: number;
-}
-
-/** Reads `192.0.2.1`, `192.0.2.0/24`, `::1`, `2001:db8::/32`; null when it is neither. */
-export function parseBlock(text: string): Block | null {
-  const [host, length, ...more] = text.split("/");
-  const bytes = ipv4Bytes(host!) ?? ipv6Bytes(host!);
-  if (bytes === null || more.length > 0) return null;
-  const most = bytes.length * 8;
-  if (length === undefined) return { bytes, bits: most };
-  const bits = Number(length);
-  return /^[0-9]{1,3}$/.test(length) && bits <= most ? { bytes, bits } : null;
-}
 
 // linux/bpf_common.h: load a word absolute, jump if equal, and, return.
 const LD_W_ABS = 0x20;
@@ -38,7 +21,7 @@ const SOURCE = { 4: 12, 16: 8 } as const;
  * A program that lets through packets whose source is in one of the blocks. The IP version is
  * looked at first, because one socket can get both.
  */
-export function filterProgram(blocks: readonly Block[]): BpfInstruction[] {
+export function filterProgram(blocks: readonly IpBlock[]): BpfInstruction[] {
   const version = [
     { code: LD_W_ABS, jt: 0, jf: 0, k: SKF_NET_OFF },
     { code: AND_K, jt: 0, jf: 0, k: 0xf0000000 },
@@ -66,7 +49,7 @@ function section(version: number, body: readonly BpfInstruction[]): BpfInstructi
 }
 
 /** Compares the source word by word; ends with "accept" when all significant bits agree. */
-function blockTest(block: Block): BpfInstruction[] {
+function blockTest(block: IpBlock): BpfInstruction[] {
   const words = Math.ceil(block.bits / 32);
   const view = new DataView(block.bytes.buffer, block.bytes.byteOffset);
   const tests: BpfInstruction[] = [];

@@ -19,7 +19,8 @@ import {
   unixQueue,
 } from "../sys/socket.ts";
 import { boundAddress } from "./bound.ts";
-import { type Block, filterProgram, parseBlock } from "./filter.ts";
+import { filterProgram } from "./filter.ts";
+import { type IpBlock, parseIpBlock } from "../sys/ip.ts";
 import { openSocket } from "./open.ts";
 
 /** What a pool's config says of its socket. */
@@ -178,7 +179,7 @@ export class Listener {
   private setFilter({ listen, allowedClients }: ListenSpec): void {
     if (listen.address.kind === "unix") return;
     if (allowedClients.length === 0) return attachFilter(this.fd, null);
-    const blocks = allowedClients.map((text) => parseBlock(text) ?? badBlock(text, this.name));
+    const blocks = allowedClients.map((text) => parseIpBlock(text) ?? badBlock(text, this.name));
     attachFilter(this.fd, filterProgram(blocks));
   }
 }
@@ -192,7 +193,7 @@ function fileText({ listen }: ListenSpec): string {
   return `owner ${listen.owner ?? "-"}, group ${listen.group ?? "-"}, mode ${mode}`;
 }
 
-function badBlock(text: string, where: string): Block {
+function badBlock(text: string, where: string): IpBlock {
   throw new Fault(`"${text}" is neither an IP address nor a CIDR block`, {
     where,
     hint: 'example: allowed_clients = ["127.0.0.1", "10.0.0.0/8", "::1"]',

@@ -4,7 +4,8 @@
 import { lstatSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { Fault } from "../fault.ts";
-import { type Address, addressText, ipv4Bytes, ipv6Bytes } from "../sys/address.ts";
+import { type Address, addressText } from "../sys/address.ts";
+import { ipv4Bytes, ipv6Bytes } from "../sys/ip.ts";
 import { notASocket } from "../sys/machine.ts";
 import { SysError } from "../sys/libc.ts";
 import { holderOf, listeningInodes, unixInodes } from "../sys/proc-sockets.ts";

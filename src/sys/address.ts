@@ -1,6 +1,8 @@
 // What a listening address is, how it is written, and how the kernel wants it. It stands in sys,
 // below both config and socket, because the config names addresses and the sockets open them.
 
+import { ipv4Bytes, ipv6Bytes, ipv6Text } from "./ip.ts";
+
 export type Address =
   | { readonly kind: "inet"; readonly host: string; readonly port: number }
   | { readonly kind: "inet6"; readonly host: string; readonly port: number }
@@ -122,50 +124,4 @@ export function pathProblem(path: string): { problem: string; hint: string } | n
     problem: `the socket path ${path} is ${length} bytes long; the limit is ${UNIX_PATH_MAX}`,
     hint: "choose a shorter path, for example below /run",
   };
-}
-
-/** The four bytes of a dotted quad, or null when it is none. */
-export function ipv4Bytes(text: string): Uint8Array | null {
-  const parts = text.split(".");
-  if (parts.length !== 4) return null;
-  const bytes = parts.map((part) => (/^[0-9]{1,3}$/.test(part) ? Number(part) : 256));
-  return bytes.every((byte) => byte <= 255) ? Uint8Array.from(bytes) : null;
-}
-
-/** The sixteen bytes of an IPv6 address (an embedded dotted quad included), or null. */
-export function ipv6Bytes(text: string): Uint8Array | null {
-  const halves = text.split("::");
-  if (halves.length > 2) return null;
-  const head = words(halves[0]!);
-  const tail = halves.length === 2 ? words(halves[1]!) : [];
-  if (head === null || tail === null) return null;
-  const missing = 8 - head.length - tail.length;
-  if (halves.length === 2 ? missing < 1 : missing !== 0) return null;
-  const all = [...head, ...new Array<number>(missing).fill(0), ...tail];
-  return Uint8Array.from(all.flatMap((word) => [word >> 8, word & 0xff]));
-}
-
-function words(text: string): number[] | null {
-  if (text === "") return [];
-  const out: number[] = [];
-  const parts = text.split(":");
-  for (const [i, part] of parts.entries()) {
-    const quad = i === parts.length - 1 ? ipv4Bytes(part) : null;
-    if (quad) out.push((quad[0]! << 8) | quad[1]!, (quad[2]! << 8) | quad[3]!);
-    else if (/^[0-9a-fA-F]{1,4}$/.test(part)) out.push(Number.parseInt(part, 16));
-    else return null;
-  }
-  return out;
-}
-
-/** Sixteen bytes as an IPv6 address, its longest run of zeros shortened (RFC 5952). */
-export function ipv6Text(bytes: Uint8Array): string {
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  const groups = Array.from({ length: 8 }, (_, i) => view.getUint16(i * 2).toString(16));
-  const text = groups.join(":");
-  const runs = text.match(/(?:^|:)0(?::0)+(?=:|$)/g) ?? [];
-  const longest = runs.sort((a, b) => b.length - a.length)[0];
-  if (longest === undefined) return text;
-  const at = text.indexOf(longest);
-  return `${text.slice(0, at)}::${text.slice(at + longest.length).replace(/^:/, "")}`;
 }

@@ -1,7 +1,8 @@
 // Listening sockets as the kernel has them: made blocking and close-on-exec, because a worker that
 // finds O_NONBLOCK on fd 0 leaves at once, and the flag is shared by all who hold the socket.
 
-import { type Address, ipv4Bytes, ipv6Bytes, ipv6Text } from "./address.ts";
+import type { Address } from "./address.ts";
+import { ipv4Bytes, ipv6Bytes, ipv6Text } from "./ip.ts";
 import { checked, errno, libc, ptr, SysError } from "./libc.ts";
 
 const AF = { unix: 1, inet: 2, inet6: 10 } as const;

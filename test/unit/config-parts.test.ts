@@ -11,7 +11,7 @@ import { SECTIONS } from "../../src/config/settings/settings.ts";
 import { referencedName } from "../../src/config/settings/special-values.ts";
 import { mode } from "../../src/config/settings/values.ts";
 import { findPlaces } from "../../src/config/toml/places.ts";
-import { scanXml } from "../../src/config/legacy/xml-scan.ts";
+import { readXml } from "../../src/config/legacy/xml.ts";
 import { parseAddress, type Address } from "../../src/sys/address.ts";
 
 describe("durations", () => {
@@ -115,21 +115,22 @@ test("the last line, an empty line, and a line too long to show", () => {
 });
 
 test("the XML walk keeps text, comments, CDATA and entities apart", () => {
-  const root = scanXml(
+  const root = readXml(
+    "a.xml",
     `<?xml version="1.0"?><!DOCTYPE a [<!ENTITY e "<x>'">]><a k = "1 > 0" l='&lt;&#65;'>t&amp;u<!-- <b> --><b/><![CDATA[<c>]]>&e;</a>`,
   );
-  expect([...(root?.attributes ?? [])]).toEqual([
+  expect([...(root.attributes ?? [])]).toEqual([
     ["k", "1 > 0"],
     ["l", "<A"],
   ]);
-  expect(root?.children.map((child) => child.kind)).toEqual([
+  expect(root.children.map((child) => child.kind)).toEqual([
     "text",
     "comment",
     "element",
     "cdata",
     "entity",
   ]);
-  expect(root?.children[0]).toMatchObject({ text: "t&u" });
+  expect(root.children[0]).toMatchObject({ text: "t&u" });
 });
 
 test("listeners overlap on the same port of the same or of all addresses", () => {

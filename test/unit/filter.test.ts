@@ -3,7 +3,8 @@
 
 import { expect, test } from "bun:test";
 import { clients, filterLength } from "../../src/config/settings/special-values.ts";
-import { filterProgram, parseBlock } from "../../src/socket/filter.ts";
+import { filterProgram } from "../../src/socket/filter.ts";
+import { parseIpBlock } from "../../src/sys/ip.ts";
 import type { BpfInstruction } from "../../src/sys/socket.ts";
 
 /** What the kernel refuses to load: BPF_MAXINSNS. */
@@ -44,7 +45,7 @@ function run(program: readonly BpfInstruction[], packet: DataView): number {
 
 /** The header of a TCP packet from this address, as much of it as matters. */
 function packetFrom(source: string): DataView {
-  const bytes = parseBlock(source)!.bytes;
+  const bytes = parseIpBlock(source)!.bytes;
   const v6 = bytes.length === 16;
   const header = new Uint8Array(v6 ? 40 : 20);
   header[0] = v6 ? 0x60 : 0x45;
@@ -56,7 +57,7 @@ function packetFrom(source: string): DataView {
 
 function programFor(entries: readonly string[]): BpfInstruction[] {
   const blocks = entries.map((entry) => {
-    const block = parseBlock(entry);
+    const block = parseIpBlock(entry);
     if (block === null) throw new Error(`${entry} was not read`);
     return block;
   });
@@ -113,7 +114,7 @@ function textOf(bytes: Uint8Array): string {
 }
 
 for (const address of ["203.0.113.201", "2001:db8:a5a5:5a5a:ffff:0:1234:8001"]) {
-  const { bytes } = parseBlock(address)!;
+  const { bytes } = parseIpBlock(address)!;
   for (let length = 0; length <= bytes.length * 8; length++) {
     test(`${address}/${length} looks at the first ${length} bits and no others`, () => {
       const program = programFor([`${address}/${length}`]);
@@ -218,7 +219,7 @@ test("what is no address and no block is not read", () => {
     "1::2::3",
     "[::1]",
   ])
-    expect(parseBlock(text), text).toBeNull();
+    expect(parseIpBlock(text), text).toBeNull();
 });
 
 test("the config refuses just what the kernel would", () => {
@@ -227,7 +228,9 @@ test("the config refuses just what the kernel would", () => {
     ...more,
   ];
   for (const entries of [list(0), list(3, ["10.0.0.0/8", "::/0", "0.0.0.0/0", "fd00::/33"])])
-    expect(filterLength(entries)).toBe(programFor(entries).length);
+    expect(filterLength(entries.map((entry) => parseIpBlock(entry)!))).toBe(
+      programFor(entries).length,
+    );
   expect(clients.parse(list(314), "/")).toHaveProperty("ok");
   expect(clients.parse(list(315), "/")).toHaveProperty("problem");
   expect(programFor(list(314)).length).toBeLessThanOrEqual(MOST_INSTRUCTIONS);

@@ -30,6 +30,7 @@ const ROOMS = [
 
 /** Packages, and the only place that may import each. */
 const PACKAGE_DOORS: Readonly<Record<string, RegExp>> = {
+  "@rgrove/parse-xml": /^src\/config\/legacy\/xml\.ts$/,
   "bun:ffi": /^src\/sys\//,
   citty: /^src\/cli\/command\.ts$/,
   consola: /^src\/log\/logger\.ts$/,
@@ -49,11 +50,6 @@ const POWER_DOORS: readonly {
   },
   { power: "process.kill", use: /\bprocess\.kill\b/, door: /^src\/sys\// },
   { power: "/proc", use: /["'`]\/proc\b/, door: /^src\/sys\// },
-  {
-    power: "Bun.XML",
-    use: /\bBun\.XML\b|\{\s*XML\b[^}]*\}\s*from "bun"/,
-    door: /^src\/config\/legacy\/legacy-xml\.ts$/,
-  },
   { power: "Bun.serve", use: /\bBun\.serve\b/, door: /^src\/admin\/server\.ts$/ },
   {
     power: "the clock",
@@ -63,7 +59,7 @@ const POWER_DOORS: readonly {
   { power: "process.exit", use: /\bprocess\.exit\(/, door: /^src\/main\.ts$/ },
 ];
 
-const RUN_TIME_PACKAGES = ["citty", "consola", "smol-toml"];
+const RUN_TIME_PACKAGES = ["@rgrove/parse-xml", "citty", "consola", "smol-toml"];
 
 interface Source {
   readonly file: string;
@@ -130,6 +126,18 @@ test("imports point down the list of rooms, never up", () => {
       .map((to) => `${file} imports ${to}`),
   );
   expect(upward).toEqual([]);
+});
+
+test("a room of src/config that reads a format is known to the files above it only", () => {
+  const formats = ["toml", "ini", "legacy"].map((name) => `src/config/${name}/`);
+  const wrong = SOURCES.filter(({ file }) => /^src\/config\/.+\//.test(file)).flatMap(
+    ({ file, imports }) =>
+      imports
+        .map((specifier) => target(file, specifier))
+        .filter((to) => formats.some((room) => to.startsWith(room) && !file.startsWith(room)))
+        .map((to) => `${file} imports ${to}`),
+  );
+  expect(wrong).toEqual([]);
 });
 
 test("no import leads back to where it came from", () => {

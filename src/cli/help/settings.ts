@@ -2,7 +2,7 @@
 // missing there and no default is wrong. A page says where one belongs by a line of its own:
 // `<!-- settings pool -->`.
 
-import { UNLIKE } from "../../config/ini/unlike.ts";
+import { DIFFERENCES } from "../../config/ini/differences.ts";
 import { defaultFor, REQUIRED, type Rows, type Setting } from "../../config/settings/setting.ts";
 import { SECTIONS } from "../../config/settings/settings.ts";
 
@@ -58,7 +58,7 @@ function fpmRows(): Cells[] {
 }
 
 function unlikeRows(): Cells[] {
-  return Object.entries(UNLIKE)
+  return Object.entries(DIFFERENCES)
     .filter(([, { why }]) => why !== null)
     .map(([path, { why, instead }]) => [
       code(path.split("/")[1]!),

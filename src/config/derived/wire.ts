@@ -1,8 +1,7 @@
 // A Config as JSON and back, for asking a running supervisor what it runs with. JSON has no Map, and
 // everything else a config is made of passes through as it is.
 
-import { freeze } from "../freeze.ts";
-import type { Config } from "../model.ts";
+import { freeze, type Config } from "../model.ts";
 
 const MARK = "$map";
 

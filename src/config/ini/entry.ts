@@ -1,5 +1,5 @@
-// One scalar of an INI file as an entry of the settings table, in the words of the table: php-fpm reads
-// some of its own in any case, and has names of its own for a few places.
+// The fourth step: one scalar of an INI file as an entry of the settings table, in the words of the
+// table: php-fpm reads some of its own in any case, and has names of its own for a few places.
 
 import { resolve } from "node:path";
 import type { Place } from "../../fault.ts";

@@ -1,11 +1,11 @@
 // Takes the text of an INI value apart into what TOML would have given, after which the value types
 // of the settings table read it. What php-fpm refused is refused, what it misread too.
 
-import { legacyRaw } from "../legacy/values.ts";
-import type { LegacyForm, Parsed } from "../settings/values.ts";
+import { coreText, timeText } from "../php-fpm/number-texts.ts";
+import type { TextForm, Parsed } from "../settings/values.ts";
 
 /** The raw value; `undefined`: an empty text, which is as good as none. */
-export function iniRaw(form: LegacyForm, text: string): Parsed<unknown> {
+export function iniRaw(form: TextForm, text: string): Parsed<unknown> {
   switch (form) {
     case "boolean":
       return boolean(text);
@@ -14,7 +14,7 @@ export function iniRaw(form: LegacyForm, text: string): Parsed<unknown> {
     case "integer":
       return integer(text);
     case "core":
-      return legacyRaw("core", text);
+      return coreText(text);
     case "list":
       return { ok: listOf(text) };
     case "text":
@@ -49,7 +49,7 @@ function integer(text: string): Parsed<number> {
 
 function time(text: string): Parsed<unknown> {
   if (/^\d{1,12}$/.test(text)) return { ok: `${text}s` };
-  const read = legacyRaw("time", text);
+  const read = timeText(text);
   if ("ok" in read || text !== "") return read;
   return { problem: "expected a time, but there is none", hint: "for example: 10s, 5m, 1h" };
 }

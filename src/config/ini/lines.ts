@@ -1,31 +1,59 @@
-// Takes a php-fpm INI file apart, line by line: php-fpm gives each physical line to PHP's INI parser
-// alone, so nothing spans lines. By searching and not by patterns, for a line may be megabytes long.
+// The first step: the lines of one file as sections and values. php-fpm gives each physical line to
+// PHP's INI parser alone, so nothing spans lines. By searching and not by patterns, for a line may be
+// megabytes long.
 
 import type { Place } from "../../fault.ts";
+import type { Environment } from "../default-places.ts";
+import type { PoolReport } from "../php-fpm/pool-rules.ts";
 import { LONGEST_SHOWN } from "../place.ts";
+import { iniValue } from "./value.ts";
 
-export interface IniEntryLine {
-  readonly kind: "entry";
+/** What the reading of an INI file knows at every step. */
+export interface IniReading extends PoolReport {
+  readonly env: Environment;
+  /** Folder that relative patterns and paths are relative to. */
+  readonly prefix: string;
+}
+
+/** `NAME = VALUE` or `NAME[KEY] = VALUE`. */
+export interface IniValueLine {
+  readonly kind: "value";
   /** As written; names count in any case. */
   readonly name: string;
   /** What stands in the brackets of `env[PATH]`; null without brackets. */
   readonly key: string | null;
-  /** All behind the equals sign. */
-  readonly value: string;
+  /** What the text behind the equals sign stands for; null when it is wrong, which has been said. */
+  readonly value: string | null;
   readonly where: Place;
 }
 
-export type IniLine =
-  | IniEntryLine
-  | { readonly kind: "section"; readonly name: string; readonly where: Place }
-  | {
-      readonly kind: "wrong";
-      readonly problem: string;
-      readonly hint: string;
-      readonly where: Place;
-    };
+/** `[NAME]`: what follows belongs to it. */
+export interface IniSectionLine {
+  readonly kind: "section";
+  readonly name: string;
+  readonly where: Place;
+}
 
-export function* iniLines(file: string, text: string): Generator<IniLine> {
+export type IniLine = IniSectionLine | IniValueLine;
+
+/** The lines that say something; what is wrong with the others goes to the problems of `reading`. */
+export function* iniLines(file: string, text: string, reading: IniReading): Generator<IniLine> {
+  for (const { plain, where } of writtenLines(file, text)) {
+    const line = plain.startsWith("[")
+      ? sectionLine(plain, where)
+      : valueLine(plain, where, reading);
+    if ("problem" in line) reading.problems.error(line.problem, where, line.hint);
+    else yield line;
+  }
+}
+
+/** The name as it is written: "env[PATH]". */
+export function labelOf({ name, key }: Pick<IniValueLine, "name" | "key">): string {
+  return key === null ? name : `${name}[${key}]`;
+}
+
+/** All lines but empty ones and comments. */
+function* writtenLines(file: string, text: string): Generator<{ plain: string; where: Place }> {
   let at = text.startsWith("\ufeff") ? 1 : 0;
   for (let number = 1; at < text.length; number++) {
     const found = text.indexOf("\n", at);
@@ -34,27 +62,49 @@ export function* iniLines(file: string, text: string): Generator<IniLine> {
     at = end + 1;
     const plain = line.trim();
     if (plain === "" || plain.startsWith(";")) continue;
-    const column = line.length - line.trimStart().length + 1;
-    const where: Place =
-      line.length > LONGEST_SHOWN
-        ? { file, line: number, column }
-        : { file, line: number, column, text: line };
-    yield lineOf(plain, where);
+    const place = { file, line: number, column: line.length - line.trimStart().length + 1 };
+    yield { plain, where: line.length > LONGEST_SHOWN ? place : { ...place, text: line } };
   }
 }
 
-function lineOf(line: string, where: Place): IniLine {
-  if (line.startsWith("[")) return sectionOf(line, where);
+interface Wrong {
+  readonly problem: string;
+  readonly hint: string;
+}
+
+function sectionLine(line: string, where: Place): IniSectionLine | Wrong {
+  const close = line.indexOf("]");
+  const behind = close < 0 ? "" : line.slice(close + 1).trimStart();
+  const alone = close > 0 && (behind === "" || behind.startsWith(";"));
+  const name = alone ? unquoted(line.slice(1, close).trim()) : null;
+  if (name !== null && name !== "") return { kind: "section", name, where };
+  return {
+    problem: name === "" ? "the section has no name" : "this is no section",
+    hint: "a section stands alone on its line: [global], or the name of a pool such as [www]",
+  };
+}
+
+const FORM = "a setting is written as name = value";
+
+function valueLine(line: string, where: Place, reading: IniReading): IniValueLine | Wrong {
   const equals = line.indexOf("=");
-  if (equals < 0) return noEntry(line, where);
-  const name = line.slice(0, equals).trim();
-  const value = line.slice(equals + 1);
-  if (name === "") return wrong("there is no name before the equals sign", where);
-  const bracket = name.endsWith("]") ? name.indexOf("[") : -1;
-  if (bracket < 0 || name.indexOf("]") < bracket)
-    return { kind: "entry", name, key: null, value, where };
-  const key = unquoted(name.slice(bracket + 1, -1).trim());
-  return { kind: "entry", name: name.slice(0, bracket).trimEnd(), key, value, where };
+  if (equals < 0) {
+    const hint = line.startsWith("#")
+      ? "a comment begins with ; here"
+      : `${FORM}, a comment begins with ;`;
+    return { problem: "there is no equals sign in this line", hint };
+  }
+  const written = line.slice(0, equals).trim();
+  if (written === "") return { problem: "there is no name before the equals sign", hint: FORM };
+  const named = { ...nameAndKey(written), where };
+  return { kind: "value", ...named, value: valueOf(named, line.slice(equals + 1), reading) };
+}
+
+function nameAndKey(written: string): Pick<IniValueLine, "name" | "key"> {
+  const bracket = written.endsWith("]") ? written.indexOf("[") : -1;
+  if (bracket < 0 || written.indexOf("]") < bracket) return { name: written, key: null };
+  const key = unquoted(written.slice(bracket + 1, -1).trim());
+  return { name: written.slice(0, bracket).trimEnd(), key };
 }
 
 function unquoted(text: string): string {
@@ -63,27 +113,13 @@ function unquoted(text: string): string {
   return quoted ? text.slice(1, -1) : text;
 }
 
-function sectionOf(line: string, where: Place): IniLine {
-  const close = line.indexOf("]");
-  const behind = close < 0 ? "" : line.slice(close + 1).trimStart();
-  const alone = close > 0 && (behind === "" || behind.startsWith(";"));
-  const name = alone ? unquoted(line.slice(1, close).trim()) : null;
-  if (name !== null && name !== "") return { kind: "section", name, where };
-  return {
-    kind: "wrong",
-    problem: name === "" ? "the section has no name" : "this is no section",
-    hint: "a section stands alone on its line: [global], or the name of a pool such as [www]",
-    where,
-  };
-}
-
-function noEntry(line: string, where: Place): IniLine {
-  const hint = line.startsWith("#")
-    ? "a comment begins with ; here"
-    : "a setting is written as name = value, a comment begins with ;";
-  return wrong("there is no equals sign in this line", where, hint);
-}
-
-function wrong(problem: string, where: Place, hint = "a setting is written as name = value") {
-  return { kind: "wrong", problem, hint, where } as const;
+function valueOf(
+  line: Pick<IniValueLine, "name" | "key" | "where">,
+  text: string,
+  { env, problems }: IniReading,
+): string | null {
+  const read = iniValue(text, env);
+  if ("ok" in read) return read.ok;
+  problems.error(`${labelOf(line)}: ${read.problem}`, line.where, read.hint);
+  return null;
 }

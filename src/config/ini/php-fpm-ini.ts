@@ -1,16 +1,21 @@
-// Reads the php-fpm.conf of a php-fpm of today, with all it includes, into a draft.
+// Reads the php-fpm.conf of a php-fpm of today, with all it includes, into a draft. In order: lines.ts
+// takes a file apart, files.ts puts what it includes in place, sections.ts keeps what counts, and
+// entry.ts and pool.ts make entries of the settings table of it.
 
-import { basename, dirname, join, resolve } from "node:path";
+import { join } from "node:path";
 import type { Environment } from "../default-places.ts";
 import type { Draft, Entry, PoolDraft } from "../draft.ts";
 import { iniEntry } from "./entry.ts";
-import { readIniFiles } from "./files.ts";
+import { eachIniLine } from "./files.ts";
+import type { IniReading } from "./lines.ts";
 import { phpFor, type PhpOfFpm } from "./php.ts";
-import { iniPoolEntries } from "./pool.ts";
-import type { IniReading, IniSection } from "./section.ts";
+import { INI_WORDING, iniPoolEntries } from "./pool.ts";
+import { IniSections, type IniSection } from "./sections.ts";
 import { checkPoolCount } from "../rules/pool-count.ts";
 import type { Problems } from "../problems.ts";
-import { uniqueNames } from "../legacy/unique-names.ts";
+import { besidePidFile, installPrefix, impliedEntry, phpProgram } from "../php-fpm/implied.ts";
+import { isZeroLimit } from "../php-fpm/pool-rules.ts";
+import { uniqueNames } from "../php-fpm/unique-names.ts";
 
 export interface IniOptions {
   /** As of -p: what relative paths are relative to. */
@@ -25,9 +30,12 @@ export async function readPhpFpmIni(
   options: IniOptions,
   problems: Problems,
 ): Promise<Draft> {
-  const prefix = prefixOf(file, options.prefix);
-  const reading: IniReading = { problems, env: options.env, prefix };
-  const { files, global, pools } = await readIniFiles(reading, file, bytes);
+  const system = file.startsWith("/etc/") ? "/usr" : null;
+  const prefix = installPrefix(file, options.prefix, system);
+  const reading: IniReading = { problems, wording: INI_WORDING, env: options.env, prefix };
+  const sections = new IniSections(reading, file);
+  const files = await eachIniLine(reading, file, bytes, (line) => sections.take(line));
+  const { global, pools } = sections;
   checkPoolCount(pools.length, file);
   const base = options.prefix === undefined ? stateFolder(prefix) : prefix;
   const supervisor = global.entries("supervisor", base);
@@ -35,6 +43,7 @@ export async function readPhpFpmIni(
   return {
     source: { format: "php-fpm-ini", file, files, prefix },
     supervisor: [...supervisor, ...besidePidFile(supervisor, "state_dir", ".state")],
+    // Not .sock: Debian's pid file is /run/php/php8.2-fpm.pid, and its pool listens on php8.2-fpm.sock.
     admin: besidePidFile(supervisor, "socket", ".admin.sock"),
     log: logEntries(reading, global, base),
     pools: poolsOf(reading, pools, global, phpFor(file, prefix, options.env)),
@@ -42,26 +51,9 @@ export async function readPhpFpmIni(
   };
 }
 
-/** The --prefix that php-fpm was built with, as far as the place of its config tells. */
-function prefixOf(file: string, given: string | undefined): string {
-  if (given !== undefined) return resolve(given);
-  const folder = dirname(file);
-  if (file.startsWith("/etc/")) return "/usr";
-  return basename(folder) === "etc" ? dirname(folder) : folder;
-}
-
 /** PHP's --localstatedir, which pid and error_log are relative to. */
 function stateFolder(prefix: string): string {
   return prefix === "/usr" ? "/var" : join(prefix, "var");
-}
-
-// An INI file cannot name them. Not .sock as for a legacy file: Debian's pid file is
-// /run/php/php8.2-fpm.pid, and its pool listens on /run/php/php8.2-fpm.sock.
-function besidePidFile(supervisor: readonly Entry[], name: string, ending: string): Entry[] {
-  const pid = supervisor.find((entry) => entry.name === "pid_file");
-  if (pid === undefined || typeof pid.raw !== "string") return [];
-  const raw = pid.raw.replace(/\.pid$/, "") + ending;
-  return [{ name, label: name, raw, where: pid.where, base: pid.base }];
 }
 
 function logEntries({ problems }: IniReading, global: IniSection, base: string): Entry[] {
@@ -72,8 +64,7 @@ function logEntries({ problems }: IniReading, global: IniSection, base: string):
     problems.warn(`${file.label} = syslog: the log goes to stderr instead`, file.where, hint);
   }
   if (entries.some(({ name }) => name === "file")) return entries;
-  const unsaid = { name: "file", label: "error_log", raw: "log/php-fpm.log" };
-  return [...entries, { ...unsaid, where: "default", base }];
+  return [...entries, impliedEntry("file", "log/php-fpm.log", base, undefined, "error_log")];
 }
 
 // php-fpm's own default is 0, and its users' commonest surprise: a reload cuts requests in hand.
@@ -112,15 +103,8 @@ function asShared(entry: Entry): Entry {
 }
 
 function program({ prefix }: IniReading, { command, ini }: PhpOfFpm): Entry[] {
-  const made = (name: string, raw: unknown): Entry => ({
-    name,
-    label: name,
-    raw,
-    where: "default",
-    base: prefix,
-  });
-  const entries = [made("command", [command]), made("runtime", "php-cgi")];
-  return ini === null ? entries : [...entries, made("php.ini", ini)];
+  const entries = phpProgram(command, prefix);
+  return ini === null ? entries : [...entries, impliedEntry("php.ini", ini, prefix)];
 }
 
 /** Workers inherit these from php-fpm's master where their pool does not say otherwise. */
@@ -130,15 +114,14 @@ const INHERITED = new Map([
   ["rlimit_core", "rlimit_core"],
 ]);
 
-function forEveryPool({ problems, prefix }: IniReading, global: IniSection): Entry[] {
+function forEveryPool(reading: IniReading, global: IniSection): Entry[] {
+  const { prefix } = reading;
   const own = global.entries("pool", prefix);
   const inherited = [...INHERITED].flatMap(([written, name]) => {
     const scalar = global.scalar(written);
     if (scalar === undefined || scalar.value === "") return [];
     const entry = { ...iniEntry(scalar, prefix), name };
-    if (entry.raw !== 0 || name === "nice") return [entry];
-    problems.warn(`${entry.label} = 0 leaves the limit alone, as in php-fpm`, entry.where);
-    return [];
+    return isZeroLimit(entry, reading) ? [] : [entry];
   });
   return [...own, ...inherited];
 }

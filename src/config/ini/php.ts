@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import type { Environment } from "../default-places.ts";
+import { phpCgiIn } from "../php-fpm/implied.ts";
 
 export interface PhpOfFpm {
   readonly command: string;
@@ -30,8 +31,7 @@ export function phpFor(file: string, prefix: string, env: Environment): PhpOfFpm
 function commandFor(file: string, prefix: string, env: Environment): string {
   const version = /\/php\/(\d+\.\d+)\//.exec(file)?.[1];
   if (version !== undefined && onPath(`php-cgi${version}`, env)) return `php-cgi${version}`;
-  const own = join(prefix, "bin/php-cgi");
-  return prefix !== "/usr" && existsSync(own) ? own : "php-cgi";
+  return prefix === "/usr" ? "php-cgi" : phpCgiIn(prefix);
 }
 
 function onPath(name: string, env: Environment): boolean {

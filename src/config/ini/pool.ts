@@ -1,13 +1,31 @@
-// One pool of a php-fpm INI file as entries of the settings table, by php-fpm's rules: the pool's own
-// prefix, arrays, and what it does when something is missing.
+// The last step: one pool of a php-fpm INI file as entries of the settings table, by php-fpm's rules:
+// the pool's own prefix, arrays, and what it does when something is missing.
 
 import { resolve } from "node:path";
 import type { Entry } from "../draft.ts";
 import { iniRaw } from "./forms.ts";
 import { iniEntry } from "./entry.ts";
 import type { PhpOfFpm } from "./php.ts";
-import type { IniItem, IniReading, IniSection } from "./section.ts";
-import { referencedName } from "../settings/special-values.ts";
+import type { IniReading } from "./lines.ts";
+import type { IniItem, IniSection } from "./sections.ts";
+import { chdirAfterChroot, impliedEntry } from "../php-fpm/implied.ts";
+import {
+  environmentOf,
+  hasSlowlog,
+  isUnix,
+  isZeroLimit,
+  meansNothing,
+  type PoolWording,
+} from "../php-fpm/pool-rules.ts";
+
+export const INI_WORDING: PoolWording = {
+  variable: (name) => `env[${name}]`,
+  countSettings: "pm.max_children and pm.max_requests",
+  references: "; ${NAME} can stand anywhere",
+  zeroLimit: (label) => `${label} = 0 leaves the limit alone, as in php-fpm`,
+  zeroLimitHint: () => undefined,
+  slowlogHint: "remove it: there is no slow log here",
+};
 
 export interface IniPoolContext {
   readonly reading: IniReading;
@@ -30,21 +48,17 @@ export function iniPoolEntries(
   const own = section.entries("pool", base).filter((entry) => applies(reading, entry, address));
   const env = environment(reading, section, php, base);
   const defines = phpDefines(reading, section, base);
-  return [...shared, ...own, ...env, ...defines, ...madeUp(section, base)];
+  return [...shared, ...own, ...env, ...defines, ...phpFpmDefaults(section, base)];
 }
 
-const SOCKET_ONLY = ["listen.owner", "listen.group", "listen.mode"];
-
 /** Drops, with a word, what means nothing for the pool's kind of address, and zeros that mean "leave alone". */
-function applies({ problems }: IniReading, entry: Entry, address: string): boolean {
-  const unix = address !== "" && !address.includes(":") && !/^\d+$/.test(address);
-  if (entry.name === "rlimit_core" || entry.name === "rlimit_files") {
-    if (entry.raw !== 0) return true;
-    problems.warn(`${entry.label} = 0 leaves the limit alone, as in php-fpm`, entry.where);
-    return false;
-  }
-  if (SOCKET_ONLY.includes(entry.name) && !unix && entry.problem === undefined) {
-    problems.warn(`${entry.label} means nothing for a TCP address`, entry.where, "remove it");
+function applies(reading: IniReading, entry: Entry, address: string): boolean {
+  const { problems } = reading;
+  const unix = isUnix(address);
+  if (isZeroLimit(entry, reading)) return false;
+  if (meansNothing(entry.name, unix) && entry.problem === undefined) {
+    const [kind, hint] = unix ? UNIX : TCP;
+    problems.warn(`${entry.label} means nothing for a ${kind}`, entry.where, hint);
     return false;
   }
   if (entry.name === "listen.address" && /^\d+$/.test(address)) {
@@ -54,13 +68,14 @@ function applies({ problems }: IniReading, entry: Entry, address: string): boole
       `write 127.0.0.1:${address} if only this machine asks, or [::]:${address} for IPv6`,
     );
   }
-  if (entry.name === "allowed_clients" && unix) {
-    const hint = "remove it: listen.owner, listen.group and listen.mode say who may connect";
-    problems.warn(`${entry.label} means nothing for a Unix socket`, entry.where, hint);
-    return false;
-  }
   return true;
 }
+
+const UNIX = [
+  "Unix socket",
+  "remove it: listen.owner, listen.group and listen.mode say who may connect",
+] as const;
+const TCP = ["TCP address", "remove it"] as const;
 
 function checkRequired({ problems }: IniReading, section: IniSection, name: string): void {
   const missing = (setting: string, example: string) => {
@@ -75,15 +90,10 @@ function checkRequired({ problems }: IniReading, section: IniSection, name: stri
   missing("pm.max_spare_servers", "3");
 }
 
-function checkSlowlog({ problems }: IniReading, section: IniSection, name: string): void {
+function checkSlowlog(reading: IniReading, section: IniSection, name: string): void {
   const timeout = section.scalar("request_slowlog_timeout");
   if (timeout === undefined || !/[1-9]/.test(timeout.value)) return;
-  if (section.scalar("slowlog") !== undefined) return;
-  problems.error(
-    `pool ${name}: request_slowlog_timeout needs slowlog`,
-    timeout.where,
-    "remove it: there is no slow log here",
-  );
+  hasSlowlog(name, timeout.where, section.scalar("slowlog"), reading);
 }
 
 // On by default in php-fpm, so its absence matters even where nobody wrote it.
@@ -102,33 +112,22 @@ function environment(
   php: PhpOfFpm,
   base: string,
 ): Entry[] {
-  const pairs = new Map<string, string>();
-  if (php.scanDir !== null) pairs.set("PHP_INI_SCAN_DIR", php.scanDir);
   const items = section.items(["env"]);
-  for (const item of items) {
-    if (item.value === "") {
-      const hint = `remove it, or write env[${item.key}] = ""`;
-      reading.problems.error(`env[${item.key}] has no value`, item.where, hint);
-    } else if (item.key.startsWith("PHP_FCGI_")) {
-      const what = `env[${item.key}] is dropped: php-fpm ignored it, but php-cgi would obey it`;
-      reading.problems.warn(what, item.where, "pm.max_children and pm.max_requests say the same");
-    } else pairs.set(item.key, variable(reading, item));
+  for (const { key, where } of items.filter(({ value }) => value === "")) {
+    reading.problems.error(
+      `env[${key}] has no value`,
+      where,
+      `remove it, or write env[${key}] = ""`,
+    );
   }
-  if (pairs.size === 0) return [];
-  const where = items[0]?.where ?? "default";
-  return [{ name: "env", label: "env", raw: pairs, where, base }];
-}
-
-// `$` counted as the first character only, and all behind it was the variable's name.
-function variable({ problems }: IniReading, item: IniItem): string {
-  const text = item.value;
-  if (!text.startsWith("$") || referencedName(text) !== null) return text;
-  problems.warn(
-    `env[${item.key}] is empty: "${text}" asks for a variable named "${text.slice(1)}"`,
-    item.where,
-    `only a value that is $NAME as a whole stands for a variable; \${NAME} can stand anywhere`,
-  );
-  return "";
+  const variables = items
+    .filter(({ value }) => value !== "")
+    .map(({ key, value, where }) => ({ name: key, value, where }));
+  const pairs = new Map([
+    ...(php.scanDir === null ? [] : [["PHP_INI_SCAN_DIR", php.scanDir] as const]),
+    ...environmentOf(variables, reading),
+  ]);
+  return pairs.size === 0 ? [] : [impliedEntry("env", pairs, base, items[0]?.where)];
 }
 
 /** The admin ones win; php-fpm applies them last. */
@@ -139,7 +138,7 @@ function phpDefines(reading: IniReading, section: IniSection, base: string): Ent
   for (const item of [...plain, ...admin]) pairs.set(item.key, phpText(reading, item, base));
   if (pairs.size === 0) return [];
   const where = (plain[0] ?? admin[0])!.where;
-  return [{ name: "php.defines", label: "php_value", raw: pairs, where, base }];
+  return [impliedEntry("php.defines", pairs, base, where, "php_value")];
 }
 
 /** php-fpm takes these as paths relative to the prefix. */
@@ -158,23 +157,14 @@ function phpText({ problems }: IniReading, item: IniItem, base: string): string 
 }
 
 /** What php-fpm does without being told. */
-function madeUp(section: IniSection, base: string): Entry[] {
-  const made = (name: string, raw: unknown): Entry => ({
-    name,
-    label: name,
-    raw,
-    where: "default",
-    base,
-  });
-  const entries: Entry[] = [];
-  if (section.scalar("chroot")?.value && !section.scalar("chdir")?.value) {
-    entries.push(made("chdir", "/"));
-  }
+function phpFpmDefaults(section: IniSection, base: string): Entry[] {
+  const [chroot, chdir] = [section.scalar("chroot")?.value, section.scalar("chdir")?.value];
+  const entries = chdirAfterChroot({ chroot, chdir }, base);
   const least = number(section, "pm.min_spare_servers");
   const most = number(section, "pm.max_spare_servers");
   const dynamic = section.scalar("pm")?.value.toLowerCase() === "dynamic";
   if (dynamic && section.scalar("pm.start_servers") === undefined && least > 0 && most >= least)
-    entries.push(made("start_workers", least + Math.floor((most - least) / 2)));
+    entries.push(impliedEntry("start_workers", least + Math.floor((most - least) / 2), base));
   return entries;
 }
 

@@ -4,9 +4,6 @@
 
 import type { Environment } from "../default-places.ts";
 import { constantText, expressionText, OPERATORS } from "./expression.ts";
-import type { IniEntryLine } from "./lines.ts";
-import { labelOf } from "./problems.ts";
-import type { Problems } from "../problems.ts";
 import { quote, type Parsed } from "../settings/values.ts";
 
 interface Scan {
@@ -37,18 +34,9 @@ const WORDS = new Map([
 const LONGEST_WORD = Math.max(...[...WORDS.keys()].map((word) => word.length));
 const SPECIAL = new RegExp(`(?<!\\S)(?:${[...WORDS.keys()].join("|")})(?!\\S)`, "i");
 
-const NOT_UTF8 = { problem: "this value is not UTF-8", hint: "save the file as UTF-8" };
-
-/** The text that the line's value stands for; null when it is wrong, which has been said. */
-export function iniText(line: IniEntryLine, env: Environment, problems: Problems): string | null {
-  const read = line.value.includes("\ufffd") ? NOT_UTF8 : iniValue(line.value, env);
-  if ("ok" in read) return read.ok;
-  problems.error(`${labelOf(line)}: ${read.problem}`, line.where, read.hint);
-  return null;
-}
-
 /** The text that the value stands for. `text` is all that follows the equals sign. */
 export function iniValue(text: string, env: Environment): Parsed<string> {
+  if (text.includes("\ufffd")) return NOT_UTF8;
   const trimmed = text.trim();
   if (!MARKED.test(trimmed)) return meaning(trimmed);
   const scan: Scan = { text: trimmed, env, lastBrace: trimmed.lastIndexOf("}"), at: 0, parts: [] };
@@ -60,6 +48,8 @@ export function iniValue(text: string, env: Environment): Parsed<string> {
   if (first === undefined) return { ok: "" };
   return first.plain && scan.parts.length === 1 ? meaning(first.text.trim()) : joined(scan.parts);
 }
+
+const NOT_UTF8 = { problem: "this value is not UTF-8", hint: "save the file as UTF-8" };
 
 type Problem = { readonly problem: string; readonly hint: string };
 

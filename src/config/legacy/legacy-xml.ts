@@ -1,21 +1,25 @@
-// Reads a php-fpm 0.5 or 0.6 config into a draft. The only door to Bun.XML, which is the judge of what
-// is well-formed.
+// Reads a php-fpm 0.5 or 0.6 config into a draft.
 
-import { existsSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { dirname } from "node:path";
 import type { Draft, Entry, PoolDraft } from "../draft.ts";
 import { apacheLikeNotes } from "./apache.ts";
 import { LEGACY_NAMES, type LegacySection } from "./names.ts";
-import { lastOf, legacyEntry, madeUp, poolEntries } from "./pool.ts";
+import { LEGACY_WORDING, lastOf, legacyEntry, poolEntries } from "./pool.ts";
 import { legacyValues, type LegacyReading, type LegacyValue } from "./section.ts";
 import { findSections } from "./sections.ts";
 import { legacyText } from "./text.ts";
 import { checkPoolCount } from "../rules/pool-count.ts";
 import type { Problems, Where } from "../problems.ts";
 import { placesIn } from "../place.ts";
-import { uniqueNames } from "./unique-names.ts";
-import { wellFormed } from "./xml-errors.ts";
-import type { XmlElement } from "./xml-scan.ts";
+import {
+  besidePidFile,
+  installPrefix,
+  impliedEntry,
+  phpCgiIn,
+  phpProgram,
+} from "../php-fpm/implied.ts";
+import { uniqueNames } from "../php-fpm/unique-names.ts";
+import { readXml, type XmlElement } from "./xml.ts";
 
 /** Throws a Fault when the file is not well-formed; all else that is wrong goes to `problems`. */
 export function readLegacyXml(
@@ -25,9 +29,11 @@ export function readLegacyXml(
   problems: Problems,
 ): Draft {
   const text = legacyText(file, bytes);
-  const root = wellFormed(file, text, (source) => void Bun.XML.parse(source));
-  const reading: LegacyReading = { problems, place: placesIn(file, text) };
-  const prefix = prefixOf(file, givenPrefix);
+  const root = readXml(file, text);
+  const reading: LegacyReading = { problems, wording: LEGACY_WORDING, place: placesIn(file, text) };
+  // What PHP is built for unless told otherwise.
+  const system = dirname(file) === "/etc" ? "/usr/local" : null;
+  const prefix = installPrefix(file, givenPrefix, system);
   const sections = findSections(reading, root);
   checkPoolCount(sections.pools.length, file);
   const globals = sections.globals.flatMap((s) => legacyValues(reading, s, "global_options"));
@@ -42,25 +48,10 @@ export function readLegacyXml(
   };
 }
 
-/** The folder that relative paths are relative to: PHP's install prefix. */
-function prefixOf(file: string, given: string | undefined): string {
-  if (given !== undefined) return resolve(given);
-  const folder = dirname(file);
-  if (folder === "/etc") return "/usr/local"; // what PHP is built for unless told otherwise
-  return basename(folder) === "etc" ? dirname(folder) : folder;
-}
-
 function entriesFor(section: LegacySection, values: readonly LegacyValue[], prefix: string) {
   return values
     .filter(({ path }) => LEGACY_NAMES.get(path)?.setting?.section === section)
     .map((value) => legacyEntry(value, prefix));
-}
-
-// A legacy file cannot name them, and several supervisors must be able to run side by side.
-function besidePidFile(supervisor: readonly Entry[], name: string, ending: string): Entry[] {
-  const pid = supervisor.findLast((entry) => entry.name === "pid_file" && !entry.replaced);
-  if (pid === undefined || typeof pid.raw !== "string" || pid.raw !== pid.raw.trim()) return [];
-  return [madeUp(name, pid.raw.replace(/\.pid$/, "") + ending, pid.base, pid.where)];
 }
 
 function logEntries(globals: readonly LegacyValue[], prefix: string): Entry[] {
@@ -68,7 +59,7 @@ function logEntries(globals: readonly LegacyValue[], prefix: string): Entry[] {
     entry.name === "file" && entry.raw === "stderr" ? { ...entry, raw: "./stderr" } : entry,
   );
   if (lastOf(globals, "global_options/error_log") !== undefined) return entries;
-  return [...entries, madeUp("file", "logs/php-fpm.log", prefix)];
+  return [...entries, impliedEntry("file", "logs/php-fpm.log", prefix)];
 }
 
 function daemonizeOf(
@@ -96,7 +87,7 @@ function poolsOf(
     where: reading.place(section.at),
   }));
   const read = withoutTemplates(reading, all);
-  const shared = [...entriesFor("pool", globals, prefix), ...program(prefix)];
+  const shared = [...entriesFor("pool", globals, prefix), ...phpProgram(phpCgiIn(prefix), prefix)];
   const wanted = read.map(({ values, where }) => {
     const name = lastOf(values, "pool/name");
     return { name: name?.text ?? "default", where: name?.where ?? where };
@@ -132,10 +123,4 @@ function withoutTemplates(
     );
   }
   return all.filter((section) => !isTemplate(section));
-}
-
-function program(prefix: string): Entry[] {
-  const own = join(prefix, "bin/php-cgi");
-  const command = [existsSync(own) ? own : "php-cgi"];
-  return [madeUp("command", command, prefix), madeUp("runtime", "php-cgi", prefix)];
 }

@@ -3,17 +3,17 @@
 
 import type { Rows } from "../settings/setting.ts";
 import { LOG, POOL, SUPERVISOR } from "../settings/settings.ts";
-import type { LegacyForm } from "../settings/values.ts";
+import type { TextForm } from "../settings/values.ts";
 
 export type LegacySection = "supervisor" | "log" | "pool";
 
 export interface LegacyName {
-  readonly form: LegacyForm;
+  readonly form: TextForm;
   /** Null: known, but no setting of its own. */
   readonly setting: { readonly section: LegacySection; readonly name: string } | null;
 }
 
-const ALONE: Readonly<Record<string, LegacyForm>> = {
+const ALONE: Readonly<Record<string, TextForm>> = {
   "global_options/daemonize": "boolean",
   "pool/name": "text",
   "pool/pm/style": "text",
@@ -36,7 +36,7 @@ function named(section: LegacySection, rows: Rows) {
   return Object.entries(rows).flatMap(([name, row]) =>
     row.legacy === undefined
       ? []
-      : [[row.legacy, { form: row.type.legacy, setting: { section, name } }] as const],
+      : [[row.legacy, { form: row.type.form, setting: { section, name } }] as const],
   );
 }
 

@@ -2,14 +2,29 @@
 // when something was missing (legacy FACTS 1.3).
 
 import type { Entry } from "../draft.ts";
+import { chdirAfterChroot, impliedEntry } from "../php-fpm/implied.ts";
+import {
+  environmentOf,
+  hasSlowlog,
+  isUnix,
+  isZeroLimit,
+  meansNothing,
+  type PoolWording,
+} from "../php-fpm/pool-rules.ts";
 import { LEGACY_NAMES } from "./names.ts";
 import type { LegacyReading, LegacyValue } from "./section.ts";
 import { legacyRaw } from "./values.ts";
 import type { Where } from "../problems.ts";
-import { referencedName } from "../settings/special-values.ts";
 
-/** Stands as the place of what no file says. */
-export const BY_DEFAULT = "default";
+export const LEGACY_WORDING: PoolWording = {
+  variable: (name) => `environment: ${name}`,
+  countSettings: "max_children and max_requests",
+  references: ": write out the rest",
+  zeroLimit: (label) => `${label} 0 leaves the limit alone, as it always did`,
+  zeroLimitHint: (name) =>
+    name === "rlimit_core" ? "in TOML, rlimit_core = 0 keeps workers from dumping core" : undefined,
+  slowlogHint: 'add <value name="slowlog">logs/slow.log</value>, or request_slowlog_timeout 0s',
+};
 
 export function legacyEntry(value: LegacyValue, prefix: string): Entry {
   const { form, setting } = LEGACY_NAMES.get(value.path)!;
@@ -34,10 +49,6 @@ export function lastOf(values: readonly LegacyValue[], path: string): LegacyValu
   return values.findLast((value) => value.path === path && !value.replaced);
 }
 
-export function madeUp(name: string, raw: unknown, base: string, where: Where = BY_DEFAULT): Entry {
-  return { name, label: name, raw, where, base };
-}
-
 /** Reports what is special to a pool, and returns its entries. */
 export function poolEntries(
   reading: LegacyReading,
@@ -50,29 +61,21 @@ export function poolEntries(
   checkManager(reading, name, where, last);
   checkSlowlog(reading, name, last);
   const unix = isUnix(last("pool/listen_address")?.text ?? "");
-  const kept = values.filter((value) => value.path !== "pool/name" && applies(value, unix));
+  // The shipped file has a mode and allowed clients for every pool, whatever its address.
+  const kept = values.filter(
+    ({ path }) =>
+      path !== "pool/name" && !meansNothing(LEGACY_NAMES.get(path)?.setting?.name, unix),
+  );
   const entries = kept
     .map((value) => (value.path === "pool/environment" ? environment(reading, value) : value))
     .map((value) => legacyEntry(value, prefix))
     .filter((entry) => keep(reading, entry));
   if (unix && last("pool/listen_options/mode") === undefined) {
-    entries.push(madeUp("listen.mode", "0666", prefix));
+    entries.push(impliedEntry("listen.mode", "0666", prefix));
   }
-  if (last("pool/chroot") !== undefined && last("pool/chdir") === undefined) {
-    entries.push(madeUp("chdir", "/", prefix)); // as the original: chdir("/") after the chroot
-  }
+  const [chroot, chdir] = [last("pool/chroot")?.text, last("pool/chdir")?.text];
+  entries.push(...chdirAfterChroot({ chroot, chdir }, prefix));
   return entries.map(absoluteOnly).map(nameOnly);
-}
-
-function isUnix(address: string): boolean {
-  return address !== "" && !address.includes(":") && !/^\d+$/.test(address);
-}
-
-// The shipped file has a mode and allowed clients for every pool, whatever its address.
-const UNIX_ONLY = ["owner", "group", "mode"].map((name) => `pool/listen_options/${name}`);
-
-function applies(value: LegacyValue, unix: boolean): boolean {
-  return unix ? value.path !== "pool/allowed_clients" : !UNIX_ONLY.includes(value.path);
 }
 
 /** Drops what has no setting, after its text is checked, and the zeros that meant "leave alone". */
@@ -88,16 +91,7 @@ function keep(reading: LegacyReading, entry: Entry): boolean {
     }
     return false;
   }
-  if (entry.raw !== 0 || (entry.name !== "rlimit_core" && entry.name !== "rlimit_files"))
-    return true;
-  reading.problems.warn(
-    `${entry.label} 0 leaves the limit alone, as it always did`,
-    entry.where,
-    entry.name === "rlimit_core"
-      ? "in TOML, rlimit_core = 0 keeps workers from dumping core"
-      : undefined,
-  );
-  return false;
+  return !isZeroLimit(entry, reading);
 }
 
 // Relative to what? The original took them as they were, from wherever it was started.
@@ -147,37 +141,14 @@ function checkManager(reading: LegacyReading, name: string, where: Where, last: 
 function checkSlowlog(reading: LegacyReading, name: string, last: Last): void {
   const timeout = last("pool/request_slowlog_timeout");
   if (timeout === undefined || /^\s*0+[smhd]$/.test(timeout.text)) return;
-  if (last("pool/slowlog") === undefined) {
-    return reading.problems.error(
-      `pool ${name}: request_slowlog_timeout needs slowlog`,
-      timeout.where,
-      'add <value name="slowlog">logs/slow.log</value>, or request_slowlog_timeout 0s',
-    );
-  }
+  if (!hasSlowlog(name, timeout.where, last("pool/slowlog"), reading)) return;
   reading.problems.warn(
     `pool ${name}: request_slowlog_timeout is not acted on: there is no slow log yet`,
     timeout.where,
   );
 }
 
-function environment(reading: LegacyReading, value: LegacyValue): LegacyValue {
-  const pairs = new Map<string, string>();
-  for (const [name, text] of value.pairs ?? []) {
-    if (name.startsWith("PHP_FCGI_")) {
-      const what = `environment: ${name} is dropped: php-fpm ignored it, but php-cgi would obey it`;
-      reading.problems.warn(what, value.where, "max_children and max_requests say the same");
-    } else pairs.set(name, variable(reading, value.where, name, text));
-  }
-  return { ...value, pairs };
-}
-
-// `$` counted as the first character only, and all behind it was the variable's name.
-function variable(reading: LegacyReading, where: Where, name: string, text: string): string {
-  if (!text.startsWith("$") || referencedName(text) !== null) return text;
-  reading.problems.warn(
-    `environment: ${name} is empty: "${text}" asks for a variable named "${text.slice(1)}"`,
-    where,
-    "only a value that is $NAME as a whole stands for a variable: write out the rest",
-  );
-  return "";
+function environment(reading: LegacyReading, { where, ...value }: LegacyValue): LegacyValue {
+  const variables = [...(value.pairs ?? [])].map(([name, text]) => ({ name, value: text, where }));
+  return { ...value, where, pairs: environmentOf(variables, reading) };
 }

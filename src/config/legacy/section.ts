@@ -4,8 +4,9 @@
 
 import { isGroup, knownIn, LEGACY_NAMES } from "./names.ts";
 import { nearest } from "../nearest.ts";
-import type { Problems, Where } from "../problems.ts";
-import type { XmlElement } from "./xml-scan.ts";
+import type { PoolReport } from "../php-fpm/pool-rules.ts";
+import type { Where } from "../problems.ts";
+import type { XmlElement } from "./xml.ts";
 
 /** One value that has a text. */
 export interface LegacyValue {
@@ -18,8 +19,7 @@ export interface LegacyValue {
   replaced: boolean;
 }
 
-export interface LegacyReading {
-  readonly problems: Problems;
+export interface LegacyReading extends PoolReport {
   place(at: number): Where;
 }
 
@@ -91,7 +91,6 @@ const INSTEAD = {
   entity: "an entity of the file's own",
   element: "an element",
   instruction: "a processing instruction",
-  doctype: "a document type",
 } as const;
 
 function firstText(reading: LegacyReading, element: XmlElement, path: string): string | null {

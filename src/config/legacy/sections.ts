@@ -2,7 +2,7 @@
 // pool when there is none, which the original never did.
 
 import type { LegacyReading } from "./section.ts";
-import type { XmlElement } from "./xml-scan.ts";
+import type { XmlComment, XmlElement } from "./xml.ts";
 
 export interface LegacySections {
   readonly globals: readonly XmlElement[];
@@ -18,12 +18,12 @@ export function findSections(reading: LegacyReading, root: XmlElement): LegacySe
   for (const { path, element } of sectionsIn(root, "", false)) {
     if (path === GLOBALS) globals.push(element);
     else if (path === POOL) pools.push(element);
-    else strayed(reading, path, element);
+    else ignoredSection(reading, path, element);
   }
-  strayValues(reading, root);
-  const found = withoutTwins(reading, root, pools);
-  if (found.length === 0) noPool(reading, root);
-  return { globals, pools: found };
+  valuesOutsideSections(reading, root);
+  checkWorkers(reading, root);
+  if (pools.length === 0) noPool(reading, root);
+  return { globals, pools };
 }
 
 /** In a default namespace an element's path was a star to the original, which then found nothing. */
@@ -50,7 +50,7 @@ function elements(parent: XmlElement): XmlElement[] {
   return parent.children.filter((child) => child.kind === "element");
 }
 
-function strayed(reading: LegacyReading, path: string, element: XmlElement): void {
+function ignoredSection(reading: LegacyReading, path: string, element: XmlElement): void {
   const name = element.attributes.get("name") ?? "";
   const hint =
     name === "pool"
@@ -59,7 +59,7 @@ function strayed(reading: LegacyReading, path: string, element: XmlElement): voi
   reading.problems.warn(`the section ${path} is ignored`, reading.place(element.at), hint);
 }
 
-function strayValues(reading: LegacyReading, root: XmlElement): void {
+function valuesOutsideSections(reading: LegacyReading, root: XmlElement): void {
   for (const parent of [root, ...elements(root).filter(({ name }) => name === "workers")]) {
     const first = elements(parent).find(({ name }) => name === "value");
     if (first === undefined) continue;
@@ -72,19 +72,14 @@ function strayValues(reading: LegacyReading, root: XmlElement): void {
 }
 
 // With two of them the original counted neither, and all pools were gone without a word.
-function withoutTwins(
-  reading: LegacyReading,
-  root: XmlElement,
-  pools: readonly XmlElement[],
-): readonly XmlElement[] {
-  const workers = elements(root).filter(({ name }) => name === "workers");
-  if (workers.length < 2) return pools;
+function checkWorkers(reading: LegacyReading, root: XmlElement): void {
+  const [, second] = elements(root).filter(({ name }) => name === "workers");
+  if (second === undefined) return;
   reading.problems.error(
     "there are two <workers> elements, and php-fpm read neither",
-    reading.place(workers[1]!.at),
+    reading.place(second.at),
     'put every <section name="pool"> into one <workers>',
   );
-  return pools;
 }
 
 function noPool(reading: LegacyReading, root: XmlElement): void {
@@ -104,7 +99,8 @@ function whyNoPool(root: XmlElement): { message: string; at: number; hint: strin
     return { message, at: root.at, hint: "remove the xmlns attribute of <configuration>" };
   }
   const comment = root.children.find(
-    (node) => node.kind === "comment" && /name\s*=\s*["']pool["']/.test(node.text),
+    (node): node is XmlComment =>
+      node.kind === "comment" && /name\s*=\s*["']pool["']/.test(node.text),
   );
   if (comment !== undefined) {
     return { message: none, at: comment.at, hint: "a pool stands in this comment: uncomment it" };

@@ -1,21 +1,21 @@
 // Takes legacy text apart into what TOML would have given, after which the value types of the
-// settings table read it. The original used C's atoi and strtoul and read much as something else than
-// it says; such text is refused with the way to write it (legacy FACTS 1.2).
+// settings table read it. What the original misread is refused with the way to write it (legacy FACTS 1.2).
 
-import { ipv4Bytes } from "../../sys/address.ts";
-import type { LegacyForm, Parsed } from "../settings/values.ts";
+import { ipv4Bytes } from "../../sys/ip.ts";
+import { coreText, integerText, timeText } from "../php-fpm/number-texts.ts";
+import type { TextForm, Parsed } from "../settings/values.ts";
 
 /** The text of one `<value>` as TOML would give it. */
-export function legacyRaw(form: LegacyForm, text: string): Parsed<unknown> {
+export function legacyRaw(form: TextForm, text: string): Parsed<unknown> {
   switch (form) {
     case "integer":
-      return integer(text);
+      return integerText(text);
     case "boolean":
       return boolean(text);
     case "time":
-      return time(text);
+      return timeText(text);
     case "core":
-      return text === "unlimited" ? { ok: text } : core(text);
+      return coreText(text);
     case "list":
       return clients(text);
     case "address":
@@ -25,25 +25,6 @@ export function legacyRaw(form: LegacyForm, text: string): Parsed<unknown> {
     case "pairs":
       return { ok: text };
   }
-}
-
-function integer(text: string): Parsed<number> {
-  const plain = text.trim();
-  if (/^[+-]?\d{1,15}$/.test(plain)) return { ok: Number(plain) };
-  const read = Number.parseInt(plain, 10) || 0;
-  return {
-    problem: `expected an integer, but this is "${text}"`,
-    hint: `php-fpm read this as ${read}: write ${read} if that is meant`,
-  };
-}
-
-function core(text: string): Parsed<number> {
-  const size = integer(text);
-  if ("ok" in size && size.ok < 0) {
-    const problem = `expected an integer of at least 0, or unlimited, but this is ${size.ok}`;
-    return { problem, hint: "write unlimited, or how many bytes" };
-  }
-  return size;
 }
 
 const BOOLEANS = new Map([
@@ -72,37 +53,6 @@ function boolean(text: string): Parsed<boolean> {
     problem: `expected yes, no, on, off, 1 or 0, but this is "${text}"`,
     hint: `write ${meant}${plain === text.toLowerCase() ? "" : ", without blanks"}`,
   };
-}
-
-const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
-
-function time(text: string): Parsed<string> {
-  if (/^\s*\d{1,12}[smhd]$/.test(text)) return { ok: text.trim() };
-  return {
-    problem: `expected a number with s, m, h or d behind it, but this is "${text}"`,
-    hint: timeHint(text),
-  };
-}
-
-function timeHint(text: string): string {
-  const plain = text.trim().toLowerCase();
-  if (/^\d+$/.test(plain)) return `a time needs its unit: write ${plain}s for seconds`;
-  if (/^\d+[smhd]$/.test(plain)) return `write ${plain}`;
-  const milliseconds = /^(\d+)ms$/.exec(plain)?.[1];
-  if (milliseconds !== undefined) {
-    const seconds = Math.max(1, Math.round(Number(milliseconds) / 1000));
-    return `there are no milliseconds here, and php-fpm read this as ${milliseconds} seconds: write ${seconds}s, or ${milliseconds}s if that is meant`;
-  }
-  const parts = /^(?:\d+[smhd])+$/.test(plain) ? [...plain.matchAll(/(\d+)([smhd])/g)] : [];
-  if (parts.length > 1) {
-    const seconds = parts.reduce(
-      (sum, [, count, unit]) => sum + Number(count) * SECONDS[unit!]!,
-      0,
-    );
-    const shown = seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
-    return `only one number and one unit are possible: write ${shown}`;
-  }
-  return "for example: 10s, 5m, 1h";
 }
 
 function clients(text: string): Parsed<readonly string[]> {

@@ -1,7 +1,8 @@
 // Which addresses are taken: two listeners on one port get in each other's way when their hosts are
 // the same or one of them is all hosts. Found by looking up, not by comparing each with each.
 
-import { addressText, ipv6Bytes, type ListenAddress } from "../../sys/address.ts";
+import { addressText, type ListenAddress } from "../../sys/address.ts";
+import { ipBytes } from "../../sys/ip.ts";
 
 interface Taken<T> {
   readonly by: T;
@@ -22,7 +23,7 @@ export class TakenAddresses<T> {
       return first(this.#exact, `${address.kind} ${addressText(address)}`, taken)?.by;
     }
     const port = `${address.kind} ${address.port}`;
-    const host = hostBytes(address);
+    const host = String(ipBytes(address.host)); // the same, however it is written
     const anyHost = /^[0,]+$/.test(host);
     const onPort = first(this.#ports, port, taken);
     const same = first(this.#exact, `${port} ${host}`, taken);
@@ -40,11 +41,4 @@ function first<T>(map: Map<string, Taken<T>>, key: string, taken: Taken<T>): Tak
 function earlier<T>(a: Taken<T> | undefined, b: Taken<T> | undefined): Taken<T> | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   return a.order < b.order ? a : b;
-}
-
-/** However the host is written. */
-function hostBytes(address: Extract<ListenAddress, { host: string }>): string {
-  return address.kind === "inet6"
-    ? String(ipv6Bytes(address.host))
-    : address.host.split(".").map(Number).join();
 }

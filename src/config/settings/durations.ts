@@ -32,7 +32,7 @@ export function duration(least = "0s"): ValueType<number> {
   const expected = 'a duration with its unit, such as "10s"';
   return {
     expected,
-    legacy: "time",
+    form: "time",
     schema: { type: "string", pattern: DURATION.source.replace("^", "^(?=.)") },
     parse(raw) {
       const ms = milliseconds(expected, raw);
@@ -81,7 +81,7 @@ export function bytes(text: string): number | null {
 /** A number of bytes, `"64M"`, or `"unlimited"`. */
 export const sizeLimit: ValueType<number | "unlimited"> = {
   expected: 'a size such as "64M", 0, or "unlimited"',
-  legacy: "core",
+  form: "core",
   schema: { type: ["integer", "string"], minimum: 0, pattern: "^(\\d+[KMGT]?|unlimited)$" },
   parse(raw) {
     if (raw === "unlimited") return { ok: raw };

@@ -3,7 +3,7 @@
 import { duration } from "./durations.ts";
 import type { PoolConfig, Scaling } from "../model.ts";
 import { REQUIRED, type Setting } from "./setting.ts";
-import { address, signal } from "./special-values.ts";
+import { address, stopSignal } from "./special-values.ts";
 import * as v from "./values.ts";
 
 const pool = <V>(row: Setting<PoolConfig, V>) => row;
@@ -178,7 +178,7 @@ export const POOL_SETTINGS = {
     get: (from) => from.requestTimeoutMs,
   }),
   stop_signal: pool<string | null>({
-    type: signal,
+    type: stopSignal,
     default: null,
     doc: "Asks a worker to finish and leave; the runtime's polite signal unless set.",
     example: '"SIGTERM"',

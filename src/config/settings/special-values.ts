@@ -2,18 +2,13 @@
 
 import { resolve } from "node:path";
 import type { ExtraWorkers } from "../model.ts";
-import {
-  addressText,
-  ipv4Bytes,
-  ipv6Bytes,
-  parseAddress,
-  type ListenAddress,
-} from "../../sys/address.ts";
+import { addressText, parseAddress, type ListenAddress } from "../../sys/address.ts";
+import { parseIpBlock, type IpBlock } from "../../sys/ip.ts";
 import { plainString, quote, strings, unexpected, type Parsed, type ValueType } from "./values.ts";
 
 export const address: ValueType<ListenAddress> = {
   expected: 'an address such as "127.0.0.1:9000" or "/run/www.sock"',
-  legacy: "address",
+  form: "address",
   schema: { type: "string", minLength: 1 },
   parse(raw, base) {
     if (typeof raw === "number") {
@@ -44,15 +39,16 @@ function handedOver(name: string): Parsed<ListenAddress> {
 /** Addresses or CIDR blocks, of both families. */
 export const clients: ValueType<readonly string[]> = {
   expected: "an array of IP addresses or blocks of them",
-  legacy: "list",
+  form: "list",
   schema: { type: "array", items: { type: "string" } },
   parse(raw, base) {
     const list = strings.parse(raw, base);
     if (!("ok" in list)) return list;
     if (list.ok.length > LONGEST_FILTER) return tooMany(list.ok);
-    const wrong = list.ok.find((item) => !isClient(item));
-    if (wrong === undefined)
-      return filterLength(list.ok) > LONGEST_FILTER ? tooMany(list.ok) : list;
+    const blocks = list.ok.map(parseIpBlock);
+    if (blocks.every((block) => block !== null))
+      return filterLength(blocks) > LONGEST_FILTER ? tooMany(list.ok) : list;
+    const wrong = list.ok[blocks.indexOf(null)]!;
     return {
       problem: `${quote(wrong)} is neither an IP address nor a block of them`,
       hint: 'examples: "127.0.0.1", "10.0.0.0/8", "::1", "fd00::/8"',
@@ -61,23 +57,12 @@ export const clients: ValueType<readonly string[]> = {
   print: (value) => strings.print(value),
 };
 
-function isClient(text: string): boolean {
-  const [host = "", bits, more] = text.split("/");
-  const most = ipv4Bytes(host) ? 32 : ipv6Bytes(host) ? 128 : -1;
-  if (most < 0 || more !== undefined) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= most);
-}
-
 /** BPF_MAXINSNS: the kernel takes no longer filter on a socket (linux/bpf_common.h). */
 export const LONGEST_FILTER = 4096;
 
-/** How many instructions socket/filter.ts makes of these clients: three for each 32 bits, one for each entry. */
-export function filterLength(entries: readonly string[]): number {
-  const words = (entry: string) => {
-    const [host = "", bits] = entry.split("/");
-    return Math.ceil(Number(bits ?? (ipv4Bytes(host) ? 32 : 128)) / 32);
-  };
-  return entries.reduce((sum, entry) => sum + words(entry) * 3 + 1, 9);
+/** How many instructions socket/filter.ts makes of them: three for each 32 bits, one for each block. */
+export function filterLength(blocks: readonly IpBlock[]): number {
+  return blocks.reduce((sum, { bits }) => sum + Math.ceil(bits / 32) * 3 + 1, 9);
 }
 
 function tooMany(entries: readonly string[]): Parsed<never> {
@@ -90,13 +75,13 @@ function tooMany(entries: readonly string[]): Parsed<never> {
 const SIGNALS = ["HUP", "INT", "QUIT", "USR1", "USR2", "TERM", "WINCH"];
 
 /** A signal that a program can answer to, so not KILL or STOP; `SIG` may be left out. */
-export const signal: ValueType<string> = {
+export const stopSignal: ValueType<string> = {
   expected: `one of ${SIGNALS.map((name) => `"SIG${name}"`).join(", ")}`,
-  legacy: "text",
+  form: "text",
   schema: { enum: SIGNALS.flatMap((name) => [`SIG${name}`, name]) },
   parse(raw) {
     const name = typeof raw === "string" ? raw.replace(/^SIG/, "") : "";
-    return SIGNALS.includes(name) ? { ok: `SIG${name}` } : unexpected(signal.expected, raw);
+    return SIGNALS.includes(name) ? { ok: `SIG${name}` } : unexpected(stopSignal.expected, raw);
   },
   print: quote,
 };
@@ -113,7 +98,7 @@ export function pairs(what: string, checkName: (name: string) => string | null) 
   const expected = `a table of strings: ${what}`;
   const type: ValueType<ReadonlyMap<string, string>> = {
     expected,
-    legacy: "pairs",
+    form: "pairs",
     schema: { type: "object", additionalProperties: { type: "string" } },
     parse(raw) {
       if (typeof raw !== "object" || raw === null || Array.isArray(raw) || raw instanceof Date) {
@@ -166,9 +151,9 @@ export function referencedName(value: string): string | null {
 }
 
 /** A number of workers, or percent of a pool's. */
-export const extraWorkers: ValueType<ExtraWorkers> = {
+export const countOrPercent: ValueType<ExtraWorkers> = {
   expected: 'a number of workers (2) or percent of them ("25%")',
-  legacy: "text",
+  form: "text",
   schema: { type: ["integer", "string"], minimum: 1, pattern: "^[0-9]{1,4}%$" },
   parse(raw) {
     if (typeof raw === "number" && Number.isInteger(raw) && raw >= 1)

@@ -1,13 +1,13 @@
 // What a value may look like, for every format at once: each type reads what TOML gives (a string, a
-// number …) and prints TOML. Legacy text is first turned into that by legacy-values.ts, so that a
-// duration or a mode is understood in one place only.
+// number …) and prints TOML. The readers of formats that have only text turn it into that first, so that
+// a duration or a mode is understood in one place only.
 
 import { isAbsolute, resolve } from "node:path";
 
 export type Parsed<T> = { readonly ok: T } | { readonly problem: string; readonly hint?: string };
 
-/** How legacy text is to be taken apart before `parse` sees it. */
-export type LegacyForm =
+/** How the text of a format that has only text is taken apart before `parse` sees it. */
+export type TextForm =
   "text" | "integer" | "boolean" | "time" | "list" | "core" | "path" | "address" | "pairs";
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -15,7 +15,7 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 export interface ValueType<T> {
   /** Completes "expected …". */
   readonly expected: string;
-  readonly legacy: LegacyForm;
+  readonly form: TextForm;
   /** What an editor can check of it, as JSON Schema; `parse` is stricter. */
   readonly schema: JsonSchema;
   /** `base` is the folder that relative paths are relative to. */
@@ -66,7 +66,7 @@ export function plainString(expected: string, raw: unknown): Parsed<string> {
 /** Any text, the empty one included. */
 export const text: ValueType<string> = {
   expected: "a string",
-  legacy: "text",
+  form: "text",
   schema: { type: "string" },
   parse: (raw) =>
     typeof raw !== "string"
@@ -81,7 +81,7 @@ export const text: ValueType<string> = {
 export function word(expected: string): ValueType<string> {
   return {
     expected,
-    legacy: "text",
+    form: "text",
     schema: { type: "string", minLength: 1 },
     parse: (raw) => plainString(expected, raw),
     print: quote,
@@ -95,7 +95,7 @@ export function integer(least: number, most: number): ValueType<number> {
   const expected = `an integer from ${least} to ${most}`;
   return {
     expected,
-    legacy: "integer",
+    form: "integer",
     schema: { type: "integer", minimum: least, maximum: most },
     parse(raw) {
       if (typeof raw !== "number" || !Number.isInteger(raw)) return unexpected(expected, raw);
@@ -109,7 +109,7 @@ export function integer(least: number, most: number): ValueType<number> {
 
 export const boolean: ValueType<boolean> = {
   expected: "true or false",
-  legacy: "boolean",
+  form: "boolean",
   schema: { type: "boolean" },
   parse: (raw) =>
     typeof raw === "boolean" ? { ok: raw } : unexpected("true or false (without quotes)", raw),
@@ -120,7 +120,7 @@ export function oneOf<const W extends string>(words: readonly W[]): ValueType<W>
   const expected = `one of ${words.map(quote).join(", ")}`;
   return {
     expected,
-    legacy: "text",
+    form: "text",
     schema: { enum: words },
     parse(raw) {
       const found = words.find((candidate) => candidate === raw);
@@ -133,7 +133,7 @@ export function oneOf<const W extends string>(words: readonly W[]): ValueType<W>
 /** Permission bits, in octal and in quotes: TOML has no number with a leading zero. */
 export const mode: ValueType<number> = {
   expected: 'an octal mode such as "0660"',
-  legacy: "text",
+  form: "text",
   schema: { type: "string", pattern: "^0?[0-7]{1,3}$" },
   parse(raw) {
     if (typeof raw === "number") return { ...unexpected(mode.expected, raw), hint: modeHint(raw) };
@@ -156,7 +156,7 @@ function modeHint(raw: number): string {
 
 export const urlPath: ValueType<string> = {
   expected: 'the path of a URL ("/ping")',
-  legacy: "text",
+  form: "text",
   schema: { type: "string", pattern: "^/" },
   parse(raw) {
     const parsed = plainString(this.expected, raw);
@@ -172,7 +172,7 @@ export const urlPath: ValueType<string> = {
 /** A path, made absolute. */
 export const path: ValueType<string> = {
   expected: "a path",
-  legacy: "path",
+  form: "path",
   schema: { type: "string", minLength: 1 },
   parse(raw, base) {
     const plain = plainString("a path", raw);
@@ -184,7 +184,7 @@ export const path: ValueType<string> = {
 /** A path, or the word "stderr", which is null in the model. */
 export const logFile: ValueType<string | null> = {
   expected: 'a path or "stderr"',
-  legacy: "path",
+  form: "path",
   schema: { type: "string", minLength: 1 },
   parse(raw, base) {
     if (raw === "stderr") return { ok: null };
@@ -198,7 +198,7 @@ export const logFile: ValueType<string | null> = {
 /** Program and arguments. A program with a slash is a path, one without is looked up in PATH. */
 export const command: ValueType<readonly string[]> = {
   expected: "an array of strings: the program and its arguments",
-  legacy: "text",
+  form: "text",
   schema: { type: "array", items: { type: "string" }, minItems: 1 },
   parse(raw, base) {
     if (typeof raw === "string") {
@@ -224,7 +224,7 @@ const MOST_STRINGS = 10_000;
 
 export const strings: ValueType<readonly string[]> = {
   expected: "an array of strings",
-  legacy: "list",
+  form: "list",
   schema: { type: "array", items: { type: "string" } },
   parse(raw) {
     if (!Array.isArray(raw)) return unexpected(strings.expected, raw);

@@ -4,7 +4,7 @@
 import { duration, sizeLimit } from "./durations.ts";
 import type { ExtraWorkers, PoolConfig } from "../model.ts";
 import type { Setting } from "./setting.ts";
-import { clients, defines, environment, extraWorkers } from "./special-values.ts";
+import { clients, defines, environment, countOrPercent } from "./special-values.ts";
 import * as v from "./values.ts";
 
 const pool = <V>(row: Setting<PoolConfig, V>) => row;
@@ -171,7 +171,7 @@ export const WORKER_SETTINGS = {
     get: (from) => from.health?.timeoutMs ?? null,
   }),
   "reload.max_extra": pool<ExtraWorkers>({
-    type: extraWorkers,
+    type: countOrPercent,
     default: { kind: "percent", value: 100 },
     doc: "How many workers more than configured a reload may start at once: a count, or percent of the pool's workers. Below 100% the pool rolls through in steps, a group at least.",
     example: '"25%"',

@@ -1,4 +1,4 @@
-// Names for legacy pools: there they were for the log only and could be anything, here they tell the
+// Names for pools of php-fpm, old and new: there they were for the log only and could be anything, here they tell the
 // pools apart.
 
 import type { Problems, Where } from "../problems.ts";

@@ -1,24 +1,52 @@
-// Takes in one section of an INI file, line by line: keeps what counts, and says of everything else
+// The third step: each line goes to its section, which keeps what counts and says of everything else
 // what becomes of it. Of two scalars the last counts; an earlier one is checked all the same and then
 // forgotten. Of two `env[NAME]` the first counts (php-fpm 8.2 applies them from the last to the first,
 // so that the first is what workers see).
 
 import type { Place } from "../../fault.ts";
-import type { Environment } from "../default-places.ts";
 import type { Entry } from "../draft.ts";
 import { checkReplaced, iniEntry, isUnset, type IniScalar } from "./entry.ts";
-import type { IniEntryLine } from "./lines.ts";
-import { INI_NAMES, type IniKind, type IniName } from "./names.ts";
-import { keyIsMissing, otherwise, unknownName, wrongShape } from "./problems.ts";
-import { iniText } from "./value.ts";
-import type { Problems } from "../problems.ts";
+import { iniRaw } from "./forms.ts";
+import {
+  labelOf,
+  type IniLine,
+  type IniReading,
+  type IniSectionLine,
+  type IniValueLine,
+} from "./lines.ts";
+import { iniNameOf, type IniKind, type IniName } from "./names.ts";
+import type { Difference } from "./differences.ts";
 import { MOST_PAIRS } from "../settings/special-values.ts";
 
-export interface IniReading {
-  readonly problems: Problems;
-  readonly env: Environment;
-  /** Folder that relative patterns and paths are relative to. */
-  readonly prefix: string;
+/** All sections of a config, over all its files. */
+export class IniSections {
+  readonly global: IniSection;
+  readonly #pools = new Map<string, IniSection>();
+  readonly #reading: IniReading;
+  #current: IniSection;
+
+  constructor(reading: IniReading, file: string) {
+    this.#reading = reading;
+    this.#current = this.global = new IniSection(reading, null, { file });
+  }
+
+  /** A pool that is continued later is one section. */
+  get pools(): readonly IniSection[] {
+    return [...this.#pools.values()];
+  }
+
+  /** Takes in the next line. */
+  take(line: IniLine): void {
+    if (line.kind === "section") this.#current = this.#sectionOf(line);
+    else this.#current.take(line);
+  }
+
+  #sectionOf({ name, where }: IniSectionLine): IniSection {
+    if (name.toLowerCase() === "global") return this.global;
+    const section = this.#pools.get(name) ?? new IniSection(this.#reading, name, where);
+    this.#pools.set(name, section);
+    return section;
+  }
 }
 
 /** One `NAME[KEY] = VALUE`. */
@@ -46,15 +74,10 @@ export class IniSection {
   }
 
   /** Takes in one line. */
-  add(line: IniEntryLine): void {
-    const { problems, env } = this.#reading;
-    const name = line.name.toLowerCase();
-    const known = INI_NAMES[this.#kind].get(name);
-    const value = iniText(line, env, problems);
-    if (known === undefined) unknownName(problems, line, name, this.#kind);
-    else if (known.array !== (line.key !== null)) wrongShape(problems, line, value, known);
-    else if (line.key === "" && known.unlike?.bareKey !== true) keyIsMissing(problems, line, value);
-    else if (value !== null) this.#keep(line, name, known, this.#withPoolName(value));
+  take(line: IniValueLine): void {
+    const known = iniNameOf(this.#kind, line);
+    if ("problem" in known) this.#reading.problems.error(known.problem, line.where, known.hint);
+    else if (line.value !== null) this.#keep(line, known, this.#withPoolName(line.value));
   }
 
   /** The last value of that name; undefined when there is none. */
@@ -85,17 +108,30 @@ export class IniSection {
     return name !== null && value.includes("$pool") ? value.replaceAll("$pool", () => name) : value;
   }
 
-  #keep(line: IniEntryLine, name: string, known: IniName, value: string): void {
-    const { problems, prefix } = this.#reading;
-    if (known.unlike !== null) otherwise(problems, line, value, known.unlike);
-    if (line.key !== null) return this.#keepItem(line, line.key, name, value);
-    const scalar = { name, label: line.name, known, value, where: line.where };
-    const replaced = this.#scalars.get(name);
-    if (replaced !== undefined) checkReplaced(problems, replaced, prefix);
-    this.#scalars.set(name, scalar);
+  #keep(line: IniValueLine, known: IniName, value: string): void {
+    if (known.difference !== null) this.#sayDifference(line, known.difference, value);
+    const name = line.name.toLowerCase();
+    if (line.key !== null) this.#keepItem(line, line.key, name, value);
+    else this.#keepScalar({ name, label: line.name, known, value, where: line.where });
   }
 
-  #keepItem({ name, where }: IniEntryLine, key: string, array: string, value: string): void {
+  /** Says why what the line asks for is not done, where it asks for something. */
+  #sayDifference(line: IniValueLine, difference: Difference, value: string): void {
+    const { problems } = this.#reading;
+    const raw = iniRaw(difference.form, value);
+    if ("problem" in raw) problems.error(`${labelOf(line)}: ${raw.problem}`, line.where, raw.hint);
+    else if (difference.why !== null && raw.ok !== undefined && !isHarmless(difference, raw.ok))
+      problems.warn(`${labelOf(line)} ${difference.why}`, line.where, difference.instead);
+  }
+
+  #keepScalar(scalar: IniScalar): void {
+    const replaced = this.#scalars.get(scalar.name);
+    if (replaced !== undefined)
+      checkReplaced(this.#reading.problems, replaced, this.#reading.prefix);
+    this.#scalars.set(scalar.name, scalar);
+  }
+
+  #keepItem({ name, where }: IniValueLine, key: string, array: string, value: string): void {
     if (key === "") return; // it has a key only where the key means something
     let items = this.#arrays.get(array);
     if (items === undefined) this.#arrays.set(array, (items = new Map()));
@@ -111,4 +147,8 @@ export class IniSection {
       this.#reading.problems.warn(what, item.where, "remove one of them");
     }
   }
+}
+
+function isHarmless({ harmless = [] }: Difference, raw: unknown): boolean {
+  return harmless.includes(typeof raw === "boolean" ? String(Number(raw)) : String(raw));
 }

@@ -1,10 +1,10 @@
 // What php-fpm has and fcgivisor does otherwise or not: each with the reason and what to do instead,
 // so that nothing of an operator's file is dropped silently.
 
-import type { LegacyForm } from "../settings/values.ts";
+import type { TextForm } from "../settings/values.ts";
 
-export interface Unlike {
-  readonly form: LegacyForm;
+export interface Difference {
+  readonly form: TextForm;
   /** Completes "NAME …"; null: it is handled, only not as a setting of its own. */
   readonly why: string | null;
   readonly instead?: string;
@@ -20,7 +20,7 @@ const LOG_INSTEAD =
   "let the web server write it: its access log has time, status and upstream time";
 const SLOW_INSTEAD = '"fcgivisor status" shows the request each worker is in and since when';
 
-export const UNLIKE: Readonly<Record<string, Unlike>> = {
+export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "global/daemonize": { form: "boolean", why: HANDLED },
   "global/process.priority": { form: "integer", why: HANDLED },
   "global/rlimit_files": { form: "integer", why: HANDLED },
@@ -133,7 +133,7 @@ export const UNLIKE: Readonly<Record<string, Unlike>> = {
   },
 };
 
-function syslog(): Unlike {
+function syslog(): Difference {
   return {
     form: "text",
     why: "is not used: there is no output to syslog",
@@ -141,7 +141,7 @@ function syslog(): Unlike {
   };
 }
 
-function admin(name: string): Unlike {
+function admin(name: string): Difference {
   return {
     form: "pairs",
     array: true,
@@ -150,7 +150,7 @@ function admin(name: string): Unlike {
   };
 }
 
-function acl(what: string): Unlike {
+function acl(what: string): Difference {
   return {
     form: "text",
     why: "is not used: the socket has an owner, a group and a mode, but no access list",
@@ -158,7 +158,7 @@ function acl(what: string): Unlike {
   };
 }
 
-function status(): Unlike {
+function status(): Difference {
   return {
     form: "text",
     why: "is not served: requests do not pass through the supervisor",
@@ -167,7 +167,7 @@ function status(): Unlike {
   };
 }
 
-function ping(): Unlike {
+function ping(): Difference {
   return {
     form: "text",
     why: "is not served: requests do not pass through the supervisor",
