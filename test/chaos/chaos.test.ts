@@ -41,10 +41,18 @@ function dice(seed: number): (sides: number) => number {
 /** A pool under load. */
 interface Target {
   readonly spot: Spot;
-  /** Moments at which one of its workers was killed. */
-  readonly kills: number[];
+  readonly kills: Kill[];
   readonly losses: Loss[];
   answered: number;
+}
+
+/**
+ * One of its workers was killed. A process that waits in accept(2) takes a connection that comes between
+ * the signal and its death with it, so what counts is the time until it was gone.
+ */
+interface Kill {
+  readonly at: number;
+  readonly gone: number;
 }
 
 /** A lost request: in flight from `sent` to `lost`. */
@@ -72,9 +80,12 @@ const DEEDS: Readonly<Record<string, Deed>> = {
     const target = one(world, targets(world));
     const kill = () => {
       const at = performance.now();
-      return signalOne(world, workersAt(target.spot.where), "SIGKILL") === null ? null : at;
+      const pid = signalOne(world, workersAt(target.spot.where), "SIGKILL");
+      return pid === null ? null : { pid, at };
     };
-    target.kills.push(await eventually(kill, { what: "a worker is killed" }));
+    const { pid, at } = await eventually(kill, { what: "a worker is killed" });
+    await eventually(() => !alive(pid), { every: 1, what: "the killed worker is gone" });
+    target.kills.push({ at, gone: performance.now() });
   },
   async killLeader(world) {
     const leaders = () => leadersAt(world.group.spot.where);
@@ -156,11 +167,11 @@ behaviour(
   },
 );
 
-/** Each kill explains one loss: of a request that was in flight at that moment, to the same pool. */
+/** Each kill explains one loss: of a request that was in flight then, to the same pool. */
 function unexplained({ kills, losses }: Target): Loss[] {
   const left = losses.toSorted((a, b) => a.lost - b.lost);
   for (const kill of kills) {
-    const at = left.findIndex(({ sent, lost }) => sent <= kill && kill <= lost);
+    const at = left.findIndex(({ sent, lost }) => sent <= kill.gone && kill.at <= lost);
     if (at >= 0) left.splice(at, 1);
   }
   return left;
