@@ -4,7 +4,7 @@
 import type { Config } from "../config/model.ts";
 import type { Event } from "../event.ts";
 import type { Fault } from "../fault.ts";
-import { now, wallClock } from "../sys/clock.ts";
+import { after, now, wallClock } from "../sys/clock.ts";
 import { EmergencyCounter } from "../pool/emergency.ts";
 import { Scoreboard } from "../observe/scoreboard.ts";
 import { MemberWatch } from "../pool/member-watch.ts";
@@ -29,6 +29,9 @@ import { isReady, poolStatuses, summaryOf, type Status, upgradeStatus } from "./
 import { Operations } from "./operations/operations.ts";
 import type { SupervisorOptions } from "./supervisor-options.ts";
 import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
+
+/** So long after an operation the answer to it is out, and nobody waits. */
+const REST_MS = 500;
 
 export type SupervisorPhase = "starting" | "running" | "stopping" | "stopped";
 
@@ -57,6 +60,7 @@ export class Supervisor {
   /** With `keepGoing`: why some pools do not serve yet. */
   failedPools: readonly Fault[] = [];
   private readonly reaper = new Reaper();
+  private cancelCollection: () => void = () => {};
   private readonly over = Promise.withResolvers<void>();
 
   constructor(options: SupervisorOptions) {
@@ -92,7 +96,18 @@ export class Supervisor {
 
   /** What it does itself when something has happened. */
   get subscribers(): readonly Subscriber[] {
-    return [({ event }) => this.keepState(event), ({ event }) => this.watchForEmergency(event)];
+    return [
+      ({ event }) => this.keepState(event),
+      ({ event }) => this.watchForEmergency(event),
+      ({ event }) => this.giveBackMemory(event),
+    ];
+  }
+
+  /** What starting and replacing workers took up is not needed again soon: a third of the whole. */
+  private giveBackMemory({ type }: Event): void {
+    if (type !== "operation-done" && type !== "supervisor-ready") return;
+    this.cancelCollection();
+    this.cancelCollection = after(REST_MS, () => Bun.gc(true));
   }
 
   private keepState({ type }: Event): void {

@@ -44,6 +44,9 @@ export interface GroupEnd {
 }
 
 const READY_POLL_MS = 2;
+const READY_POLL_MOST_MS = 20;
+/** Who is looked at so seldom is told ready by no more than an eighth later than it is. */
+const READY_POLL_SHARE = 1 / 8;
 
 export class Group {
   readonly context: GroupContext;
@@ -191,7 +194,8 @@ export class Group {
         return this.life.dispatch("ready");
       }
       if (this.uptimeMs > pool.startTimeoutMs) return this.life.dispatch("start-timeout");
-      await sleep(READY_POLL_MS);
+      const pause = Math.max(READY_POLL_MS, this.uptimeMs * READY_POLL_SHARE);
+      await sleep(Math.min(pause, READY_POLL_MOST_MS));
     }
   }
 
