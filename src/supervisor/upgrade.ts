@@ -7,13 +7,7 @@ import { accessSync, constants } from "node:fs";
 import { resolve } from "node:path";
 import { Fault } from "../fault.ts";
 import { execute } from "../sys/exec/become.ts";
-import {
-  type Handover,
-  handOver,
-  openOwnProgram,
-  programPath,
-  takeBackHandover,
-} from "../sys/exec/handover.ts";
+import { type Handover, handOver, openOwnProgram, programPath } from "../sys/exec/handover.ts";
 import { capture } from "../sys/process.ts";
 import { allListeners } from "./sockets.ts";
 import { STATE_FORMAT, STATE_FORMAT_WORD } from "./recovery/state-format.ts";
@@ -98,10 +92,11 @@ export function becomeBinary(
     state: own.state,
     sockets: Object.fromEntries(allListeners(state).map(({ inode, fd }) => [String(inode), fd])),
   };
+  const { env, takeBack } = handOver(handover);
   try {
-    execute(upgrade.binary, handover.words, handOver(handover), HARMLESS);
+    execute(upgrade.binary, handover.words, env, HARMLESS);
   } catch (error) {
-    takeBackHandover(handover);
+    takeBack();
     throw new Fault("the new program could not be executed; nothing was changed", {
       where: upgrade.binary,
       cause: error,
@@ -113,10 +108,6 @@ export function becomeBinary(
 export function goBack(handover: Handover, failure: string): void {
   if (handover.oldProgram === null) return;
   const { oldProgram, ...rest } = handover;
-  execute(
-    programPath(oldProgram),
-    handover.words,
-    handOver({ ...rest, oldProgram: null, failure }),
-    HARMLESS,
-  );
+  const { env } = handOver({ ...rest, oldProgram: null, failure });
+  execute(programPath(oldProgram), handover.words, env, HARMLESS);
 }

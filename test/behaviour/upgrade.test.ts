@@ -36,6 +36,7 @@ import {
   procLink,
   workersAt,
 } from "../helper/processes.ts";
+import { findProgram } from "../helper/packages.ts";
 import { BINARY, textOf, type Outcome, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
 import { statusOf } from "../helper/status.ts";
@@ -141,6 +142,26 @@ behaviour(
     expect(leadersAt(spot.where).length).toBe(1);
     const inherited = workersAt(other.where).flatMap((pid) => [...descriptorsOf(pid).keys()]);
     expect(Math.max(...inherited)).toBeLessThanOrEqual(2);
+  },
+);
+
+behaviour(
+  "an upgrade with more pools than a variable of execve(2) has room for",
+  { needs: ["fcgiwrap"] },
+  async (scene) => {
+    const count = 450;
+    const name = (i: number) => `${"many-".repeat(12)}${i}`;
+    const spots = Array.from({ length: count }, (_, i) => unixSpot(scene, `p${i}.sock`));
+    const command = [findProgram("fcgiwrap")!];
+    const pools = spots.map(({ listen }, i) => [name(i), { listen, command, workers: 1 }]);
+    const supervisor = await scene.start({ pools: Object.fromEntries(pools) });
+    const before = workersAt(spots[0]!.where);
+    // MAX_ARG_STRLEN
+    expect(statSync(scene.path("run/state.json")).size).toBeGreaterThan(131_072);
+    const outcome = await upgraded(supervisor);
+    expect(outcome.stdout).toContain("upgraded");
+    await allLeft(before);
+    for (const spot of [spots[0]!, spots.at(-1)!]) await workersReach(spot, 1);
   },
 );
 

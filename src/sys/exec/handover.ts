@@ -1,12 +1,16 @@
 // Descriptors that outlive execve(2): the sockets, the lock and the old program itself are left open
-// on purpose, and a variable tells the new program which is which.
+// on purpose, and a variable tells the new program which is which. It is the text itself, or, where that
+// is too long for a variable, the descriptor of a file in memory that holds it.
 
-import { openSync } from "node:fs";
-import { checked, libc } from "../libc.ts";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { checked, cString, libc, ptr } from "../libc.ts";
 
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 const VARIABLE = "FCGIVISOR_HANDOVER";
+/** Bytes; execve(2) takes no variable of 128 KiB or more (MAX_ARG_STRLEN). */
+const LONGEST_VARIABLE = 100_000;
+const IN_MEMORY = /^fd:(\d+)$/;
 
 export interface Handover {
   /** Tells one upgrade from another. */
@@ -36,14 +40,39 @@ export function programPath(fd: number): string {
   return `/proc/self/fd/${fd}`;
 }
 
-/** The environment for the next program; leaves the descriptors open for it. */
-export function handOver(handover: Handover): Record<string, string> {
-  for (const fd of descriptors(handover)) checked("fcntl", libc.fcntl(fd, F_SETFD, 0));
-  return { ...(process.env as Record<string, string>), [VARIABLE]: JSON.stringify(handover) };
+/** What the next program gets; the descriptors are open for it. */
+export interface HandedOver {
+  readonly env: Readonly<Record<string, string>>;
+  /** Takes the descriptors back, when the next program could not be executed. */
+  readonly takeBack: () => void;
 }
 
-/** Takes the descriptors back, when the next program could not be executed. */
-export function takeBackHandover(handover: Handover): void {
+/** Leaves the descriptors open for the next program, and tells it of them. */
+export function handOver(handover: Handover): HandedOver {
+  const text = JSON.stringify(handover);
+  const file = Buffer.byteLength(text) > LONGEST_VARIABLE ? fileInMemory(text) : null;
+  for (const fd of descriptors(handover)) checked("fcntl", libc.fcntl(fd, F_SETFD, 0));
+  return {
+    env: {
+      ...(process.env as Record<string, string>),
+      [VARIABLE]: file === null ? text : `fd:${file}`,
+    },
+    takeBack() {
+      closeOnExec(handover);
+      if (file !== null) closeSync(file);
+    },
+  };
+}
+
+/** Its descriptor, which outlives execve(2). */
+function fileInMemory(text: string): number {
+  const name = cString("fcgivisor-handover");
+  const fd = checked("memfd_create", libc.memfd_create(ptr(name), 0));
+  writeFileSync(fd, text);
+  return fd;
+}
+
+function closeOnExec(handover: Handover): void {
   for (const fd of descriptors(handover)) libc.fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
@@ -52,9 +81,20 @@ export function receiveHandover(): Handover | null {
   const text = process.env[VARIABLE];
   delete process.env[VARIABLE];
   if (text === undefined) return null;
-  const handover = JSON.parse(text) as Handover;
-  takeBackHandover(handover);
+  const handover = JSON.parse(textIn(text)) as Handover;
+  closeOnExec(handover);
   return handover;
+}
+
+function textIn(variable: string): string {
+  const fd = IN_MEMORY.exec(variable)?.[1];
+  if (fd === undefined) return variable;
+  try {
+    // Opened anew, because who wrote it stands at its end.
+    return readFileSync(`/proc/self/fd/${fd}`, "utf8");
+  } finally {
+    closeSync(Number(fd));
+  }
 }
 
 /** Closes what is no longer needed once this program serves: sockets have been copied, the way back is over. */
