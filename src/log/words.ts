@@ -30,6 +30,12 @@ export function list(items: readonly (string | number)[]): string {
   return items.length === 1 ? String(last) : `${items.slice(0, -1).join(", ")} and ${last}`;
 }
 
+/** The first of many, and how many more there are: `a, b, c and 1997 more`. */
+export function firstOf(items: readonly string[], most = 5): string {
+  const more = items.length - most;
+  return more < 2 ? list(items) : list([...items.slice(0, most), `${more} more`]);
+}
+
 /** What became of a process: `exited with code 1`, `was killed by SIGSEGV`. */
 export function ended(end: ProcessEnd): string {
   switch (end.how) {

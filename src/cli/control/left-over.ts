@@ -7,6 +7,7 @@ import { forgetPointer } from "../../admin/pointer.ts";
 import type { Report } from "../../admin/contract.ts";
 import { Fault } from "../../fault.ts";
 import { narrate } from "../../log/narrate.ts";
+import { firstOf } from "../../log/words.ts";
 import { LeftService } from "../../supervisor/recovery/left-service.ts";
 import { now } from "../../sys/clock.ts";
 import { type SocketArgs, tracesOf } from "./control-socket.ts";
@@ -27,7 +28,7 @@ export async function withLeftOver(
     workers === 1
       ? "1 left-over process still serves"
       : `${workers} left-over processes still serve`;
-  return new Fault(`${error.message}; it has died, and ${who} ${addresses.join(", ")}`, {
+  return new Fault(`${error.message}; it has died, and ${who} ${firstOf(addresses)}`, {
     exitCode: 3,
     hint: "`fcgivisor start` takes over from them without losing a request; `fcgivisor stop` ends them",
   });

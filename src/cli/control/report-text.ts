@@ -1,7 +1,7 @@
 // What an operation's steps and its report say to people.
 
 import type { Operation, PoolOutcome, ProgressStep, Report } from "../../admin/contract.ts";
-import { count, elapsed } from "../../log/words.ts";
+import { count, firstOf, elapsed } from "../../log/words.ts";
 
 /** null: not worth a line. */
 export function stepText(step: ProgressStep): string | null {
@@ -17,7 +17,7 @@ export function stepText(step: ProgressStep): string | null {
     case "draining":
       return step.late.length === 0
         ? null
-        : `still busy: ${step.late.map((late) => `worker ${late.pid} of pool ${late.pool} (${elapsed(late.age_ms)}, at most ${elapsed(late.left_ms)} more)`).join(", ")}`;
+        : `still busy: ${firstOf(step.late.map((late) => `worker ${late.pid} of pool ${late.pool} (${elapsed(late.age_ms)}, at most ${elapsed(late.left_ms)} more)`))}`;
     case "executing":
       return `becoming fcgivisor ${step.version}`;
     case "drained":

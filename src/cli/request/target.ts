@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { asFault, Fault } from "../../fault.ts";
 import { type Address, parseAddress } from "../../sys/address.ts";
 import { usageFault } from "../usage.ts";
+import { firstOf } from "../../log/words.ts";
 
 export interface Target {
   readonly address: Address;
@@ -79,7 +80,7 @@ async function configPools(options: TargetOptions): Promise<KnownPool[] | Fault>
 function pick(pools: readonly KnownPool[], name: string | undefined): KnownPool {
   const found = name === undefined ? pools[0] : pools.find((pool) => pool.name === name);
   if (found) return found;
-  const names = [...new Set(pools.map((pool) => pool.name))].join(", ");
+  const names = firstOf([...new Set(pools.map((pool) => pool.name))], 20);
   throw new Fault(name === undefined ? "there is no pool" : `there is no pool ${name}`, {
     hint: names === "" ? "add a pool, or give --to ADDRESS" : `there are: ${names}`,
   });

@@ -15,6 +15,7 @@ import type { TakenOver } from "../../supervisor/supervisor.ts";
 import { print } from "../print.ts";
 import { defineCommand } from "../command.ts";
 import { RUN_OPTIONS } from "./options.ts";
+import { firstOf } from "../../log/words.ts";
 
 interface Ready {
   readonly ready: {
@@ -63,7 +64,7 @@ function takenOverText({ workers, reopened }: TakenOver): string {
   const what =
     reopened.length === 0
       ? `its sockets were taken back from ${workers} processes`
-      : `${workers} of its processes still served, but ${reopened.join(", ")} had to be reopened (the log says why)`;
+      : `${workers} of its processes still served, but ${firstOf(reopened)} had to be reopened (the log says why)`;
   return `an earlier supervisor had died; ${what}; they exit when their requests are done\n`;
 }
 

@@ -7,6 +7,7 @@ import { Fault } from "../../fault.ts";
 import { runtimeOf } from "../../runtime/registry.ts";
 import { type Address } from "../../sys/address.ts";
 import { isCompiled } from "../../sys/exec/self.ts";
+import { firstOf } from "../../log/words.ts";
 
 export interface ServiceFacts {
   readonly program: string;
@@ -55,7 +56,10 @@ export function serviceFacts(
   const pools = all.filter(({ name }) => options.pool === undefined || name === options.pool);
   if (pools.length === 0) {
     throw new Fault(`there is no pool "${options.pool}"`, {
-      hint: `pools are ${all.map(({ name }) => name).join(", ")}`,
+      hint: `pools are ${firstOf(
+        all.map(({ name }) => name),
+        20,
+      )}`,
     });
   }
   const prefix = options.prefix === undefined ? [] : ["--prefix", resolve(options.prefix)];

@@ -3,6 +3,7 @@
 
 import { basename, dirname } from "node:path";
 import { type ServiceFacts, unitWord } from "./facts.ts";
+import { firstOf } from "../../log/words.ts";
 
 export function systemdUnit(facts: ServiceFacts): string {
   const { program, words, pools } = facts;
@@ -13,7 +14,7 @@ export function systemdUnit(facts: ServiceFacts): string {
 #   systemctl daemon-reload && systemctl enable --now fcgivisor
 
 [Unit]
-Description=fcgivisor: FastCGI workers (${pools.map(({ name }) => name).join(", ")})
+Description=fcgivisor: FastCGI workers (${firstOf(pools.map(({ name }) => name))})
 After=network.target
 ${sockets.length === 0 ? "" : `Requires=${sockets.join(" ")}\nAfter=${sockets.join(" ")}\n`}
 [Service]

@@ -5,6 +5,7 @@ import type { Config, PoolConfig } from "../../config/model.ts";
 import { Fault } from "../../fault.ts";
 import { addressText, sameAddress } from "../../sys/address.ts";
 import type { PoolOutcome } from "./report.ts";
+import { firstOf } from "../../log/words.ts";
 
 /** The config that a reload of some pools only leads to: the running one with those replaced. */
 export function limitedTo(only: readonly string[], running: Config, next: Config): Config {
@@ -13,7 +14,7 @@ export function limitedTo(only: readonly string[], running: Config, next: Config
   const unknown = only.filter((name) => !known.has(name));
   if (unknown.length > 0) {
     throw new Fault(`there is no pool ${unknown.map((name) => `"${name}"`).join(", ")}`, {
-      hint: `pools are ${[...known].join(", ")}`,
+      hint: `pools are ${firstOf([...known], 20)}`,
     });
   }
   const chosen = (pool: PoolConfig) => only.includes(pool.name);
