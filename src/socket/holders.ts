@@ -2,7 +2,7 @@
 // found by the socket's inode.
 
 import { type SocketHolder, SocketHolders } from "../sys/proc-sockets.ts";
-import { type ProcessId, type ProcessStat, processStat } from "../sys/procfs.ts";
+import { type ProcessId, processStat } from "../sys/procfs.ts";
 
 export interface LeftSocket {
   readonly inode: string;
@@ -22,7 +22,9 @@ export function holdersOf(
   look = new SocketHolders(),
 ): SocketHolder[] {
   const ownName = processStat(process.pid)?.command;
-  const leaders = new Set(groups.map(({ pid }) => pid));
-  const isWorker = (stat: ProcessStat) => stat.command === command || leaders.has(stat.group);
-  return look.of(inode, (stat) => stat.command !== ownName && isWorker(stat));
+  const mayHold = {
+    command: command === ownName ? null : command,
+    groups: groups.map(({ pid }) => pid),
+  };
+  return look.of(inode, mayHold).filter((stat) => stat.fd === 0 || stat.command !== ownName);
 }

@@ -102,53 +102,76 @@ export interface SocketHolder extends ProcessStat {
   readonly fd: number;
 }
 
+/** Who may hold a socket on another descriptor than standard input. */
+export interface MayHold {
+  /** Those with this name; null = nobody by name. */
+  readonly command: string | null;
+  /** Those in one of these process groups. */
+  readonly groups: readonly number[];
+}
+
+type ByInode = ReadonlyMap<string, readonly SocketHolder[]>;
+
 /**
  * Who holds which socket, and all processes there are, at the moment it is first asked. It reads nothing
  * twice, however many sockets are asked for; a moment later another one tells the truth.
  */
 export class SocketHolders {
   private living: readonly ProcessStat[] | null = null;
-  private byInput: ReadonlyMap<string, readonly ProcessStat[]> | null = null;
-  private readonly held = new Map<number, ReadonlyMap<string, number>>();
+  private groups: ReadonlyMap<number, readonly ProcessStat[]> | null = null;
+  private onInput: ByInode | null = null;
+  private readonly byCommand = new Map<string, ByInode>();
 
-  /** All that live. */
-  get processes(): readonly ProcessStat[] {
-    return (this.living ??= processesWhere(({ state }) => state !== "Z"));
+  /** Those of a process group that live. */
+  inGroup(group: number): readonly ProcessStat[] {
+    this.groups ??= grouped(this.processes.map((stat) => [stat.group, stat]));
+    return this.groups.get(group) ?? [];
   }
 
   /**
    * Processes that accept from this socket: those that have it as their standard input, and of those that
-   * `mayHold` says also who has it on any other descriptor. Most programs are given it as the former.
+   * may hold it also who has it on any other descriptor. Most programs are given it as the former.
    */
-  of(inode: string, mayHold: (stat: ProcessStat) => boolean = () => false): SocketHolder[] {
-    const onInput = (this.inputs.get(inode) ?? []).map((stat) => ({ ...stat, fd: 0 }));
-    const known = new Set(onInput.map(({ pid }) => pid));
-    const elsewhere = this.processes.flatMap((stat) => {
-      if (known.has(stat.pid) || stat.pid === process.pid || !mayHold(stat)) return [];
-      const fd = this.socketsOf(stat.pid).get(inode);
-      return fd === undefined ? [] : [{ ...stat, fd }];
-    });
-    return [...onInput, ...elsewhere];
+  of(inode: string, { command, groups }: MayHold = NOBODY): SocketHolder[] {
+    const named = command === null ? [] : (this.named(command).get(inode) ?? []);
+    const members = groups.flatMap((group) => this.inGroup(group));
+    const inGroups = members.flatMap((stat) => holdings(stat).filter(([held]) => held === inode));
+    const all = [...this.inputs(inode), ...named, ...inGroups.map(([, holder]) => holder)];
+    return [...new Map(all.toReversed().map((holder) => [holder.pid, holder])).values()].reverse();
   }
 
-  private get inputs(): ReadonlyMap<string, readonly ProcessStat[]> {
-    return (this.byInput ??= grouped(
-      this.processes.flatMap((stat): (readonly [string, ProcessStat])[] => {
-        const inode = socketAt(stat.pid, 0);
-        return inode === null ? [] : [[inode, stat]];
+  private get processes(): readonly ProcessStat[] {
+    return (this.living ??= processesWhere(({ state }) => state !== "Z"));
+  }
+
+  private inputs(inode: string): readonly SocketHolder[] {
+    this.onInput ??= grouped(
+      this.processes.flatMap((stat) => {
+        const input = socketAt(stat.pid, 0);
+        return input === null ? [] : [[input, { ...stat, fd: 0 }] as const];
       }),
-    ));
+    );
+    return this.onInput.get(inode) ?? [];
   }
 
-  private socketsOf(pid: number): ReadonlyMap<string, number> {
-    const known = this.held.get(pid);
+  private named(command: string): ByInode {
+    const known = this.byCommand.get(command);
     if (known !== undefined) return known;
-    const sockets = [...(socketsOf(pid) ?? [])].map(([fd, inode]) => [inode, fd] as const);
-    // The lowest descriptor of each is what counts, and comes first.
-    const byInode = new Map(sockets.toReversed());
-    this.held.set(pid, byInode);
-    return byInode;
+    const processes = this.processes.filter((stat) => stat.command === command);
+    const found: ByInode = grouped(processes.flatMap(holdings));
+    this.byCommand.set(command, found);
+    return found;
   }
+}
+
+const NOBODY: MayHold = { command: null, groups: [] };
+
+/** The sockets that a process holds, the lowest descriptor first; this process's own do not count. */
+function holdings(stat: ProcessStat): (readonly [inode: string, holder: SocketHolder])[] {
+  if (stat.pid === process.pid) return [];
+  return [...(socketsOf(stat.pid) ?? [])]
+    .toSorted(([a], [b]) => a - b)
+    .map(([fd, inode]) => [inode, { ...stat, fd }]);
 }
 
 /** Who holds one of these sockets, with the command line; root sees all, others only their own. */

@@ -8,10 +8,11 @@ import type { RequestRecord } from "../observe/request.ts";
 import type { Sample, WorkerSet, WorkerView } from "../observe/sample.ts";
 import type { Scoreboard } from "../observe/scoreboard.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { now, sleep } from "../sys/clock.ts";
+import { now } from "../sys/clock.ts";
 import { hangUp } from "../sys/pidfd.ts";
 import { type Signal, sendSignal } from "../sys/process.ts";
 import { processStat } from "../sys/procfs.ts";
+import { untilNextLook } from "./pace.ts";
 import { type StopStep, stopStep } from "./stop-policy.ts";
 
 export interface GracefulStop {
@@ -31,6 +32,9 @@ interface Memory {
 
 const POLL_MS = 5;
 const POLL_MOST_MS = 50;
+/** How often and how long it is looked whether a stop has taken effect. */
+const STOP_POLL_MS = 1;
+const STOP_MOST_MS = 5000;
 /** A busy worker is left alone so long, even where the stop signal would let it finish. */
 const PATIENCE_MOST_MS = 5000;
 
@@ -39,19 +43,19 @@ export async function stopGracefully(stop: GracefulStop): Promise<void> {
   const memory = new Map<number, Memory>();
   for (let pause = POLL_MS; stop.goesOn(); pause = Math.min(pause * 1.2, POLL_MOST_MS)) {
     const sample = stop.scoreboard.now();
-    for (const worker of sample.workers(stop.workers))
-      askWorker(stop, worker, sample, memory, startedAt);
-    await sleep(pause);
+    const workers = sample.workers(stop.workers);
+    await Promise.all(workers.map((worker) => askWorker(stop, worker, sample, memory, startedAt)));
+    await untilNextLook(pause);
   }
 }
 
-function askWorker(
+async function askWorker(
   { pool, runtime, workers, scoreboard }: GracefulStop,
   { pid, activity, silentSince }: WorkerView,
   sample: Sample,
   memory: Map<number, Memory>,
   startedAt: number,
-): void {
+): Promise<void> {
   const known = remember(memory, pid, activity);
   const step = stopStep({
     activity,
@@ -67,7 +71,7 @@ function askWorker(
   // Many were looked at before this one, and an idle worker gets a request any moment.
   if (step === "signal" && scoreboard.activityNow(pid, workers).doing !== activity.doing) return;
   const name = (pool.stopSignal as Signal | null) ?? runtime.stopSignal;
-  if (act(step, pid, activity, workers.listener, name)) known.signalledAt = now();
+  if (await act(step, pid, activity, workers.listener, name)) known.signalledAt = now();
 }
 
 function requestIn(record: RequestRecord): "in-flight" | "none" | "unknown" {
@@ -92,7 +96,7 @@ function act(
   activity: Activity,
   listener: Listening,
   name: Signal,
-): boolean {
+): boolean | Promise<boolean> {
   switch (step) {
     case "wait":
       return false;
@@ -115,19 +119,21 @@ function act(
  * Stops the worker, looks whether it has a connection, signals it only if not, and lets it go on.
  * A connection cannot come in between: a stopped process accepts nothing.
  */
-function signalIfIdle(pid: number, listener: Listening, name: Signal): boolean {
+async function signalIfIdle(pid: number, listener: Listening, name: Signal): Promise<boolean> {
   sendSignal(pid, "SIGSTOP");
-  const stopped = untilStopped(pid);
-  const free = stopped && holdsConnection(pid, listener) === false;
-  if (free) sendSignal(pid, name);
-  sendSignal(pid, "SIGCONT");
-  return free;
+  try {
+    const stopped = await isStopped(pid);
+    const free = stopped && holdsConnection(pid, listener) === false;
+    if (free) sendSignal(pid, name);
+    return free;
+  } finally {
+    sendSignal(pid, "SIGCONT");
+  }
 }
 
-/** A stop takes effect within microseconds when the process sleeps, within a scheduler tick when it runs. */
-function untilStopped(pid: number): boolean {
-  const LOOKS = 200;
-  for (let i = 0; i < LOOKS; i++) {
+/** A stop takes effect when the process gets its CPU next: at once, or on a starved machine some time later. */
+async function isStopped(pid: number): Promise<boolean> {
+  for (const deadline = now() + STOP_MOST_MS; now() < deadline; await untilNextLook(STOP_POLL_MS)) {
     const state = processStat(pid)?.state;
     if (state === undefined || state === "Z") return false;
     if (state === "T" || state === "t") return true;

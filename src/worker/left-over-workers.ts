@@ -25,8 +25,6 @@ export interface LeftOverContext {
   readonly command: string | null;
   /** Process groups they were started as, for where nobody lets us see who holds the socket. */
   readonly groups: readonly ProcessId[];
-  /** Process groups that are our own. */
-  readonly own: () => ReadonlySet<number>;
   readonly emit: Emit;
 }
 
@@ -49,21 +47,20 @@ export class LeftOverWorkers implements WorkerSet {
     return { leader: null, workers };
   }
 
-  /** Who serves on the socket, but for our own and for what scripts started. */
-  find(look = new SocketHolders()): readonly ProcessStat[] {
-    const { listener, command, groups, own } = this.context;
-    const ours = own();
+  /** Who serves on the socket, but for process groups of our own and for what scripts started. */
+  find(look: SocketHolders, own: ReadonlySet<number>): readonly ProcessStat[] {
+    const { listener, command, groups } = this.context;
     const onSocket = holdersOf({ inode: String(listener.inode), command, groups }, look);
-    const found = onSocket.length > 0 ? onSocket : membersOf(groups, look.processes);
+    const found = onSocket.length > 0 ? onSocket : groups.flatMap((id) => membersOf(id, look));
     return found.filter(
-      (stat) => !ours.has(stat.group) && (command === null || stat.command === command),
+      (stat) => !own.has(stat.group) && (command === null || stat.command === command),
     );
   }
 
   /** Those that `look` finds leave. Resolves when none of them is left. */
-  async leave(look: SocketHolders, hurry: AbortSignal): Promise<void> {
+  async leave(look: SocketHolders, own: ReadonlySet<number>, hurry: AbortSignal): Promise<void> {
     const { pool, emit } = this.context;
-    this.leaving = this.find(look);
+    this.leaving = this.find(look, own);
     const life = new Life("serving", {
       living: () => this.living().map(({ pid }) => pid),
       signal: (name) => this.signal(name),
@@ -100,15 +97,17 @@ export class LeftOverWorkers implements WorkerSet {
 
 /**
  * Lets the workers on these sockets finish what they do and leave, within drain_timeout; then, or at
- * once when `hurry` aborts, TERM, and KILL. Resolves when none is left. /proc is read once for all.
+ * once when `hurry` aborts, TERM, and KILL. Resolves when none is left. `own`: process groups that are
+ * ours. /proc is read once for all.
  */
 export async function drainLeftOver(
   sockets: readonly LeftOverWorkers[],
+  own: ReadonlySet<number>,
   hurry: AbortSignal,
 ): Promise<void> {
   const since = now();
   const look = new SocketHolders();
-  const found = sockets.map((workers) => workers.find(look));
+  const found = sockets.map((workers) => workers.find(look, own));
   found.forEach(endLeaders);
   // What a leader forked before it went.
   const again = new SocketHolders();
@@ -116,20 +115,15 @@ export async function drainLeftOver(
     sockets.map(async (workers, i) => {
       const { length } = found[i]!;
       if (length === 0) return;
-      await workers.leave(again, hurry);
+      await workers.leave(again, own, hurry);
       workers.tellGone(length, now() - since);
     }),
   );
 }
 
 /** A number may mean another process by now; what is older than the group began is none of it. */
-function membersOf(
-  groups: readonly ProcessId[],
-  processes: readonly ProcessStat[],
-): readonly ProcessStat[] {
-  if (groups.length === 0) return [];
-  const began = new Map(groups.map(({ pid, startTime }) => [pid, startTime]));
-  return processes.filter(({ group, startTime }) => startTime >= (began.get(group) ?? Infinity));
+function membersOf({ pid, startTime }: ProcessId, look: SocketHolders): readonly ProcessStat[] {
+  return look.inGroup(pid).filter((stat) => stat.startTime >= startTime);
 }
 
 /** A leader only waits and refills; its workers go on when it is gone. */

@@ -3,9 +3,10 @@
 // which, the table in lifecycle.ts says; what else a change means, the owner of the processes.
 
 import type { Emit } from "../event.ts";
-import { after, now, sleep } from "../sys/clock.ts";
+import { after, now } from "../sys/clock.ts";
 import type { Signal } from "../sys/process.ts";
 import { processStat, waitChannel } from "../sys/procfs.ts";
+import { untilNextLook } from "./pace.ts";
 import {
   type GroupAction,
   type GroupEvent,
@@ -164,7 +165,7 @@ export class Life {
       if (this.current === "killing") this.processes.signal("SIGKILL");
       const escalated = this.current === "terminating" || this.current === "killing";
       pause = escalated ? POLL_MS : Math.min(pause * 1.2, POLL_MOST_MS);
-      await sleep(pause);
+      await untilNextLook(pause);
     }
   }
 }

@@ -493,7 +493,7 @@ behaviour(
       const { code, stderr } = await supervisor.control(word);
       expect(code, word).toBe(3);
       expect(stderr).toContain(
-        `it has died, and 6 left-over processes still serve ${spot.listen}, ${unix.listen}`,
+        `it has died, and 6 left-over processes still serve ${spot.listen} and ${unix.listen}`,
       );
     }
     expect([held.worker, ...idle].every(alive)).toBe(true);

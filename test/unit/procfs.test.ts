@@ -68,15 +68,15 @@ test("who has a socket: as standard input, or elsewhere where that may be", asyn
   while (unixInodes(path).length === 0 || children()[0] === 0) await Bun.sleep(5);
   const [inode, child] = [unixInodes(path)[0]!, children()[0]!];
   while (socketsOf(child)?.get(0) !== undefined) await Bun.sleep(5);
-  const holders = (...names: string[]) =>
-    new SocketHolders()
-      .of(inode, ({ command }) => names.includes(command))
-      .map((each) => [each.pid, each.fd]);
-  expect(holders()).toEqual([[pid, 0]]);
-  expect(holders("perl").toSorted()).toEqual(
-    [
-      [pid, 0],
-      [child, 9],
-    ].toSorted(),
-  );
+  const holders = (command: string | null, ...groups: number[]) =>
+    new SocketHolders().of(inode, { command, groups }).map((each) => [each.pid, each.fd]);
+  const both = [
+    [pid, 0],
+    [child, 9],
+  ];
+  expect(holders(null)).toEqual([[pid, 0]]);
+  expect(holders("perl")).toEqual(both);
+  const group = processStat(child)!.group;
+  expect(holders(null, group)).toEqual(both);
+  expect(holders("perl", group)).toEqual(both);
 });

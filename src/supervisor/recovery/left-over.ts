@@ -61,7 +61,10 @@ export class LeftOver {
           copy: { why: taken.why, blocks: taken.blocks },
         });
       case "nobody": {
-        const workers = new LeftOverWorkers(workersOf(context, record)).find(look).length;
+        const workers = new LeftOverWorkers(workersOf(context, record)).find(
+          look,
+          ownGroups(context),
+        ).length;
         const copy = { why: "there is no right to look into its workers", blocks: true };
         return workers === 0 ? null : new LeftOver(context, record, { workers, copy });
       }
@@ -141,7 +144,6 @@ function workersOf(context: RecoveryContext, record: PoolRecord): LeftOverContex
     ...leftSocket(record),
     listener: { address, inode: Number(inode) },
     scoreboard: context.scoreboard,
-    own: () => ownGroups(context),
     emit: context.emit,
   };
 }
@@ -151,7 +153,8 @@ function leftSocket({ inode, command, groups }: PoolRecord): LeftSocket {
   return { inode, command, groups: ids };
 }
 
-function ownGroups({ pools }: RecoveryContext): Set<number> {
+/** Of every generation there is. */
+export function ownGroups({ pools }: RecoveryContext): Set<number> {
   const generations = [...pools.values()].flatMap((pool) => [pool.current, ...pool.leaving]);
   return new Set(generations.flatMap(({ all }) => all.map(({ leader }) => leader.pid)));
 }

@@ -10,7 +10,7 @@ import { now } from "../../sys/clock.ts";
 import { SocketHolders } from "../../sys/proc-sockets.ts";
 import { drainLeftOver } from "../../worker/left-over-workers.ts";
 import type { RecoveryContext } from "../supervisor-state.ts";
-import { keptSocket, LeftOver } from "./left-over.ts";
+import { keptSocket, LeftOver, ownGroups } from "./left-over.ts";
 import type { PoolRecord } from "./state-file.ts";
 
 type RecoveryState =
@@ -129,6 +129,7 @@ export class Recovery {
     await this.drain(this.leftOvers);
     await drainLeftOver(
       this.leftOvers.map(({ holders }) => holders),
+      ownGroups(this.context),
       AbortSignal.abort(),
     );
     for (const left of this.leftOvers) left.end();
@@ -187,6 +188,7 @@ export class Recovery {
     const { signal } = this.impatience;
     return drainLeftOver(
       leftOvers.map(({ serving }) => serving),
+      ownGroups(this.context),
       signal,
     );
   }
