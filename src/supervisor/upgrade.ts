@@ -8,6 +8,7 @@ import { resolve } from "node:path";
 import { Fault } from "../fault.ts";
 import { execute } from "../sys/exec/become.ts";
 import { type Handover, handOver, openOwnProgram, programPath } from "../sys/exec/handover.ts";
+import { OWN_PROGRAM } from "../sys/exec/self.ts";
 import { capture } from "../sys/process.ts";
 import { allListeners } from "./sockets.ts";
 import { STATE_FORMAT, STATE_FORMAT_WORD } from "./recovery/state-format.ts";
@@ -29,7 +30,7 @@ export async function checkBinary(
   given: string | null,
   configFile: string | null,
 ): Promise<Upgrade> {
-  const binary = resolve(given ?? process.execPath);
+  const binary = resolve(given ?? OWN_PROGRAM);
   try {
     accessSync(binary, constants.X_OK);
   } catch (error) {

@@ -14,6 +14,7 @@ import { reload } from "../reload.ts";
 import { type Report, reportOf } from "./report.ts";
 import { restartPools } from "../restart.ts";
 import type { StateKeeper } from "../recovery/state-keeper.ts";
+import { OWN_PROGRAM } from "../../sys/exec/self.ts";
 import { tryCanaries } from "../canary.ts";
 import { becomeBinary, checkBinary } from "../upgrade.ts";
 import type { SupervisorState } from "../supervisor-state.ts";
@@ -90,7 +91,7 @@ export class Operations {
   /** Becomes another program, or the same one again. Returns only when that fails: the answer comes from the next program. */
   async upgrade(binary: string | null, id: string, by: string, tell: Tell): Promise<Report> {
     const { state, queue, keeper, load, lock } = this.dependencies;
-    const detail = binary ?? process.execPath;
+    const detail = binary ?? OWN_PROGRAM;
     return queue.carryOut({ operation: "upgrade", by, detail, tell }, async (signal) => {
       const upgrade = await checkBinary(binary, state.config.source.file);
       // The config as it is now must come up, so that there is something to go back to.

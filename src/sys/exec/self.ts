@@ -5,12 +5,18 @@ import { statSync } from "node:fs";
 const SELF = "/proc/self/exe";
 
 /**
+ * The file this program was started from. Asked now and not later: what Bun tells is what the kernel says
+ * of it at the first question, and that is another name once the file is replaced.
+ */
+export const OWN_PROGRAM = process.execPath;
+
+/**
  * The words that start this very program. When the file of the compiled binary was replaced or
  * removed meanwhile, /proc/self/exe still is the same program.
  */
 export function selfCommand(): readonly string[] {
-  if (!isCompiled()) return [process.execPath, Bun.main];
-  return [isStill(process.execPath) ? process.execPath : SELF];
+  if (!isCompiled()) return [OWN_PROGRAM, Bun.main];
+  return [isStill(OWN_PROGRAM) ? OWN_PROGRAM : SELF];
 }
 
 function isStill(path: string): boolean {
