@@ -16,8 +16,8 @@ import {
   listenOn,
   makeBlocking,
   tcpQueue,
-  unixQueue,
 } from "../sys/socket.ts";
+import { unixQueue } from "../sys/unix-diag.ts";
 import { boundAddress } from "./bound.ts";
 import { type Block, filterProgram, parseBlock } from "./filter.ts";
 import { openSocket } from "./open.ts";
