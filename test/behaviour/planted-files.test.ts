@@ -1,0 +1,66 @@
+// A worker that may write where files of the supervisor are puts something else in their place. Root must
+// neither follow it nor change, remove or believe what it finds there.
+
+import { expect } from "bun:test";
+import { lstatSync, rmSync, statSync } from "node:fs";
+import { bodyOf, phpPool, type Spot, unixSpot } from "../helper/pool.ts";
+import { openFolder } from "../helper/planted.ts";
+import { behaviour, type Scene } from "../helper/scene.ts";
+
+const ROOT_PHP = { needs: ["root", "php-cgi"] } as const;
+
+/** A worker replaces the file of its socket by a link to a file of root's, whose path this returns. */
+async function swapped(scene: Scene, spot: Spot): Promise<string> {
+  const secret = scene.write("secret", "of root's", 0o600);
+  const script = scene.fixture("php/swap.php");
+  const query = encodeURIComponent(`${spot.listen} ${secret}`);
+  expect(await bodyOf(spot, { script, query })).toBe("swapped");
+  scene.atEnd(() => rmSync(`${spot.listen}.away`));
+  return secret;
+}
+
+function ownerAndMode(file: string) {
+  const { uid, gid, mode } = statSync(file);
+  return { uid, gid, mode: mode & 0o7777 };
+}
+
+const ROOTS = { uid: 0, gid: 0, mode: 0o600 };
+
+behaviour(
+  "a reload gives no file of root's away through a link in place of the socket",
+  ROOT_PHP,
+  async (scene) => {
+    openFolder(scene, "open");
+    const spot = unixSpot(scene, "open/www.sock");
+    const settings = (mode: string) => ({
+      pools: { www: phpPool(spot, { listen: { address: spot.listen, owner: "www-data", mode } }) },
+    });
+    const supervisor = await scene.start(settings("0660"));
+    expect(ownerAndMode(spot.listen)).toMatchObject({ uid: 33, mode: 0o660 });
+    const secret = await swapped(scene, spot);
+    scene.rewrite(settings("0666"));
+    const reload = await supervisor.control("reload");
+    expect(reload, reload.stderr).toMatchObject({ code: 1 });
+    expect(reload.stderr).toContain(`${spot.listen}: the socket's file was removed or replaced`);
+    expect(ownerAndMode(secret)).toEqual(ROOTS);
+    // The service is as it was, and is still to be had by who knows where.
+    expect(ownerAndMode(`${spot.listen}.away`)).toMatchObject({ uid: 33, mode: 0o660 });
+    const moved = { where: { path: `${spot.listen}.away` }, listen: spot.listen };
+    expect(await bodyOf(moved, { script: scene.fixture("php/hello.php") })).toContain("hello");
+    // Nor is what is there removed.
+    expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
+    expect(lstatSync(spot.listen).isSymbolicLink()).toBe(true);
+    expect(ownerAndMode(secret)).toEqual(ROOTS);
+  },
+);
+
+behaviour("an upgrade neither, and it goes on", ROOT_PHP, async (scene) => {
+  openFolder(scene, "open");
+  const spot = unixSpot(scene, "open/www.sock");
+  const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
+  const secret = await swapped(scene, spot);
+  const upgrade = await supervisor.control("upgrade");
+  expect(upgrade, upgrade.stderr).toMatchObject({ code: 0 });
+  expect(ownerAndMode(secret)).toEqual(ROOTS);
+  await supervisor.logged(`${spot.listen}: the socket's file was removed or replaced`);
+});
