@@ -2,7 +2,7 @@
 // neither follow it nor change, remove or believe what it finds there.
 
 import { expect } from "bun:test";
-import { lstatSync, rmSync, statSync } from "node:fs";
+import { chmodSync, lstatSync, rmSync, statSync } from "node:fs";
 import { bodyOf, phpPool, type Spot, unixSpot } from "../helper/pool.ts";
 import { openFolder } from "../helper/planted.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
@@ -64,3 +64,33 @@ behaviour("an upgrade neither, and it goes on", ROOT_PHP, async (scene) => {
   expect(ownerAndMode(secret)).toEqual(ROOTS);
   await supervisor.logged(`${spot.listen}: the socket's file was removed or replaced`);
 });
+
+behaviour(
+  "check names the folders that others can write in",
+  { needs: ["root"] },
+  async (scene) => {
+    const open = openFolder(scene, "open");
+    const pool = (listen: unknown) => ({ listen, command: [scene.fixture("fcgi/bare.pl")] });
+    const check = async (listen: unknown, stateDir: string) => {
+      const pools = { www: pool(listen) };
+      const supervisor = { state_dir: stateDir, pid_file: scene.path("x.pid") };
+      return scene.fcgivisor(["check", "-c", scene.config({ supervisor, pools })]);
+    };
+    const closed = await check(scene.path("www.sock"), scene.path("run"));
+    expect(closed).toMatchObject({ code: 0, stderr: "" });
+    const exposed = await check(`${open}/below/www.sock`, `${open}/run`);
+    expect(exposed).toMatchObject({ code: 0 });
+    for (const of of [`state_dir: ${open}/run`, `pool www, listen: ${open}/below`])
+      expect(exposed.stderr).toContain(`warning: ${of}: others can replace what is in this folder`);
+    expect(exposed.stderr).toContain(`${open}: everybody may write in it`);
+
+    // In a sticky folder a file is its owner's to replace, and nobody else's.
+    chmodSync(open, 0o1777);
+    expect(await check(`${open}/www.sock`, scene.path("run"))).toMatchObject({ stderr: "" });
+    const given = await check(
+      { address: `${open}/www.sock`, owner: "www-data" },
+      scene.path("run"),
+    );
+    expect(given.stderr).toContain(`pool www, listen: ${open}: others can replace`);
+  },
+);
