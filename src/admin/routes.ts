@@ -2,6 +2,7 @@
 
 import { configToJson } from "../config/derived/wire.ts";
 import { asFault, Fault } from "../fault.ts";
+import { jsonText } from "../log/escape.ts";
 import type { Tell } from "../supervisor/operations/operation-queue.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import {
@@ -37,8 +38,8 @@ export function routes(
 
 function pages(supervisor: Supervisor, socket: string): Record<string, () => Response> {
   return {
-    "/v1/status": () => Response.json(supervisor.status(socket)),
-    "/v1/config": () => Response.json(configToJson(supervisor.config)),
+    "/v1/status": () => json(supervisor.status(socket)),
+    "/v1/config": () => json(configToJson(supervisor.config)),
     "/metrics": () =>
       new Response(metricsText(supervisor.status(socket)), {
         headers: { "content-type": "text/plain; version=0.0.4" },
@@ -108,7 +109,7 @@ function stream(run: (tell: Tell) => Promise<Report>): Response {
     },
     async start(controller) {
       const line = (value: unknown) => {
-        if (open) controller.enqueue(encoder.encode(`${JSON.stringify(value)}\n`));
+        if (open) controller.enqueue(encoder.encode(`${jsonText(value)}\n`));
       };
       try {
         line({ ok: true, report: await run(line) } satisfies OperationAnswer);
@@ -123,12 +124,18 @@ function stream(run: (tell: Tell) => Promise<Report>): Response {
 }
 
 function answer(body: OperationAnswer, status: number): Response {
-  return Response.json(body, { status });
+  return json(body, { status });
+}
+
+/** What a request or another program said must not act on the terminal of whoever asks with curl. */
+function json(value: unknown, init: { status?: number; headers?: Record<string, string> } = {}) {
+  const headers = { "content-type": "application/json;charset=utf-8", ...init.headers };
+  return new Response(jsonText(value), { ...init, headers });
 }
 
 function wrongMethod(allow: string): Response {
   const fault = new Fault(`this takes ${allow} only`).toJSON();
-  return Response.json({ ok: false, fault } satisfies OperationAnswer, {
+  return json({ ok: false, fault } satisfies OperationAnswer, {
     status: 405,
     headers: { allow },
   });

@@ -4,6 +4,7 @@
 import { lstatSync } from "node:fs";
 import { dirname } from "node:path";
 import { Fault } from "../fault.ts";
+import { escapeControls } from "../log/escape.ts";
 import { type Address, addressText, ipv4Bytes, ipv6Bytes } from "../sys/address.ts";
 import { notASocket } from "../sys/machine.ts";
 import { SysError } from "../sys/libc.ts";
@@ -84,7 +85,7 @@ function takenFault(address: Address): Fault {
   return new Fault(
     holder === null
       ? "the address is already in use, by a process this user cannot see"
-      : `the address is already in use by process ${holder.pid} (${holder.command})`,
+      : `the address is already in use by process ${holder.pid} (${escapeControls(holder.command)})`,
     {
       where: addressText(address),
       hint:

@@ -60,6 +60,12 @@ const POWER_DOORS: readonly {
     use: /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bset(Timeout|Interval)\(|\bBun\.sleep|["']node:timers/,
     door: /^src\/sys\/clock\.ts$/,
   },
+  {
+    power: "stdout and stderr",
+    use: /\bprocess\.(stdout|stderr)\.write\b|\bconsole\.\w+\(/,
+    // `run` tells `start` that it is ready, and its own stderr, without waiting for a reader.
+    door: /^src\/(cli\/run\/run|worker\/shim)\.ts$/,
+  },
   { power: "process.exit", use: /\bprocess\.exit\(/, door: /^src\/main\.ts$/ },
 ];
 

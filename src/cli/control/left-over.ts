@@ -10,6 +10,7 @@ import { narrate } from "../../log/narrate.ts";
 import { LeftService } from "../../supervisor/recovery/left-service.ts";
 import { now } from "../../sys/clock.ts";
 import { type SocketArgs, tracesOf } from "./control-socket.ts";
+import { printError } from "../print.ts";
 
 /** "Not running" (exit code 3), with what is left where there is something; anything else as it is. */
 export async function withLeftOver(
@@ -43,7 +44,7 @@ export async function endLeftOver(
   const { stateDir, pidFile, config } = await tracesOf(args, socket);
   const left = LeftService.find(stateDir, (event) => {
     const { level, text } = narrate(event);
-    if (level !== "debug" && level !== "notice") process.stderr.write(`fcgivisor: ${text}\n`);
+    if (level !== "debug" && level !== "notice") printError(`fcgivisor: ${text}\n`);
   });
   if (left === null) return null;
   await left.end(word);
