@@ -84,7 +84,7 @@ function cannotAsk(error: unknown): never {
 }
 
 /** The supervisor's own log and control socket, which it needs before it comes to any pool. */
-function supervisorFaults({ log, admin }: Config): Fault[] {
+function supervisorFaults({ log, admin, pools }: Config): Fault[] {
   const logFault = log.file === null ? null : logFileFault(log.file);
   const ask = (setting: string, name: string | null, question: (name: string) => Lack | null) => {
     const lack = name === null ? null : question(name);
@@ -94,7 +94,25 @@ function supervisorFaults({ log, admin }: Config): Fault[] {
     ...(logFault === null ? [] : [logFault]),
     ...ask("owner", admin.owner, userLack),
     ...ask("group", admin.group, groupLack),
+    ...ask("read_only_group", admin.readOnlyGroup, groupLack),
+    ...sameSocket(admin, pools),
   ];
+}
+
+function sameSocket({ socket, readOnlySocket }: Config["admin"], pools: Config["pools"]): Fault[] {
+  const others = pools.flatMap(({ name, listen: { address } }) =>
+    address.kind === "unix" ? [{ of: `pool ${name}`, path: address.path }] : [],
+  );
+  return [{ of: "[admin] socket", path: socket }, ...others].flatMap(({ of, path }) =>
+    path !== readOnlySocket
+      ? []
+      : [
+          new Fault(`${path} is the socket of ${of}, too`, {
+            where: "[admin] read_only_socket",
+            hint: "give each socket a path of its own",
+          }),
+        ],
+  );
 }
 
 /** Folders in which others could put something else in the place of a file of ours. */

@@ -149,6 +149,15 @@ export function probeUnix(path: string): ProbeResult {
   }
 }
 
+/** A connection to a Unix socket's path, made without waiting; null where nobody takes it. */
+export function connectUnix(path: string): number | null {
+  const fd = socketFor({ kind: "unix", path }, SOCK_NONBLOCK);
+  const bytes = sockaddr({ kind: "unix", path });
+  if (libc.connect(fd, ptr(bytes), bytes.length) === 0) return fd;
+  libc.close(fd);
+  return null;
+}
+
 /** One instruction of classic BPF (linux/filter.h). */
 export interface BpfInstruction {
   readonly code: number;

@@ -54,7 +54,11 @@ const POWER_DOORS: readonly {
     use: /\bBun\.XML\b|\{\s*XML\b[^}]*\}\s*from "bun"/,
     door: /^src\/config\/legacy\/legacy-xml\.ts$/,
   },
-  { power: "Bun.serve", use: /\bBun\.serve\b/, door: /^src\/admin\/server\.ts$/ },
+  {
+    power: "a server",
+    use: /\bBun\.(serve|listen)\b|\bcreateServer\b/,
+    door: /^src\/admin\/(server|http)\.ts$/,
+  },
   {
     power: "the clock",
     use: /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bset(Timeout|Interval)\(|\bBun\.sleep|["']node:timers/,
