@@ -46,6 +46,16 @@ export function isOurs(uid: number): boolean {
   return uid === 0 || uid === process.geteuid!() || (uid === OVERFLOW_UID && !mapsEveryUser());
 }
 
+/** Whether its mode lets others than its owner write. The group of root has no members to speak of. */
+export function othersMayWrite({ mode, gid }: Stats): boolean {
+  return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0);
+}
+
+/** The user that a process runs as (its effective id); null when it is gone. */
+export function userIdOf(pid: number): number | null {
+  return statOf(`/proc/${pid}`)?.uid ?? null;
+}
+
 /** A person's name for a user id. */
 export function nameOf(uid: number): string {
   const user = userOf(uid);
@@ -66,11 +76,10 @@ export function exposureText({ place, to }: Exposure): string {
   return `${place}: ${to}`;
 }
 
-function writers({ mode, gid }: Stats, place: string): Exposure | null {
-  if ((mode & 0o002) !== 0) return { place, to: "everybody may write in it" };
-  // The group of root has no other members worth the name.
-  if ((mode & 0o020) !== 0 && gid !== 0) return { place, to: `its group ${gid} may write in it` };
-  return null;
+function writers(stat: Stats, place: string): Exposure | null {
+  if (!othersMayWrite(stat)) return null;
+  const who = (stat.mode & 0o002) !== 0 ? "everybody" : `its group ${stat.gid}`;
+  return { place, to: `${who} may write in it` };
 }
 
 /** Who owns what belongs to nobody in this user namespace (user_namespaces(7)): the system around it. */

@@ -22,6 +22,8 @@ export interface LeftOverContext {
   readonly scoreboard: Scoreboard;
   /** Name of the program, as /proc tells it; null = unknown. What scripts started has another one. */
   readonly command: string | null;
+  /** User that they run as; null = unknown. */
+  readonly uid: number | null;
   /** Process groups they were started as, for where nobody lets us see who holds the socket. */
   readonly groups: readonly ProcessId[];
   /** Process groups that are our own. */
@@ -50,9 +52,9 @@ export class LeftOverWorkers implements WorkerSet {
 
   /** Who serves on the socket, but for our own and for what scripts started. */
   find(): readonly ProcessStat[] {
-    const { listener, command, groups, own } = this.context;
+    const { listener, command, uid, groups, own } = this.context;
     const ours = own();
-    const onSocket = holdersOf({ inode: String(listener.inode), command, groups });
+    const onSocket = holdersOf({ inode: String(listener.inode), command, uid, groups });
     const found = onSocket.length > 0 ? onSocket : groups.flatMap(membersNow);
     return found.filter(
       (stat) => !ours.has(stat.group) && (command === null || stat.command === command),

@@ -10,7 +10,7 @@ import { configPath } from "../../config/default-places.ts";
 import { Fault, type FaultJson, faultText } from "../../fault.ts";
 import { sleep } from "../../sys/clock.ts";
 import { spawnDaemon } from "../../sys/exec/daemon.ts";
-import { controlSocket, type SocketArgs } from "../control/control-socket.ts";
+import { controlSocket, ownSocket, type SocketArgs } from "../control/control-socket.ts";
 import type { TakenOver } from "../../supervisor/supervisor.ts";
 import { print, printError } from "../print.ts";
 import { defineCommand } from "../command.ts";
@@ -93,7 +93,7 @@ async function runningPid(args: StartArgs, tries = TRIES): Promise<number | null
 
 /** What is started without a file is found without one. */
 function socketOf({ listen, ...args }: StartArgs): Promise<string> | string {
-  return listen === undefined ? controlSocket(args) : (args.socket ?? defaultSocket());
+  return listen === undefined ? controlSocket(args) : (args.socket ?? ownSocket(defaultSocket()));
 }
 
 /** "Already running" is no success when it is something else that runs there. */

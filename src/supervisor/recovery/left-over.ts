@@ -152,9 +152,9 @@ function workersOf(context: RecoveryContext, record: PoolRecord): LeftOverContex
   };
 }
 
-function leftSocket({ inode, command, groups }: PoolRecord): LeftSocket {
+function leftSocket({ inode, command, uid, groups }: PoolRecord): LeftSocket {
   const ids = groups.map(({ pid, start_time }) => ({ pid, startTime: start_time }));
-  return { inode, command, groups: ids };
+  return { inode, command, uid, groups: ids };
 }
 
 function ownGroups({ pools }: RecoveryContext): Set<number> {
