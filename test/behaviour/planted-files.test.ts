@@ -2,7 +2,10 @@
 // neither follow it nor change, remove or believe what it finds there.
 
 import { expect } from "bun:test";
-import { chmodSync, lstatSync, rmSync, statSync } from "node:fs";
+import { chmodSync, chownSync, lstatSync, readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { gate } from "../helper/gate.ts";
+import { gatedPhpPool } from "../helper/gated-php.ts";
 import { bodyOf, phpPool, type Spot, unixSpot } from "../helper/pool.ts";
 import { openFolder } from "../helper/planted.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
@@ -92,5 +95,35 @@ behaviour(
       scene.path("run"),
     );
     expect(given.stderr).toContain(`pool www, listen: ${open}: others can replace`);
+  },
+);
+
+behaviour(
+  "the private socket of a health check cannot be taken or reached by others",
+  ROOT_PHP,
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const deep = scene.path("run", ...new Array<string>(12).fill("a-deep-folder"));
+    const temporary = openFolder(scene, "tmp");
+    const settings = {
+      supervisor: { state_dir: deep },
+      admin: { socket: scene.path("run/admin.sock") },
+      pools: { www: gatedPhpPool(scene, spot, 2) },
+    };
+    const supervisor = await scene.start(settings, { env: { TMPDIR: temporary } });
+    // Where a name could be guessed, others are there first.
+    const guesses = [1, 2, 3, 4].map((n) => `fcgivisor-canary-${supervisor.pid}-${n}.sock`);
+    for (const guess of guesses) chownSync(scene.write(`tmp/${guess}`, ""), 33, 33);
+    const { reached, open } = gate(scene, "health");
+    const reload = supervisor.control("reload");
+    const canary = await Promise.race([reached(), reload]);
+    if (typeof canary !== "number") throw new Error(`no canary: ${canary.stderr}`);
+    const folders = () => readdirSync(temporary).filter((name) => !guesses.includes(name));
+    const [folder = "none", ...more] = folders();
+    expect(more).toEqual([]);
+    expect(ownerAndMode(join(temporary, folder))).toEqual({ uid: 0, gid: 0, mode: 0o700 });
+    open();
+    expect(await reload).toMatchObject({ code: 0 });
+    expect(folders()).toEqual([]);
   },
 );
