@@ -80,10 +80,12 @@ function endsInsideLine(path: string, fd: number): boolean {
   const { size } = fstatSync(fd);
   if (!fstatSync(fd).isFile() || size === 0) return false;
   try {
-    const reader = openSync(path, constants.O_RDONLY);
+    // What stands at the path may be something else by now, a pipe that nobody writes for instance.
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const last = new Uint8Array(1);
-      return readSync(reader, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a;
+      const isRead = sameFile(fd, reader) && readSync(reader, last, 0, 1, size - 1) === 1;
+      return isRead && last[0] !== 0x0a;
     } finally {
       closeSync(reader);
     }
