@@ -1,7 +1,7 @@
 // Who else than root and this user could change a file, a folder, or what they lead to. Whoever may write in a
 // folder can put something else in the place of what is there; so a path is as safe as every folder on the way.
 
-import { lstatSync, readFileSync, readlinkSync } from "node:fs";
+import { lstatSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Stats } from "node:fs";
 import { Fault } from "../fault.ts";
@@ -62,9 +62,13 @@ export function nameOf(uid: number): string {
   return user === null ? `user ${uid}` : user.name;
 }
 
-/** Throws the Fault of a place that others can change; `what` it would be used as, `hint` what to do. */
+/**
+ * Throws the Fault of a folder that others can change; `what` it would be used as, `hint` what to do. For root
+ * every folder on the way counts. Others run nobody's code but their own, and often in places where the way is
+ * open (a volume of a container, a home of a group): for them the folder itself does.
+ */
 export function refuseExposed(path: string, what: string, hint: string): void {
-  const found = exposure(path, "only on the way");
+  const found = process.geteuid!() === 0 ? exposure(path, "only on the way") : ownExposure(path);
   if (found === null) return;
   throw new Fault(`${what} can be changed by others: ${exposureText(found)}`, {
     where: path,
@@ -74,6 +78,14 @@ export function refuseExposed(path: string, what: string, hint: string): void {
 
 export function exposureText({ place, to }: Exposure): string {
   return `${place}: ${to}`;
+}
+
+function ownExposure(path: string): Exposure | null {
+  const stat = statOf(path, statSync);
+  if (stat === null) return null;
+  return isOurs(stat.uid)
+    ? writers(stat, path)
+    : { place: path, to: `it belongs to ${nameOf(stat.uid)}` };
 }
 
 function writers(stat: Stats, place: string): Exposure | null {
@@ -93,9 +105,9 @@ function mapsEveryUser(): boolean {
   }
 }
 
-function statOf(place: string): Stats | null {
+function statOf(place: string, look: (path: string) => Stats = lstatSync): Stats | null {
   try {
-    return lstatSync(place);
+    return look(place);
   } catch {
     return null; // not there, or not ours to look at
   }
