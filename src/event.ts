@@ -206,6 +206,19 @@ export type Event =
       readonly ms: number;
       readonly fault: FaultJson;
     }
+  | {
+      /** Somebody has asked for an operation on the control socket; null = the kernel does not say who. */
+      readonly type: "control-word";
+      readonly operation: string;
+      readonly uid: number | null;
+      readonly user: string | null;
+      readonly pid: number | null;
+      readonly command: string | null;
+      readonly result: "done" | "failed" | "refused";
+      readonly ms: number;
+      /** What it was told; why it failed or was refused. */
+      readonly detail: string;
+    }
   | { readonly type: "signal-ignored"; readonly signal: string; readonly use: string }
   | { readonly type: "signal-received"; readonly signal: string }
   | { readonly type: "log-reopened"; readonly file: string }

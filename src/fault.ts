@@ -97,6 +97,13 @@ export function faultLines(fault: Fault): string[] {
   return lines;
 }
 
+/** The same as a text for a terminal; a line end inside does not let what follows pass for a line of ours. */
+export function faultText(fault: Fault): string {
+  return faultLines(fault)
+    .map((line) => line.replaceAll("\n", "\n      "))
+    .join("\n");
+}
+
 function causeText(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }

@@ -3,7 +3,7 @@
 
 import { basename } from "node:path";
 import { print, printError } from "./cli/print.ts";
-import { asFault, Fault, faultLines } from "./fault.ts";
+import { asFault, Fault, faultText } from "./fault.ts";
 import { STATE_FORMAT, STATE_FORMAT_WORD } from "./supervisor/recovery/state-format.ts";
 import { SHIM_WORD } from "./worker/shim-task.ts";
 
@@ -47,8 +47,8 @@ async function main(argv: readonly string[]): Promise<number> {
 
 function complain(error: unknown): number {
   const fault = asFault(error);
-  printError(`fcgivisor: ${faultLines(fault).join("\n")}\n`);
-  if (!(error instanceof Fault) && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  printError(`fcgivisor: ${faultText(fault)}\n`);
+  if (!(error instanceof Fault) && error instanceof Error) printError(`${error.stack}\n`);
   return fault.exitCode;
 }
 

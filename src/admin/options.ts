@@ -2,6 +2,7 @@
 
 import { Fault } from "../fault.ts";
 import type { Operation, OperationOptions } from "./contract.ts";
+import type { Asked } from "./http.ts";
 
 /** What each operation may be told. Anything else is refused: a `dry-run` misspelt must not be a reload. */
 const TAKES: Readonly<Record<Operation, readonly string[]>> = {
@@ -14,12 +15,10 @@ const TAKES: Readonly<Record<Operation, readonly string[]>> = {
 };
 
 /** The options of a request, from its query and its body. Throws a Fault for what is not understood. */
-export async function operationOptions(
+export function operationOptions(
   operation: Operation,
-  request: Request,
-  url: URL,
-): Promise<OperationOptions> {
-  const body = await request.text();
+  { url, body }: Pick<Asked, "url" | "body">,
+): OperationOptions {
   const given = { ...queryOptions(url.searchParams), ...(body === "" ? {} : parseBody(body)) };
   const takes = TAKES[operation];
   const unknown = Object.keys(given).find((name) => !takes.includes(name));

@@ -2,16 +2,10 @@
 // leaves a small file, named after its config's path, that holds its socket's path.
 
 import { createHash } from "node:crypto";
-import {
-  mkdirSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { readOwnFile, writeOwnFile } from "../sys/own-file.ts";
+import { exposure, refuseExposed } from "../sys/trust.ts";
 
 /** The folder of the pointers, in the default state directory whatever the config says. */
 function folder(defaultStateDir: string): string {
@@ -37,13 +31,24 @@ function pointerFile(defaultStateDir: string, name: string): string {
 /** Leaves pointers from the config to the socket; returns what removes them again. */
 export function leavePointer(defaultStateDir: string, config: string, socket: string): () => void {
   mkdirSync(folder(defaultStateDir), { recursive: true, mode: 0o755 });
+  refuseExposed(
+    folder(defaultStateDir),
+    "the folder for pointers",
+    "remove it, or give it to root",
+  );
+  removeStale(defaultStateDir);
   const files = namesOf(config).map((name) => pointerFile(defaultStateDir, name));
-  for (const file of files) {
-    const unfinished = `${file}.${process.pid}`;
-    writeFileSync(unfinished, `${socket}\n`);
-    renameSync(unfinished, file);
-  }
+  for (const file of files) writeOwnFile(file, `${socket}\n`, 0o644);
   return () => removePointers(defaultStateDir, files, socket);
+}
+
+/** Those of supervisors that died, and whose sockets are gone. */
+function removeStale(defaultStateDir: string): void {
+  for (const name of readdirSync(folder(defaultStateDir))) {
+    const file = join(folder(defaultStateDir), name);
+    const socket = readPointer(file);
+    if (socket === null || !existsSync(socket)) rmSync(file, { force: true });
+  }
 }
 
 /** Removes what a supervisor that has died left for this config and socket. */
@@ -59,6 +64,8 @@ function removePointers(defaultStateDir: string, files: readonly string[], socke
 
 /** The socket of the supervisor that runs with this config, as far as a pointer tells. */
 export function followPointer(defaultStateDir: string, config: string): string | null {
+  // Somebody else's pointer leads to somebody else's supervisor.
+  if (exposure(folder(defaultStateDir), "only on the way") !== null) return null;
   for (const name of namesOf(config)) {
     const socket = readPointer(pointerFile(defaultStateDir, name));
     if (socket !== null) return socket;
@@ -68,9 +75,9 @@ export function followPointer(defaultStateDir: string, config: string): string |
 
 function readPointer(file: string): string | null {
   try {
-    return readFileSync(file, "utf8").trim() || null;
+    return readOwnFile(file)?.trim() || null;
   } catch {
-    // No supervisor has left one.
+    // Not ours.
     return null;
   }
 }

@@ -1,9 +1,17 @@
-// From an HTTP request to the supervisor and back. Nothing is decided here.
+// From a request on a control socket to the supervisor and back: who may ask for what, and nothing else is
+// decided here.
 
 import { configToJson } from "../config/derived/wire.ts";
+import type { AdminConfig } from "../config/model.ts";
+import type { Emit } from "../event.ts";
 import { asFault, Fault } from "../fault.ts";
+import { jsonText } from "../log/escape.ts";
 import type { Tell } from "../supervisor/operations/operation-queue.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
+import type { Peer } from "../sys/peer.ts";
+import { isOurs } from "../sys/trust.ts";
+import { faultAnswer, jsonAnswer } from "./answer.ts";
+import { auditOf, optionsText, personText } from "./audit.ts";
 import {
   type OperationAnswer,
   type Operation,
@@ -12,33 +20,50 @@ import {
   type Report,
   STREAM_TYPE,
 } from "./contract.ts";
+import type { Asked, Handle } from "./http.ts";
+import { masked, maskedReport } from "./masked.ts";
 import { metricsText } from "./metrics.ts";
 import { operationOptions } from "./options.ts";
 
-const BY = "the control socket";
+/** What there is to ask, and of whom. */
+export interface Service {
+  readonly supervisor: Supervisor;
+  readonly admin: AdminConfig;
+  readonly emit: Emit;
+}
 
-export function routes(
-  supervisor: Supervisor,
-  socket: string,
-): (request: Request) => Promise<Response> {
-  return async (request) => {
-    const url = URL.parse(request.url);
-    if (url === null) return unreadable();
-    const operation = OPERATIONS.find((word) => url.pathname === `/v1/${word}`);
-    if (operation !== undefined) {
-      if (request.method !== "POST") return wrongMethod("POST");
-      return operate(supervisor, operation, request, url);
-    }
-    const page = pages(supervisor, socket)[url.pathname];
-    if (page === undefined) return notFound(url.pathname);
-    return request.method === "GET" || request.method === "HEAD" ? page() : wrongMethod("GET");
+/** Who may write to the control socket may do everything but what is root's alone (see `rightFault`). */
+export function routes(service: Service): Handle {
+  return async (asked) => {
+    const { pathname } = asked.url;
+    const operation = OPERATIONS.find((word) => pathname === `/v1/${word}`);
+    if (operation === undefined) return look(pages(service, asked.peer), asked);
+    return asked.method === "POST" ? operate(service, operation, asked) : wrongMethod("POST");
   };
 }
 
-function pages(supervisor: Supervisor, socket: string): Record<string, () => Response> {
+/** Who may write to the read-only socket may look, but not at the config. */
+export function readOnlyRoutes(service: Service): Handle {
+  return async (asked) => {
+    const { "/v1/config": _, ...rest } = pages(service, asked.peer);
+    return look(rest, asked);
+  };
+}
+
+type Pages = Readonly<Record<string, () => Response>>;
+
+async function look(all: Pages, { method, url }: Asked): Promise<Response> {
+  const page = Object.hasOwn(all, url.pathname) ? all[url.pathname] : undefined;
+  if (page === undefined) return notFound(url.pathname, Object.keys(all));
+  return method === "GET" || method === "HEAD" ? page() : wrongMethod("GET");
+}
+
+function pages({ supervisor, admin }: Service, peer: Peer | null): Pages {
+  const { socket } = admin;
   return {
-    "/v1/status": () => Response.json(supervisor.status(socket)),
-    "/v1/config": () => Response.json(configToJson(supervisor.config)),
+    "/v1/status": () => jsonAnswer(supervisor.status(socket)),
+    "/v1/config": () =>
+      jsonAnswer(configToJson(isOwn(peer) ? supervisor.config : masked(supervisor.config))),
     "/metrics": () =>
       new Response(metricsText(supervisor.status(socket)), {
         headers: { "content-type": "text/plain; version=0.0.4" },
@@ -51,48 +76,77 @@ function pages(supervisor: Supervisor, socket: string): Record<string, () => Res
   };
 }
 
-async function operate(
-  supervisor: Supervisor,
-  operation: Operation,
-  request: Request,
-  url: URL,
-): Promise<Response> {
+/** Checks it, does it, and leaves a line in the log: who has asked, for what, and what came of it. */
+async function operate(service: Service, operation: Operation, asked: Asked): Promise<Response> {
+  const { supervisor } = service;
+  const audit = auditOf(service, operation, asked.peer);
   let options: OperationOptions;
   try {
-    options = await operationOptions(operation, request, url);
+    options = operationOptions(operation, asked);
   } catch (error) {
-    return answer({ ok: false, fault: asFault(error).toJSON() }, 400);
+    return refused(asFault(error), 400);
   }
-  const run = (tell: Tell) => start(supervisor, operation, options, tell);
-  if (request.headers.get("accept")?.includes(STREAM_TYPE) === true) return stream(run);
+  const lack = rightFault(options, asked.peer);
+  if (lack !== null) return refused(lack, 403);
+  const by = `the control socket (${personText(asked.peer)})`;
+  const run = async (tell: Tell) => {
+    try {
+      const report = await start(supervisor, operation, options, by, tell);
+      audit("done", optionsText(options));
+      return isOwn(asked.peer) ? report : maskedReport(report);
+    } catch (error) {
+      audit("failed", asFault(error).message);
+      throw error;
+    }
+  };
+  if (asked.accept.includes(STREAM_TYPE)) return stream(run);
   try {
-    return answer({ ok: true, report: await run(() => {}) }, 200);
+    return jsonAnswer({ ok: true, report: await run(() => {}) } satisfies OperationAnswer);
   } catch (error) {
-    return answer({ ok: false, fault: asFault(error).toJSON() }, 422);
+    return faultAnswer(asFault(error), 422);
   }
+
+  function refused(fault: Fault, status: number): Response {
+    audit("refused", fault.message);
+    return faultAnswer(fault, status);
+  }
+}
+
+/** A program that is named is executed as the user we are: only he, and root, may name one. */
+function rightFault({ binary }: OperationOptions, peer: Peer | null): Fault | null {
+  if (binary === undefined || isOwn(peer)) return null;
+  return new Fault("only root, or the user the supervisor runs as, may name a program to become", {
+    where: personText(peer),
+    hint: "without a name, an upgrade becomes what now is in the program's own file",
+  });
+}
+
+function isOwn(peer: Peer | null): boolean {
+  return peer !== null && isOurs(peer.uid);
 }
 
 function start(
   supervisor: Supervisor,
   operation: Operation,
   options: OperationOptions,
+  by: string,
   tell: Tell,
 ): Promise<Report> {
   switch (operation) {
     case "stop":
     case "quit":
-      return supervisor.shutDown(operation, BY, tell);
+      return supervisor.shutDown(operation, by, tell);
     case "restart":
-      return supervisor.operations.restart(BY, tell);
+      return supervisor.operations.restart(by, tell);
     case "logrotate":
-      return supervisor.operations.logrotate(BY);
+      return supervisor.operations.logrotate(by);
     case "upgrade":
-      return supervisor.operations.upgrade(options.binary ?? null, options.id ?? "", BY, tell);
+      return supervisor.operations.upgrade(options.binary ?? null, options.id ?? "", by, tell);
     case "reload": {
       const { pools = [], wait = true, dry_run = false } = options;
       return dry_run
         ? supervisor.operations.plan(pools)
-        : supervisor.operations.reload({ pools, wait }, BY, tell);
+        : supervisor.operations.reload({ pools, wait }, by, tell);
     }
   }
 }
@@ -108,7 +162,7 @@ function stream(run: (tell: Tell) => Promise<Report>): Response {
     },
     async start(controller) {
       const line = (value: unknown) => {
-        if (open) controller.enqueue(encoder.encode(`${JSON.stringify(value)}\n`));
+        if (open) controller.enqueue(encoder.encode(`${jsonText(value)}\n`));
       };
       try {
         line({ ok: true, report: await run(line) } satisfies OperationAnswer);
@@ -122,30 +176,14 @@ function stream(run: (tell: Tell) => Promise<Report>): Response {
   return new Response(body, { headers: { "content-type": STREAM_TYPE } });
 }
 
-function answer(body: OperationAnswer, status: number): Response {
-  return Response.json(body, { status });
-}
-
 function wrongMethod(allow: string): Response {
-  const fault = new Fault(`this takes ${allow} only`).toJSON();
-  return Response.json({ ok: false, fault } satisfies OperationAnswer, {
-    status: 405,
-    headers: { allow },
-  });
+  return faultAnswer(new Fault(`this takes ${allow} only`), 405, { allow });
 }
 
-function unreadable(): Response {
-  const fault = new Fault("the URL cannot be read", {
-    hint: "is the Host header a name? With curl: http://localhost/v1/status",
-  });
-  return answer({ ok: false, fault: fault.toJSON() }, 400);
-}
-
-function notFound(path: string): Response {
+function notFound(path: string, all: readonly string[]): Response {
   const known = [
-    ...OPERATIONS.map((word) => `POST /v1/${word}`),
-    ...["/v1/status", "/v1/config", "/metrics", "/healthz", "/readyz"].map((page) => `GET ${page}`),
+    ...(all.includes("/v1/config") ? OPERATIONS.map((word) => `POST /v1/${word}`) : []),
+    ...all.map((page) => `GET ${page}`),
   ];
-  const fault = new Fault(`there is nothing at ${path}`, { hint: known.join(", ") }).toJSON();
-  return answer({ ok: false, fault }, 404);
+  return faultAnswer(new Fault(`there is nothing at ${path}`, { hint: known.join(", ") }), 404);
 }

@@ -1,90 +1,89 @@
-// The control socket: its file, its rights, and Bun's HTTP server on it. Who can bind it is the one
-// supervisor of its state_dir.
+// A control socket: its file, its rights, and who connects to it. Who can bind it is the one supervisor of its
+// state_dir.
 
-import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync, unlinkSync } from "node:fs";
+import { fstatSync, lstatSync, mkdirSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import type { AdminConfig } from "../config/model.ts";
-import { asFault, Fault } from "../fault.ts";
+import { Fault } from "../fault.ts";
 import { pathProblem } from "../sys/address.ts";
-import { setUmask } from "../sys/exec/become.ts";
-import { after } from "../sys/clock.ts";
 import { neededGroup, neededUser, notASocket } from "../sys/machine.ts";
+import { peerOf } from "../sys/peer.ts";
 import { holderOf, unixInodes } from "../sys/proc-sockets.ts";
-import { probeUnix } from "../sys/socket.ts";
+import { bindSocket, closeSocket, listenOn, probeUnix } from "../sys/socket.ts";
+import { removeSocket, replacedFault, SocketFile } from "../sys/socket-file.ts";
+import { type Handle, HttpService } from "./http.ts";
 
-/**
- * A response that is streamed may have nothing to tell for a while; without this it is cut after 10 s.
- * Bun's types know the option for TCP only, Bun itself also for Unix sockets.
- */
-const NEVER_IDLE: object = { idleTimeout: 0 };
-/** Bytes; the longest that is asked for is a list of pools. */
-const LONGEST_BODY = 1024 * 1024;
 const CLOSE_PATIENCE_MS = 1000;
+/** Connections that may wait; one more than that is refused. */
+const BACKLOG = 512;
 
-type Handle = (request: Request) => Promise<Response>;
+/** Where a control socket is, and who may connect to it. */
+export type Place = Pick<AdminConfig, "socket" | "owner" | "group" | "mode">;
 
 export class AdminServer {
-  private readonly socket: string;
-  private readonly server: Bun.Server<undefined>;
+  private readonly file: SocketFile;
+  private readonly server: Server;
+  private readonly http: HttpService;
 
-  private constructor(socket: string, server: Bun.Server<undefined>) {
-    this.socket = socket;
+  private constructor(file: SocketFile, server: Server, http: HttpService) {
+    this.file = file;
     this.server = server;
+    this.http = http;
   }
 
-  /** Opens the control socket. Throws a Fault when another supervisor has it, or it cannot be made. */
-  static open(config: AdminConfig, handle: Handle): AdminServer {
-    const { socket } = config;
-    prepare(socket);
-    const server = listen(socket, handle);
-    try {
-      setRights(config);
-    } catch (error) {
-      void server.stop(true);
-      rmSync(socket, { force: true });
-      throw error;
-    }
-    return new AdminServer(socket, server);
+  /** Opens a control socket. Throws a Fault when another supervisor has it, or it cannot be made. */
+  static open(place: Place, handle: Handle): AdminServer {
+    prepare(place.socket);
+    const { fd, file } = bound(place);
+    const http = new HttpService(handle);
+    const server = createServer((connection) => http.serve(connection, peerOn(connection)));
+    server.listen({ fd });
+    return new AdminServer(file, server, http);
   }
 
   /** Waits for answers under way, then closes and removes the socket. */
   async close(): Promise<void> {
-    const { server, socket } = this;
-    const waited = Promise.withResolvers<void>();
-    const cancel = after(CLOSE_PATIENCE_MS, waited.resolve);
-    await Promise.race([server.stop(), waited.promise]);
-    cancel();
-    await server.stop(true);
-    if (lstatSync(socket, { throwIfNoEntry: false })?.isSocket() === true) unlinkSync(socket);
+    // No new connection; the callback would wait for all there are.
+    this.server.close();
+    await this.http.end(CLOSE_PATIENCE_MS);
+    this.file.remove();
   }
 }
 
-function listen(socket: string, handle: Handle): Bun.Server<undefined> {
-  const umask = setUmask(0o177);
+/** Binds it, and lets clients in only when its rights are as they are to be. */
+function bound(place: Place): { readonly fd: number; readonly file: SocketFile } {
+  const { socket } = place;
+  const fd = opened(socket, () => bindSocket({ kind: "unix", path: socket }));
+  const file = SocketFile.of(socket, fstatSync(fd).ino);
   try {
-    return Bun.serve({
-      unix: socket,
-      ...NEVER_IDLE,
-      // Operations take as long as they take.
-      fetch(request, self) {
-        self.timeout(request, 0);
-        return handle(request);
-      },
-      maxRequestBodySize: LONGEST_BODY,
-      // Bun's own page for a bug shows source lines and the working directory.
-      development: false,
-      error: (error) =>
-        Response.json({ ok: false, fault: asFault(error).toJSON() }, { status: 500 }),
-    });
+    if (file === null) throw replacedFault(socket);
+    setRights(file, place);
+    opened(socket, () => listenOn(fd, BACKLOG));
+    return { fd, file };
+  } catch (error) {
+    file?.remove();
+    closeSocket(fd);
+    throw error;
+  }
+}
+
+function opened<T>(socket: string, step: () => T): T {
+  try {
+    return step();
   } catch (error) {
     throw new Fault("cannot open the control socket", {
       where: socket,
       hint: `make ${dirname(socket)} writable, or set another [admin] socket`,
       cause: error,
     });
-  } finally {
-    setUmask(umask);
   }
+}
+
+/** The handle is the runtime's own affair, so its number may be missing one day; then nobody is trusted. */
+function peerOn(connection: Socket) {
+  const { _handle } = connection as unknown as { _handle?: { fd?: unknown } };
+  return typeof _handle?.fd === "number" ? peerOf(_handle.fd) : null;
 }
 
 function prepare(socket: string): void {
@@ -103,7 +102,7 @@ function prepare(socket: string): void {
   if (stat === undefined) return;
   if (!stat.isSocket()) throw notASocket(socket);
   if (probeUnix(socket) === "accepts") throw alreadyRunning(socket);
-  unlinkSync(socket);
+  removeSocket(socket);
 }
 
 /** `where`: what tells so, the control socket or the lock. */
@@ -118,16 +117,19 @@ export function alreadyRunning(where: string): Fault {
   );
 }
 
-function setRights({ socket, owner, group, mode }: AdminConfig): void {
-  chmodSync(socket, mode);
-  if (owner === null && group === null) return;
+function setRights(file: SocketFile, { owner, group, mode }: Place): void {
   const user = owner === null ? null : neededUser(owner, "[admin] owner");
-  const gid = group === null ? user!.gid : neededGroup(group, "[admin] group");
+  const gid = group === null ? null : neededGroup(group, "[admin] group");
+  const given =
+    user === null && gid === null
+      ? null
+      : { uid: user?.uid ?? process.getuid!(), gid: gid ?? user!.gid };
   try {
-    chownSync(socket, user?.uid ?? process.getuid!(), gid);
+    file.change(mode, given);
   } catch (error) {
+    if (error instanceof Fault) throw error;
     throw new Fault("the control socket cannot be given to that owner or group", {
-      where: socket,
+      where: file.path,
       hint: "set [admin] group to one that this user is in, leave owner out, or start as root",
       cause: error,
     });

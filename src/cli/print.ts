@@ -1,10 +1,11 @@
-// The one way to stdout for what a command has to say. process.stdout loses what a pipe does not take at
+// The one way to stdout and stderr for what a command has to say. process.stdout loses what a pipe does not take at
 // once when the process exits, and reports a full disk after that, to nobody; a command that says "done"
 // must have said it. (`run` does not come here: a supervisor waits for no reader.)
 
 // Imported whole, so that a test can listen.
 import fs from "node:fs";
 import { Fault } from "../fault.ts";
+import { escapeLines, jsonText } from "../log/escape.ts";
 import { block } from "../sys/clock.ts";
 
 const STDOUT = 1;
@@ -12,12 +13,43 @@ const STDERR = 2;
 const RETRY_MS = 5;
 
 /**
- * Writes all of it to stdout, waiting for a slow reader; false when the reader has seen enough and gone
- * (`| head`). Throws a Fault when it cannot be written; `done` then tells what was done all the same.
+ * Writes a text for people to stdout, all of it, waiting for a slow reader; false when the reader has seen
+ * enough and gone (`| head`). What would act on a terminal is shown as an escape: the text may hold what a
+ * request or another program said. Throws a Fault when it cannot be written; `done` then tells what was done
+ * all the same.
  */
-export function print(text: string | Uint8Array, done?: string): boolean {
+export function print(text: string, done?: string): boolean {
+  return put(escapeLines(text), done);
+}
+
+/** The same for JSON, indented for people. */
+export function printJson(value: unknown, done?: string): boolean {
+  return put(`${jsonText(value, 2)}\n`, done);
+}
+
+/** The same for what is to be stored or piped: it comes out as it is, except on a terminal. */
+export function printData(data: string | Uint8Array): boolean {
+  if (!process.stdout.isTTY) return put(data);
+  return print(typeof data === "string" ? data : new TextDecoder().decode(data));
+}
+
+/** Empties a terminal; does nothing elsewhere. */
+export function clearScreen(): void {
+  if (process.stdout.isTTY) put("\x1b[H\x1b[2J");
+}
+
+/** A text for people to stderr; where nobody can be told, there is nobody to tell it. */
+export function printError(text: string): void {
   try {
-    writeAll(STDOUT, text);
+    writeAll(STDERR, escapeLines(text));
+  } catch {
+    // stderr is closed, or its disk is full.
+  }
+}
+
+function put(data: string | Uint8Array, done?: string): boolean {
+  try {
+    writeAll(STDOUT, data);
     return true;
   } catch (error) {
     if (codeOf(error) === "EPIPE") return false;
@@ -26,15 +58,6 @@ export function print(text: string | Uint8Array, done?: string): boolean {
       hint: done ?? "make room where the output goes, or send it elsewhere, and try again",
       cause: error,
     });
-  }
-}
-
-/** The same to stderr; where nobody can be told, there is nobody to tell it. */
-export function printError(text: string): void {
-  try {
-    writeAll(STDERR, text);
-  } catch {
-    // stderr is closed, or its disk is full.
   }
 }
 

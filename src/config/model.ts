@@ -46,6 +46,10 @@ export interface AdminConfig {
   readonly owner: string | null;
   readonly group: string | null;
   readonly mode: number;
+  /** A second socket, on which one can look and nothing else; null = none. */
+  readonly readOnlySocket: string | null;
+  readonly readOnlyGroup: string | null;
+  readonly readOnlyMode: number;
 }
 
 export interface ListenConfig {

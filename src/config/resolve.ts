@@ -92,7 +92,15 @@ function adminOf(
   admin: ReturnType<typeof readSection<typeof ADMIN>>["values"],
   socket: string,
 ): AdminConfig {
-  return { socket, owner: admin.owner, group: admin.group, mode: admin.mode };
+  return {
+    socket,
+    owner: admin.owner,
+    group: admin.group,
+    mode: admin.mode,
+    readOnlySocket: admin.read_only_socket,
+    readOnlyGroup: admin.read_only_group,
+    readOnlyMode: admin.read_only_mode,
+  };
 }
 
 function checkSocket(socket: string, where: Where, problems: Problems): void {

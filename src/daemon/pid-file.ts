@@ -1,19 +1,18 @@
 // The pid file: the number alone, as php-fpm has it. It may be a dead supervisor's, whose number
 // somebody else has by now; it is removed only while it is ours.
 
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { Fault } from "../fault.ts";
+import { readOwnFile, writeOwnFile } from "../sys/own-file.ts";
 import { lives } from "../sys/procfs.ts";
 
 /** Writes it; the returned function removes it, if it is still ours. */
 export function writePidFile(path: string | null): () => void {
   if (path === null) return () => {};
-  const unfinished = `${path}.${process.pid}`;
   try {
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(unfinished, String(process.pid), { mode: 0o644 });
-    renameSync(unfinished, path);
+    writeOwnFile(path, String(process.pid), 0o644);
   } catch (error) {
     throw new Fault("cannot write the pid file", {
       where: path,
@@ -35,9 +34,9 @@ export function clearPidFile(path: string | null): void {
 
 function readPid(path: string): string | null {
   try {
-    return readFileSync(path, "utf8").trim();
+    return readOwnFile(path)?.trim() ?? null;
   } catch {
-    // Somebody removed it already.
+    // Not ours to look at, or not ours at all.
     return null;
   }
 }

@@ -1,7 +1,8 @@
 // The life of a supervising process, read top to bottom: control socket, log, pools, pid file; then
 // it serves until stop or quit, and takes everything away again.
 
-import { routes } from "../admin/routes.ts";
+import type { Asked, Handle } from "../admin/http.ts";
+import { readOnlyRoutes, routes } from "../admin/routes.ts";
 import { AdminServer } from "../admin/server.ts";
 import type { Loaded } from "../config/load.ts";
 import type { Emit } from "../event.ts";
@@ -68,8 +69,8 @@ interface Places {
   readonly handover: Handover | null;
   readonly stateDir: StateDir;
   readonly server: AdminServer;
-  /** Who answers on the control socket. */
-  readonly gate: { handle: (request: Request) => Promise<Response> };
+  /** Who answers on the control socket, and on the read-only one. */
+  readonly gates: { full: Handle; readOnly: Handle };
   readonly log: ServiceLog;
 }
 
@@ -78,16 +79,23 @@ function openPlaces(options: ServeOptions, handover: Handover | null, undo: Undo
   const stateDir = StateDir.claim(config.supervisor.stateDir, handover?.lock ?? null);
   undo.push(() => stateDir.release());
   clearPidFile(config.supervisor.pidFile);
-  const gate: Places["gate"] = { handle: async () => new Response("starting\n", { status: 503 }) };
-  const server = AdminServer.open(config.admin, (request) => gate.handle(request));
+  const starting: Handle = async () => new Response("starting\n", { status: 503 });
+  const gates: Places["gates"] = { full: starting, readOnly: starting };
+  const server = AdminServer.open(config.admin, (asked: Asked) => gates.full(asked));
   undo.push(() => server.close());
+  if (config.admin.readOnlySocket !== null) {
+    const { readOnlySocket: socket, readOnlyGroup: group, readOnlyMode: mode } = config.admin;
+    const place = { socket, owner: null, group, mode };
+    const readOnly = AdminServer.open(place, (asked: Asked) => gates.readOnly(asked));
+    undo.push(() => readOnly.close());
+  }
   const log = new ServiceLog(config, options.background);
   undo.push(() => log.close());
-  return { handover, stateDir, server, gate, log };
+  return { handover, stateDir, server, gates, log };
 }
 
 /** The supervisor, who hears of what happens to it, and who may ask it. */
-function assemble(options: ServeOptions, { handover, stateDir, gate, log }: Places) {
+function assemble(options: ServeOptions, { handover, stateDir, gates, log }: Places) {
   const bus = new EventBus();
   const { emit } = bus;
   const { manager, loaded } = options;
@@ -98,7 +106,9 @@ function assemble(options: ServeOptions, { handover, stateDir, gate, log }: Plac
   const subscribers = [log.record, manager?.hear, ...supervisor.subscribers];
   for (const subscriber of subscribers) if (subscriber !== undefined) bus.subscribe(subscriber);
   manager?.watch(supervisor, emit);
-  gate.handle = routes(supervisor, loaded.config.admin.socket);
+  const service = { supervisor, admin: loaded.config.admin, emit };
+  gates.full = routes(service);
+  gates.readOnly = readOnlyRoutes(service);
   return { supervisor, emit };
 }
 

@@ -1,13 +1,15 @@
 // The state directory: made if need be, refused where somebody else could write in it, and locked,
 // because two supervisors on one would undo each other's work.
 
-import { lstatSync, mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { stateDirDefault } from "../admin/default-place.ts";
 import { removeIfEmpty } from "../admin/pointer.ts";
 import { alreadyRunning } from "../admin/server.ts";
 import { Fault } from "../fault.ts";
+import { STATE_DIR_HINT } from "../supervisor/recovery/state-format.ts";
 import { Lock } from "../sys/lock.ts";
+import { refuseExposed } from "../sys/trust.ts";
 
 export class StateDir {
   private readonly path: string;
@@ -18,7 +20,7 @@ export class StateDir {
     this.held = held;
   }
 
-  /** Makes and locks it. `handedLock`: the lock that the program before this one held, after an upgrade. */
+  /** Makes and locks it; what it holds is believed, so nobody else may be able to write in it. `handedLock`: the lock that the program before this one held, after an upgrade. */
   static claim(path: string, handedLock: number | null): StateDir {
     make(path);
     try {
@@ -49,6 +51,9 @@ function lockPath(stateDir: string): string {
 }
 
 function make(path: string): void {
+  const hint = path === stateDirDefault() ? DEFAULT_HINT : STATE_DIR_HINT;
+  // Before anything is made there, and once more, because somebody may have been quicker.
+  refuseExposed(path, "the state directory", hint);
   try {
     mkdirSync(path, { recursive: true, mode: 0o755 });
   } catch (error) {
@@ -58,18 +63,11 @@ function make(path: string): void {
       cause: error,
     });
   }
-  if (path === stateDirDefault()) refuseStranger(path);
+  refuseExposed(path, "the state directory", hint);
 }
 
-/** In /tmp anybody can be there first, and could then change the state that the next start believes. */
-function refuseStranger(path: string): void {
-  const { uid, mode } = lstatSync(path);
-  if ((uid === process.getuid!() || uid === 0) && (mode & 0o002) === 0) return;
-  throw new Fault("the default state directory belongs to, or can be written by, somebody else", {
-    where: path,
-    hint: "set $XDG_RUNTIME_DIR to a folder of this user's, or [supervisor] state_dir",
-  });
-}
+/** In /tmp anybody can be there first. */
+const DEFAULT_HINT = "set $XDG_RUNTIME_DIR to a folder of this user's, or [supervisor] state_dir";
 
 function lockFile(path: string): Lock | null {
   try {

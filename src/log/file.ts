@@ -5,6 +5,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, statSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { Fault } from "../fault.ts";
+import { exposure } from "../sys/trust.ts";
 import { LineWriter, type Put } from "./line-writer.ts";
 import type { AnnounceLost, LogTarget } from "./target.ts";
 
@@ -79,10 +80,12 @@ function endsInsideLine(path: string, fd: number): boolean {
   const { size } = fstatSync(fd);
   if (!fstatSync(fd).isFile() || size === 0) return false;
   try {
-    const reader = openSync(path, constants.O_RDONLY);
+    // What stands at the path may be something else by now, a pipe that nobody writes for instance.
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const last = new Uint8Array(1);
-      return readSync(reader, last, 0, 1, size - 1) === 1 && last[0] !== 0x0a;
+      const isRead = sameFile(fd, reader) && readSync(reader, last, 0, 1, size - 1) === 1;
+      return isRead && last[0] !== 0x0a;
     } finally {
       closeSync(reader);
     }
@@ -92,11 +95,18 @@ function endsInsideLine(path: string, fd: number): boolean {
 }
 
 function openAppending(path: string): number {
+  // Where others can write, the name may be a link of theirs to a file of ours.
+  const exposed = exposure(dirname(path), "only on the way");
+  const flags = FLAGS | constants.O_WRONLY | (exposed === null ? 0 : constants.O_NOFOLLOW);
+  let fd: number;
   try {
-    return openSync(path, FLAGS | constants.O_WRONLY, MODE);
+    fd = openSync(path, flags, MODE);
   } catch (error) {
     throw openFault(path, codeOf(error), error);
   }
+  if (exposed === null || fstatSync(fd).nlink === 1) return fd;
+  closeSync(fd);
+  throw openFault(path, "ELOOP");
 }
 
 const HINTS: Readonly<Record<string, (path: string) => string>> = {
@@ -106,6 +116,8 @@ const HINTS: Readonly<Record<string, (path: string) => string>> = {
   EISDIR: () => "that is a directory; name a file in it",
   EACCES: (path) => `this user may not write there; change the rights of ${dirname(path)}`,
   EROFS: () => "the file system is read-only; set [log] file to a path elsewhere",
+  ELOOP: (path) =>
+    `it is another name of some file, in a folder that others can write in: give ${dirname(path)} to root, or remove it`,
   ENXIO: () =>
     'that is a socket, or a pipe that nobody reads; for stderr write [log] file = "stderr"',
 };

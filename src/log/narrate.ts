@@ -146,6 +146,17 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     notice(withDetail(`${operation} done after ${elapsed(ms)}`, detail)),
   "operation-failed": ({ operation, ms, fault }) =>
     error(told(`${operation} failed after ${elapsed(ms)}`, fault)),
+  "control-word": ({ operation, uid, user, pid, command, result, ms, detail }) => {
+    const who =
+      uid === null
+        ? "an unknown process"
+        : `${user} (uid ${uid}, process ${pid} ${command ?? "?"})`;
+    const text = withDetail(
+      `${who} asked for ${operation} on the control socket: ${result} after ${elapsed(ms)}`,
+      detail,
+    );
+    return result === "refused" ? warn(text) : notice(text);
+  },
   "signal-ignored": ({ signal, use }) => notice(`ignored ${signal}; use ${use}`),
   "signal-received": ({ signal }) => notice(`received ${signal}`),
   "log-reopened": ({ file }) => notice(`reopened the log file ${file}`),

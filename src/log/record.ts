@@ -3,7 +3,7 @@
 
 import type { LogConfig, LogLevel } from "./settings.ts";
 import type { Event, OutputLine } from "../event.ts";
-import { escapeControls } from "./escape.ts";
+import { escapeControls, jsonText } from "./escape.ts";
 import type { Narration } from "./narrate.ts";
 
 export interface RecordFormat {
@@ -41,7 +41,7 @@ const JSON_FORMAT: RecordFormat = {
 };
 
 function json(fields: object): string {
-  return `${JSON.stringify(fields)}\n`;
+  return `${jsonText(fields)}\n`;
 }
 
 function column(word: LogLevel | "output"): string {

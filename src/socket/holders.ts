@@ -2,12 +2,15 @@
 // found by the socket's inode.
 
 import { type SocketHolder, SocketHolders } from "../sys/proc-sockets.ts";
-import { type ProcessId, processStat } from "../sys/procfs.ts";
+import { type ProcessId, type ProcessStat, processStat } from "../sys/procfs.ts";
+import { userIdOf } from "../sys/trust.ts";
 
 export interface LeftSocket {
   readonly inode: string;
   /** Name of the workers' program, as /proc tells it; null = unknown. What scripts started has another one. */
   readonly command: string | null;
+  /** User that they run as; null = unknown. */
+  readonly uid: number | null;
   /** Process groups that workers were started as. */
   readonly groups: readonly ProcessId[];
 }
@@ -15,10 +18,10 @@ export interface LeftSocket {
 /**
  * Those that have it as their standard input, and, of what goes by the name or group of its workers,
  * also those that keep it on another descriptor. What goes by our own name may be a supervisor, which
- * keeps every socket there is.
+ * keeps every socket there is. Of another user's processes only those count that were started as workers.
  */
 export function holdersOf(
-  { inode, command, groups }: LeftSocket,
+  { inode, command, uid, groups }: LeftSocket,
   look = new SocketHolders(),
 ): SocketHolder[] {
   const ownName = processStat(process.pid)?.command;
@@ -26,5 +29,18 @@ export function holdersOf(
     command: command === ownName ? null : command,
     groups: groups.map(({ pid }) => pid),
   };
-  return look.of(inode, mayHold).filter((stat) => stat.fd === 0 || stat.command !== ownName);
+  const holders = look.of(inode, mayHold);
+  return holders.filter(
+    (stat) => (stat.fd === 0 || stat.command !== ownName) && isOfUser(stat, uid, groups),
+  );
+}
+
+/** Whether it runs as that user, or in a group that was started for the service: who else holds the socket is not ours to signal. */
+export function isOfUser(
+  stat: ProcessStat,
+  uid: number | null,
+  groups: readonly ProcessId[],
+): boolean {
+  if (uid === null || userIdOf(stat.pid) === uid) return true;
+  return groups.some(({ pid, startTime }) => stat.group === pid && stat.startTime >= startTime);
 }

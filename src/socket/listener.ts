@@ -2,7 +2,7 @@
 // across reloads; what may change under it (backlog, owner, mode, allowed clients) is applied in
 // place, because a socket that is closed and opened again refuses somebody in between.
 
-import { chmodSync, chownSync, fstatSync, lstatSync, unlinkSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import type { PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
 import { type Address, addressText } from "../sys/address.ts";
@@ -16,8 +16,9 @@ import {
   listenOn,
   makeBlocking,
   tcpQueue,
-  unixQueue,
 } from "../sys/socket.ts";
+import { replacedFault, SocketFile } from "../sys/socket-file.ts";
+import { unixQueue } from "../sys/unix-diag.ts";
 import { boundAddress } from "./bound.ts";
 import { filterProgram } from "./filter.ts";
 import { type IpBlock, parseIpBlock } from "../sys/ip.ts";
@@ -44,7 +45,8 @@ export class Listener {
   readonly fd: number;
   readonly inode: number;
   readonly maker: Maker;
-  private readonly file: { readonly dev: number; readonly ino: number } | null;
+  /** null: it has none, or what stood at its path when it was taken on is not its own. */
+  private readonly file: SocketFile | null;
   private inForce: ListenSpec;
   private open = true;
 
@@ -54,7 +56,8 @@ export class Listener {
     this.fd = fd;
     this.maker = maker;
     this.inode = fstatSync(fd).ino;
-    this.file = this.address.kind === "unix" ? lstatSync(this.address.path) : null;
+    const { address } = this;
+    this.file = address.kind === "unix" ? SocketFile.of(address.path, this.inode) : null;
   }
 
   /** Opens the socket, sets it up, and only then listens. Throws a Fault; then nothing is left open. */
@@ -74,12 +77,15 @@ export class Listener {
 
   /**
    * Takes on a socket that listens already, out of a living worker or from systemd, and sets it up
-   * as the spec says. It stays open when that fails.
+   * as the spec says. It stays open when that fails. A file that is no longer its own is left as it is,
+   * and `tell` hears of it: the service goes on.
    */
-  static adopt(spec: ListenSpec, fd: number, maker: Maker = "fcgivisor"): Listener {
+  static adopt(spec: ListenSpec, fd: number, maker: Maker, tell: (fault: Fault) => void): Listener {
     const listener = new Listener(spec, fd, maker);
     makeBlocking(fd);
-    listener.setFile(spec);
+    const { address, file } = listener;
+    if (address.kind === "unix" && file === null) tell(replacedFault(address.path));
+    else listener.setFile(spec);
     listener.setFilter(spec);
     listenOn(fd, backlogOf(spec));
     return listener;
@@ -103,13 +109,14 @@ export class Listener {
   change(next: ListenSpec): string[] {
     const [was, is] = [this.inForce, next];
     const changes: string[] = [];
-    if (backlogOf(was) !== backlogOf(is)) {
-      listenOn(this.fd, backlogOf(is));
-      changes.push(`backlog ${backlogOf(is)}`);
-    }
+    // First what can be refused.
     if (fileText(was) !== fileText(is)) {
       this.setFile(is);
       changes.push(fileText(is));
+    }
+    if (backlogOf(was) !== backlogOf(is)) {
+      listenOn(this.fd, backlogOf(is));
+      changes.push(`backlog ${backlogOf(is)}`);
     }
     if (was.allowedClients.join() !== is.allowedClients.join()) {
       this.setFilter(is);
@@ -137,9 +144,7 @@ export class Listener {
   close(): void {
     if (!this.open) return;
     this.abandon();
-    if (this.address.kind !== "unix" || this.file === null || this.maker === "systemd") return;
-    const now = lstatSync(this.address.path, { throwIfNoEntry: false });
-    if (now?.ino === this.file.ino && now.dev === this.file.dev) unlinkSync(this.address.path);
+    if (this.maker !== "systemd") this.file?.remove();
   }
 
   /** Lets go of the socket without ending it: somebody else still serves on it. */
@@ -161,13 +166,16 @@ export class Listener {
     const path = listen.address.path;
     const owner = listen.owner === null ? null : neededUser(listen.owner, path);
     const group = listen.group === null ? null : neededGroup(listen.group, path);
+    // As in php-fpm, an owner alone brings its primary group along.
+    const given =
+      owner === null && group === null
+        ? null
+        : { uid: owner?.uid ?? process.getuid!(), gid: group ?? owner!.gid };
+    if (this.file === null) throw replacedFault(path);
     try {
-      // As in php-fpm, an owner alone brings its primary group along.
-      if (owner !== null || group !== null) {
-        chownSync(path, owner?.uid ?? process.getuid!(), group ?? owner!.gid);
-      }
-      chmodSync(path, listen.mode ?? DEFAULT_MODE);
+      this.file.change(listen.mode ?? DEFAULT_MODE, given);
     } catch (error) {
+      if (error instanceof Fault) throw error;
       throw new Fault("cannot set owner and mode of the listening socket", {
         where: path,
         hint: "only root may give a socket to another user: run as root, or leave out owner and group",

@@ -1,15 +1,17 @@
 // Opening a listening socket, told as a story: a Unix path is cleared of a stale socket file (found
 // by connecting, never by guessing), the socket is bound, and a taken address names its holder.
 
-import { lstatSync, unlinkSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { dirname } from "node:path";
 import { Fault } from "../fault.ts";
+import { escapeControls } from "../log/escape.ts";
 import { type Address, addressText } from "../sys/address.ts";
 import { ipv4Bytes, ipv6Bytes } from "../sys/ip.ts";
 import { notASocket } from "../sys/machine.ts";
 import { SysError } from "../sys/libc.ts";
 import { holderOf, listeningInodes, unixInodes } from "../sys/proc-sockets.ts";
 import { bindSocket, probeUnix } from "../sys/socket.ts";
+import { removeSocket } from "../sys/socket-file.ts";
 import { isUnixListening } from "../sys/unix-listening.ts";
 
 /** Binds the address and returns the descriptor, not yet listening. Throws a Fault saying why not. */
@@ -31,7 +33,7 @@ function clearPath(path: string): void {
   // is for a listener in another network namespace, which the kernel's list does not show.
   if (isUnixListening(path) || probeUnix(path) === "accepts")
     throw takenFault({ kind: "unix", path });
-  allowed(path, () => unlinkSync(path));
+  allowed(path, () => removeSocket(path));
 }
 
 function allowed<T>(path: string, step: () => T): T {
@@ -84,7 +86,7 @@ function takenFault(address: Address): Fault {
   return new Fault(
     holder === null
       ? "the address is already in use, by a process this user cannot see"
-      : `the address is already in use by process ${holder.pid} (${holder.command})`,
+      : `the address is already in use by process ${holder.pid} (${escapeControls(holder.command)})`,
     {
       where: addressText(address),
       hint:

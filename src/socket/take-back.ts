@@ -1,13 +1,14 @@
 // Getting a listening socket back out of a living worker, so that a new supervisor goes on with the
 // very socket that clients are connected to and wait on.
 
-import { lstatSync } from "node:fs";
+import { fstatSync } from "node:fs";
 import { type Address, sameAddress } from "../sys/address.ts";
 import { copyDescriptor } from "../sys/exec/handover.ts";
 import { takeDescriptor } from "../sys/pidfd.ts";
 import { SocketHolders } from "../sys/proc-sockets.ts";
 import type { ProcessStat } from "../sys/procfs.ts";
 import { closeSocket, listeningAddress } from "../sys/socket.ts";
+import { SocketFile } from "../sys/socket-file.ts";
 import { holdersOf, type LeftSocket } from "./holders.ts";
 
 export type TakeBack =
@@ -36,13 +37,10 @@ export function takeBack(
   const holders = holdersOf(left, look);
   if (handed !== undefined) return { got: "socket", fd: copyDescriptor(handed), holders };
   if (holders.length === 0) return { got: "nobody" };
-  if (
-    address.kind === "unix" &&
-    lstatSync(address.path, { throwIfNoEntry: false })?.isSocket() !== true
-  ) {
+  if (address.kind === "unix" && SocketFile.of(address.path, Number(left.inode)) === null) {
     return {
       got: "refused",
-      why: `the socket file ${address.path} is gone, so no client can reach it`,
+      why: `the socket file ${address.path} is gone or was replaced, so no client can reach it`,
       blocks: false,
       holders,
     };
@@ -50,10 +48,15 @@ export function takeBack(
   for (const holder of holders) {
     const fd = takeDescriptor(holder.pid, holder.fd);
     if (fd === null) continue;
-    const bound = listeningAddress(fd);
-    if (bound !== null && sameAddress(bound, address)) return { got: "socket", fd, holders };
+    if (isSocket(fd, address, left)) return { got: "socket", fd, holders };
     closeSocket(fd);
   }
   const why = "the kernel does not let us take it out of its workers";
   return { got: "refused", why, blocks: true, holders };
+}
+
+/** A worker may have another socket there by now, and even one of the same address. */
+function isSocket(fd: number, address: Address, { inode }: LeftSocket): boolean {
+  const bound = listeningAddress(fd);
+  return String(fstatSync(fd).ino) === inode && bound !== null && sameAddress(bound, address);
 }

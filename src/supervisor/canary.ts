@@ -1,7 +1,7 @@
 // A canary: one worker of the new generation on a private socket, before any new worker joins the public
 // one. With `health` it is asked over FastCGI: a generation that answers wrong never meets a client.
 
-import { readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { HealthConfig, PoolConfig } from "../config/model.ts";
@@ -10,6 +10,7 @@ import { type FcgiResponse, fcgiRequest, paramsFor } from "../fcgi/client.ts";
 import { Listener } from "../socket/listener.ts";
 import { type Address, UNIX_PATH_MAX } from "../sys/address.ts";
 import { sendSignal } from "../sys/process.ts";
+import { removeSocket } from "../sys/socket-file.ts";
 import { SocketHolders, unixInodes } from "../sys/proc-sockets.ts";
 import { eachLimited } from "./concurrency.ts";
 import { newGeneration, type SupervisorState } from "./supervisor-state.ts";
@@ -59,8 +60,22 @@ async function askCanary(
   number: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const path = freePath(state.config.supervisor.stateDir);
-  const lone = alone(pool, { kind: "unix", path });
+  const { path, remove } = privatePlace(state.config.supervisor.stateDir);
+  try {
+    await tryAt(state, pool, { kind: "unix", path }, number, signal);
+  } finally {
+    remove();
+  }
+}
+
+async function tryAt(
+  state: SupervisorState,
+  pool: PoolConfig,
+  address: Address,
+  number: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const lone = alone(pool, address);
   const listener = Listener.open(lone);
   const generation = newGeneration(state, lone, listener, number);
   try {
@@ -75,11 +90,16 @@ async function askCanary(
 
 let asked = 0;
 
-/** A path of our own, short enough for a socket: the state directory may be deep. */
-function freePath(stateDir: string): string {
-  const name = `${CANARY_PREFIX}${process.pid}-${++asked}.sock`;
-  const path = join(stateDir, name);
-  return Buffer.byteLength(path) <= UNIX_PATH_MAX ? path : join(tmpdir(), `fcgivisor-${name}`);
+/**
+ * A path that nobody else can take or reach: in the state directory, or, where that is too deep for a socket, in
+ * a folder of its own (mkdtemp(3): mode 0700, a name that cannot be guessed). `remove` takes the folder away.
+ */
+function privatePlace(stateDir: string): { readonly path: string; readonly remove: () => void } {
+  const path = join(stateDir, `${CANARY_PREFIX}${process.pid}-${++asked}.sock`);
+  if (Buffer.byteLength(path) <= UNIX_PATH_MAX) return { path, remove: () => {} };
+  const folder = mkdtempSync(join(tmpdir(), `fcgivisor-${CANARY_PREFIX}`));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  return { path: join(folder, "canary.sock"), remove };
 }
 
 /** A supervisor that died while it asked a canary left it over, with its socket. */
@@ -89,7 +109,7 @@ export function endLeftOverCanaries(stateDir: string): void {
     const path = join(stateDir, name);
     for (const { pid } of unixInodes(path).flatMap((inode) => new SocketHolders().of(inode)))
       sendSignal(pid, "SIGKILL");
-    rmSync(path, { force: true });
+    removeSocket(path);
   }
 }
 

@@ -2,6 +2,7 @@
 // of the log, and what a pool's program says of its settings (a php.ini that does not parse). All of it is
 // looked at before anything is touched, and everything wrong is reported at once.
 
+import { dirname } from "node:path";
 import type { Config, PoolConfig } from "../config/model.ts";
 import { poolLacks } from "../config/rules/pool-lacks.ts";
 import { asFault, Fault } from "../fault.ts";
@@ -11,6 +12,7 @@ import type { Preflight, Runtime } from "../runtime/runtime.ts";
 import { type Captured, capture } from "../sys/process.ts";
 import { groupLack, type Lack, lackFault, userLack } from "../sys/machine.ts";
 import { shortage } from "../sys/scarcity.ts";
+import { exposure, exposureText } from "../sys/trust.ts";
 import { identityOf, isRoot } from "../worker/identity.ts";
 import { launchForQuestion } from "../worker/launch.ts";
 
@@ -31,7 +33,8 @@ export async function preflight(
   if (errors.length === 1) throw errors[0];
   if (errors.length > 1)
     throw new Fault(`${errors.length} things would keep it from starting`, { parts: errors });
-  return results.flatMap((result) => result.warnings);
+  const exposed = only === undefined ? exposedPlaces(config) : [];
+  return [...exposed, ...results.flatMap((result) => result.warnings)];
 }
 
 async function inspect(
@@ -81,7 +84,7 @@ function cannotAsk(error: unknown): never {
 }
 
 /** The supervisor's own log and control socket, which it needs before it comes to any pool. */
-function supervisorFaults({ log, admin }: Config): Fault[] {
+function supervisorFaults({ log, admin, pools }: Config): Fault[] {
   const logFault = log.file === null ? null : logFileFault(log.file);
   const ask = (setting: string, name: string | null, question: (name: string) => Lack | null) => {
     const lack = name === null ? null : question(name);
@@ -91,7 +94,55 @@ function supervisorFaults({ log, admin }: Config): Fault[] {
     ...(logFault === null ? [] : [logFault]),
     ...ask("owner", admin.owner, userLack),
     ...ask("group", admin.group, groupLack),
+    ...ask("read_only_group", admin.readOnlyGroup, groupLack),
+    ...sameSocket(admin, pools),
   ];
+}
+
+function sameSocket({ socket, readOnlySocket }: Config["admin"], pools: Config["pools"]): Fault[] {
+  const others = pools.flatMap(({ name, listen: { address } }) =>
+    address.kind === "unix" ? [{ of: `pool ${name}`, path: address.path }] : [],
+  );
+  return [{ of: "[admin] socket", path: socket }, ...others].flatMap(({ of, path }) =>
+    path !== readOnlySocket
+      ? []
+      : [
+          new Fault(`${path} is the socket of ${of}, too`, {
+            where: "[admin] read_only_socket",
+            hint: "give each socket a path of its own",
+          }),
+        ],
+  );
+}
+
+/** Folders in which others could put something else in the place of a file of ours. */
+function exposedPlaces({ supervisor, admin, log, pools }: Config): Fault[] {
+  const own = [
+    ["state_dir", supervisor.stateDir],
+    ["pid_file", supervisor.pidFile === null ? null : dirname(supervisor.pidFile)],
+    ["[admin] socket", dirname(admin.socket)],
+    ["[log] file", log.file === null ? null : dirname(log.file)],
+  ] as const;
+  const files = own.flatMap(([of, folder]) =>
+    folder === null ? [] : [{ of, folder, sticky: of !== "state_dir" }],
+  );
+  const sockets = pools.flatMap(({ name, listen: { address, owner } }) =>
+    address.kind !== "unix"
+      ? []
+      : // In a sticky folder only the owner of a file can replace it.
+        [{ of: `pool ${name}, listen`, folder: dirname(address.path), sticky: owner === null }],
+  );
+  const faults = [...files, ...sockets].flatMap(({ of, folder, sticky }) => {
+    const found = exposure(folder, sticky ? "anywhere" : "only on the way");
+    if (found === null) return [];
+    return [
+      new Fault(`others can replace what is in this folder: ${exposureText(found)}`, {
+        where: `${of}: ${folder}`,
+        hint: "give it, and the folders it is in, to root, with mode 0755; or choose another place, below /run for instance",
+      }),
+    ];
+  });
+  return [...new Map(faults.map((fault) => [String(fault.where), fault])).values()];
 }
 
 function rootFaults(pool: PoolConfig, allowRoot: boolean): Fault[] {

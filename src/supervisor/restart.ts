@@ -10,7 +10,7 @@ import { sumOf, type Losses } from "../worker/losses.ts";
 import { bringUp, whole } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
 import type { ProgressStep } from "./operations/report.ts";
-import { allListeners, changeInPlace, closeUnused, Sockets } from "./sockets.ts";
+import { allListeners, changeForGood, closeUnused, Sockets } from "./sockets.ts";
 import { newGeneration, poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
 export async function restartPools(
@@ -48,7 +48,7 @@ export async function restartPools(
   for (const generation of generations)
     state.pools.set(generation.context.pool.name, new Pool(generation));
   state.config = next;
-  for (const pool of next.pools) changeInPlace(state, sockets.of(pool), pool);
+  for (const pool of next.pools) changeForGood(state, sockets.of(pool), pool);
   sockets.release();
   closeUnused(state, before);
   return sumOf(losses);

@@ -2,6 +2,7 @@
 // more. One address is one Listener, whichever pool it belongs to.
 
 import type { PoolConfig } from "../config/model.ts";
+import { asFault } from "../fault.ts";
 import { boundAddress } from "../socket/bound.ts";
 import { Listener } from "../socket/listener.ts";
 import { addressText, sameAddress } from "../sys/address.ts";
@@ -60,7 +61,9 @@ export function handedOver(state: RecoveryContext, pool: PoolConfig): Listener |
   if (fd === null) return null;
   const maker = state.inherited.makerOf(address);
   state.emit({ type: "handed-over", pool: pool.name, address: addressText(address), maker });
-  return Listener.adopt(pool, fd, maker);
+  return Listener.adopt(pool, fd, maker, (fault) =>
+    state.emit({ type: "trouble", fault: fault.toJSON() }),
+  );
 }
 
 /** Every socket that a pool has, leaving generations included. */
@@ -76,7 +79,10 @@ export function allListeners(state: SupervisorState): Listener[] {
   ];
 }
 
-/** Applies backlog, owner, mode and allowed clients to a socket that lives on; returns the way back. */
+/**
+ * Applies backlog, owner, mode and allowed clients to a socket that lives on; returns the way back, which tells
+ * of what goes wrong instead of throwing it.
+ */
 export function changeInPlace(
   state: SupervisorState,
   listener: Listener,
@@ -87,7 +93,20 @@ export function changeInPlace(
   if (changes.length > 0) {
     state.emit({ type: "listener-changed", address: listener.name, what: changes.join(", ") });
   }
-  return () => void listener.change(before);
+  return () => orTell(state, () => void listener.change(before));
+}
+
+/** The same where there is no way back: what goes wrong is told, and the rest goes on. */
+export function changeForGood(state: SupervisorState, listener: Listener, next: PoolConfig): void {
+  orTell(state, () => void changeInPlace(state, listener, next));
+}
+
+function orTell(state: SupervisorState, step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    state.emit({ type: "trouble", fault: asFault(error).toJSON() });
+  }
 }
 
 /** Closes those sockets that no pool has and no operation in progress needs; returns them. */

@@ -10,6 +10,7 @@ import { execute } from "../sys/exec/become.ts";
 import { type Handover, handOver, openOwnProgram, programPath } from "../sys/exec/handover.ts";
 import { OWN_PROGRAM } from "../sys/exec/self.ts";
 import { capture } from "../sys/process.ts";
+import { exposure, exposureText } from "../sys/trust.ts";
 import { allListeners } from "./sockets.ts";
 import { STATE_FORMAT, STATE_FORMAT_WORD } from "./recovery/state-format.ts";
 import type { State } from "./recovery/state-file.ts";
@@ -36,6 +37,14 @@ export async function checkBinary(
   } catch (error) {
     throw refusal(binary, "it cannot be executed", error instanceof Error ? error.message : "");
   }
+  // Before it is executed for the first time, as the user we are.
+  const exposed = exposure(binary, "only on the way");
+  if (exposed !== null)
+    throw refusal(
+      binary,
+      `others can change that file: ${exposureText(exposed)}`,
+      "put it where only root, or the user the supervisor runs as, can write",
+    );
   const version = await ask(binary, ["--version"], "it does not run");
   if (!version.startsWith("fcgivisor ")) throw refusal(binary, "it is not fcgivisor", version);
   const format = Number(

@@ -150,6 +150,15 @@ export function probeUnix(path: string): ProbeResult {
   }
 }
 
+/** A connection to a Unix socket's path, made without waiting; null where nobody takes it. */
+export function connectUnix(path: string): number | null {
+  const fd = socketFor({ kind: "unix", path }, SOCK_NONBLOCK);
+  const bytes = sockaddr({ kind: "unix", path });
+  if (libc.connect(fd, ptr(bytes), bytes.length) === 0) return fd;
+  libc.close(fd);
+  return null;
+}
+
 /** One instruction of classic BPF (linux/filter.h). */
 export interface BpfInstruction {
   readonly code: number;
@@ -193,55 +202,4 @@ export function tcpQueue(fd: number): { length: number; limit: number } {
   const size = new Uint32Array([256]);
   checked("getsockopt", libc.getsockopt(fd, IPPROTO_TCP, TCP_INFO, ptr(info), ptr(size)));
   return { length: info.getUint32(24, true), limit: info.getUint32(28, true) };
-}
-
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const NETLINK_SOCK_DIAG = 4;
-const SOCK_DIAG_BY_FAMILY = 20;
-const NLM_F_REQUEST = 1;
-const UDIAG_SHOW_RQLEN = 0x10;
-const UNIX_DIAG_RQLEN = 4;
-const TCPF_ALL = 0xffffffff;
-
-/** The same for a listening Unix socket, by its inode, from netlink's sock_diag(7); null when the kernel cannot say. */
-export function unixQueue(inode: number): { length: number; limit: number } | null {
-  const fd = libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-  if (fd < 0) return null;
-  try {
-    // nlmsghdr (16 bytes), then unix_diag_req: family, protocol, pad, states, inode, show, cookie.
-    const request = new DataView(new ArrayBuffer(40));
-    request.setUint32(0, 40, true);
-    request.setUint16(4, SOCK_DIAG_BY_FAMILY, true);
-    request.setUint16(6, NLM_F_REQUEST, true);
-    request.setUint8(16, AF.unix);
-    request.setUint32(20, TCPF_ALL, true);
-    request.setUint32(24, inode, true);
-    request.setUint32(28, UDIAG_SHOW_RQLEN, true);
-    request.setUint32(32, 0xffffffff, true);
-    request.setUint32(36, 0xffffffff, true);
-    if (Number(libc.send(fd, ptr(request), 40, 0)) !== 40) return null;
-    const answer = new DataView(new ArrayBuffer(512));
-    const length = Number(libc.recv(fd, ptr(answer), 512, 0));
-    if (length < 32 || answer.getUint16(4, true) !== SOCK_DIAG_BY_FAMILY) return null;
-    return readQueueAttribute(answer, length);
-  } finally {
-    libc.close(fd);
-  }
-}
-
-/** Looks for UNIX_DIAG_RQLEN among the attributes behind nlmsghdr and unix_diag_msg (16 bytes each). */
-function readQueueAttribute(
-  answer: DataView,
-  length: number,
-): { length: number; limit: number } | null {
-  for (let at = 32; at + 12 <= length;) {
-    const size = answer.getUint16(at, true);
-    if (answer.getUint16(at + 2, true) === UNIX_DIAG_RQLEN) {
-      return { length: answer.getUint32(at + 4, true), limit: answer.getUint32(at + 8, true) };
-    }
-    if (size < 4) return null;
-    at += (size + 3) & ~3;
-  }
-  return null;
 }

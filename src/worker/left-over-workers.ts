@@ -23,6 +23,8 @@ export interface LeftOverContext {
   readonly scoreboard: Scoreboard;
   /** Name of the program, as /proc tells it; null = unknown. What scripts started has another one. */
   readonly command: string | null;
+  /** User that they run as; null = unknown. */
+  readonly uid: number | null;
   /** Process groups they were started as, for where nobody lets us see who holds the socket. */
   readonly groups: readonly ProcessId[];
   readonly emit: Emit;
@@ -49,8 +51,8 @@ export class LeftOverWorkers implements WorkerSet {
 
   /** Who serves on the socket, but for process groups of our own and for what scripts started. */
   find(look: SocketHolders, own: ReadonlySet<number>): readonly ProcessStat[] {
-    const { listener, command, groups } = this.context;
-    const onSocket = holdersOf({ inode: String(listener.inode), command, groups }, look);
+    const { listener, command, uid, groups } = this.context;
+    const onSocket = holdersOf({ inode: String(listener.inode), command, uid, groups }, look);
     const found = onSocket.length > 0 ? onSocket : groups.flatMap((id) => membersOf(id, look));
     return found.filter(
       (stat) => !own.has(stat.group) && (command === null || stat.command === command),

@@ -332,9 +332,10 @@ behaviour("a supervisor that dies while start asks it is no obstacle", {}, async
   const socket = scene.path("run/admin.sock");
   scene.write("run/lock", "");
   let asked = 0;
+  // Who only looks whose socket it is sends nothing.
   const dying = createServer((connection) => {
-    dying.close();
     connection.once("data", () => {
+      dying.close();
       asked++;
       connection.destroy();
     });

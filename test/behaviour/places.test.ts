@@ -69,7 +69,7 @@ behaviour(
   async (scene) => {
     const disk = scene.path("disk");
     mkdirSync(disk);
-    const mount = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=777", "tmpfs", disk];
+    const mount = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs", disk];
     expect(await scene.command(mount)).toMatchObject({ code: 0 });
     scene.atEnd(() => void Bun.spawnSync(["umount", "-l", disk]));
     mkdirSync(`${disk}/run`);
@@ -116,7 +116,7 @@ behaviour(
       chmodSync(folder, mode);
       const outcome = await start();
       expect(outcome.code).toBe(1);
-      expect(outcome.stderr).toContain(`${folder}: the default state directory belongs to`);
+      expect(outcome.stderr).toContain(`${folder}: the state directory can be changed by others`);
       expect(readdirSync(folder)).toEqual([]);
     }
     chmodSync(folder, 0o755);

@@ -50,11 +50,21 @@ const POWER_DOORS: readonly {
   },
   { power: "process.kill", use: /\bprocess\.kill\b/, door: /^src\/sys\// },
   { power: "/proc", use: /["'`]\/proc\b/, door: /^src\/sys\// },
-  { power: "Bun.serve", use: /\bBun\.serve\b/, door: /^src\/admin\/server\.ts$/ },
+  {
+    power: "a server",
+    use: /\bBun\.(serve|listen)\b|\bcreateServer\b/,
+    door: /^src\/admin\/(server|http)\.ts$/,
+  },
   {
     power: "the clock",
     use: /\bDate\.now\b|\bnew Date\(\)|\bperformance\.now\b|\bset(Timeout|Interval)\(|\bBun\.sleep|["']node:timers/,
     door: /^src\/sys\/clock\.ts$/,
+  },
+  {
+    power: "stdout and stderr",
+    use: /\bprocess\.(stdout|stderr)\.write\b|\bconsole\.\w+\(/,
+    // `run` tells `start` that it is ready, and its own stderr, without waiting for a reader.
+    door: /^src\/(cli\/run\/run|worker\/shim)\.ts$/,
   },
   { power: "process.exit", use: /\bprocess\.exit\(/, door: /^src\/main\.ts$/ },
 ];

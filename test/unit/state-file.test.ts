@@ -23,6 +23,7 @@ const POOL = {
   command: "php-cgi",
   stop_signal: null,
   drain_timeout_ms: 30_000,
+  uid: 33,
   groups: [{ pid: 12, start_time: 99 }],
 } as const;
 

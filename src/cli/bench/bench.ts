@@ -8,7 +8,7 @@ import { commandReload, poolReload, type Reload } from "./reloads.ts";
 import { benchJson, benchLines, type BenchReport, wentWell } from "./report.ts";
 import { runBench } from "./run.ts";
 import type { SocketArgs } from "../control/control-socket.ts";
-import { print } from "../print.ts";
+import { print, printError, printJson } from "../print.ts";
 import { headerOf, withClientHeaders } from "../request/headers.ts";
 import { findTarget, type Target } from "../request/target.ts";
 import { defineCommand } from "../command.ts";
@@ -59,8 +59,8 @@ function paramsOf(url: string, target: Target, given: Given) {
 }
 
 function show(report: BenchReport, { json, quiet }: Given): void {
-  if (json) print(`${JSON.stringify(benchJson(report), null, 2)}\n`);
+  if (json) printJson(benchJson(report));
   else if (!quiet) return void print(`${benchLines(report).join("\n")}\n`);
   const reasons = [report.load.firstLoss, report.reloads?.failed[0]];
-  for (const reason of reasons) if (reason) process.stderr.write(`fcgivisor: ${reason}\n`);
+  for (const reason of reasons) if (reason) printError(`fcgivisor: ${reason}\n`);
 }

@@ -2,6 +2,7 @@
 // config that the running supervisor tells. Nothing is touched.
 
 import { AdminClient } from "../../admin/client.ts";
+import { isMasked, masked } from "../../admin/masked.ts";
 import type { Report } from "../../admin/contract.ts";
 import type { Config } from "../../config/model.ts";
 import { configFromJson } from "../../config/derived/wire.ts";
@@ -12,7 +13,9 @@ import { controlSocket, type SocketArgs } from "../control/control-socket.ts";
 export async function planAgainstRunning(next: Config, args: SocketArgs): Promise<Report> {
   const client = new AdminClient(await controlSocket(args));
   const status = await client.status();
-  const plan = planned(configFromJson(await client.config()), next, []);
+  const running = configFromJson(await client.config());
+  // Without a right to the values, they cannot be compared.
+  const plan = planned(running, isMasked(running) ? masked(next) : next, []);
   return {
     operation: "reload",
     pid: status.pid,

@@ -3,7 +3,7 @@
 import type { Loaded } from "../../config/load.ts";
 import { asFault, type Fault, faultLines } from "../../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
-import { print, printError } from "../print.ts";
+import { print, printData, printError, printJson } from "../print.ts";
 import { defineCommand } from "../command.ts";
 import { COMMON, type ValuesOf } from "../options.ts";
 import { usageFault } from "../usage.ts";
@@ -43,7 +43,7 @@ async function check(options: Given): Promise<number> {
   if (!options.quiet) printWarnings(warnings);
   if (options.dump) {
     const { dumpConfig } = await import("../../config/derived/dump.ts");
-    print(dumpConfig(loaded));
+    printData(dumpConfig(loaded));
   } else if (options.against !== undefined) {
     const { reportLines } = await import("../control/report-text.ts");
     print(`${reportLines(await planOf(loaded, options)).join("\n")}\n`);
@@ -96,8 +96,4 @@ function printWarnings(warnings: readonly Fault[]): void {
     const [first = "", ...rest] = faultLines(warning);
     printError(`${[`warning: ${first}`, ...rest].join("\n")}\n`);
   }
-}
-
-function printJson(value: unknown): void {
-  print(`${JSON.stringify(value, null, 2)}\n`);
 }

@@ -1,8 +1,8 @@
 // `fcgivisor convert FILE`: any config it can read, as TOML on stdout.
 
-import { faultLines } from "../../fault.ts";
+import { faultText } from "../../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
-import { print, printError } from "../print.ts";
+import { printData, printError } from "../print.ts";
 import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 
@@ -17,10 +17,10 @@ export default defineCommand({
   async run({ file, prefix, quiet }) {
     const loaded = await loadGivenConfig({ config: file, prefix }, null);
     const { convertConfig } = await import("../../config/derived/convert.ts");
-    print(convertConfig(loaded));
+    printData(convertConfig(loaded));
     if (!quiet) {
       for (const warning of loaded.warnings) {
-        printError(`warning: ${faultLines(warning).join("\n")}\n`);
+        printError(`warning: ${faultText(warning)}\n`);
       }
     }
     return 0;

@@ -6,7 +6,7 @@ import { delimiter, dirname, join, resolve } from "node:path";
 import { type Found, starterText } from "../../config/derived/starter.ts";
 import { asFault, Fault } from "../../fault.ts";
 import { findUser } from "../../sys/users.ts";
-import { print } from "../print.ts";
+import { printData, printError } from "../print.ts";
 import { defineCommand } from "../command.ts";
 import { usageFault } from "../usage.ts";
 
@@ -24,7 +24,7 @@ export default defineCommand({
   run({ file }) {
     const text = starterText(lookAround());
     if (file === "") throw usageFault("FILE is empty", "init");
-    if (file === undefined || file === "-") print(text);
+    if (file === undefined || file === "-") printData(text);
     else create(file, text);
     return 0;
   },
@@ -55,7 +55,7 @@ function create(file: string, text: string): void {
       cause: error,
     });
   }
-  process.stderr.write(`wrote ${file}; next: fcgivisor check -c ${file}\n`);
+  printError(`wrote ${file}; next: fcgivisor check -c ${file}\n`);
 }
 
 const WEB_USERS = ["www-data", "apache", "nginx", "www", "http", "wwwrun"];

@@ -1,7 +1,7 @@
 // `fcgivisor schema`: the JSON Schema of the TOML config, for editors.
 
 import { defineCommand } from "../command.ts";
-import { print } from "../print.ts";
+import { printJson } from "../print.ts";
 
 export default defineCommand({
   name: "schema",
@@ -10,7 +10,7 @@ export default defineCommand({
   options: {},
   async run() {
     const { configSchema } = await import("../../config/derived/json-schema.ts");
-    print(`${JSON.stringify(configSchema(), null, 2)}\n`);
+    printJson(configSchema());
     return 0;
   },
 });

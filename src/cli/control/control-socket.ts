@@ -7,6 +7,8 @@ import { followPointer } from "../../admin/pointer.ts";
 import type { Config } from "../../config/model.ts";
 import { configPath } from "../../config/default-places.ts";
 import { Fault } from "../../fault.ts";
+import { listenerOf } from "../../sys/peer.ts";
+import { isOurs } from "../../sys/trust.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
 
 export type SocketArgs = Partial<Pick<ValuesOf<typeof COMMON>, "config" | "socket" | "prefix">>;
@@ -17,7 +19,24 @@ export type SocketArgs = Partial<Pick<ValuesOf<typeof COMMON>, "config" | "socke
  * default place would be another supervisor.
  */
 export async function controlSocket(args: SocketArgs): Promise<string> {
-  if (args.socket !== undefined) return args.socket;
+  // Whoever names it knows whose it is.
+  return args.socket ?? ownSocket(await foundSocket(args));
+}
+
+/** The same socket. Throws the Fault of one that somebody else than root and this user listens on. */
+export function ownSocket(socket: string): string {
+  const listener = listenerOf(socket);
+  if (listener === null || isOurs(listener.uid)) return socket;
+  throw new Fault(
+    `the supervisor there runs as ${listener.user}, who is neither root nor this user, and is not trusted`,
+    {
+      where: socket,
+      hint: `run this as ${listener.user}; or, if it is the right one, name it: --socket ${socket}`,
+    },
+  );
+}
+
+async function foundSocket(args: SocketArgs): Promise<string> {
   const stateDir = stateDirDefault();
   const config = configPath({ given: args.config, env: process.env, calledAsPhpFpm: null });
   if (config === null) return defaultSocket();

@@ -1,7 +1,7 @@
 // What a control command says and does when nobody answers: a supervisor that has died may have left
 // workers that still serve.
 
-import { readFileSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { stateDirDefault } from "../../admin/default-place.ts";
 import { forgetPointer } from "../../admin/pointer.ts";
 import type { Report } from "../../admin/contract.ts";
@@ -10,7 +10,10 @@ import { narrate } from "../../log/narrate.ts";
 import { firstOf } from "../../log/words.ts";
 import { LeftService } from "../../supervisor/recovery/left-service.ts";
 import { now } from "../../sys/clock.ts";
+import { readOwnFile } from "../../sys/own-file.ts";
+import { removeSocket } from "../../sys/socket-file.ts";
 import { type SocketArgs, tracesOf } from "./control-socket.ts";
+import { printError } from "../print.ts";
 
 /** "Not running" (exit code 3), with what is left where there is something; anything else as it is. */
 export async function withLeftOver(
@@ -44,11 +47,11 @@ export async function endLeftOver(
   const { stateDir, pidFile, config } = await tracesOf(args, socket);
   const left = LeftService.find(stateDir, (event) => {
     const { level, text } = narrate(event);
-    if (level !== "debug" && level !== "notice") process.stderr.write(`fcgivisor: ${text}\n`);
+    if (level !== "debug" && level !== "notice") printError(`fcgivisor: ${text}\n`);
   });
   if (left === null) return null;
   await left.end(word);
-  rmSync(socket, { force: true });
+  removeSocket(socket);
   if (config !== null) forgetPointer(stateDirDefault(), config, socket);
   if (pidFile !== null && textOf(pidFile) === String(left.pid)) rmSync(pidFile, { force: true });
   const duration_ms = Math.round(now() - since);
@@ -57,7 +60,7 @@ export async function endLeftOver(
 
 function textOf(file: string): string | null {
   try {
-    return readFileSync(file, "utf8").trim();
+    return readOwnFile(file)?.trim() ?? null;
   } catch {
     return null;
   }

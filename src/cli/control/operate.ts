@@ -3,11 +3,11 @@
 
 import { AdminClient, BrokenOff } from "../../admin/client.ts";
 import type { Operation, OperationOptions, Report, ProgressStep } from "../../admin/contract.ts";
-import { Fault, faultLines } from "../../fault.ts";
+import { Fault, faultText } from "../../fault.ts";
 import { sleep } from "../../sys/clock.ts";
 import { lives } from "../../sys/procfs.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
-import { print } from "../print.ts";
+import { print, printError, printJson } from "../print.ts";
 import { controlSocket } from "./control-socket.ts";
 import { reportLines, stepText } from "./report-text.ts";
 
@@ -31,7 +31,7 @@ export async function operate(
   if (report === null) return 1;
   if ((word === "stop" || word === "quit") && report.pid > 0) await untilGone(report.pid);
   const done = `the ${word} is done all the same; only its report could not be written`;
-  if (args.json) print(`${JSON.stringify({ ok: true, report }, null, 2)}\n`, done);
+  if (args.json) printJson({ ok: true, report }, done);
   else if (!args.quiet) print(`${reportLines(report).join("\n")}\n`, done);
   return 0;
 }
@@ -48,8 +48,8 @@ async function withFaultAsJson(
   } catch (error) {
     const fault = asFault(error);
     if (fault.exitCode !== 1) throw fault;
-    print(`${JSON.stringify({ ok: false, fault }, null, 2)}\n`);
-    process.stderr.write(`${faultLines(fault).join("\n")}\n`);
+    printJson({ ok: false, fault });
+    printError(`${faultText(fault)}\n`);
     return null;
   }
 }
@@ -86,5 +86,5 @@ async function untilGone(pid: number): Promise<void> {
 
 function showStep(step: ProgressStep): void {
   const text = stepText(step);
-  if (text !== null) process.stderr.write(`${text}\n`);
+  if (text !== null) printError(`${text}\n`);
 }

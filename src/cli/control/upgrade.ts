@@ -9,7 +9,7 @@ import { now, sleep } from "../../sys/clock.ts";
 import { lives } from "../../sys/procfs.ts";
 import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
-import { print } from "../print.ts";
+import { print, printJson } from "../print.ts";
 import { controlSocket } from "./control-socket.ts";
 
 const POLL_MS = 20;
@@ -110,11 +110,7 @@ function show(
     duration_ms: Math.round(ms),
   };
   const done = "the upgrade is done all the same; only its report could not be written";
-  if (args.json)
-    print(
-      `${JSON.stringify({ ok: true, report: { operation: "upgrade", ...result } }, null, 2)}\n`,
-      done,
-    );
+  if (args.json) printJson({ ok: true, report: { operation: "upgrade", ...result } }, done);
   else if (!args.quiet) {
     print(
       `upgraded from ${result.from} to ${result.to} in ${result.duration_ms} ms, still process ${result.pid}\n`,

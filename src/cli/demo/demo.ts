@@ -11,7 +11,7 @@ import { Interrupts } from "../bench/interrupts.ts";
 import { Load } from "../bench/load.ts";
 import type { LoadResult } from "../bench/tally.ts";
 import { defineCommand } from "../command.ts";
-import { print } from "../print.ts";
+import { print, printError } from "../print.ts";
 
 const RELOADS = 3;
 const PER_SECOND = 100;
@@ -44,7 +44,7 @@ async function demo(embedded: boolean): Promise<number> {
     await Promise.race([play(stage), interrupted.promise]);
     return 0;
   } catch (error) {
-    process.stderr.write(`the supervisor's log:\n${indented(stage.log || "(empty)")}`);
+    printError(`the supervisor's log:\n${indented(stage.log || "(empty)")}`);
     throw asFault(error);
   } finally {
     interrupts.off();

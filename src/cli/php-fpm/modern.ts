@@ -2,12 +2,12 @@
 // the same exit codes (0 done, 64 usage, 70 it cannot run, 78 the config is wrong), told on stderr.
 
 import type { Loaded } from "../../config/load.ts";
-import { asFault, type Fault, faultLines } from "../../fault.ts";
+import { asFault, type Fault, faultText } from "../../fault.ts";
 import { wallClock } from "../../sys/clock.ts";
 import { loadGivenConfig } from "../config/load-config.ts";
 import { phpFpmConfig } from "./config-place.ts";
 import { parsePhpFpmOptions, phpFpmUsage, type PhpFpmOptions } from "./options.ts";
-import { print } from "../print.ts";
+import { print, printError } from "../print.ts";
 
 const USAGE = 64;
 const SOFTWARE = 70;
@@ -21,7 +21,7 @@ export async function runLikePhpFpm(
 ): Promise<number> {
   const options = parsePhpFpmOptions(argv);
   if ("problem" in options) {
-    process.stderr.write(`${called}: ${options.problem}\n${phpFpmUsage(called)}\n`);
+    printError(`${called}: ${options.problem}\n${phpFpmUsage(called)}\n`);
     return USAGE;
   }
   if (options.help) return said(phpFpmUsage(called));
@@ -64,10 +64,10 @@ async function checked(config: string, options: PhpFpmOptions): Promise<Loaded> 
 }
 
 async function tested(loaded: Loaded, config: string, { test }: PhpFpmOptions): Promise<number> {
-  for (const warning of loaded.warnings) say("WARNING", faultLines(warning).join("\n"));
+  for (const warning of loaded.warnings) say("WARNING", faultText(warning));
   if (test > 1) {
     const { dumpConfig } = await import("../../config/derived/dump.ts");
-    process.stderr.write(dumpConfig(loaded));
+    printError(dumpConfig(loaded));
   }
   say("NOTICE", `configuration file ${config} test is successful`);
   return 0;
@@ -102,12 +102,12 @@ function serveArgs(config: string, options: PhpFpmOptions, background: boolean):
 }
 
 function complain(fault: Fault): void {
-  say("ERROR", faultLines(fault).join("\n"));
+  say("ERROR", faultText(fault));
 }
 
 /** A line as php-fpm writes it: `[22-Nov-2026 15:40:19] ERROR: text`. */
 function say(level: "NOTICE" | "WARNING" | "ERROR", text: string): void {
-  process.stderr.write(`[${stamp(wallClock())}] ${level}: ${text}\n`);
+  printError(`[${stamp(wallClock())}] ${level}: ${text}\n`);
 }
 
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");

@@ -4,10 +4,11 @@
 
 import { existsSync, realpathSync } from "node:fs";
 import { delimiter, dirname, join, resolve } from "node:path";
-import { asFault, faultLines } from "../../fault.ts";
+import { asFault, faultText } from "../../fault.ts";
 import { COMMANDS } from "../commands.ts";
 import { phpFpmConfig } from "./config-place.ts";
 import { runStrict } from "../runner.ts";
+import { print, printError } from "../print.ts";
 
 const WORDS: Readonly<Record<string, string>> = {
   start: "Starting php_fpm ",
@@ -30,7 +31,7 @@ export async function runAsPhpFpm(called: string, argv: readonly string[]): Prom
     return step("start", config);
   }
   if (argv.length !== 1 || word === undefined || !Object.hasOwn(WORDS, word)) {
-    process.stdout.write(`Usage: ${called} {start|stop|quit|restart|reload|logrotate}\n`);
+    print(`Usage: ${called} {start|stop|quit|restart|reload|logrotate}\n`);
     return 1;
   }
   return step(word, config);
@@ -48,19 +49,19 @@ function onPath(name: string): string {
 }
 
 async function step(word: string, config: readonly string[]): Promise<number> {
-  process.stdout.write(WORDS[word]!);
+  print(WORDS[word]!);
   try {
     const command = (await COMMANDS[word]!.load()).default;
     const code = await runStrict(command, [...config, "--quiet"]);
-    process.stdout.write(code === 0 ? " done\n" : " failed\n");
+    print(code === 0 ? " done\n" : " failed\n");
     return code;
   } catch (error) {
     const fault = asFault(error);
     if (fault.exitCode === 3) {
-      process.stdout.write("warning, no pid file found - php-fpm is not running ?\n");
+      print("warning, no pid file found - php-fpm is not running ?\n");
     } else {
-      process.stdout.write(" failed\n");
-      process.stderr.write(`${faultLines(fault).join("\n")}\n`);
+      print(" failed\n");
+      printError(`${faultText(fault)}\n`);
     }
     return 1;
   }

@@ -4,22 +4,22 @@
 import { STATUS_CODES } from "node:http";
 import type { FcgiResponse } from "../../fcgi/client.ts";
 import { type Address, addressText } from "../../sys/address.ts";
-import { print } from "../print.ts";
+import { printData, printError, printJson } from "../print.ts";
 
 /** The body; before it, when `include` is set, the status line and the headers as HTTP has them. */
 export function printBody(response: FcgiResponse, include: boolean): void {
   const head = include ? Buffer.from(headText(response)) : Buffer.alloc(0);
-  print(Buffer.concat([head, response.body]));
+  printData(Buffer.concat([head, response.body]));
 }
 
 /** All of the answer as one JSON object; the body as text, or as base64 where it is not UTF-8. */
-export function printJson(response: FcgiResponse, address: Address): void {
+export function printAnswer(response: FcgiResponse, address: Address): void {
   const { body, ...rest } = response;
   const text = utf8(body);
   const content =
     text === null ? { bodyBase64: Buffer.from(body).toString("base64") } : { body: text };
   const json = { address: addressText(address), ...rest, bytes: body.length, ...content };
-  print(Buffer.from(`${JSON.stringify(json, rounded, 2)}\n`));
+  printJson(JSON.parse(JSON.stringify(json, rounded)));
 }
 
 /** Times to the microsecond; what is behind that is noise. */
@@ -31,14 +31,14 @@ function rounded(_: string, value: unknown): unknown {
 export function printStderr(response: FcgiResponse): void {
   if (response.stderr === "") return;
   const lines = response.stderr.replace(/\n$/, "").split("\n");
-  process.stderr.write(lines.map((line) => `stderr: ${line}\n`).join(""));
+  printError(lines.map((line) => `stderr: ${line}\n`).join(""));
 }
 
 export function printSummary(response: FcgiResponse, address: Address): void {
   const { body, appStatus, totalMs } = response;
   const exit = appStatus === 0 ? "" : `, exit code ${appStatus}`;
   const bytes = body.length === 1 ? "1 byte" : `${body.length} bytes`;
-  process.stderr.write(
+  printError(
     `${statusText(response.status)}, ${bytes} in ${totalMs.toFixed(1)} ms from ${addressText(address)}${exit}\n`,
   );
 }

@@ -120,7 +120,7 @@ function verdict(response: FcgiResponse, { expect }: Given, address: Address): n
 
 async function print(response: FcgiResponse, given: Given, address: Address): Promise<void> {
   const printer = await import("./output.ts");
-  if (given.json) return printer.printJson(response, address);
+  if (given.json) return printer.printAnswer(response, address);
   printer.printBody(response, given.include);
   printer.printStderr(response);
   if (!given.quiet) printer.printSummary(response, address);

@@ -7,12 +7,12 @@ import { defaultSocket } from "../../admin/default-place.ts";
 import { AdminClient, BrokenOff } from "../../admin/client.ts";
 import type { Status } from "../../admin/contract.ts";
 import { configPath } from "../../config/default-places.ts";
-import { Fault, type FaultJson, faultLines } from "../../fault.ts";
+import { Fault, type FaultJson, faultText } from "../../fault.ts";
 import { sleep } from "../../sys/clock.ts";
 import { spawnDaemon } from "../../sys/exec/daemon.ts";
-import { controlSocket, type SocketArgs } from "../control/control-socket.ts";
+import { controlSocket, ownSocket, type SocketArgs } from "../control/control-socket.ts";
 import type { TakenOver } from "../../supervisor/supervisor.ts";
-import { print } from "../print.ts";
+import { print, printError } from "../print.ts";
 import { defineCommand } from "../command.ts";
 import { RUN_OPTIONS } from "./options.ts";
 import { firstOf } from "../../log/words.ts";
@@ -40,9 +40,7 @@ export default defineCommand({
       if (!args.quiet) print(`already running as process ${running}; nothing was changed\n`);
       return 0;
     }
-    const daemon = spawnDaemon(["run", "--background", ...rawArgs], (text) =>
-      process.stderr.write(text),
-    );
+    const daemon = spawnDaemon(["run", "--background", ...rawArgs], (text) => printError(text));
     const line = await daemon.firstLine;
     if (line === null) return failed(args, await daemon.exitCode);
     const { ready } = JSON.parse(line) as Ready;
@@ -53,8 +51,7 @@ export default defineCommand({
       );
     }
     if (!args.quiet) print(takenOverText(ready.takenOver));
-    for (const fault of ready.failed)
-      process.stderr.write(`${faultLines(Fault.fromJSON(fault)).join("\n")}\n`);
+    for (const fault of ready.failed) printError(`${faultText(Fault.fromJSON(fault))}\n`);
     return ready.failed.length === 0 ? 0 : 1;
   },
 });
@@ -97,7 +94,7 @@ async function runningPid(args: StartArgs, tries = TRIES): Promise<number | null
 
 /** What is started without a file is found without one. */
 function socketOf({ listen, ...args }: StartArgs): Promise<string> | string {
-  return listen === undefined ? controlSocket(args) : (args.socket ?? defaultSocket());
+  return listen === undefined ? controlSocket(args) : (args.socket ?? ownSocket(defaultSocket()));
 }
 
 /** "Already running" is no success when it is something else that runs there. */

@@ -2,7 +2,7 @@
 // use. It prints; putting them in their places is for who asked.
 
 import { loadGivenConfig } from "../config/load-config.ts";
-import { print } from "../print.ts";
+import { printData } from "../print.ts";
 import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 import { usageFault } from "../usage.ts";
@@ -38,7 +38,7 @@ export default defineCommand({
     }
     const { config } = await loadGivenConfig(options, null);
     const template = await load();
-    print(template(serviceFacts(config, options)));
+    printData(template(serviceFacts(config, options)));
     return 0;
   },
 });

@@ -3,13 +3,12 @@
 import { AdminClient } from "../../admin/client.ts";
 import { sleep } from "../../sys/clock.ts";
 import { controlSocket } from "../control/control-socket.ts";
-import { print } from "../print.ts";
+import { clearScreen, print, printJson } from "../print.ts";
 import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 import { statusText } from "./text.ts";
 
 const WATCH_EVERY_MS = 1000;
-const CLEAR_SCREEN = "\x1b[H\x1b[2J";
 
 export default defineCommand({
   name: "status",
@@ -26,9 +25,9 @@ export default defineCommand({
         const { withLeftOver } = await import("../control/left-over.ts");
         throw await withLeftOver(error, args, socket);
       });
-      const text = args.json ? JSON.stringify(status, null, 2) : statusText(status);
-      const clear = args.watch && process.stdout.isTTY ? CLEAR_SCREEN : "";
-      const read = args.quiet || print(`${clear}${text}\n`);
+      if (args.watch && !args.quiet) clearScreen();
+      const show = () => (args.json ? printJson(status) : print(`${statusText(status)}\n`));
+      const read = args.quiet || show();
       if (!args.watch) return status.pools.some(({ state }) => state === "down") ? 1 : 0;
       if (!read) return 0;
       await sleep(WATCH_EVERY_MS);

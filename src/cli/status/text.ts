@@ -1,6 +1,7 @@
 // A Status as text for people: one line for the supervisor, a table of pools, a table of workers.
 
 import type { PoolStatus, Status } from "../../admin/contract.ts";
+import { escapeControls } from "../../log/escape.ts";
 
 export function statusText(status: Status): string {
   const lines = [
@@ -57,7 +58,9 @@ function workerRows(pool: PoolStatus): string[][] {
   );
 }
 
-function table(rows: readonly string[][]): string[] {
+/** What a cell shows may come from a request, and then hold a line end. */
+function table(cells: readonly string[][]): string[] {
+  const rows = cells.map((row) => row.map(escapeControls));
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows.map((row) =>
     row

@@ -97,6 +97,27 @@ export const ADMIN = {
     example: '"0660"',
     get: (from) => from.mode,
   }),
+  read_only_socket: admin<string | null>({
+    type: v.path,
+    default: null,
+    doc: "Path of a second socket for /v1/status, /metrics, /healthz and /readyz alone, for monitoring; none unless set.",
+    example: '"/run/fcgivisor/status.sock"',
+    get: (from) => from.readOnlySocket,
+  }),
+  read_only_group: admin<string | null>({
+    type: v.group,
+    default: null,
+    doc: "Group of the read-only socket.",
+    example: '"adm"',
+    get: (from) => from.readOnlyGroup,
+  }),
+  read_only_mode: admin({
+    type: v.mode,
+    default: 0o660,
+    doc: "Mode of the read-only socket.",
+    example: '"0666"',
+    get: (from) => from.readOnlyMode,
+  }),
 };
 
 export const LOG = {

@@ -1,7 +1,6 @@
 // One socket that an earlier supervisor left, and the workers that serve on it. Holds a copy of the
 // socket, where that can be had, and lets the workers leave; when that is to be is the recovery's to say.
 
-import { rmSync } from "node:fs";
 import type { PoolConfig } from "../../config/model.ts";
 import { generic } from "../../runtime/generic.ts";
 import { RUNTIMES } from "../../runtime/registry.ts";
@@ -12,6 +11,7 @@ import { Listener, type Maker } from "../../socket/listener.ts";
 import type { SocketHolders } from "../../sys/proc-sockets.ts";
 import { type Address, type ListenAddress, sameAddress } from "../../sys/address.ts";
 import { closeSocket, endListening } from "../../sys/socket.ts";
+import { SocketFile } from "../../sys/socket-file.ts";
 import { type LeftOverContext, LeftOverWorkers } from "../../worker/left-over-workers.ts";
 import { handedOver } from "../sockets.ts";
 import type { RecoveryContext } from "../supervisor-state.ts";
@@ -26,6 +26,8 @@ export class LeftOver {
   readonly workers: number;
   readonly copy: Copy;
   private readonly context: RecoveryContext;
+  /** As it was found: when the last worker has left, nobody can tell whose it was. */
+  private readonly file: SocketFile | null;
 
   private constructor(
     context: RecoveryContext,
@@ -36,6 +38,8 @@ export class LeftOver {
     this.record = record;
     this.workers = found.workers;
     this.copy = found.copy;
+    const { address, inode } = record;
+    this.file = address.kind === "unix" ? SocketFile.of(address.path, Number(inode)) : null;
   }
 
   /**
@@ -92,7 +96,7 @@ export class LeftOver {
       endListening(taken.fd);
       closeSocket(taken.fd);
     }
-    this.removeFile();
+    this.file?.remove();
   }
 
   /** The socket of a pool that the config no longer has: its workers have left, so it ends here. */
@@ -101,7 +105,7 @@ export class LeftOver {
     closeSocket(this.copy.fd);
     // Opened again since its file was removed: the file there is now is that of the new socket.
     if (inUse.some((address) => this.isOn(address))) return;
-    if (this.maker !== "systemd") this.removeFile();
+    if (this.maker !== "systemd") this.file?.remove();
   }
 
   /** Lets go of the copy; the workers keep serving. */
@@ -112,11 +116,6 @@ export class LeftOver {
   private get maker(): Maker {
     const { maker, address } = this.record;
     return maker === "systemd" ? maker : this.context.inherited.makerOf(address);
-  }
-
-  private removeFile(): void {
-    const { address } = this.record;
-    if (address.kind === "unix") rmSync(address.path, { force: true });
   }
 }
 
@@ -133,7 +132,10 @@ export function keptSocket(
   const handed = handedOver(context, pool);
   if (handed !== null && copy !== null) closeSocket(copy);
   if (handed !== null || copy === null) return handed;
-  return Listener.adopt(pool, copy, context.inherited.makerOf(boundAddress(pool.listen.address)));
+  const maker = context.inherited.makerOf(boundAddress(pool.listen.address));
+  return Listener.adopt(pool, copy, maker, (fault) =>
+    context.emit({ type: "trouble", fault: fault.toJSON() }),
+  );
 }
 
 function workersOf(context: RecoveryContext, record: PoolRecord): LeftOverContext {
@@ -148,9 +150,9 @@ function workersOf(context: RecoveryContext, record: PoolRecord): LeftOverContex
   };
 }
 
-function leftSocket({ inode, command, groups }: PoolRecord): LeftSocket {
+function leftSocket({ inode, command, uid, groups }: PoolRecord): LeftSocket {
   const ids = groups.map(({ pid, start_time }) => ({ pid, startTime: start_time }));
-  return { inode, command, groups: ids };
+  return { inode, command, uid, groups: ids };
 }
 
 /** Of every generation there is. */

@@ -2,12 +2,14 @@
 // there are, and who serves on them. Written whole and renamed, so that it is never half there; read
 // with distrust, because it may be anything.
 
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { asFault, Fault } from "../../fault.ts";
 import type { Address } from "../../sys/address.ts";
-import { STATE_FORMAT } from "./state-format.ts";
+import { readOwnFile, unfinishedName, writeOwnFile } from "../../sys/own-file.ts";
+import { refuseExposed } from "../../sys/trust.ts";
+import { STATE_FORMAT, STATE_DIR_HINT } from "./state-format.ts";
 
 export interface PoolRecord {
   readonly name: string;
@@ -21,6 +23,8 @@ export interface PoolRecord {
   readonly command: string | null;
   readonly stop_signal: string | null;
   readonly drain_timeout_ms: number;
+  /** User that the workers run as; null = unknown, or several. */
+  readonly uid: number | null;
   /** Where the kernel does not let us see who holds the socket, the workers are found by these. */
   readonly groups: readonly { readonly pid: number; readonly start_time: number }[];
 }
@@ -40,27 +44,22 @@ export function statePath(stateDir: string): string {
 
 /** Replaces the state file. Throws what the system says (ENOSPC, for instance); the old one is then still whole. */
 export function writeState(stateDir: string, state: State): void {
-  const path = statePath(stateDir);
-  const unfinished = `${path}.new`;
-  writeFileSync(unfinished, `${JSON.stringify(state, null, 1)}\n`, { mode: 0o600 });
-  renameSync(unfinished, path);
+  writeOwnFile(statePath(stateDir), `${JSON.stringify(state, null, 1)}\n`, 0o600);
 }
 
 export function removeState(stateDir: string): void {
   rmSync(statePath(stateDir), { force: true });
-  rmSync(`${statePath(stateDir)}.new`, { force: true });
+  rmSync(unfinishedName(statePath(stateDir)), { force: true });
 }
 
-/** The state that was left; null when none was. Throws a Fault for a file that is not understood. */
+/**
+ * The state that was left; null when none was. Throws a Fault for a file that is not understood, or that others
+ * may have written: what it names is signalled and removed.
+ */
 export function readState(stateDir: string): State | null {
   const path = statePath(stateDir);
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as { code?: string }).code === "ENOENT") return null;
-    throw new Fault("cannot read the state file", { where: path, cause: error });
-  }
+  const text = readTrusted(stateDir, path);
+  if (text === null) return null;
   try {
     return checkState(JSON.parse(text));
   } catch (error) {
@@ -69,6 +68,17 @@ export function readState(stateDir: string): State | null {
       where: path,
       hint: "workers that an earlier supervisor left are looked for by their addresses instead, with --takeover",
     });
+  }
+}
+
+function readTrusted(stateDir: string, path: string): string | null {
+  try {
+    const text = readOwnFile(path);
+    if (text !== null) refuseExposed(stateDir, "the state directory", STATE_DIR_HINT);
+    return text;
+  } catch (error) {
+    if (error instanceof Fault) throw error;
+    throw new Fault("cannot read the state file", { where: path, cause: error });
   }
 }
 
@@ -110,6 +120,7 @@ function checkPool(pool: unknown): PoolRecord {
     stop_signal:
       typeof stop_signal === "string" && stop_signal in constants.signals ? stop_signal : null,
     drain_timeout_ms: Number(drain_timeout_ms),
+    uid: Number.isSafeInteger(record["uid"]) ? Number(record["uid"]) : null,
     groups: checkGroups(record["groups"]),
   };
 }

@@ -10,6 +10,7 @@ import { generic } from "../../runtime/generic.ts";
 import { runtimeOf } from "../../runtime/registry.ts";
 import type { Listener } from "../../socket/listener.ts";
 import type { Address } from "../../sys/address.ts";
+import { findUser } from "../../sys/users.ts";
 import { processStat } from "../../sys/procfs.ts";
 import type { PoolRecord } from "./state-file.ts";
 import { poolsInOrder, type SupervisorState } from "../supervisor-state.ts";
@@ -33,6 +34,7 @@ function recordOf(pool: Pool, { all, context }: Generation): PoolRecord {
     command: programOf(pool, context),
     stop_signal: context.pool.stopSignal,
     drain_timeout_ms: context.pool.drainTimeoutMs,
+    uid: uidOf(context.pool),
     groups: all.map(({ leader }) => ({ pid: leader.pid, start_time: leader.startTime })),
   };
 }
@@ -59,8 +61,15 @@ export function recordOfConfig(pool: PoolConfig, address: Address, inode: string
     command: null,
     stop_signal: pool.stopSignal,
     drain_timeout_ms: pool.drainTimeoutMs,
+    uid: uidOf(pool),
     groups: [],
   };
+}
+
+/** Only root's workers can run as another user. */
+function uidOf({ user }: PoolConfig): number | null {
+  const own = process.geteuid!();
+  return own !== 0 || user === null ? own : (findUser(user)?.uid ?? null);
 }
 
 /** As the current generation shows it, whose leaders live. */
@@ -92,6 +101,7 @@ function both(one: PoolRecord, two: PoolRecord): PoolRecord {
     command: one.command === two.command ? one.command : null,
     stop_signal: one.stop_signal === two.stop_signal ? one.stop_signal : null,
     drain_timeout_ms: Math.max(one.drain_timeout_ms, two.drain_timeout_ms),
+    uid: one.uid === two.uid ? one.uid : null,
     groups: [...one.groups, ...two.groups],
   };
 }

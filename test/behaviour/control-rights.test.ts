@@ -1,0 +1,152 @@
+// Who may do what over the control socket: a group that is let in is not root by that, a monitor may look and
+// nothing else, and every word leaves a line that says who has asked.
+
+import { expect } from "bun:test";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { openFolder } from "../helper/planted.ts";
+import { barePool, tcpSpot, workersReach } from "../helper/pool.ts";
+import { BINARY, type Outcome, type Supervisor } from "../helper/program.ts";
+import { behaviour, type Scene } from "../helper/scene.ts";
+
+const ROOT = { needs: ["root", "curl"] } as const;
+
+/** Somebody whose group is let in. */
+const MEMBER = ["setpriv", "--reuid=games", "--regid=games", "--clear-groups"];
+/** Somebody whose group is let in to the read-only socket. */
+const MONITOR = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"];
+const PASSWORD = "hunter2";
+
+/** A supervisor that lets the group games in, and nogroup on a read-only socket. */
+async function letIn(scene: Scene): Promise<Supervisor> {
+  const spot = await tcpSpot(scene);
+  const pool = barePool(scene, spot, { env: { DB_PASSWORD: PASSWORD } });
+  const supervisor = await scene.start({
+    admin: {
+      group: "games",
+      mode: "0660",
+      read_only_socket: scene.path("run/look.sock"),
+      read_only_group: "nogroup",
+    },
+    pools: { www: pool },
+  });
+  await workersReach(spot, 2);
+  return supervisor;
+}
+
+/** One request by curl as somebody; the status stands on the last line. */
+function curl(scene: Scene, who: readonly string[], socket: string, ...words: string[]) {
+  const format = ["-sS", "-w", "\n%{http_code}", "--unix-socket", socket];
+  return scene.command([...who, "curl", ...format, ...words]);
+}
+
+function statusOf({ stdout }: Outcome): string | undefined {
+  return stdout.split("\n").at(-1);
+}
+
+/** A program that leaves a trace when somebody executes it. */
+function spy(scene: Scene, file: string): { program: string; trace: string } {
+  const trace = scene.path(`trace-of-${file.replaceAll("/", "-")}`);
+  const program = scene.write(file, `#!/bin/sh\nid >>${trace}\nexec ${BINARY} "$@"\n`, 0o755);
+  return { program, trace };
+}
+
+behaviour(
+  "a group on the control socket cannot have its own program executed",
+  ROOT,
+  async (scene) => {
+    const supervisor = await letIn(scene);
+    const { program, trace } = spy(scene, "spy");
+    chownSync(program, 5, 60);
+    const body = ["-X", "POST", "-d", JSON.stringify({ binary: program })];
+    const answer = await curl(scene, MEMBER, supervisor.socket, ...body, "http://x/v1/upgrade");
+    expect(statusOf(answer), answer.stdout).toBe("403");
+    expect(answer.stdout).toContain("only root, or the user the supervisor runs as");
+    expect(existsSync(trace)).toBe(false);
+    await supervisor.logged(
+      /warn +games \(uid 5, process \d+ curl\) asked for upgrade on the control socket: refused/,
+    );
+    // What the group was let in for, it may do still.
+    const reload = await curl(scene, MEMBER, supervisor.socket, "-X", "POST", "http://x/v1/reload");
+    expect(statusOf(reload)).toBe("200");
+    await supervisor.logged(/games \(uid 5, process \d+ curl\) asked for reload .*: done after/);
+    await supervisor.logged(
+      /reload started, requested by the control socket \(games, uid 5, process/,
+    );
+  },
+);
+
+behaviour(
+  "a program that others can change is not executed for root either",
+  ROOT,
+  async (scene) => {
+    const supervisor = await letIn(scene);
+    openFolder(scene, "open/bin");
+    const strangers = spy(scene, "strangers");
+    chownSync(strangers.program, 5, 60);
+    const writable = spy(scene, "writable");
+    chmodSync(writable.program, 0o777);
+    for (const { program, trace } of [strangers, writable, spy(scene, "open/bin/spy")]) {
+      const upgrade = await supervisor.control("upgrade", program);
+      expect(upgrade, upgrade.stderr).toMatchObject({ code: 1 });
+      expect(upgrade.stderr).toContain("others can change that file");
+      expect(existsSync(trace)).toBe(false);
+    }
+    const sound = scene.path("sound/fcgivisor");
+    mkdirSync(dirname(sound));
+    copyFileSync(BINARY, sound);
+    chmodSync(sound, 0o755);
+    const upgrade = await supervisor.control("upgrade", sound);
+    expect(upgrade, upgrade.stderr).toMatchObject({ code: 0 });
+  },
+);
+
+behaviour("the values of env are for root alone", ROOT, async (scene) => {
+  const supervisor = await letIn(scene);
+  const ask = (who: readonly string[]) => curl(scene, who, supervisor.socket, "http://x/v1/config");
+  const members = await ask(MEMBER);
+  expect(statusOf(members)).toBe("200");
+  expect(members.stdout).toContain("DB_PASSWORD");
+  expect(members.stdout).not.toContain(PASSWORD);
+  expect((await ask([])).stdout).toContain(PASSWORD);
+  // Nor does a report tell them, what they were and what they are now.
+  const file = supervisor.configFile;
+  writeFileSync(file, readFileSync(file, "utf8").replace(PASSWORD, "swordfish"));
+  const plan = ["-X", "POST", "http://x/v1/reload?dry_run=true"];
+  const report = await curl(scene, MEMBER, supervisor.socket, ...plan);
+  expect(report.stdout).toContain('"setting":"env"');
+  expect(report.stdout).not.toMatch(/hunter2|swordfish/);
+  const check = [BINARY, "check", "--against", "running", "-c", file];
+  expect((await scene.command(check)).stdout).toContain("swordfish");
+  const checked = await scene.command([...MEMBER, ...check]);
+  expect(checked, checked.stderr).toMatchObject({ code: 0 });
+  expect(checked.stdout).not.toMatch(/hunter2|swordfish/);
+});
+
+behaviour("the read-only socket shows how it goes, and does nothing", ROOT, async (scene) => {
+  const supervisor = await letIn(scene);
+  const socket = scene.path("run/look.sock");
+  expect(statSync(socket)).toMatchObject({ uid: 0, gid: 65534 });
+  const ask = (...words: string[]) => curl(scene, MONITOR, socket, ...words);
+  for (const page of ["v1/status", "metrics", "healthz", "readyz"])
+    expect(statusOf(await ask(`http://x/${page}`)), page).toBe("200");
+  const config = await ask("http://x/v1/config");
+  expect(statusOf(config)).toBe("404");
+  expect(config.stdout).not.toContain(PASSWORD);
+  for (const word of ["stop", "reload", "upgrade"])
+    expect(statusOf(await ask("-X", "POST", `http://x/v1/${word}`)), word).toBe("404");
+  // The other socket is not for the monitor.
+  const other = await curl(scene, MONITOR, supervisor.socket, "http://x/healthz");
+  expect(other.code).not.toBe(0);
+  expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
+  expect(existsSync(socket)).toBe(false);
+});
