@@ -1,0 +1,83 @@
+// What a script of a customer tries against a supervisor that runs as root: it shapes all that can be
+// seen of its process, and the supervisor looks at it, stays quick, and keeps the last word.
+
+import { expect } from "bun:test";
+import { chmodSync, mkdirSync } from "node:fs";
+import { fcgi } from "../helper/fcgi.ts";
+import { bodyOf, phpPool, tcpSpot } from "../helper/pool.ts";
+import { alive, rssOf } from "../helper/processes.ts";
+import { behaviour, type Scene } from "../helper/scene.ts";
+import { statusOf } from "../helper/status.ts";
+import { eventually } from "../helper/wait.ts";
+
+const PHP = { needs: ["php-cgi", "root"] } as const;
+const MOUNTING = { needs: ["root", "mounting"] } as const;
+
+/** A script of the attacker's, in a folder that he may write in. */
+function attack(scene: Scene, name: string): string {
+  const script = scene.fixture(`attack/${name}`);
+  const made = scene.path("www/attack/made");
+  mkdirSync(made, { recursive: true });
+  chmodSync(made, 0o777);
+  return script;
+}
+
+for (const [what, size] of [
+  ["claims 2^62 bytes", 2n ** 62n],
+  ["has 3 GiB of nothing", 3n * 1024n ** 3n],
+] as const) {
+  behaviour(
+    `a program that calls itself php-cgi and whose symbol table ${what} is no worker`,
+    PHP,
+    async (scene) => {
+      const spot = await tcpSpot(scene);
+      const pools = { www: phpPool(spot, { drain_timeout: "1s" }) };
+      const supervisor = await scene.start({ pools });
+      const request = { script: attack(scene, "orphan.php"), query: String(size) };
+      const stranger = Number(await bodyOf(spot, request));
+      await supervisor.logged("workers of it");
+      const before = rssOf(supervisor.pid);
+      const {
+        pools: [www],
+      } = await eventually(async () => {
+        const status = await statusOf(supervisor);
+        return status.pools[0]!.state === "serving" ? status : null;
+      });
+      const workers = www!.groups.flatMap((group) => group.workers.map(({ pid }) => pid));
+      expect(workers).not.toContain(stranger);
+      expect(alive(stranger)).toBe(true);
+      expect(rssOf(supervisor.pid) - before).toBeLessThan(64 * 1024);
+      expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+      expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
+      await supervisor.gone();
+      expect(alive(stranger)).toBe(false);
+    },
+  );
+}
+
+behaviour(
+  "a worker whose memory nobody brings holds up neither status nor reload nor stop",
+  MOUNTING,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const source = scene.fixture("attack/page-fault.c");
+    const program = scene.path("bin/php-cgi");
+    mkdirSync(scene.path("bin"));
+    const made = await scene.command(["cc", "-rdynamic", "-o", program, source]);
+    expect(made, made.stderr).toMatchObject({ code: 0 });
+    const pool = { listen: spot.listen, command: [program], runtime: "php-cgi", user: "root" };
+    const supervisor = await scene.start({
+      supervisor: { allow_root: true },
+      pools: { www: { ...pool, workers: 6, group_size: 1, drain_timeout: "1s" } },
+    });
+    const requests = Array.from({ length: 6 }, () => fcgi(spot.where, {}).catch(() => null));
+    await eventually(async () => {
+      const { pools } = await statusOf(supervisor);
+      return pools[0]!.workers.busy === 6;
+    });
+    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+    expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
+    await supervisor.gone();
+    await Promise.all(requests);
+  },
+);
