@@ -36,6 +36,13 @@ export type Event =
   | { readonly type: "config-warning"; readonly fault: FaultJson }
   | { readonly type: "listening"; readonly pools: readonly string[]; readonly address: string }
   | { readonly type: "listener-changed"; readonly address: string; readonly what: string }
+  | {
+      /** Somebody who holds the socket had changed it for all; it was set right. */
+      readonly type: "listener-healed";
+      readonly address: string;
+      readonly pools: readonly string[];
+      readonly was: readonly string[];
+    }
   | { readonly type: "listener-closed"; readonly address: string }
   | {
       /** systemd gave a socket at the start: one of a unit of its own, or one that was ours and that it kept. */

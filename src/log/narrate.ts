@@ -49,6 +49,10 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
   listening: ({ pools, address }) =>
     notice(`listening on ${address} for ${pools.length === 1 ? "pool" : "pools"} ${list(pools)}`),
   "listener-changed": ({ address, what }) => notice(`changed the socket ${address}: ${what}`),
+  "listener-healed": ({ address, pools, was }) =>
+    warn(
+      `the socket ${address} was found ${list(was)} and has been set right; whoever did that holds it: look at the scripts of ${pools.length === 1 ? "pool" : "pools"} ${list(pools)}`,
+    ),
   "listener-closed": ({ address }) => notice(`no longer listening on ${address}`),
 
   "handed-over": ({ pool, address, maker }) =>

@@ -10,17 +10,23 @@ import { neededGroup, neededUser } from "../sys/machine.ts";
 import { maxBacklog } from "../sys/procfs.ts";
 import {
   attachFilter,
+  type BpfInstruction,
+  clearAcceptTimeout,
   closeSocket,
-  endListening,
   deferAccept,
+  endListening,
+  isAccepting,
+  isBlocking,
   listenOn,
   makeBlocking,
+  replaceDescriptor,
   tcpQueue,
   unixQueue,
 } from "../sys/socket.ts";
 import { boundAddress } from "./bound.ts";
 import { type Block, filterProgram, parseBlock } from "./filter.ts";
 import { openSocket } from "./open.ts";
+import { flawsOf, type Wanted } from "./shared-state.ts";
 
 /** What a pool's config says of its socket. */
 export type ListenSpec = Pick<PoolConfig, "listen" | "allowedClients">;
@@ -41,9 +47,11 @@ export interface QueueDepth {
 export class Listener {
   readonly address: Address;
   readonly fd: number;
-  readonly inode: number;
   readonly maker: Maker;
-  private readonly file: { readonly dev: number; readonly ino: number } | null;
+  private currentInode: number;
+  private file: { readonly dev: number; readonly ino: number } | null;
+  /** How many connections may wait, as the kernel tells; null = it does not. */
+  private limit: number | null = null;
   private inForce: ListenSpec;
   private open = true;
 
@@ -52,7 +60,7 @@ export class Listener {
     this.address = boundAddress(spec.listen.address);
     this.fd = fd;
     this.maker = maker;
-    this.inode = fstatSync(fd).ino;
+    this.currentInode = fstatSync(fd).ino;
     this.file = this.address.kind === "unix" ? lstatSync(this.address.path) : null;
   }
 
@@ -63,7 +71,7 @@ export class Listener {
       listener.setFile(spec);
       listener.setFilter(spec);
       if (listener.address.kind !== "unix") deferAccept(listener.fd);
-      listenOn(listener.fd, backlogOf(spec));
+      listener.listen(spec);
       return listener;
     } catch (error) {
       listener.close();
@@ -80,12 +88,43 @@ export class Listener {
     makeBlocking(fd);
     listener.setFile(spec);
     listener.setFilter(spec);
-    listenOn(fd, backlogOf(spec));
+    clearAcceptTimeout(fd);
+    listener.listen(spec);
     return listener;
   }
 
   get name(): string {
     return addressText(this.address);
+  }
+
+  /** Of the socket; another one when it had to be opened again. */
+  get inode(): number {
+    return this.currentInode;
+  }
+
+  /** Whether clients can be accepted from it now: it listens, and accept(2) waits. */
+  get accepts(): boolean {
+    return this.open && isAccepting(this.fd) && isBlocking(this.fd);
+  }
+
+  /**
+   * Sets right what a holder of the socket has changed on it, and opens it again where that is the only
+   * way; returns how it was found. Throws a Fault when it cannot be opened again.
+   */
+  heal(): { readonly was: readonly string[]; readonly isAnother: boolean } {
+    const before = this.inode;
+    const flaws = this.open ? flawsOf(this.fd, this.wanted) : [];
+    for (const { heal } of flaws) heal();
+    return { was: flaws.map(({ was }) => was), isAnother: this.inode !== before };
+  }
+
+  private get wanted(): Wanted {
+    return {
+      filter: this.filter(this.inForce),
+      limit: this.limit,
+      limitNow: () => this.queue()?.limit ?? null,
+      listen: () => this.listenAgain(),
+    };
   }
 
   /** False when it was closed or passed on: its number may be another descriptor by now. */
@@ -103,7 +142,7 @@ export class Listener {
     const [was, is] = [this.inForce, next];
     const changes: string[] = [];
     if (backlogOf(was) !== backlogOf(is)) {
-      listenOn(this.fd, backlogOf(is));
+      this.listen(is);
       changes.push(`backlog ${backlogOf(is)}`);
     }
     if (fileText(was) !== fileText(is)) {
@@ -136,7 +175,12 @@ export class Listener {
   close(): void {
     if (!this.open) return;
     this.abandon();
-    if (this.address.kind !== "unix" || this.file === null || this.maker === "systemd") return;
+    if (this.maker !== "systemd") this.removeFile();
+  }
+
+  /** Unless it is somebody else's by now. */
+  private removeFile(): void {
+    if (this.address.kind !== "unix" || this.file === null) return;
     const now = lstatSync(this.address.path, { throwIfNoEntry: false });
     if (now?.ino === this.file.ino && now.dev === this.file.dev) unlinkSync(this.address.path);
   }
@@ -175,11 +219,34 @@ export class Listener {
     }
   }
 
-  private setFilter({ listen, allowedClients }: ListenSpec): void {
-    if (listen.address.kind === "unix") return;
-    if (allowedClients.length === 0) return attachFilter(this.fd, null);
-    const blocks = allowedClients.map((text) => parseBlock(text) ?? badBlock(text, this.name));
-    attachFilter(this.fd, filterProgram(blocks));
+  private setFilter(spec: ListenSpec): void {
+    if (spec.listen.address.kind !== "unix") attachFilter(this.fd, this.filter(spec));
+  }
+
+  private filter({ allowedClients }: ListenSpec): BpfInstruction[] | null {
+    if (this.address.kind === "unix" || allowedClients.length === 0) return null;
+    return filterProgram(
+      allowedClients.map((text) => parseBlock(text) ?? badBlock(text, this.name)),
+    );
+  }
+
+  private listen(spec: ListenSpec): void {
+    listenOn(this.fd, backlogOf(spec));
+    this.limit = this.queue()?.limit ?? null;
+  }
+
+  /** A Unix socket that was shut down never accepts again; one of TCP can be told to listen once more. */
+  private listenAgain(): void {
+    if (this.address.kind === "unix" && !isAccepting(this.fd)) this.reopen(this.address.path);
+    this.listen(this.inForce);
+  }
+
+  private reopen(path: string): void {
+    this.removeFile();
+    replaceDescriptor(this.fd, openSocket(this.address));
+    this.currentInode = fstatSync(this.fd).ino;
+    this.file = lstatSync(path);
+    this.setFile(this.inForce);
   }
 }
 

@@ -171,15 +171,17 @@ function requestStatus(record: RequestRecord): WorkerStatus["request"] {
   return { method, uri, script };
 }
 
-/** Whether every pool can take a request: at least one worker that serves. */
+/** Whether every pool can take a request: a socket that accepts, and at least one worker that serves. */
 export function isReady(state: SupervisorState): boolean {
   const pools = poolsInOrder(state);
   return (
     pools.length > 0 &&
-    pools.every((pool) =>
-      [pool.current, ...pool.leaving].some((generation) =>
-        generation.all.some((group) => group.wasReady && group.members.workers().length > 0),
-      ),
+    pools.every(
+      (pool) =>
+        pool.listener.accepts &&
+        [pool.current, ...pool.leaving].some((generation) =>
+          generation.all.some((group) => group.wasReady && group.members.workers().length > 0),
+        ),
     )
   );
 }

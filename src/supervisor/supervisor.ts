@@ -23,6 +23,7 @@ import { Reaper } from "./reaper.ts";
 import type { Recovery } from "./recovery/recovery.ts";
 import { type Report, reportOf } from "./operations/report.ts";
 import { shutDown } from "./shutdown.ts";
+import { SocketWatch } from "./socket-watch.ts";
 import { allListeners } from "./sockets.ts";
 import { StateKeeper } from "./recovery/state-keeper.ts";
 import { isReady, poolStatuses, summaryOf, type Status, upgradeStatus } from "./status.ts";
@@ -49,6 +50,7 @@ export class Supervisor {
   private readonly startedOn = wallClock();
   private currentPhase: SupervisorPhase = "starting";
   private readonly keeper: StateKeeper;
+  private readonly socketWatch: SocketWatch;
   private readonly emergencies = new EmergencyCounter();
   private end: Promise<Losses> | null = null;
   private endsBy: "stop" | "quit" | null = null;
@@ -79,10 +81,12 @@ export class Supervisor {
       output,
     };
     this.queue = new OperationQueue(emit);
+    this.socketWatch = new SocketWatch(this.state);
     this.keeper = new StateKeeper(this.state, options.version);
     this.operations = new Operations({
       state: this.state,
       queue: this.queue,
+      socketWatch: this.socketWatch,
       keeper: this.keeper,
       load: options.load,
       reopenLog: options.log.reopen,
@@ -182,6 +186,7 @@ export class Supervisor {
     const { scoreboard } = this.state;
     const pools = () => poolsInOrder(this.state);
     for (const Watch of [RequestWatch, MemberWatch, StoppedWatch]) scoreboard.add(new Watch(pools));
+    scoreboard.add(this.socketWatch);
     scoreboard.start();
   }
 

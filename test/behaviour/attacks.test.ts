@@ -4,7 +4,7 @@
 import { expect } from "bun:test";
 import { chmodSync, mkdirSync } from "node:fs";
 import { fcgi } from "../helper/fcgi.ts";
-import { bodyOf, phpPool, tcpSpot } from "../helper/pool.ts";
+import { bodyOf, phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
 import { alive, rssOf } from "../helper/processes.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { statusOf } from "../helper/status.ts";
@@ -79,5 +79,53 @@ behaviour(
     expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
     await supervisor.gone();
     await Promise.all(requests);
+  },
+);
+
+for (const kind of ["TCP", "Unix"] as const) {
+  behaviour(
+    `what a script does to the shared ${kind} socket is set right and told`,
+    PHP,
+    async (scene) => {
+      const spot = kind === "TCP" ? await tcpSpot(scene) : unixSpot(scene);
+      const clients = kind === "TCP" ? { allowed_clients: ["127.0.0.1"] } : {};
+      const pool = phpPool(spot, clients);
+      const supervisor = await scene.start({ pools: { www: pool } });
+      const script = attack(scene, "shared-socket.php");
+      scene.fixture("attack/shared-socket.pl");
+      const hello = scene.fixture("php/hello.php");
+      const attacks = [
+        ["nonblocking", "found non-blocking"],
+        ["timeout", "found given a timeout"],
+        ["backlog", "found given a backlog of 1 "],
+        ...(kind === "TCP" ? [["filter", "found without its allowed_clients"] as const] : []),
+        ["shutdown", "found shut down"],
+      ] as const;
+      for (const [query, told] of attacks) {
+        // The workers may have left meanwhile, of an attack that makes them.
+        await eventually(async () => (await bodyOf(spot, { script, query })) === "done");
+        await supervisor.logged(told);
+        await eventually(async () => (await supervisor.http("/readyz")).status === 200);
+        await eventually(async () => (await bodyOf(spot, { script: hello })).includes("hello"));
+      }
+      expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+      await workersReach(spot, 2);
+      expect(await bodyOf(spot, { script: hello })).toContain("hello");
+    },
+  );
+}
+
+behaviour(
+  "a reload finds a socket that was shut down a moment before, and heals it",
+  PHP,
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
+    const script = attack(scene, "shared-socket.php");
+    scene.fixture("attack/shared-socket.pl");
+    expect(await bodyOf(spot, { script, query: "shutdown" })).toBe("done");
+    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+    const hello = scene.fixture("php/hello.php");
+    expect(await bodyOf(spot, { script: hello })).toContain("hello");
   },
 );

@@ -13,6 +13,7 @@ import { propose } from "./proposal.ts";
 import { reload } from "../reload.ts";
 import { type Report, reportOf } from "./report.ts";
 import { restartPools } from "../restart.ts";
+import type { SocketWatch } from "../socket-watch.ts";
 import type { StateKeeper } from "../recovery/state-keeper.ts";
 import { becomeBinary, checkBinary } from "../upgrade.ts";
 import type { SupervisorState } from "../supervisor-state.ts";
@@ -29,6 +30,8 @@ export interface Dependencies {
   readonly state: SupervisorState;
   readonly queue: OperationQueue;
   readonly keeper: StateKeeper;
+  /** Looks at the shared sockets before workers are started on them. */
+  readonly socketWatch: SocketWatch;
   /** Reads the config once more. */
   readonly load: () => Promise<Loaded>;
   /** Reopens every log file, after the settings given; returns their paths. */
@@ -67,8 +70,9 @@ export class Operations {
 
   /** The reload itself, up to the swap. */
   private async renew(only: readonly string[], signal: AbortSignal, tell: Tell) {
-    const { state, keeper, load, reopenLog } = this.dependencies;
+    const { state, keeper, socketWatch, load, reopenLog } = this.dependencies;
     const { loaded, next, warnings } = await propose(state.config, load, only);
+    socketWatch.look();
     tell({ step: "checked", pools: next.pools.length });
     const plan = planned(state.config, next, only);
     const { drained } = await reload(state, reloaded(state.config, next), only, signal, tell);
@@ -102,10 +106,11 @@ export class Operations {
   }
 
   async restart(by: string, tell: Tell): Promise<Report> {
-    const { state, queue, keeper, load, reopenLog } = this.dependencies;
+    const { state, queue, keeper, socketWatch, load, reopenLog } = this.dependencies;
     const order = { operation: "restart", by, detail: "all pools", tell } as const;
     return queue.carryOut(order, async (signal, since) => {
       const { loaded, next, warnings } = await propose(state.config, load);
+      socketWatch.look();
       tell({ step: "checked", pools: next.pools.length });
       const losses = await restartPools(state, reloaded(state.config, next), signal, tell);
       keeper.save();
