@@ -3,6 +3,7 @@
 
 import { openSync } from "node:fs";
 import { checked, libc } from "../libc.ts";
+import { ownEnvironment } from "./self.ts";
 
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
@@ -39,7 +40,7 @@ export function programPath(fd: number): string {
 /** The environment for the next program; leaves the descriptors open for it. */
 export function handOver(handover: Handover): Record<string, string> {
   for (const fd of descriptors(handover)) checked("fcntl", libc.fcntl(fd, F_SETFD, 0));
-  return { ...(process.env as Record<string, string>), [VARIABLE]: JSON.stringify(handover) };
+  return { ...ownEnvironment(process.env), [VARIABLE]: JSON.stringify(handover) };
 }
 
 /** Takes the descriptors back, when the next program could not be executed. */
