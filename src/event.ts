@@ -216,6 +216,13 @@ export type Event =
   | { readonly type: "signal-ignored"; readonly signal: string; readonly use: string }
   | { readonly type: "signal-received"; readonly signal: string }
   | { readonly type: "log-reopened"; readonly file: string }
+  | {
+      /** Workers wrote more than log_rate allows. */
+      readonly type: "output-dropped";
+      readonly pool: string;
+      readonly lines: number;
+      readonly bytes: number;
+    }
   | { readonly type: "log-lost"; readonly lines: number; readonly why: string }
   | { readonly type: "trouble"; readonly fault: FaultJson };
 

@@ -11,6 +11,7 @@ import { MemberWatch } from "../pool/member-watch.ts";
 import { RequestWatch } from "../pool/request-watch.ts";
 import { StoppedWatch } from "../pool/stopped-watch.ts";
 import type { Losses } from "../worker/losses.ts";
+import { OutputLimits } from "../worker/output-limits.ts";
 import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
 import { residentBytes } from "../sys/procfs.ts";
@@ -29,7 +30,7 @@ import { StateKeeper } from "./recovery/state-keeper.ts";
 import { isReady, poolStatuses, summaryOf, type Status, upgradeStatus } from "./status.ts";
 import { Operations } from "./operations/operations.ts";
 import type { SupervisorOptions } from "./supervisor-options.ts";
-import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
+import { outputRate, poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
 export type SupervisorPhase = "starting" | "running" | "stopping" | "stopped";
 
@@ -51,6 +52,7 @@ export class Supervisor {
   private currentPhase: SupervisorPhase = "starting";
   private readonly keeper: StateKeeper;
   private readonly socketWatch: SocketWatch;
+  private readonly outputLimits: OutputLimits;
   private readonly emergencies = new EmergencyCounter();
   private end: Promise<Losses> | null = null;
   private endsBy: "stop" | "quit" | null = null;
@@ -64,7 +66,8 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.options = options;
     const { emit, inherited, loaded } = options;
-    const { output } = options.log;
+    const rateOf = (name: string) => outputRate(this.state, name);
+    this.outputLimits = new OutputLimits(rateOf, options.log.output, emit);
     this.state = {
       config: loaded.config,
       generation: 0,
@@ -78,7 +81,7 @@ export class Supervisor {
       socketsAreStored: options.socketsAreStored,
       scoreboard: new Scoreboard(),
       emit,
-      output,
+      output: (line) => this.outputLimits.write(line),
     };
     this.queue = new OperationQueue(emit);
     this.socketWatch = new SocketWatch(this.state);
@@ -202,6 +205,7 @@ export class Supervisor {
         this.currentPhase = "stopped";
         this.state.scoreboard.stop();
         this.keeper.remove();
+        this.outputLimits.flush();
         this.state.emit({ type: "supervisor-stopped", ms: now() - since });
         this.over.resolve();
       });

@@ -4,7 +4,7 @@
 import { expect } from "bun:test";
 import { chmodSync, mkdirSync } from "node:fs";
 import { fcgi } from "../helper/fcgi.ts";
-import { bodyOf, phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
+import { barePool, bodyOf, phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
 import { alive, rssOf } from "../helper/processes.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { statusOf } from "../helper/status.ts";
@@ -129,3 +129,17 @@ behaviour(
     expect(await bodyOf(spot, { script: hello })).toContain("hello");
   },
 );
+
+behaviour("a worker that floods its output fills no disk, and that is told", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const pool = barePool(scene, spot, { workers: 1, log_rate: "4K" }, "flood");
+  const supervisor = await scene.start({ pools: { www: pool } });
+  await supervisor.logged(/[0-9]+ lines \([0-9]+ kB\) that workers of pool www wrote were dropped/);
+  const most = 10 * 4096;
+  const seconds = (await statusOf(supervisor)).uptime_ms / 1000;
+  const flooded = supervisor
+    .log()
+    .split("\n")
+    .filter((line) => line.includes("flood"));
+  expect(flooded.join("\n").length).toBeLessThan(most + (seconds + 1) * 4096 * 2);
+});
