@@ -11,8 +11,9 @@ import { planned, type Planned } from "./plan.ts";
 import { tellUntil } from "./progress.ts";
 import { propose } from "./proposal.ts";
 import { reload } from "../reload.ts";
-import { type Report, reportOf } from "./report.ts";
+import { type BackgroundProcesses, type Report, reportOf } from "./report.ts";
 import { restartPools } from "../restart.ts";
+import { backgroundOf } from "../background.ts";
 import type { SocketWatch } from "../socket-watch.ts";
 import type { StateKeeper } from "../recovery/state-keeper.ts";
 import { becomeBinary, checkBinary } from "../upgrade.ts";
@@ -60,6 +61,7 @@ export class Operations {
         ...planPart(plan),
         drained: left,
         ...losses,
+        background: background(state),
         warnings,
       });
       // The next operation need not wait for the last of the old workers, only this answer does.
@@ -133,6 +135,14 @@ export class Operations {
     this.dependencies.state.emit({ type: "trouble", fault: asFault(error).toJSON() });
     return NO_LOSSES;
   }
+}
+
+const SHOWN_PIDS = 10;
+
+function background(state: SupervisorState): BackgroundProcesses[] {
+  return [...backgroundOf(state)].map(([pool, pids]) => {
+    return { pool, count: pids.length, pids: pids.slice(0, SHOWN_PIDS) };
+  });
 }
 
 function planPart({ pools, settings, needsRestart }: Planned): Partial<Report> {
