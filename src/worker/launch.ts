@@ -6,6 +6,7 @@ import type { PoolConfig } from "../config/model.ts";
 import { referencedName } from "../config/settings/special-values.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { SpawnSpec } from "../sys/process.ts";
+import { controlGroupOf } from "../sys/control-group.ts";
 import { isOwnVariable, selfCommand } from "../sys/exec/self.ts";
 import { identityOf, userVariables } from "./identity.ts";
 import { chrootOf, findProgram } from "./program.ts";
@@ -24,7 +25,8 @@ type Launch = Omit<SpawnSpec, "stdin" | "output">;
 export function launchOf(pool: PoolConfig, runtime: Runtime, shape: GroupShape): Launch {
   const args = [...runtime.args(pool), ...pool.command.slice(1)];
   const env = { ...workerEnvironment(pool, runtime), ...runtime.env(pool, shape) };
-  return throughShim(pool, [findProgram(pool), ...args], env);
+  const group = controlGroupOf(pool.name)?.path ?? null;
+  return throughShim(pool, [findProgram(pool), ...args], env, group);
 }
 
 /** The same program with other arguments, for asking it something beforehand. */
@@ -65,10 +67,16 @@ function workerEnvironment(pool: PoolConfig, runtime: Runtime): Record<string, s
   return env;
 }
 
-function throughShim(pool: PoolConfig, argv: string[], env: Record<string, string>): Launch {
+function throughShim(
+  pool: PoolConfig,
+  argv: string[],
+  env: Record<string, string>,
+  controlGroup: string | null = null,
+): Launch {
   const task: ShimTask = {
     argv,
     env,
+    controlGroup,
     identity: identityOf(pool),
     chroot: chrootOf(pool),
     // A daemon started by root must not read code from where it stands: PHP looks for php.ini there.

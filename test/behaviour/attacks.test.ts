@@ -5,7 +5,8 @@ import { expect } from "bun:test";
 import { chmodSync, mkdirSync } from "node:fs";
 import { fcgi } from "../helper/fcgi.ts";
 import { barePool, bodyOf, phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
-import { alive, rssOf } from "../helper/processes.ts";
+import { controlGroupsOf } from "../helper/kernel.ts";
+import { alive, allPids, commandOf, rssOf } from "../helper/processes.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { statusOf } from "../helper/status.ts";
 import { eventually } from "../helper/wait.ts";
@@ -143,3 +144,44 @@ behaviour("a worker that floods its output fills no disk, and that is told", {},
     .filter((line) => line.includes("flood"));
   expect(flooded.join("\n").length).toBeLessThan(most + (seconds + 1) * 4096 * 2);
 });
+
+const RUNNER = { needs: ["php-cgi", "root", "a unified control group"] } as const;
+
+behaviour(
+  "a process that leaves its group and forks without end does not outlive a stop",
+  RUNNER,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
+    const script = attack(scene, "runner.php");
+    const runner = scene.fixture("attack/runner.pl");
+    const runs = () => allPids().some((pid) => commandOf(pid).includes(runner));
+    expect(await bodyOf(spot, { script })).toBe("runs");
+    await eventually(runs);
+    expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
+    await supervisor.gone();
+    // One look may miss it between two forks; many do not.
+    const looks = Array.from({ length: 50 }, runs);
+    expect(looks).not.toContain(true);
+    expect(controlGroupsOf(supervisor.pid)).toEqual([]);
+  },
+);
+
+behaviour(
+  "what a script left in the background is counted in status and in the report of a reload",
+  PHP,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
+    const left = `<?php exec("exec 5<&0; setsid -f sleep 600 <&5 >/dev/null 2>&1"); echo "sleeps";`;
+    expect(await bodyOf(spot, { script: scene.write("www/left.php", left) })).toBe("sleeps");
+    expect((await statusOf(supervisor)).pools[0]!.background).toBe(1);
+    expect((await supervisor.control("status")).stdout).toContain(
+      "1 process that scripts of pool www left",
+    );
+    const reload = await supervisor.control("reload");
+    expect(reload.stdout).toContain(
+      "1 process that scripts of pool www left in the background still holds",
+    );
+  },
+);

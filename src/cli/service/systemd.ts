@@ -81,7 +81,9 @@ ${readOnly.length === 0 ? "" : `ReadWritePaths=${readOnly.map(unitWord).join(" "
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
 ProtectKernelLogs=yes
-ProtectControlGroups=yes
+# Each pool gets a control group below the one of the service, so that nothing a script starts escapes a
+# stop: so no ProtectControlGroups.
+Delegate=yes
 ProtectClock=yes
 ProtectHostname=yes
 LockPersonality=yes
