@@ -20,6 +20,15 @@ export function symbolOffset(pid: number, symbol: string): number | null {
   const fd = openProgram(pid);
   if (fd === null) return null;
   try {
+    return symbolIn(fd, symbol);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** The same for an open file, whatever is in it. */
+export function symbolIn(fd: number, symbol: string): number | null {
+  try {
     const { dev, ino, mtimeMs, size } = fstatSync(fd);
     const key = [dev, ino, mtimeMs, size, symbol].join();
     const seen = known.get(key);
@@ -31,8 +40,6 @@ export function symbolOffset(pid: number, symbol: string): number | null {
   } catch {
     // Places beyond what a file can have.
     return null;
-  } finally {
-    closeSync(fd);
   }
 }
 
