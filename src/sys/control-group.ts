@@ -96,11 +96,6 @@ export class ControlGroup {
   }
 }
 
-/** Puts this process into the group. Throws what the system says. */
-export function enterControlGroup(path: string): void {
-  writeFileSync(join(path, "cgroup.procs"), "0");
-}
-
 function write(path: string, text: string): boolean {
   try {
     writeFileSync(path, text);

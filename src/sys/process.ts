@@ -23,6 +23,8 @@ export interface SpawnSpec {
   readonly output: number | null;
   /** What it can read on descriptor 3 (TASK_FD), of any length; nothing unless given. */
   readonly task?: string;
+  /** Folder of the control group that it begins in; ours unless given, or when the kernel refuses. */
+  readonly controlGroup?: string;
 }
 
 /** Where a process that is given a task finds it. */
@@ -60,9 +62,20 @@ const ownChildren = new Set<number>();
 export function spawn(spec: SpawnSpec, onEnd: (end: ProcessEnd) => void): ProcessId {
   const task = spec.task === undefined ? [] : [taskFile(spec.task)];
   try {
-    return spawnWith(spec, task, onEnd);
+    return inControlGroup(spec, (group) => spawnWith(group, task, onEnd));
   } finally {
     task.forEach((fd) => closeSync(fd));
+  }
+}
+
+/** A worker is wanted all the same when its control group cannot be had. */
+function inControlGroup<T>(spec: SpawnSpec, start: (spec: SpawnSpec) => T): T {
+  const { controlGroup, ...without } = spec;
+  if (controlGroup === undefined) return start(spec);
+  try {
+    return start(spec);
+  } catch {
+    return start(without);
   }
 }
 
@@ -75,6 +88,7 @@ function spawnWith(
     env: { ...spec.env },
     ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
     stdio: [spec.stdin ?? "ignore", spec.output ?? "ignore", spec.output ?? "ignore", ...task],
+    ...(spec.controlGroup === undefined ? {} : { cgroup: spec.controlGroup }),
     detached: true,
     onExit(ended, code, signal) {
       ownChildren.delete(ended.pid);

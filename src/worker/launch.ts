@@ -25,8 +25,9 @@ type Launch = Omit<SpawnSpec, "stdin" | "output">;
 export function launchOf(pool: PoolConfig, runtime: Runtime, shape: GroupShape): Launch {
   const args = [...runtime.args(pool), ...pool.command.slice(1)];
   const env = { ...workerEnvironment(pool, runtime), ...runtime.env(pool, shape) };
-  const group = controlGroupOf(pool.name)?.path ?? null;
-  return throughShim(pool, [findProgram(pool), ...args], env, group);
+  const launch = throughShim(pool, [findProgram(pool), ...args], env);
+  const group = controlGroupOf(pool.name);
+  return group === null ? launch : { ...launch, controlGroup: group.path };
 }
 
 /** The same program with other arguments, for asking it something beforehand. */
@@ -67,16 +68,10 @@ function workerEnvironment(pool: PoolConfig, runtime: Runtime): Record<string, s
   return env;
 }
 
-function throughShim(
-  pool: PoolConfig,
-  argv: string[],
-  env: Record<string, string>,
-  controlGroup: string | null = null,
-): Launch {
+function throughShim(pool: PoolConfig, argv: string[], env: Record<string, string>): Launch {
   const task: ShimTask = {
     argv,
     env,
-    controlGroup,
     identity: identityOf(pool),
     chroot: chrootOf(pool),
     // A daemon started by root must not read code from where it stands: PHP looks for php.ini there.

@@ -8,8 +8,6 @@ export const SHIM_WORD = "worker-shim";
 export interface ShimTask {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  /** Folder of the control group to enter; null = none. */
-  readonly controlGroup: string | null;
   readonly identity: Identity | null;
   readonly chroot: string | null;
   /** Inside the chroot. */
@@ -25,7 +23,6 @@ export interface ShimTask {
 
 export function needsShim(task: ShimTask): boolean {
   return (
-    task.controlGroup !== null ||
     task.identity !== null ||
     task.chroot !== null ||
     task.umask !== null ||

@@ -16,7 +16,6 @@ import {
   usualFiles,
 } from "../sys/exec/become.ts";
 import { shortage } from "../sys/scarcity.ts";
-import { enterControlGroup } from "../sys/control-group.ts";
 import { takeTask } from "../sys/process.ts";
 import type { ShimTask } from "./shim-task.ts";
 
@@ -59,13 +58,11 @@ interface Step {
 }
 
 function steps(task: ShimTask): Step[] {
-  const { controlGroup, rlimitFiles, rlimitCore, rlimitProcesses, rlimitMemory } = task;
+  const { rlimitFiles, rlimitCore, rlimitProcesses, rlimitMemory } = task;
   const { nice, chroot, chdir, identity, umask, noNewPrivs } = task;
   const all: Step[] = [];
   const wish = (what: string, act: () => void) => all.push({ what, needed: false, act });
   const need = (what: string, act: () => void) => all.push({ what, needed: true, act });
-  if (controlGroup !== null)
-    wish("enter the control group of the pool", () => enterControlGroup(controlGroup));
   if (rlimitFiles !== null)
     wish(`set rlimit_files to ${rlimitFiles}`, () => limit("files", rlimitFiles));
   else wish("set the usual limit of open files", usualFiles);
