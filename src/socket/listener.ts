@@ -15,6 +15,7 @@ import {
   closeSocket,
   deferAccept,
   endListening,
+  hasFilter,
   isAccepting,
   isBlocking,
   listenOn,
@@ -121,6 +122,7 @@ export class Listener {
   private get wanted(): Wanted {
     return {
       filter: this.filter(this.inForce),
+      attach: () => this.filterAgain(),
       limit: this.limit,
       limitNow: () => this.queue()?.limit ?? null,
       listen: () => this.listenAgain(),
@@ -237,16 +239,32 @@ export class Listener {
 
   /** A Unix socket that was shut down never accepts again; one of TCP can be told to listen once more. */
   private listenAgain(): void {
-    if (this.address.kind === "unix" && !isAccepting(this.fd)) this.reopen(this.address.path);
-    this.listen(this.inForce);
+    if (this.address.kind === "unix" && !isAccepting(this.fd)) this.reopen();
+    else this.listen(this.inForce);
   }
 
-  private reopen(path: string): void {
+  /** A filter can be locked for good (SO_LOCK_FILTER). */
+  private filterAgain(): void {
+    const filter = this.filter(this.inForce);
+    try {
+      attachFilter(this.fd, filter);
+    } catch {
+      // EPERM: so it is.
+    }
+    if (!hasFilter(this.fd, filter)) this.reopen();
+  }
+
+  /** Another socket in its place; who waits in the queue of the old one is refused. */
+  private reopen(): void {
+    endListening(this.fd);
     this.removeFile();
     replaceDescriptor(this.fd, openSocket(this.address));
     this.currentInode = fstatSync(this.fd).ino;
-    this.file = lstatSync(path);
+    if (this.address.kind === "unix") this.file = lstatSync(this.address.path);
+    else deferAccept(this.fd);
     this.setFile(this.inForce);
+    this.setFilter(this.inForce);
+    this.listen(this.inForce);
   }
 }
 

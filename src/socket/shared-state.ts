@@ -3,7 +3,6 @@
 
 import type { BpfInstruction } from "../sys/socket.ts";
 import {
-  attachFilter,
   clearAcceptTimeout,
   hasAcceptTimeout,
   hasFilter,
@@ -21,6 +20,7 @@ export interface Flaw {
 export interface Wanted {
   /** The program of allowed_clients; null = none. */
   readonly filter: readonly BpfInstruction[] | null;
+  readonly attach: () => void;
   /** How many connections may wait, as the kernel told when it was set; null = it does not tell. */
   readonly limit: number | null;
   /** The same now. */
@@ -42,7 +42,7 @@ export function flawsOf(fd: number, wanted: Wanted): Flaw[] {
   if (!hasFilter(fd, wanted.filter))
     flaws.push({
       was: wanted.filter === null ? "given a filter" : "without its allowed_clients",
-      heal: () => attachFilter(fd, wanted.filter),
+      heal: wanted.attach,
     });
   return flaws;
 }
