@@ -65,7 +65,7 @@ function steps(task: ShimTask): Step[] {
   const need = (what: string, act: () => void) => all.push({ what, needed: true, act });
   if (rlimitFiles !== null)
     wish(`set rlimit_files to ${rlimitFiles}`, () => limit("files", rlimitFiles));
-  else wish("set the usual limit of open files", usualFiles);
+  else if (identity !== null) wish("set the usual limit of open files", usualFiles);
   if (rlimitCore !== null)
     wish(`set rlimit_core to ${rlimitCore}`, () => limit("core", rlimitCore));
   if (rlimitProcesses !== null)
