@@ -36,6 +36,13 @@ export type Event =
   | { readonly type: "config-warning"; readonly fault: FaultJson }
   | { readonly type: "listening"; readonly pools: readonly string[]; readonly address: string }
   | { readonly type: "listener-changed"; readonly address: string; readonly what: string }
+  | {
+      /** Somebody who holds the socket had changed it for all; it was set right. */
+      readonly type: "listener-healed";
+      readonly address: string;
+      readonly pools: readonly string[];
+      readonly was: readonly string[];
+    }
   | { readonly type: "listener-closed"; readonly address: string }
   | {
       /** systemd gave a socket at the start: one of a unit of its own, or one that was ours and that it kept. */
@@ -222,6 +229,13 @@ export type Event =
   | { readonly type: "signal-ignored"; readonly signal: string; readonly use: string }
   | { readonly type: "signal-received"; readonly signal: string }
   | { readonly type: "log-reopened"; readonly file: string }
+  | {
+      /** Workers wrote more than log_rate allows. */
+      readonly type: "output-dropped";
+      readonly pool: string;
+      readonly lines: number;
+      readonly bytes: number;
+    }
   | { readonly type: "log-lost"; readonly lines: number; readonly why: string }
   | { readonly type: "trouble"; readonly fault: FaultJson };
 

@@ -18,6 +18,8 @@ import {
 const RETRY_MS = 20;
 /** How long a supervisor that becomes another program may not answer. */
 const UPGRADE_GAP_MS = 500;
+/** Of an answer that is none. */
+const SHOWN_CHARACTERS = 200;
 
 /** A client of the supervisor behind this socket. Calls throw a Fault with exit code 3 when none is. */
 export class AdminClient {
@@ -57,8 +59,12 @@ async function ask(socket: string, path: string, init: RequestInit): Promise<Res
   const since = now();
   for (;;) {
     try {
-      return await fetch(`http://localhost${path}`, { ...init, unix: socket, timeout: false });
+      return await answered(
+        await fetch(`http://localhost${path}`, { ...init, unix: socket, timeout: false }),
+        socket,
+      );
     } catch (error) {
+      if (error instanceof Fault) throw error;
       const { code } = error as { code?: string };
       if (code === "ECONNRESET") throw brokenOff(socket);
       // A socket file that nobody answers on: stale, or its supervisor is being upgraded just now.
@@ -66,6 +72,29 @@ async function ask(socket: string, path: string, init: RequestInit): Promise<Res
         throw unreachable(socket, error);
       await sleep(RETRY_MS);
     }
+  }
+}
+
+/** The answer, if it is one; any other than 200 is the Fault that it tells. */
+async function answered(response: Response, socket: string): Promise<Response> {
+  if (response.status === 200) return response;
+  const text = await response.text();
+  throw (
+    faultIn(text) ??
+    new Fault(`the supervisor answered with status ${response.status}`, {
+      where: socket,
+      hint: "it may still be starting; its log says more",
+      ...(text.trim() === "" ? {} : { cause: text.trim().slice(0, SHOWN_CHARACTERS) }),
+    })
+  );
+}
+
+function faultIn(text: string): Fault | null {
+  try {
+    const { fault } = JSON.parse(text) as { fault?: FaultJson };
+    return typeof fault?.message === "string" ? Fault.fromJSON(fault) : null;
+  } catch {
+    return null;
   }
 }
 

@@ -112,12 +112,19 @@ export interface PoolConfig {
   readonly nice: number | null;
   readonly rlimitFiles: number | null;
   readonly rlimitCore: number | "unlimited" | null;
+  /** Of the user, in all. */
+  readonly rlimitProcesses: number | null;
+  /** Bytes of address space. */
+  readonly rlimitMemory: number | "unlimited" | null;
+  readonly noNewPrivs: boolean;
   readonly clearEnv: boolean;
   /** As written; `$NAME` as a whole value is looked up in the supervisor's environment at spawn. */
   readonly env: ReadonlyMap<string, string>;
   /** Addresses or CIDR blocks; empty = everybody. TCP only. */
   readonly allowedClients: readonly string[];
   readonly logOutput: boolean;
+  /** Bytes a second. */
+  readonly logRate: number | "unlimited";
   readonly php: {
     /** File or directory for `-c`; null = PHP's own place. */
     readonly ini: string | null;

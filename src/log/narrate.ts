@@ -49,6 +49,10 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
   listening: ({ pools, address }) =>
     notice(`listening on ${address} for ${pools.length === 1 ? "pool" : "pools"} ${list(pools)}`),
   "listener-changed": ({ address, what }) => notice(`changed the socket ${address}: ${what}`),
+  "listener-healed": ({ address, pools, was }) =>
+    warn(
+      `the socket ${address} was found ${list(was)} and has been set right; whoever did that holds it: look at the scripts of ${pools.length === 1 ? "pool" : "pools"} ${list(pools)}`,
+    ),
   "listener-closed": ({ address }) => notice(`no longer listening on ${address}`),
 
   "handed-over": ({ pool, address, maker }) =>
@@ -160,6 +164,10 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
   "signal-ignored": ({ signal, use }) => notice(`ignored ${signal}; use ${use}`),
   "signal-received": ({ signal }) => notice(`received ${signal}`),
   "log-reopened": ({ file }) => notice(`reopened the log file ${file}`),
+  "output-dropped": ({ pool, lines, bytes }) =>
+    warn(
+      `${count(lines, "line")} (${Math.ceil(bytes / 1024)} kB) that workers of pool ${pool} wrote ${lines === 1 ? "was" : "were"} dropped: more than log_rate allows; raise it if they are wanted`,
+    ),
   "log-lost": ({ lines, why }) =>
     error(
       `${count(lines, "line")} ${lines === 1 ? "was" : "were"} lost while the log could not be written: ${why}`,

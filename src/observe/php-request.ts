@@ -2,7 +2,7 @@
 // sapi_globals, whose first fields are the same in every 64 bit PHP that is not thread-safe (SAPI.h:
 // server_context, then request_info). Nothing is asked of the worker.
 
-import { loadAddress, type ProcessMemory, programFile, withMemory } from "../sys/memory.ts";
+import { loadAddress, type ProcessMemory, withMemory } from "../sys/memory.ts";
 import { symbolOffset } from "./elf.ts";
 import type { RequestRecord } from "./request.ts";
 
@@ -14,7 +14,7 @@ const TEXT_BYTES = 512;
 
 /** The request in flight; "none" between requests; null when PHP's record cannot be read. */
 export function phpRequestOf(pid: number): RequestRecord {
-  const offset = symbolOffset(programFile(pid), "sapi_globals");
+  const offset = symbolOffset(pid, "sapi_globals");
   if (offset === null) return null;
   const base = loadAddress(pid);
   if (base === null) return null;

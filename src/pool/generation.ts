@@ -149,6 +149,12 @@ export class Generation {
     this.turn();
   }
 
+  /** Replaces every worker by a new one, because it waits on a socket that nobody reaches any more. */
+  renew(): void {
+    for (const group of this.groups.inState("starting", "serving", "orphaned")) void group.drain();
+    this.turn();
+  }
+
   /** Lets every worker finish its request and leave. */
   async drain(): Promise<void> {
     const { pool, number: generation, emit } = this.context;

@@ -11,8 +11,10 @@ export const phpCgi: Runtime = {
   forks: true,
   args: (pool) => [
     ...(pool.php.ini === null ? [] : ["-c", pool.php.ini]),
-    ...[...pool.php.defines].flatMap(([name, value]) => ["-d", define(name, value)]),
+    ...[...pool.php.defines.keys()].flatMap((name, i) => ["-d", `${name}="\${${variable(i)}}"`]),
   ],
+  argumentVariables: (pool) =>
+    Object.fromEntries([...pool.php.defines.values()].map((value, i) => [variable(i), value])),
   env: (_pool, { size, maxRequests }) => ({
     ...(size > 1 ? { PHP_FCGI_CHILDREN: String(size) } : {}),
     // Unset would mean 500; 0 is endless.
@@ -27,13 +29,11 @@ export const phpCgi: Runtime = {
 };
 
 /**
- * An argument for -d. PHP parses it as INI: single quotes keep a value raw, and one that holds a
- * single quote needs double quotes with escapes. A dollar sign is escaped too, because `${NAME}`
- * would be expanded there.
+ * The value of a php.ini setting may be a password (session.save_path), and everybody may read
+ * arguments. PHP puts the value of a variable in the place of `${NAME}`, as it is.
  */
-export function define(name: string, value: string): string {
-  if (!value.includes("'")) return `${name}='${value}'`;
-  return `${name}="${value.replace(/[\\"$]/g, "\\$&")}"`;
+function variable(index: number): string {
+  return `FCGIVISOR_PHP_${index}`;
 }
 
 /** `php-cgi -v` with the same ini: PHP itself goes on with half the settings when php.ini is broken, and exits 0. */

@@ -10,11 +10,17 @@ import { neededGroup, neededUser } from "../sys/machine.ts";
 import { maxBacklog } from "../sys/procfs.ts";
 import {
   attachFilter,
+  type BpfInstruction,
+  clearAcceptTimeout,
   closeSocket,
-  endListening,
   deferAccept,
+  endListening,
+  hasFilter,
+  isAccepting,
+  isBlocking,
   listenOn,
   makeBlocking,
+  replaceDescriptor,
   tcpQueue,
 } from "../sys/socket.ts";
 import { replacedFault, SocketFile } from "../sys/socket-file.ts";
@@ -23,6 +29,7 @@ import { boundAddress } from "./bound.ts";
 import { filterProgram } from "./filter.ts";
 import { type IpBlock, parseIpBlock } from "../sys/ip.ts";
 import { openSocket } from "./open.ts";
+import { flawsOf, type Wanted } from "./shared-state.ts";
 
 /** What a pool's config says of its socket. */
 export type ListenSpec = Pick<PoolConfig, "listen" | "allowedClients">;
@@ -43,10 +50,12 @@ export interface QueueDepth {
 export class Listener {
   readonly address: Address;
   readonly fd: number;
-  readonly inode: number;
   readonly maker: Maker;
   /** null: it has none, or what stood at its path when it was taken on is not its own. */
-  private readonly file: SocketFile | null;
+  private file: SocketFile | null;
+  private currentInode: number;
+  /** How many connections may wait, as the kernel tells; null = it does not. */
+  private limit: number | null = null;
   private inForce: ListenSpec;
   private open = true;
 
@@ -55,9 +64,8 @@ export class Listener {
     this.address = boundAddress(spec.listen.address);
     this.fd = fd;
     this.maker = maker;
-    this.inode = fstatSync(fd).ino;
-    const { address } = this;
-    this.file = address.kind === "unix" ? SocketFile.of(address.path, this.inode) : null;
+    this.currentInode = fstatSync(fd).ino;
+    this.file = this.ownFile();
   }
 
   /** Opens the socket, sets it up, and only then listens. Throws a Fault; then nothing is left open. */
@@ -67,7 +75,7 @@ export class Listener {
       listener.setFile(spec);
       listener.setFilter(spec);
       if (listener.address.kind !== "unix") deferAccept(listener.fd);
-      listenOn(listener.fd, backlogOf(spec));
+      listener.listen(spec);
       return listener;
     } catch (error) {
       listener.close();
@@ -87,12 +95,44 @@ export class Listener {
     if (address.kind === "unix" && file === null) tell(replacedFault(address.path));
     else listener.setFile(spec);
     listener.setFilter(spec);
-    listenOn(fd, backlogOf(spec));
+    clearAcceptTimeout(fd);
+    listener.listen(spec);
     return listener;
   }
 
   get name(): string {
     return addressText(this.address);
+  }
+
+  /** Of the socket; another one when it had to be opened again. */
+  get inode(): number {
+    return this.currentInode;
+  }
+
+  /** Whether clients can be accepted from it now: it listens, and accept(2) waits. */
+  get accepts(): boolean {
+    return this.open && isAccepting(this.fd) && isBlocking(this.fd);
+  }
+
+  /**
+   * Sets right what a holder of the socket has changed on it, and opens it again where that is the only
+   * way; returns how it was found. Throws a Fault when it cannot be opened again.
+   */
+  heal(): { readonly was: readonly string[]; readonly isAnother: boolean } {
+    const before = this.inode;
+    const flaws = this.open ? flawsOf(this.fd, this.wanted) : [];
+    for (const { heal } of flaws) heal();
+    return { was: flaws.map(({ was }) => was), isAnother: this.inode !== before };
+  }
+
+  private get wanted(): Wanted {
+    return {
+      filter: this.filter(this.inForce),
+      attach: () => this.filterAgain(),
+      limit: this.limit,
+      limitNow: () => this.queue()?.limit ?? null,
+      listen: () => this.listenAgain(),
+    };
   }
 
   /** False when it was closed or passed on: its number may be another descriptor by now. */
@@ -147,6 +187,11 @@ export class Listener {
     if (this.maker !== "systemd") this.file?.remove();
   }
 
+  private ownFile(): SocketFile | null {
+    const { address } = this;
+    return address.kind === "unix" ? SocketFile.of(address.path, this.currentInode) : null;
+  }
+
   /** Lets go of the socket without ending it: somebody else still serves on it. */
   abandon(): void {
     if (this.open) closeSocket(this.passOn());
@@ -184,11 +229,50 @@ export class Listener {
     }
   }
 
-  private setFilter({ listen, allowedClients }: ListenSpec): void {
-    if (listen.address.kind === "unix") return;
-    if (allowedClients.length === 0) return attachFilter(this.fd, null);
-    const blocks = allowedClients.map((text) => parseIpBlock(text) ?? badBlock(text, this.name));
-    attachFilter(this.fd, filterProgram(blocks));
+  private setFilter(spec: ListenSpec): void {
+    if (spec.listen.address.kind !== "unix") attachFilter(this.fd, this.filter(spec));
+  }
+
+  private filter({ allowedClients }: ListenSpec): BpfInstruction[] | null {
+    if (this.address.kind === "unix" || allowedClients.length === 0) return null;
+    return filterProgram(
+      allowedClients.map((text) => parseIpBlock(text) ?? badBlock(text, this.name)),
+    );
+  }
+
+  private listen(spec: ListenSpec): void {
+    listenOn(this.fd, backlogOf(spec));
+    this.limit = this.queue()?.limit ?? null;
+  }
+
+  /** A Unix socket that was shut down never accepts again; one of TCP can be told to listen once more. */
+  private listenAgain(): void {
+    if (this.address.kind === "unix" && !isAccepting(this.fd)) this.reopen();
+    else this.listen(this.inForce);
+  }
+
+  /** A filter can be locked for good (SO_LOCK_FILTER). */
+  private filterAgain(): void {
+    const filter = this.filter(this.inForce);
+    try {
+      attachFilter(this.fd, filter);
+    } catch {
+      // EPERM: so it is.
+    }
+    if (!hasFilter(this.fd, filter)) this.reopen();
+  }
+
+  /** Another socket in its place; who waits in the queue of the old one is refused. */
+  private reopen(): void {
+    endListening(this.fd);
+    this.file?.remove();
+    replaceDescriptor(this.fd, openSocket(this.address));
+    this.currentInode = fstatSync(this.fd).ino;
+    this.file = this.ownFile();
+    if (this.address.kind !== "unix") deferAccept(this.fd);
+    this.setFile(this.inForce);
+    this.setFilter(this.inForce);
+    this.listen(this.inForce);
   }
 }
 

@@ -12,6 +12,7 @@ import { SocketHolders } from "../sys/proc-sockets.ts";
 import { bringUp, type Candidate } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
 import type { ProgressStep } from "./operations/report.ts";
+import { endControlGroup } from "./shutdown.ts";
 import { changeInPlace, closeUnused, Sockets } from "./sockets.ts";
 import { newGeneration, poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
@@ -137,6 +138,7 @@ function forget(state: SupervisorState, pool: Pool): void {
   const wanted = state.config.pools.some(({ name }) => name === pool.name);
   if (wanted || pool.leaving.length > 0 || state.pools.get(pool.name) !== pool) return;
   state.pools.delete(pool.name);
+  void endControlGroup(state, pool.name);
 }
 
 /** An address is free when its own last worker has left, however long those of other pools take. */

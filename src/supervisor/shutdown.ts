@@ -3,6 +3,7 @@
 
 import { Life } from "../worker/life.ts";
 import { type Losses, sumOf } from "../worker/losses.ts";
+import { type ControlGroup, controlGroupOf, ownControlGroups } from "../sys/control-group.ts";
 import { orphans, reapOrphans, sendSignal } from "../sys/process.ts";
 import { allListeners, leaveListener } from "./sockets.ts";
 import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
@@ -24,16 +25,44 @@ export async function shutDown(
   return sumOf(losses);
 }
 
-/** They inherited the listening socket: while one lives, the address stays taken. */
+/**
+ * They inherited the listening socket: while one lives, the address stays taken. Where pools have control
+ * groups, none escapes; else those that have come to us are ended, one that forks fast may not be.
+ */
 async function endBackground(): Promise<void> {
+  const groups = ownControlGroups();
+  await endAll(groups, () => orphans().map(({ pid }) => pid));
+  reapOrphans();
+  for (const group of groups) group.remove();
+}
+
+/** What a pool that is no longer there has left behind, unless it is back meanwhile. */
+export async function endControlGroup(state: SupervisorState, pool: string): Promise<void> {
+  const group = controlGroupOf(pool);
+  if (group === null) return;
+  const isBack = () =>
+    state.pools.has(pool) || [...state.claimed.values()].some(({ name }) => name === pool);
+  await endAll([group], () => [], isBack);
+  group.remove();
+}
+
+async function endAll(
+  groups: readonly ControlGroup[],
+  others: () => readonly number[],
+  isOver: () => boolean = () => false,
+): Promise<void> {
+  const living = () =>
+    isOver() ? [] : [...new Set([...groups.flatMap(({ members }) => members), ...others()])];
   const life = new Life("serving", {
-    living: () => orphans().map(({ pid }) => pid),
-    signal: (name) => orphans().forEach(({ pid }) => sendSignal(pid, name)),
+    living,
+    signal: (name) => {
+      if (name === "SIGKILL" && !isOver()) for (const group of groups) group.kill();
+      for (const pid of living()) sendSignal(pid, name);
+    },
     ask: () => {},
     drainTimeoutMs: 0,
     tell: null,
   });
   life.dispatch("stop");
   await life.gone;
-  reapOrphans();
 }

@@ -10,6 +10,7 @@ import type { Handover } from "../sys/exec/handover.ts";
 import { addressText } from "../sys/address.ts";
 import { residentBytes } from "../sys/procfs.ts";
 import type { Group } from "../worker/group.ts";
+import { backgroundOf } from "./background.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
@@ -55,6 +56,8 @@ export interface PoolStatus {
   };
   /** Connections waiting for a worker, and how many may; null where the kernel does not tell. */
   readonly queue: { readonly length: number; readonly limit: number } | null;
+  /** Processes that scripts left in the background and that hold the socket. */
+  readonly background: number;
   /** Failures in a row; 0 when all is well. */
   readonly failures: number;
   readonly groups: readonly GroupStatus[];
@@ -94,10 +97,13 @@ export function upgradeStatus(handover: Handover | null): UpgradeStatus | null {
 
 export function poolStatuses(state: SupervisorState): PoolStatus[] {
   const sample = state.scoreboard.now();
-  return poolsInOrder(state).map((pool) => poolStatus(pool, sample));
+  const background = backgroundOf(state);
+  return poolsInOrder(state).map((pool) => {
+    return poolStatus(pool, sample, background.get(pool.name)?.length ?? 0);
+  });
 }
 
-function poolStatus(pool: Pool, sample: Sample): PoolStatus {
+function poolStatus(pool: Pool, sample: Sample, background: number): PoolStatus {
   const { config, current } = pool;
   const statusesOf = ({ all }: Generation) => all.map((group) => groupStatus(group, sample));
   const own = statusesOf(current);
@@ -125,6 +131,7 @@ function poolStatus(pool: Pool, sample: Sample): PoolStatus {
       draining: draining.reduce((sum, group) => sum + group.workers.length, 0),
     },
     queue: pool.listener.queue(),
+    background,
     failures: current.failures,
     groups: [...own, ...leaving.filter((group) => !own.includes(group))],
   };
@@ -171,15 +178,17 @@ function requestStatus(record: RequestRecord): WorkerStatus["request"] {
   return { method, uri, script };
 }
 
-/** Whether every pool can take a request: at least one worker that serves. */
+/** Whether every pool can take a request: a socket that accepts, and at least one worker that serves. */
 export function isReady(state: SupervisorState): boolean {
   const pools = poolsInOrder(state);
   return (
     pools.length > 0 &&
-    pools.every((pool) =>
-      [pool.current, ...pool.leaving].some((generation) =>
-        generation.all.some((group) => group.wasReady && group.members.workers().length > 0),
-      ),
+    pools.every(
+      (pool) =>
+        pool.listener.accepts &&
+        [pool.current, ...pool.leaving].some((generation) =>
+          generation.all.some((group) => group.wasReady && group.members.workers().length > 0),
+        ),
     )
   );
 }

@@ -9,6 +9,7 @@ import type { Pool } from "../pool/pool.ts";
 import { runtimeOf } from "../runtime/registry.ts";
 import type { InheritedSockets } from "../socket/inherited.ts";
 import type { Listener } from "../socket/listener.ts";
+import type { OutputRate } from "../worker/output-limits.ts";
 import type { PoolRecord } from "./recovery/state-file.ts";
 
 export interface SupervisorState {
@@ -49,6 +50,15 @@ export function newGeneration(
   const { scoreboard, emit, output } = state;
   return new Generation({ pool, runtime, number, listener, scoreboard, emit, output });
 }
+
+/** What the pool of this name may write into the log; one that has only just come up has the config's say. */
+export function outputRate({ pools, config }: SupervisorState, name: string): OutputRate {
+  const inForce = pools.get(name)?.config ?? config.pools.find((pool) => pool.name === name);
+  return inForce?.logRate ?? CANARY_RATE;
+}
+
+/** A canary lives for one request, and has a name of its own. */
+const CANARY_RATE = 65_536;
 
 /** The pools in the order of the config. */
 export function poolsInOrder(state: SupervisorState): Pool[] {

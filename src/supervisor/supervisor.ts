@@ -11,6 +11,7 @@ import { MemberWatch } from "../pool/member-watch.ts";
 import { RequestWatch } from "../pool/request-watch.ts";
 import { StoppedWatch } from "../pool/stopped-watch.ts";
 import type { Losses } from "../worker/losses.ts";
+import { OutputLimits } from "../worker/output-limits.ts";
 import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
 import { residentBytes } from "../sys/procfs.ts";
@@ -23,12 +24,13 @@ import { Reaper } from "./reaper.ts";
 import type { Recovery } from "./recovery/recovery.ts";
 import { type Report, reportOf } from "./operations/report.ts";
 import { shutDown } from "./shutdown.ts";
+import { SocketWatch } from "./socket-watch.ts";
 import { allListeners } from "./sockets.ts";
 import { StateKeeper } from "./recovery/state-keeper.ts";
 import { isReady, poolStatuses, summaryOf, type Status, upgradeStatus } from "./status.ts";
 import { Operations } from "./operations/operations.ts";
 import type { SupervisorOptions } from "./supervisor-options.ts";
-import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
+import { outputRate, poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
 /** So long after an operation the answer to it is out, and nobody waits. */
 const REST_MS = 500;
@@ -52,6 +54,8 @@ export class Supervisor {
   private readonly startedOn = wallClock();
   private currentPhase: SupervisorPhase = "starting";
   private readonly keeper: StateKeeper;
+  private readonly socketWatch: SocketWatch;
+  private readonly outputLimits: OutputLimits;
   private readonly emergencies = new EmergencyCounter();
   private end: Promise<Losses> | null = null;
   private endsBy: "stop" | "quit" | null = null;
@@ -66,7 +70,8 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.options = options;
     const { emit, inherited, loaded } = options;
-    const { output } = options.log;
+    const rateOf = (name: string) => outputRate(this.state, name);
+    this.outputLimits = new OutputLimits(rateOf, options.log.output, emit);
     this.state = {
       config: loaded.config,
       generation: 0,
@@ -80,13 +85,15 @@ export class Supervisor {
       socketsAreStored: options.socketsAreStored,
       scoreboard: new Scoreboard(),
       emit,
-      output,
+      output: (line) => this.outputLimits.write(line),
     };
     this.queue = new OperationQueue(emit);
+    this.socketWatch = new SocketWatch(this.state);
     this.keeper = new StateKeeper(this.state, options.version);
     this.operations = new Operations({
       state: this.state,
       queue: this.queue,
+      socketWatch: this.socketWatch,
       keeper: this.keeper,
       load: options.load,
       reopenLog: options.log.reopen,
@@ -198,6 +205,7 @@ export class Supervisor {
     const { scoreboard } = this.state;
     const pools = () => poolsInOrder(this.state);
     for (const Watch of [RequestWatch, MemberWatch, StoppedWatch]) scoreboard.add(new Watch(pools));
+    scoreboard.add(this.socketWatch);
     scoreboard.start();
   }
 
@@ -213,6 +221,7 @@ export class Supervisor {
         this.currentPhase = "stopped";
         this.state.scoreboard.stop();
         this.keeper.remove();
+        this.outputLimits.flush();
         this.state.emit({ type: "supervisor-stopped", ms: now() - since });
         this.over.resolve();
       });

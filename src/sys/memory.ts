@@ -1,7 +1,9 @@
-// Reading another process's memory through /proc (proc(5)): needs the same user, or root.
+// Reading another process's memory and program through /proc (proc(5)): needs the same user, or root.
+// Both are that process's to shape: what is read is bounded, and nothing waits for what it maps.
 
-import { closeSync, openSync, readlinkSync, readSync } from "node:fs";
-import { readText } from "./proc-file.ts";
+import { closeSync, openSync, readlinkSync } from "node:fs";
+import { readText, TABLE_MOST } from "./proc-file.ts";
+import { timedRead } from "./timed-read.ts";
 
 /** Where the program's own file is mapped from its first byte; null when that cannot be seen. */
 export function loadAddress(pid: number): number | null {
@@ -18,12 +20,42 @@ export function loadAddress(pid: number): number | null {
 }
 
 /** A path to the program that a process runs, also when its file is gone. */
-export function programFile(pid: number): string {
+function programFile(pid: number): string {
   return `/proc/${pid}/exe`;
 }
 
+const O_PATH = 0o10000000;
+
+/**
+ * A descriptor of the program that a process runs; null when it may not be read, or is on a file system
+ * that a user provides (FUSE) or that is not mounted where we are: such a one may never answer.
+ */
+export function openProgram(pid: number): number | null {
+  try {
+    // Names the file without asking its file system.
+    const path = openSync(programFile(pid), O_PATH);
+    try {
+      return answers(path) ? openSync(`/proc/self/fd/${path}`, "r") : null;
+    } finally {
+      closeSync(path);
+    }
+  } catch {
+    // No right to look at another user's program, or it is gone.
+    return null;
+  }
+}
+
+/** Whether the file system of a descriptor is one of this machine's own. */
+function answers(fd: number): boolean {
+  const mount = /^mnt_id:\s*([0-9]+)$/m.exec(readText(`/proc/self/fdinfo/${fd}`) ?? "")?.[1];
+  const mounts = readText("/proc/self/mountinfo", TABLE_MOST) ?? "";
+  const line = mounts.split("\n").find((text) => text.startsWith(`${mount} `));
+  const type = line === undefined ? undefined : / - (\S+)/.exec(line)?.[1];
+  return type !== undefined && !type.startsWith("fuse");
+}
+
 export interface ProcessMemory {
-  /** Exactly so many bytes, or null when they are not mapped. */
+  /** Exactly so many bytes, or null when they are not mapped, or nobody brings them. */
   read(address: number, length: number): Uint8Array | null;
 }
 
@@ -35,19 +67,33 @@ export function withMemory<T>(pid: number, look: (memory: ProcessMemory) => T): 
   } catch {
     return null;
   }
+  let isStuck = false;
   try {
     return look({
       read(address, length) {
-        const bytes = new Uint8Array(length);
-        try {
-          return readSync(fd, bytes, 0, length, address) === length ? bytes : null;
-        } catch {
-          // EIO: nothing is mapped there.
-          return null;
-        }
+        if (isStuck || !Number.isSafeInteger(address) || address < 0) return null;
+        const read = timedRead(fd, address, length);
+        isStuck = read.got === "stuck";
+        return read.got === "bytes" && read.bytes.length === length ? read.bytes : null;
       },
     });
   } finally {
-    closeSync(fd);
+    if (!isStuck) closeSync(fd);
   }
 }
+
+/** The words a process was started with, in its own memory; null when it is gone or does not let them be read. */
+export function argumentsOf(pid: number): string | null {
+  let fd: number;
+  try {
+    fd = openSync(`/proc/${pid}/cmdline`, "r");
+  } catch {
+    return null;
+  }
+  const read = timedRead(fd, 0, ARGUMENTS_MOST);
+  if (read.got !== "stuck") closeSync(fd);
+  return read.got === "bytes" ? Buffer.from(read.bytes).toString("latin1") : null;
+}
+
+/** Bytes; a longer one is cut. */
+const ARGUMENTS_MOST = 65_536;

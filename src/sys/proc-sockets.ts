@@ -1,12 +1,13 @@
 // What /proc tells of sockets: who holds which, and what the kernel's tables say of them. A socket goes by
 // its inode, whatever descriptor it is in whatever process. A look from outside never throws.
 
-import { readdirSync, readlinkSync } from "node:fs";
+import { readlinkSync } from "node:fs";
+import { cString, errno, libc, ptr } from "./libc.ts";
 import { readText, TABLE_MOST } from "./proc-file.ts";
 import { allPids, commandLine, type ProcessStat, processesWhere } from "./procfs.ts";
 
-/** Descriptors of one process that are looked at, the lowest first. */
-const DESCRIPTORS_MOST = 4096;
+/** Descriptors of one process that are looked at, the lowest ones: a worker may have as many as it likes. */
+const DESCRIPTORS_MOST = 1024;
 
 /** The inode of the socket that a descriptor of a process is; null when it is none, or cannot be seen. */
 export function socketAt(pid: number, fd: number): string | null {
@@ -24,24 +25,35 @@ function inodeIn(link: string): string | null {
 
 /** Inodes of the sockets a process holds, by descriptor; null when they cannot be seen. */
 export function socketsOf(pid: number): Map<number, string> | null {
+  const slots = descriptorSlots(pid);
+  if (slots === null) return null;
   const sockets = new Map<number, string>();
-  let names: string[];
-  try {
-    names = readdirSync(`/proc/${pid}/fd`);
-  } catch {
-    return null;
-  }
-  for (const name of names.slice(0, DESCRIPTORS_MOST)) {
-    try {
-      const inode = inodeIn(readlinkSync(`/proc/${pid}/fd/${name}`));
-      if (inode !== null) sockets.set(Number(name), inode);
-    } catch (error) {
-      // Root without CAP_SYS_PTRACE may list another user's descriptors, but not look at them.
-      if ((error as { code?: string }).code === "EACCES") return null;
-      // Closed between the listing and the look.
-    }
+  // To list them all would cost as much as the process has opened.
+  for (let fd = 0; fd < Math.min(slots, DESCRIPTORS_MOST); fd++) {
+    const link = linkAt(`/proc/${pid}/fd/${fd}`);
+    // Root without CAP_SYS_PTRACE may list another user's descriptors, but not look at them.
+    if (link === "forbidden") return null;
+    const inode = link === null ? null : inodeIn(link);
+    if (inode !== null) sockets.set(fd, inode);
   }
   return sockets;
+}
+
+/** For how many descriptors a process has room. */
+function descriptorSlots(pid: number): number | null {
+  const size = /^FDSize:\s*([0-9]+)$/m.exec(readText(`/proc/${pid}/status`) ?? "");
+  return size === null ? null : Number(size[1]);
+}
+
+const linkText = new Uint8Array(256);
+const EACCES = 13;
+
+/** Where a link leads, its beginning; null when there is none. An exception for each hole would be dear. */
+function linkAt(path: string): string | "forbidden" | null {
+  const name = cString(path);
+  const length = Number(libc.readlink(ptr(name), ptr(linkText), linkText.length));
+  if (length >= 0) return Buffer.from(linkText.buffer, 0, length).toString("latin1");
+  return errno() === EACCES ? "forbidden" : null;
 }
 
 const LISTEN = "0A";

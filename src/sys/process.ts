@@ -2,10 +2,12 @@
 // Children spawned here are reaped by Bun; orphans that come to us as their subreaper are reaped by
 // pid, never by waitpid(-1), which would steal the exit of a child that Bun waits for.
 
+import { closeSync, readFileSync, writeSync } from "node:fs";
 import { constants } from "node:os";
 import type { ProcessEnd } from "../event.ts";
 import { after } from "./clock.ts";
-import { checked, libc } from "./libc.ts";
+import { noDearerThanOthers, ownKeyring, usualFiles } from "./exec/become.ts";
+import { checked, cString, libc, ptr } from "./libc.ts";
 import { type ProcessId, processesWhere, type ProcessStat, processStat } from "./procfs.ts";
 
 export type Signal = NodeJS.Signals;
@@ -22,6 +24,35 @@ export interface SpawnSpec {
   readonly stdin: number | null;
   /** Descriptor that becomes its standard output and error; null = /dev/null. */
   readonly output: number | null;
+  /** What it can read on descriptor 3 (TASK_FD), of any length; nothing unless given. */
+  readonly task?: string;
+  /** Folder of the control group that it begins in; ours unless given, or when the kernel refuses. */
+  readonly controlGroup?: string;
+}
+
+/** Where a process that is given a task finds it. */
+export const TASK_FD = 3;
+const MFD_CLOEXEC = 1;
+
+/** A file in memory with this text, at its beginning; to be closed when the process has it. */
+function taskFile(text: string): number {
+  const name = cString("fcgivisor-task");
+  const fd = checked("memfd_create", libc.memfd_create(ptr(name), MFD_CLOEXEC));
+  const bytes = Buffer.from(text);
+  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at, bytes.length - at, at);
+  return fd;
+}
+
+/** The task that this process was given; null = none. It can be read once. */
+export function takeTask(): string | null {
+  try {
+    const text = readFileSync(TASK_FD, "utf8");
+    closeSync(TASK_FD);
+    return text;
+  } catch {
+    // Nothing is open there, or nothing that can be read.
+    return null;
+  }
 }
 
 const ownChildren = new Set<number>();
@@ -32,9 +63,37 @@ const ownChildren = new Set<number>();
  * Throws what the system says when the program cannot be started.
  */
 export function spawn(spec: SpawnSpec, onEnd: (end: ProcessEnd) => void): ProcessId {
+  const task = spec.task === undefined ? [] : [taskFile(spec.task)];
+  try {
+    return inControlGroup(spec, (group) => spawnWith(group, task, onEnd));
+  } finally {
+    task.forEach((fd) => closeSync(fd));
+  }
+}
+
+/** A worker is wanted all the same when its control group cannot be had. */
+function inControlGroup<T>(spec: SpawnSpec, start: (spec: SpawnSpec) => T): T {
+  const { controlGroup, ...without } = spec;
+  if (controlGroup === undefined) return start(spec);
+  try {
+    return start(spec);
+  } catch {
+    return start(without);
+  }
+}
+
+function spawnWith(
+  spec: SpawnSpec,
+  task: readonly number[],
+  onEnd: (end: ProcessEnd) => void,
+): ProcessId {
+  const { identity = null } = spec;
+  // It is inherited; what this process has joined before goes with the last who has it.
+  if (identity !== null) ownKeyring();
   const child = Bun.spawn([...spec.argv], {
     ...surroundings(spec),
-    stdio: [spec.stdin ?? "ignore", spec.output ?? "ignore", spec.output ?? "ignore"],
+    stdio: [spec.stdin ?? "ignore", spec.output ?? "ignore", spec.output ?? "ignore", ...task],
+    ...(spec.controlGroup === undefined ? {} : { cgroup: spec.controlGroup }),
     onExit(ended, code, signal) {
       ownChildren.delete(ended.pid);
       onEnd(
@@ -45,7 +104,18 @@ export function spawn(spec: SpawnSpec, onEnd: (end: ProcessEnd) => void): Proces
     },
   });
   ownChildren.add(child.pid);
+  if (identity !== null) setUsual(child.pid);
   return { pid: child.pid, startTime: processStat(child.pid)?.startTime ?? 0 };
+}
+
+/** What the shim does for others: none of it has to be there before the program runs. */
+function setUsual(pid: number): void {
+  try {
+    usualFiles(pid);
+    noDearerThanOthers(pid);
+  } catch {
+    // It has ended already, or the system refuses: a worker is wanted all the same.
+  }
 }
 
 function surroundings({ env, cwd, identity }: Pick<SpawnSpec, "env" | "cwd" | "identity">) {
@@ -76,10 +146,8 @@ export async function capture(
   spec: Omit<SpawnSpec, "stdin" | "output">,
   timeoutMs: number,
 ): Promise<Captured> {
-  const child = Bun.spawn([...spec.argv], {
-    ...surroundings(spec),
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const task = spec.task === undefined ? [] : [taskFile(spec.task)];
+  const child = startCaptured(spec, task);
   let late = false;
   const cancel = after(timeoutMs, () => {
     late = true;
@@ -95,6 +163,17 @@ export async function capture(
   const exited = code === 0 ? null : `failed with exit code ${code}`;
   const failure = signalCode === null ? exited : killed;
   return { output: `${err}${out}`.slice(0, 65536), failure };
+}
+
+function startCaptured(spec: Omit<SpawnSpec, "stdin" | "output">, task: readonly number[]) {
+  try {
+    return Bun.spawn([...spec.argv], {
+      ...surroundings(spec),
+      stdio: ["ignore", "pipe", "pipe", ...task],
+    });
+  } finally {
+    task.forEach((fd) => closeSync(fd));
+  }
 }
 
 /** Sends a signal to a process; false when there is none of that pid. */

@@ -3,6 +3,7 @@
 
 import { readdirSync } from "node:fs";
 import { now } from "./clock.ts";
+import { argumentsOf } from "./memory.ts";
 import { readText, TABLE_MOST } from "./proc-file.ts";
 
 /** A pid alone may be used again by another process; with its start time it names one for ever. */
@@ -112,8 +113,8 @@ export function currentSyscall(pid: number): { number: number; fd: number } | nu
 
 /** The command line, blanks between the words; the bare name for a process without one. */
 export function commandLine(pid: number): string {
-  const text = readText(`/proc/${pid}/cmdline`);
-  if (text === null || text === "") return processStat(pid)?.command ?? "?";
+  const text = argumentsOf(pid);
+  if (text === null) return processStat(pid)?.command ?? "?";
   return text.split("\0").filter(Boolean).join(" ");
 }
 

@@ -13,10 +13,15 @@ const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
 const SO_TYPE = 3;
 const SO_ACCEPTCONN = 30;
+const SO_RCVTIMEO = 20;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const SO_ATTACH_FILTER = 26;
 const SO_DETACH_FILTER = 27;
+const POLLHUP = 0x10;
+const POLLRDHUP = 0x2000;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 
@@ -116,6 +121,41 @@ export function makeBlocking(fd: number): void {
     checked("fcntl", libc.fcntl(fd, F_SETFL, flags & ~SOCK_NONBLOCK));
 }
 
+export function isBlocking(fd: number): boolean {
+  return (checked("fcntl", libc.fcntl(fd, F_GETFL, 0)) & SOCK_NONBLOCK) === 0;
+}
+
+/** Whether accept(2) gives up after a time (SO_RCVTIMEO). */
+export function hasAcceptTimeout(fd: number): boolean {
+  const time = new BigInt64Array(2);
+  const size = new Uint32Array([16]);
+  const got = libc.getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, ptr(time), ptr(size));
+  return got === 0 && time.some((part) => part !== 0n);
+}
+
+export function clearAcceptTimeout(fd: number): void {
+  const none = new BigInt64Array(2);
+  checked("setsockopt", libc.setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, ptr(none), 16));
+}
+
+/** Whether it listens, and nobody has shut it down: a Unix socket goes on "listening" after that. */
+export function isAccepting(fd: number): boolean {
+  if (intOption(fd, SO_ACCEPTCONN) !== 1) return false;
+  // struct pollfd: descriptor, then what is asked for and what is, 16 bit each.
+  const asked = new DataView(new ArrayBuffer(8));
+  asked.setInt32(0, fd, true);
+  asked.setInt16(4, POLLRDHUP, true);
+  libc.poll(ptr(asked), 1n, 0);
+  return (asked.getInt16(6, true) & (POLLRDHUP | POLLHUP)) === 0;
+}
+
+/** Puts a descriptor in the place of another one, which is closed, close-on-exec. */
+export function replaceDescriptor(fd: number, by: number): void {
+  checked("dup2", libc.dup2(by, fd));
+  checked("fcntl", libc.fcntl(fd, F_SETFD, FD_CLOEXEC));
+  libc.close(by);
+}
+
 function intOption(fd: number, option: number): number | null {
   const value = new Int32Array(1);
   const size = new Uint32Array([4]);
@@ -174,6 +214,29 @@ export function attachFilter(fd: number, program: readonly BpfInstruction[] | nu
     libc.setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, ptr(new Int32Array(1)), 4);
     return;
   }
+  const bytes = filterBytes(program);
+  // struct sock_fprog: 16 bit length, padding, pointer.
+  const fprog = new DataView(new ArrayBuffer(16));
+  fprog.setUint16(0, program.length, true);
+  fprog.setBigUint64(8, BigInt(ptr(bytes)), true);
+  const holder = new Uint8Array(fprog.buffer);
+  checked("setsockopt", libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, ptr(holder), 16));
+}
+
+/** Whether the filter on a socket is this program; null = there is none. */
+export function hasFilter(fd: number, program: readonly BpfInstruction[] | null): boolean {
+  // SO_GET_FILTER has the number of SO_ATTACH_FILTER; lengths are instructions, 0 asks for the number.
+  const size = new Uint32Array([0]);
+  const none = new Uint8Array(8);
+  if (libc.getsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, ptr(none), ptr(size)) !== 0) return false;
+  if (size[0] !== (program?.length ?? 0)) return false;
+  if (program === null) return true;
+  const bytes = new Uint8Array(program.length * 8);
+  const got = libc.getsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, ptr(bytes), ptr(size));
+  return got === 0 && Buffer.from(filterBytes(program)).equals(bytes);
+}
+
+function filterBytes(program: readonly BpfInstruction[]): Uint8Array {
   const code = new DataView(new ArrayBuffer(program.length * 8));
   for (const [i, instruction] of program.entries()) {
     code.setUint16(i * 8, instruction.code, true);
@@ -181,13 +244,7 @@ export function attachFilter(fd: number, program: readonly BpfInstruction[] | nu
     code.setUint8(i * 8 + 3, instruction.jf);
     code.setUint32(i * 8 + 4, instruction.k >>> 0, true);
   }
-  const bytes = new Uint8Array(code.buffer);
-  // struct sock_fprog: 16 bit length, padding, pointer.
-  const fprog = new DataView(new ArrayBuffer(16));
-  fprog.setUint16(0, program.length, true);
-  fprog.setBigUint64(8, BigInt(ptr(bytes)), true);
-  const holder = new Uint8Array(fprog.buffer);
-  checked("setsockopt", libc.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, ptr(holder), 16));
+  return new Uint8Array(code.buffer);
 }
 
 const IPPROTO_TCP = 6;

@@ -217,10 +217,12 @@ export class Group {
   // ---------------------------------------------------------------- leaving
 
   /** The leader goes first, or it would refill what leaves; it only waits, and KILL spares its workers. */
-  private ask(goesOn: () => boolean): void {
+  private ask(goesOn: () => boolean): Promise<void> {
     const { pool, runtime, scoreboard } = this.context;
+    // Whoever is seen now is known as a worker when the leader is gone.
+    this.members.present();
     if (this.forks && this.leaderEnd === null) sendSignal(this.leader.pid, "SIGKILL");
-    void stopGracefully({ pool, runtime, workers: this.members, scoreboard, goesOn });
+    return stopGracefully({ pool, runtime, workers: this.members, scoreboard, goesOn });
   }
 
   /** Requests. */
@@ -236,10 +238,16 @@ export class Group {
     this.output.drain();
     if (reason === "recycled") this.life.dispatch("ready");
     this.tellEnd(this.leaderEnd);
+    if (this.forks) this.dismissUnknown();
     const left = this.members.workers().map(({ pid }) => pid);
     if (state === "serving" && left.length > 0) this.tellOrphans(left);
     this.life.dispatch(left.length > 0 ? "leader-ended" : "all-ended");
     if (state === "serving" || reason === "recycled") this.context.onLost(this);
+  }
+
+  /** Nobody would ask them to leave later; a worker finishes its request, and what is none may stay. */
+  private dismissUnknown(): void {
+    for (const { pid } of this.members.unknown()) sendSignal(pid, this.context.runtime.stopSignal);
   }
 
   private reasonOf(end: ProcessEnd): EndReason {

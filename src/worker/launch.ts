@@ -6,10 +6,11 @@ import type { PoolConfig } from "../config/model.ts";
 import { referencedName } from "../config/settings/special-values.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { SpawnSpec } from "../sys/process.ts";
+import { controlGroupOf } from "../sys/control-group.ts";
 import { isOwnVariable, selfCommand } from "../sys/exec/self.ts";
 import { identityOf, userVariables } from "./identity.ts";
 import { chrootOf, findProgram } from "./program.ts";
-import { needsShim, SHIM_VARIABLE, SHIM_WORD, type ShimTask } from "./shim-task.ts";
+import { needsShim, SHIM_WORD, type ShimTask } from "./shim-task.ts";
 
 export interface GroupShape {
   /** Workers this process provides. */
@@ -24,7 +25,9 @@ type Launch = Omit<SpawnSpec, "stdin" | "output">;
 export function launchOf(pool: PoolConfig, runtime: Runtime, shape: GroupShape): Launch {
   const args = [...runtime.args(pool), ...pool.command.slice(1)];
   const env = { ...workerEnvironment(pool, runtime), ...runtime.env(pool, shape) };
-  return throughShim(pool, [findProgram(pool), ...args], env);
+  const launch = throughShim(pool, [findProgram(pool), ...args], env);
+  const group = controlGroupOf(pool.name);
+  return group === null ? launch : { ...launch, controlGroup: group.path };
 }
 
 /** The same program with other arguments, for asking it something beforehand. */
@@ -42,7 +45,8 @@ export function launchForQuestion(
 
 /**
  * php-fpm's rules: the pool's own variables, then USER and HOME unless the pool sets them; a value
- * that is `$NAME` as a whole is looked up in the supervisor's environment (unset: empty).
+ * that is `$NAME` as a whole is looked up in the supervisor's environment (unset: empty). The
+ * supervisor's own come last: whose HOME and USER they have is another one.
  */
 function workerEnvironment(pool: PoolConfig, runtime: Runtime): Record<string, string> {
   const inherited = pool.clearEnv
@@ -54,7 +58,12 @@ function workerEnvironment(pool: PoolConfig, runtime: Runtime): Record<string, s
     const reference = referencedName(value);
     return [name, reference === null ? value : (process.env[reference] ?? "")];
   });
-  const env = { ...userVariables(pool), ...Object.fromEntries([...inherited, ...own]) };
+  const env = {
+    ...Object.fromEntries(inherited),
+    ...userVariables(pool),
+    ...Object.fromEntries(own),
+    ...runtime.argumentVariables(pool),
+  };
   for (const name of runtime.forbiddenEnv) delete env[name];
   return env;
 }
@@ -71,9 +80,12 @@ function throughShim(pool: PoolConfig, argv: string[], env: Record<string, strin
     nice: pool.nice,
     rlimitFiles: pool.rlimitFiles,
     rlimitCore: pool.rlimitCore,
+    rlimitProcesses: pool.rlimitProcesses,
+    rlimitMemory: pool.rlimitMemory,
+    noNewPrivs: pool.noNewPrivs,
   };
   if (!needsShim(task)) {
     return { argv, env, cwd: task.chdir, identity: task.identity };
   }
-  return { argv: [...selfCommand(), SHIM_WORD], env: { [SHIM_VARIABLE]: JSON.stringify(task) } };
+  return { argv: [...selfCommand(), SHIM_WORD], env: {}, task: JSON.stringify(task) };
 }

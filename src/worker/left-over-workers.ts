@@ -83,9 +83,9 @@ export class LeftOverWorkers implements WorkerSet {
     emit({ type: "left-over-workers-gone", pool: pool.name, workers, ms });
   }
 
-  private ask(goesOn: () => boolean): void {
+  private ask(goesOn: () => boolean): Promise<void> {
     const { pool, runtime, scoreboard } = this.context;
-    void stopGracefully({ pool, runtime, workers: this, scoreboard, goesOn });
+    return stopGracefully({ pool, runtime, workers: this, scoreboard, goesOn });
   }
 
   private signal(name: Signal): void {

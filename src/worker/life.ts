@@ -3,6 +3,7 @@
 // which, the table in lifecycle.ts says; what else a change means, the owner of the processes.
 
 import type { Emit } from "../event.ts";
+import { Fault } from "../fault.ts";
 import { after, now } from "../sys/clock.ts";
 import type { Signal } from "../sys/process.ts";
 import { processStat, waitChannel } from "../sys/procfs.ts";
@@ -22,7 +23,7 @@ export interface Processes {
   /** Sends it to all of them. */
   readonly signal: (name: Signal) => void;
   /** Asks each to leave when that hurts no request, as long as `goesOn` says so. */
-  readonly ask: (goesOn: () => boolean) => void;
+  readonly ask: (goesOn: () => boolean) => void | Promise<void>;
   readonly drainTimeoutMs: number;
   /** To whom it is told what does not leave; null = to nobody. */
   readonly tell: { readonly pool: string; readonly emit: Emit } | null;
@@ -55,6 +56,7 @@ export class Life {
   private deadline: number | null = null;
   private cancelDeadline: () => void = () => {};
   private watching = false;
+  private isTroubled = false;
 
   constructor(state: "starting" | "serving", processes: Processes, hooks: Hooks = {}) {
     this.current = state;
@@ -110,14 +112,17 @@ export class Life {
   private ask(): void {
     this.drain = { since: now(), hurried: false };
     this.setDeadline("draining");
-    this.processes.ask(() => this.current === "draining");
+    const asked = async () => this.processes.ask(() => this.current === "draining");
+    // Who is not asked is late at the deadline.
+    asked().catch((error: unknown) => this.tellTrouble(error));
   }
 
+  /** Whatever goes wrong with what is told and counted, the signal goes out, and KILL comes after it. */
   private escalate(rung: "terminating" | "killing"): void {
     const name = LADDER[rung].signal!;
-    this.tellLate(name);
-    this.hooks.onSignal?.(name);
     this.setDeadline(rung);
+    this.attempt(() => this.tellLate(name), undefined);
+    this.attempt(() => this.hooks.onSignal?.(name), undefined);
     this.processes.signal(name);
     // A stopped process takes no TERM before it goes on.
     this.processes.signal("SIGCONT");
@@ -134,8 +139,8 @@ export class Life {
 
   /** They are named, with where they wait, and left to the kernel. */
   private giveUp(): void {
-    const { tell, living } = this.processes;
-    const pids = living();
+    const { tell } = this.processes;
+    const pids = this.attempt(() => this.processes.living(), []);
     this.hooks.onStuck?.(pids);
     for (const pid of pids) {
       const state = processStat(pid)?.state ?? "?";
@@ -146,8 +151,33 @@ export class Life {
   }
 
   private finish(): void {
-    this.hooks.onGone?.();
+    this.attempt(() => this.hooks.onGone?.(), undefined);
     this.resolveGone();
+  }
+
+  /** Looks at the processes; what a look throws is told, and stops nothing. */
+  private attempt<T>(look: () => T, otherwise: T): T {
+    try {
+      return look();
+    } catch (error) {
+      this.tellTrouble(error);
+      return otherwise;
+    }
+  }
+
+  /** Once: the next look may throw the same. */
+  private tellTrouble(error: unknown): void {
+    const { tell } = this.processes;
+    if (tell === null || this.isTroubled) return;
+    this.isTroubled = true;
+    const fault = new Fault(
+      "a look at workers that are to leave failed; they are ended all the same",
+      {
+        where: `pool ${tell.pool}`,
+        cause: error,
+      },
+    );
+    tell.emit({ type: "trouble", fault: fault.toJSON() });
   }
 
   private setDeadline(rung: Rung): void {
@@ -160,7 +190,8 @@ export class Life {
     if (this.watching) return;
     this.watching = true;
     for (let pause = POLL_MS; this.current !== "gone";) {
-      if (this.processes.living().length === 0) return this.dispatch("all-ended");
+      const left = this.attempt(() => this.processes.living().length, null);
+      if (left === 0) return this.dispatch("all-ended");
       // Somebody may have been forked since.
       if (this.current === "killing") this.processes.signal("SIGKILL");
       const escalated = this.current === "terminating" || this.current === "killing";

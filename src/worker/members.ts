@@ -1,5 +1,6 @@
 // Which processes are the workers of a group. A leader forks them in its own process group; scripts
-// may start programs there too, but those have another name or another parent.
+// may start programs there too, but those have another name or another parent. What is left of a dead
+// leader is a worker only if it was seen as its child before: a script can give any name to a program.
 
 import type { Listening } from "../observe/activity.ts";
 import type { RequestRecord } from "../observe/request.ts";
@@ -32,8 +33,8 @@ export class Members implements WorkerSet {
   private readonly since = now();
   /** The leader's. It is known for certain only while it lives: the shim has another one. */
   private name: string;
-  /** What a dead leader has left; it forks no more. */
-  private orphans: readonly ProcessStat[] | null = null;
+  /** The workers of the last look. */
+  private known: readonly ProcessStat[] = [];
 
   constructor(context: MembersContext) {
     this.context = context;
@@ -50,11 +51,21 @@ export class Members implements WorkerSet {
   present(): Present {
     const { forks } = this.context;
     const leader = this.livingLeader();
-    if (leader === null) return { leader, workers: forks ? this.orphansLeft() : [] };
+    if (leader === null) return { leader, workers: forks ? this.orphans() : [] };
     if (!forks) return { leader: null, workers: [leader] };
-    this.orphans = null;
     this.name = leader.command;
-    return { leader, workers: this.childrenOf(leader) };
+    this.known = this.childrenOf(leader);
+    return { leader, workers: this.known };
+  }
+
+  /**
+   * What looks like a worker of the dead leader, but was never seen as its child: one forked in the last
+   * moment, or what a script would have pass for one.
+   */
+  unknown(): readonly ProcessStat[] {
+    const known = new Set(this.orphans().map(({ pid }) => pid));
+    const alike = this.workersAmong(this.groupWithoutLeader(), process.pid);
+    return alike.filter(({ pid }) => !known.has(pid));
   }
 
   private livingLeader(): ProcessStat | null {
@@ -71,10 +82,9 @@ export class Members implements WorkerSet {
     return this.workersAmong(relatives, pid);
   }
 
-  private orphansLeft(): readonly ProcessStat[] {
-    this.orphans ??= this.workersAmong(this.groupWithoutLeader(), process.pid);
-    this.orphans = this.orphans.map(stillThere).filter((stat) => stat !== null);
-    return this.orphans;
+  private orphans(): readonly ProcessStat[] {
+    this.known = this.known.map(stillThere).filter((stat) => stat !== null);
+    return this.known;
   }
 
   /** As it was after the death of the leader, when its children had become ours (as their subreaper). */

@@ -2,9 +2,8 @@
 
 import type { Identity } from "./identity.ts";
 
-/** The hidden command word, and the variable that carries the task. */
+/** The hidden command word; the task itself comes on a descriptor, where nobody else reads it. */
 export const SHIM_WORD = "worker-shim";
-export const SHIM_VARIABLE = "FCGIVISOR_SHIM";
 
 export interface ShimTask {
   readonly argv: readonly string[];
@@ -17,6 +16,9 @@ export interface ShimTask {
   readonly nice: number | null;
   readonly rlimitFiles: number | null;
   readonly rlimitCore: number | "unlimited" | null;
+  readonly rlimitProcesses: number | null;
+  readonly rlimitMemory: number | "unlimited" | null;
+  readonly noNewPrivs: boolean;
 }
 
 export function needsShim(task: ShimTask): boolean {
@@ -26,7 +28,10 @@ export function needsShim(task: ShimTask): boolean {
     task.umask !== null ||
     task.nice !== null ||
     task.rlimitFiles !== null ||
-    task.rlimitCore !== null
+    task.rlimitCore !== null ||
+    task.rlimitProcesses !== null ||
+    task.rlimitMemory !== null ||
+    task.noNewPrivs
   );
 }
 

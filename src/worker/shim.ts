@@ -7,16 +7,22 @@ import {
   becomeUser,
   beNice,
   changeRoot,
+  giveUpPrivileges,
   limit,
+  noDearerThanOthers,
+  ownKeyring,
   readyToExecute,
   setUmask,
+  usualFiles,
 } from "../sys/exec/become.ts";
 import { shortage } from "../sys/scarcity.ts";
-import { SHIM_VARIABLE, type ShimTask } from "./shim-task.ts";
+import { takeTask } from "../sys/process.ts";
+import type { ShimTask } from "./shim-task.ts";
 
 /** Does not return when all goes well; else the exit code (126 as shells have it for "cannot execute"). */
 export function runShim(): number {
-  const task = JSON.parse(process.env[SHIM_VARIABLE] ?? "null") as ShimTask | null;
+  const text = takeTask();
+  const task = text === null ? null : taskIn(text);
   if (task === null) {
     process.stderr.write("fcgivisor: worker-shim is for internal use only\n");
     return 2;
@@ -35,6 +41,15 @@ export function runShim(): number {
   return 126;
 }
 
+/** Whoever calls the hidden word by hand may have anything open there. */
+function taskIn(text: string): ShimTask | null {
+  try {
+    return JSON.parse(text) as ShimTask;
+  } catch {
+    return null;
+  }
+}
+
 interface Step {
   readonly what: string;
   /** A limit or a priority that cannot be had is told, but does not stop the worker (as in php-fpm). */
@@ -43,24 +58,34 @@ interface Step {
 }
 
 function steps(task: ShimTask): Step[] {
-  const { rlimitFiles, rlimitCore, nice, chroot, chdir, identity, umask } = task;
+  const { rlimitFiles, rlimitCore, rlimitProcesses, rlimitMemory } = task;
+  const { nice, chroot, chdir, identity, umask, noNewPrivs } = task;
   const all: Step[] = [];
   const wish = (what: string, act: () => void) => all.push({ what, needed: false, act });
   const need = (what: string, act: () => void) => all.push({ what, needed: true, act });
   if (rlimitFiles !== null)
     wish(`set rlimit_files to ${rlimitFiles}`, () => limit("files", rlimitFiles));
+  else if (identity !== null) wish("set the usual limit of open files", usualFiles);
   if (rlimitCore !== null)
     wish(`set rlimit_core to ${rlimitCore}`, () => limit("core", rlimitCore));
+  if (rlimitProcesses !== null)
+    wish(`set rlimit_processes to ${rlimitProcesses}`, () => limit("processes", rlimitProcesses));
+  wish("be as likely to be killed as others when memory is short", noDearerThanOthers);
   if (nice !== null) wish(`set nice to ${nice}`, () => beNice(nice));
   if (chroot !== null) need(`chroot to ${chroot}`, () => changeRoot(chroot));
   need(`change to the directory ${chdir}`, () => process.chdir(chdir));
   if (umask !== null) wish("set the umask", () => void setUmask(umask));
   const program = task.argv[0]!;
   const { become } = readyToExecute(program, task.argv, task.env);
+  if (noNewPrivs) need("set no_new_privs", giveUpPrivileges);
   if (identity !== null) {
     const { uid, gid, groups } = identity;
     need(`become user ${uid}, group ${gid}`, () => becomeUser(uid, gid, groups));
   }
+  wish("have a session keyring of its own", ownKeyring);
+  // This runtime has more address space than a worker needs: nothing but the program itself comes after it.
+  if (rlimitMemory !== null)
+    need(`set rlimit_memory to ${rlimitMemory}`, () => limit("memory", rlimitMemory));
   need(`start ${program}`, become);
   return all;
 }

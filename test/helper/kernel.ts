@@ -1,7 +1,14 @@
 // What only the kernel can do to a process, for tests that run as root: a file system that holds
 // whoever writes to it, and a control group with a limit.
 
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { Scene } from "./scene.ts";
 import { eventually } from "./wait.ts";
@@ -99,4 +106,28 @@ export function controlGroup(scene: Scene, what: Limited): ControlGroup {
     add: (pid) => writeFileSync(join(dir, "cgroup.procs"), String(pid)),
     count: () => members().length,
   };
+}
+
+/** Where control groups of version 2 are and may be made; null = nowhere. */
+function unifiedGroups(): string | null {
+  const line = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .find((text) => text.includes(" - cgroup2 "));
+  const dir = line?.split(" ")[4];
+  const own = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1];
+  const mayWrite = dir !== undefined && Bun.spawnSync(["test", "-w", dir]).exitCode === 0;
+  return mayWrite && own === "/" ? dir : null;
+}
+
+/** Whether a supervisor that is started here can make one for each pool. */
+export function canDivide(): boolean {
+  return unifiedGroups() !== null;
+}
+
+/** Names of the groups that a supervisor has made. */
+export function controlGroupsOf(pid: number): string[] {
+  const dir = unifiedGroups();
+  return dir === null
+    ? []
+    : readdirSync(dir).filter((name) => name.startsWith(`fcgivisor.${pid}.`));
 }

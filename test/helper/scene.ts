@@ -33,7 +33,7 @@ import {
   type Outcome,
   type Supervisor,
 } from "./program.ts";
-import { canFreeze, canLimit } from "./kernel.ts";
+import { canDivide, canFreeze, canLimit } from "./kernel.ts";
 import { stderrPipe, type StderrPipe } from "./stderr-pipe.ts";
 import { systemdRuns } from "./systemd.ts";
 import { eventually } from "./wait.ts";
@@ -93,6 +93,7 @@ export type Need =
   | "an overlay mount"
   | "a control group for memory"
   | "a control group for pids"
+  | "a unified control group"
   | "a systemd that can run";
 
 export interface BehaviourOptions {
@@ -141,6 +142,7 @@ const NO_PARTS: readonly Need[] = [
   "an overlay mount",
   "a control group for memory",
   "a control group for pids",
+  "a unified control group",
   "a systemd that can run",
 ];
 
@@ -161,6 +163,7 @@ function isLacking(need: Need): boolean {
   if (need === "an overlay mount") return !AM_ROOT || !canOverlay();
   if (need === "a control group for memory") return !canLimit("memory");
   if (need === "a control group for pids") return !canLimit("pids");
+  if (need === "a unified control group") return !AM_ROOT || !canDivide();
   if (need === "a systemd that can run") return !AM_ROOT || !systemdRuns();
   return missing([need]).length > 0;
 }

@@ -1,11 +1,12 @@
-// What a client says when the supervisor it asked goes away in the middle: in words of ours, whatever
-// Bun makes of a connection that breaks.
+// What a client makes of an answer that is none, and what it says when the supervisor it asked goes away in
+// the middle: in words of ours, whatever Bun makes of a connection that breaks.
 
-import { expect, test } from "bun:test";
+import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AdminClient, BrokenOff } from "../../src/admin/client.ts";
+import { Fault } from "../../src/fault.ts";
 
 const HEAD = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
@@ -49,3 +50,45 @@ for (const [what, sent] of Object.entries(SENT)) {
     }
   });
 }
+
+const dir = mkdtempSync(join(tmpdir(), "fv-client-"));
+const socket = join(dir, "admin.sock");
+let answer = () => new Response("");
+const server = Bun.serve({ unix: socket, fetch: () => answer() });
+const client = new AdminClient(socket);
+
+afterAll(async () => {
+  await server.stop(true);
+  rmSync(dir, { recursive: true });
+});
+
+test("the fault that an answer tells is thrown, whatever was asked", async () => {
+  const fault = { message: "cannot look", hint: "look again" };
+  answer = () => Response.json({ ok: false, fault }, { status: 500 });
+  for (const asked of [
+    () => client.status(),
+    () => client.config(),
+    () => client.operate("stop"),
+  ]) {
+    const thrown = await asked().then(
+      () => null,
+      (error: unknown) => error,
+    );
+    expect(thrown).toBeInstanceOf(Fault);
+    expect(thrown).toMatchObject(fault);
+  }
+});
+
+test("an answer without a fault is one all the same, unless its status is 200", async () => {
+  answer = () => new Response("starting\n", { status: 503 });
+  const thrown = await client.status().then(
+    () => null,
+    (error: unknown) => error,
+  );
+  expect(thrown).toBeInstanceOf(Fault);
+  expect(thrown).toMatchObject({
+    message: "the supervisor answered with status 503",
+    where: socket,
+    cause: "starting",
+  });
+});

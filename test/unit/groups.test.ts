@@ -4,7 +4,7 @@
 import { expect, test } from "bun:test";
 import { loadConfig } from "../../src/config/load.ts";
 import type { PoolConfig } from "../../src/config/model.ts";
-import { define, phpCgi } from "../../src/runtime/php-cgi.ts";
+import { phpCgi } from "../../src/runtime/php-cgi.ts";
 import { groupSizeOf, runtimeOf, RUNTIMES } from "../../src/runtime/registry.ts";
 import { withTempDir, write } from "../config-cases/temp-dir.ts";
 import { missing } from "../helper/packages.ts";
@@ -82,9 +82,9 @@ test("php settings become arguments: the ini file, then one -d each", async () =
     "-c",
     "/etc/php.ini",
     "-d",
-    "display_errors='0'",
+    'display_errors="${FCGIVISOR_PHP_0}"',
     "-d",
-    "date.timezone='Europe/Berlin'",
+    'date.timezone="${FCGIVISOR_PHP_1}"',
   ]);
   expect(phpCgi.args(await pool({ php: { ini: null, defines: new Map() } }))).toEqual([]);
 });
@@ -138,16 +138,17 @@ test.skipIf(missing(["php-cgi"]).length > 0)(
       const script = await write(dir, "read.php", code);
       const defines = new Map(values.map((value, i) => [`fv.v${i}`, value]));
       const some = await pool({ php: { ini: null, defines } });
-      const count = define("fv.n", String(values.length));
+      const count = `fv.n=${values.length}`;
+      const own = { PATH: process.env["PATH"], HOME: "/expanded" };
       const child = Bun.spawnSync(
         ["php-cgi", "-n", "-q", ...phpCgi.args(some), "-d", count, script],
-        { stderr: "ignore", env: { PATH: process.env["PATH"], HOME: "/expanded" } },
+        { stderr: "ignore", env: { ...own, ...phpCgi.argumentVariables(some) } },
       );
       const read = child.stdout.toString().split(",");
       expect(read.length).toBe(values.length);
       for (const [i, value] of values.entries()) {
         const got = Buffer.from(read[i]!, "hex").toString();
-        expect(got, `${JSON.stringify(value)} as ${define("x", value)}`).toBe(value);
+        expect(got, JSON.stringify(value)).toBe(value);
       }
     });
   },

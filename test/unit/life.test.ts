@@ -22,7 +22,7 @@ function processes(
         if (sent.at(-1) !== name) sent.push(name);
         onSignal(name, living);
       },
-      ask: (more) => (goesOn = more),
+      ask: (more) => void (goesOn = more),
       drainTimeoutMs,
       tell: told ? { pool: "www", emit: (event) => events.push(event) } : null,
     },
@@ -112,4 +112,31 @@ test("a set that is empty is gone at once", async () => {
   life.dispatch("stop");
   expect(life.state).toBe("gone");
   await life.gone;
+});
+
+test("looks that throw are told once, and neither signal nor KILL is kept back by them", async () => {
+  const sent: string[] = [];
+  const events: Event[] = [];
+  const fail = () => {
+    throw new Error("cannot look");
+  };
+  let ended = false;
+  const life = new Life(
+    "serving",
+    {
+      living: () => (ended ? [] : fail()),
+      signal: (name) => {
+        sent.push(name);
+        ended ||= name === "SIGKILL";
+      },
+      ask: fail,
+      drainTimeoutMs: 0,
+      tell: { pool: "www", emit: (event) => events.push(event) },
+    },
+    { onSignal: fail, onGone: fail },
+  );
+  life.dispatch("drain");
+  await life.gone;
+  expect(sent.filter((name) => name !== "SIGCONT").slice(0, 2)).toEqual(["SIGTERM", "SIGKILL"]);
+  expect(events.map(({ type }) => type)).toEqual(["trouble"]);
 });

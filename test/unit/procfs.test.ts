@@ -80,3 +80,26 @@ test("who has a socket: as standard input, or elsewhere where that may be", asyn
   expect(holders(null, group)).toEqual(both);
   expect(holders("perl", group)).toEqual(both);
 });
+
+test("a look at a process that has opened very much costs no more than at others", async () => {
+  const open = (count: number) =>
+    Bun.spawn(
+      ["perl", "-e", `open($f[$_], "<", "/dev/null") for 1..${count}; $| = 1; print "."; sleep`],
+      { stdin: "ignore", stdout: "pipe" },
+    );
+  const [some, many] = [open(900), open(15_000)];
+  try {
+    for (const { stdout } of [some, many]) await stdout.getReader().read();
+    const cost = (pid: number) => {
+      const times = Array.from({ length: 9 }, () => {
+        const since = performance.now();
+        socketsOf(pid);
+        return performance.now() - since;
+      });
+      return Math.min(...times);
+    };
+    expect(cost(many.pid) / cost(some.pid)).toBeLessThan(3);
+  } finally {
+    for (const child of [some, many]) child.kill("SIGKILL");
+  }
+});

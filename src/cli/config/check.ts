@@ -21,6 +21,10 @@ const OPTIONS = {
     type: "boolean",
     description: "print the config as it is resolved, each setting with its origin",
   },
+  security: {
+    type: "boolean",
+    description: "print which protections each pool does without, and what pools share",
+  },
   json: COMMON.json,
   quiet: COMMON.quiet,
 } as const;
@@ -44,6 +48,9 @@ async function check(options: Given): Promise<number> {
   if (options.dump) {
     const { dumpConfig } = await import("../../config/derived/dump.ts");
     printData(dumpConfig(loaded));
+  } else if (options.security) {
+    const { securityLines } = await import("./security.ts");
+    print(`${securityLines(loaded.config).join("\n")}\n`);
   } else if (options.against !== undefined) {
     const { reportLines } = await import("../control/report-text.ts");
     print(`${reportLines(await planOf(loaded, options)).join("\n")}\n`);

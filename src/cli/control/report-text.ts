@@ -31,6 +31,10 @@ export function reportLines(report: Report): string[] {
   for (const outcome of report.pools ?? [])
     lines.push(...outcomeLines(outcome, report.dry_run === true));
   if (report.cut) lines.push(`  ${cutText(report.operation, report.cut)}`);
+  for (const { pool, count: number, pids } of report.background ?? [])
+    lines.push(
+      `  ${count(number, "process", "processes")} that scripts of pool ${pool} left in the background still ${number === 1 ? "holds" : "hold"} its socket (${pids.join(", ")}${pids.length < number ? ", …" : ""})`,
+    );
   for (const { pool, pid } of report.stuck ?? [])
     lines.push(
       `  process ${pid} of pool ${pool} survives SIGKILL and was left alone: it waits in the kernel (see /proc/${pid}/stack)`,

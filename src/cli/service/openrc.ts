@@ -16,6 +16,8 @@ export function openrcScript({ program, words, config, pidFile }: ServiceFacts):
 # Made by \`fcgivisor service openrc\` for ${config}
 
 # shellcheck shell=sh disable=SC2034
+# Bun, which the program is made of, obeys these.
+unset BUN_OPTIONS BUN_BE_BUN BUN_INSPECT
 description="FastCGI supervisor: starts workers, keeps them running, reloads without losing a request"
 pidfile=${shellWord(pidFile)}
 extra_commands="checkconfig"

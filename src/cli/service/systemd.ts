@@ -32,6 +32,8 @@ TimeoutStartSec=${facts.reloadSeconds}
 TimeoutStopSec=${facts.stopSeconds}
 Restart=on-failure
 RestartPreventExitStatus=2
+# Bun, which this program is made of, obeys these: whoever sets one for root decides what root runs.
+UnsetEnvironment=BUN_OPTIONS BUN_BE_BUN BUN_INSPECT BUN_INSPECT_NOTIFY BUN_INSPECT_CONNECT_TO
 # One worker out of memory is replaced; it is no reason to end all others.
 OOMPolicy=continue
 # A supervisor that hangs is started again; its workers do not notice.
@@ -64,11 +66,12 @@ RuntimeDirectoryPreserve=yes
 }
 
 function hardening(facts: ServiceFacts): string {
+  const noNewPrivs = facts.pools.some(({ config }) => config.noNewPrivs);
   const chroot = facts.pools.some(({ config }) => config.chroot !== null);
   const inTmp = facts.seen.filter((path) => /^\/(var\/)?tmp(\/|$)/.test(path));
   const readOnly = facts.written.filter((path) => /^\/(usr|boot|efi|etc)(\/|$)/.test(path));
   return `# Hardening. Left out, because it would break what workers may do: MemoryDenyWriteExecute (just-in-time
-# compilers), NoNewPrivileges (mail() through a setgid sendmail; set it if your scripts do without),
+# compilers), NoNewPrivileges (mail() through a setgid sendmail; a pool has no_new_privs of its own),
 # ProtectHome (scripts below /home; set it if there are none).
 ProtectSystem=full
 ${readOnly.length === 0 ? "" : `ReadWritePaths=${readOnly.map(unitWord).join(" ")}\n`}${
@@ -79,7 +82,9 @@ ${readOnly.length === 0 ? "" : `ReadWritePaths=${readOnly.map(unitWord).join(" "
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
 ProtectKernelLogs=yes
-ProtectControlGroups=yes
+# Each pool gets a control group below the one of the service, so that nothing a script starts escapes a
+# stop: so no ProtectControlGroups.
+Delegate=yes
 ProtectClock=yes
 ProtectHostname=yes
 LockPersonality=yes
@@ -91,8 +96,8 @@ SystemCallArchitectures=native
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 # Users of workers (SETUID, SETGID), sockets' owners and modes (CHOWN, FOWNER), files of other users
 # (DAC_OVERRIDE), signals (KILL), a look into workers and their sockets back (SYS_PTRACE), ports below
-# 1024 (NET_BIND_SERVICE), rlimit_* and nice (SYS_RESOURCE, SYS_NICE).
-CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE CAP_KILL CAP_SYS_PTRACE CAP_NET_BIND_SERVICE CAP_SYS_RESOURCE CAP_SYS_NICE${chroot ? " CAP_SYS_CHROOT" : ""}
+# 1024 (NET_BIND_SERVICE), rlimit_* and nice (SYS_RESOURCE, SYS_NICE)${noNewPrivs ? ",\n# no_new_privs (SETPCAP)" : ""}.
+CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE CAP_KILL CAP_SYS_PTRACE CAP_NET_BIND_SERVICE CAP_SYS_RESOURCE CAP_SYS_NICE${noNewPrivs ? " CAP_SETPCAP" : ""}${chroot ? " CAP_SYS_CHROOT" : ""}
 # pidfd_getfd takes a socket back out of a worker.
 SystemCallFilter=@system-service pidfd_getfd${chroot ? " chroot" : ""}
 SystemCallErrorNumber=EPERM

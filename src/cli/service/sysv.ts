@@ -28,6 +28,8 @@ export function sysvScript({ program, words, config, pidFile }: ServiceFacts): s
 ### END INIT INFO
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# Bun, which the program is made of, obeys these.
+unset BUN_OPTIONS BUN_BE_BUN BUN_INSPECT
 DAEMON=${shellWord(program)}
 
 # A package that was removed leaves its script; LSB: nothing to do is no failure, but status 5 is "not installed".

@@ -13,6 +13,11 @@ export function statusText(status: Status): string {
       ...status.pools.map(poolRow),
     ]),
   ];
+  for (const { name, background } of status.pools)
+    if (background > 0)
+      lines.push(
+        `${background} ${background === 1 ? "process" : "processes"} that scripts of pool ${name} left in the background`,
+      );
   const workers = status.pools.flatMap(workerRows);
   if (workers.length > 0) {
     lines.push(

@@ -32,6 +32,7 @@ export function starterText(found: Found): string {
     'request_timeout = "60s"  # a longer request is ended; "0s" is never',
     'drain_timeout = "30s"  # at a reload, how long requests in hand may take',
     'env = { PATH = "/usr/local/bin:/usr/bin:/bin" }',
+    "no_new_privs = true  # no setuid program gains rights; false where mail() needs a setgid sendmail",
     ...folder(found),
     "",
   ].join("\n");

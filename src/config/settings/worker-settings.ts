@@ -65,7 +65,7 @@ export const WORKER_SETTINGS = {
   rlimit_files: pool<number | null>({
     type: v.integer(0, 1_073_741_816),
     default: null,
-    doc: "How many files a worker may have open.",
+    doc: "How many files a worker may have open; unless set 1024, and up to 4096 if it asks, where it is given a user.",
     example: "1024",
     legacy: "pool/rlimit_files",
     fpm: "pool/rlimit_files",
@@ -79,6 +79,27 @@ export const WORKER_SETTINGS = {
     legacy: "pool/rlimit_core",
     fpm: "pool/rlimit_core",
     get: (from) => from.rlimitCore,
+  }),
+  rlimit_processes: pool<number | null>({
+    type: v.integer(1, 4_194_304),
+    default: null,
+    doc: "How many processes and threads the user of the workers may have, in all pools together.",
+    example: "200",
+    get: (from) => from.rlimitProcesses,
+  }),
+  rlimit_memory: pool<number | "unlimited" | null>({
+    type: sizeLimit,
+    default: null,
+    doc: 'Address space of a worker: a size, or "unlimited".',
+    example: '"2G"',
+    get: (from) => from.rlimitMemory,
+  }),
+  no_new_privs: pool({
+    type: v.boolean,
+    default: false,
+    doc: "Neither a worker nor what it starts can gain rights, as by a setuid or setgid program; its capabilities are dropped for good.",
+    example: "true",
+    get: (from) => from.noNewPrivs,
   }),
   clear_env: pool({
     type: v.boolean,
@@ -118,6 +139,13 @@ export const WORKER_SETTINGS = {
     fpm: "pool/catch_workers_output",
     aliases: ["catch_workers_output"],
     get: (from) => from.logOutput,
+  }),
+  log_rate: pool<number | "unlimited">({
+    type: sizeLimit,
+    default: 1_048_576,
+    doc: 'How many bytes a second of it, of all workers together; what is more is dropped, and counted. Or "unlimited".',
+    example: '"1M"',
+    get: (from) => from.logRate,
   }),
   "php.ini": pool<string | null>({
     type: v.path,

@@ -11,8 +11,10 @@ import { planned, type Planned } from "./plan.ts";
 import { tellUntil } from "./progress.ts";
 import { propose } from "./proposal.ts";
 import { reload } from "../reload.ts";
-import { type Report, reportOf } from "./report.ts";
+import { type BackgroundProcesses, type Report, reportOf } from "./report.ts";
 import { restartPools } from "../restart.ts";
+import { backgroundOf } from "../background.ts";
+import type { SocketWatch } from "../socket-watch.ts";
 import type { StateKeeper } from "../recovery/state-keeper.ts";
 import { OWN_PROGRAM } from "../../sys/exec/self.ts";
 import { tryCanaries } from "../canary.ts";
@@ -31,6 +33,8 @@ export interface Dependencies {
   readonly state: SupervisorState;
   readonly queue: OperationQueue;
   readonly keeper: StateKeeper;
+  /** Looks at the shared sockets before workers are started on them. */
+  readonly socketWatch: SocketWatch;
   /** Reads the config once more. */
   readonly load: () => Promise<Loaded>;
   /** Reopens every log file, after the settings given; returns their paths. */
@@ -59,6 +63,7 @@ export class Operations {
         ...planPart(plan),
         drained: left,
         ...losses,
+        background: background(state),
         warnings,
       });
       // The next operation need not wait for the last of the old workers, only this answer does.
@@ -69,8 +74,9 @@ export class Operations {
 
   /** The reload itself, up to the swap. */
   private async renew(only: readonly string[], signal: AbortSignal, tell: Tell) {
-    const { state, keeper, load, reopenLog } = this.dependencies;
+    const { state, keeper, socketWatch, load, reopenLog } = this.dependencies;
     const { loaded, next, warnings } = await propose(state.config, load, only);
+    socketWatch.look();
     tell({ step: "checked", pools: next.pools.length });
     const plan = planned(state.config, next, only);
     const { drained } = await reload(state, reloaded(state.config, next), only, signal, tell);
@@ -106,10 +112,11 @@ export class Operations {
   }
 
   async restart(by: string, tell: Tell): Promise<Report> {
-    const { state, queue, keeper, load, reopenLog } = this.dependencies;
+    const { state, queue, keeper, socketWatch, load, reopenLog } = this.dependencies;
     const order = { operation: "restart", by, detail: "all pools", tell } as const;
     return queue.carryOut(order, async (signal, since) => {
       const { loaded, next, warnings } = await propose(state.config, load);
+      socketWatch.look();
       tell({ step: "checked", pools: next.pools.length });
       const losses = await restartPools(state, reloaded(state.config, next), signal, tell);
       keeper.save();
@@ -132,6 +139,14 @@ export class Operations {
     this.dependencies.state.emit({ type: "trouble", fault: asFault(error).toJSON() });
     return NO_LOSSES;
   }
+}
+
+const SHOWN_PIDS = 10;
+
+function background(state: SupervisorState): BackgroundProcesses[] {
+  return [...backgroundOf(state)].map(([pool, pids]) => {
+    return { pool, count: pids.length, pids: pids.slice(0, SHOWN_PIDS) };
+  });
 }
 
 function planPart({ pools, settings, needsRestart }: Planned): Partial<Report> {

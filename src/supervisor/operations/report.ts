@@ -12,6 +12,13 @@ export interface PoolOutcome {
   readonly changes: readonly Change[];
 }
 
+export interface BackgroundProcesses {
+  readonly pool: string;
+  readonly count: number;
+  /** The first of them. */
+  readonly pids: readonly number[];
+}
+
 /** A worker that has not left yet. */
 export interface LateWorker {
   readonly pool: string;
@@ -47,6 +54,8 @@ export interface Report {
   readonly cut?: number;
   /** stop, quit: the supervisor had died before, and so many processes that it left were ended. */
   readonly left_behind?: number;
+  /** Processes that scripts left in the background and that still hold the socket of a pool. */
+  readonly background?: readonly BackgroundProcesses[];
   /** Processes that not even KILL has ended. */
   readonly stuck?: readonly StuckProcess[];
   /** reload: settings of the log and of the supervisor itself that changed. */

@@ -1,21 +1,63 @@
 // Turning this process into another program: limits, priority, root directory, user, and execve(2).
 // Used by the worker shim, which does nothing else in its short life.
 
+import { readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { checked, cString, libc, type Pointer, ptr } from "../libc.ts";
 
-const RLIMIT_CORE = 4;
-const RLIMIT_NOFILE = 7;
+const RLIMITS = { core: 4, processes: 6, files: 7, memory: 9 } as const;
 const RLIM_INFINITY = 0xffffffffffffffffn;
 const SIG_SETMASK = 2;
 const PRIO_PROCESS = 0;
 const SIG_IGN = 1 as Pointer;
 
 /** Sets the soft and the hard limit, as php-fpm since 0.5.14 does. */
-export function limit(which: "files" | "core", value: number | "unlimited"): void {
+export function limit(which: keyof typeof RLIMITS, value: number | "unlimited"): void {
   const number = value === "unlimited" ? RLIM_INFINITY : BigInt(value);
   const pair = new BigUint64Array([number, number]);
-  checked("setrlimit", libc.setrlimit(which === "files" ? RLIMIT_NOFILE : RLIMIT_CORE, ptr(pair)));
+  checked("setrlimit", libc.setrlimit(RLIMITS[which], ptr(pair)));
+}
+
+/** What the kernel gives to the first process (INR_OPEN_CUR, INR_OPEN_MAX). */
+const USUAL_FILES = { soft: 1024n, hard: 4096n } as const;
+
+/** Takes back what this runtime has raised for itself, and what a service manager allows it. 0: this process. */
+export function usualFiles(pid = 0): void {
+  const now = new BigUint64Array(2);
+  checked("prlimit", libc.prlimit(pid, RLIMITS.files, null, ptr(now)));
+  const hard = now[1]! < USUAL_FILES.hard ? now[1]! : USUAL_FILES.hard;
+  const soft = hard < USUAL_FILES.soft ? hard : USUAL_FILES.soft;
+  const usual = new BigUint64Array([soft, hard]);
+  checked("prlimit", libc.prlimit(pid, RLIMITS.files, ptr(usual), null));
+}
+
+/** A supervisor may be protected from the out-of-memory killer; its workers are what it should take. */
+export function noDearerThanOthers(pid: number | "self" = "self"): void {
+  const place = `/proc/${pid}/oom_score_adj`;
+  if (Number(readFileSync(place, "utf8")) < 0) writeFileSync(place, "0");
+}
+
+const PR_CAPBSET_DROP = 24;
+const PR_SET_NO_NEW_PRIVS = 38;
+/** More than there are: the kernel says EINVAL from the first that there is not. */
+const CAPABILITIES = 64;
+
+/**
+ * From here on no program gains rights by being executed (prctl(2), PR_SET_NO_NEW_PRIVS), and where this
+ * process may do so, all capabilities leave the bounding set.
+ */
+export function giveUpPrivileges(): void {
+  for (let capability = 0; capability < CAPABILITIES; capability++)
+    libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+  checked("prctl", libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+const SYS_KEYCTL = process.arch === "arm64" ? 219 : 250;
+const KEYCTL_JOIN_SESSION_KEYRING = 1;
+
+/** Leaves the keys of whoever started the supervisor behind; where the kernel has no keyrings, there are none. */
+export function ownKeyring(): void {
+  libc.syscall(SYS_KEYCTL, KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0);
 }
 
 export function beNice(value: number): void {

@@ -1,6 +1,6 @@
 // Starting this program once more as a daemon: in a session of its own, without a terminal.
 
-import { selfCommand, STEADY } from "./self.ts";
+import { ownEnvironment, selfCommand } from "./self.ts";
 
 export interface Daemon {
   /** Its first line on stdout; null when it ended without one. */
@@ -11,7 +11,7 @@ export interface Daemon {
 /** `onStderr` gets what it writes there, until it lets go of it. */
 export function spawnDaemon(args: readonly string[], onStderr: (text: string) => void): Daemon {
   const child = Bun.spawn([...selfCommand(), ...args], {
-    env: { ...STEADY, ...process.env },
+    env: ownEnvironment(process.env),
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });

@@ -4,6 +4,7 @@
 
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { checked, cString, libc, ptr } from "../libc.ts";
+import { ownEnvironment } from "./self.ts";
 
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
@@ -54,7 +55,7 @@ export function handOver(handover: Handover): HandedOver {
   for (const fd of descriptors(handover)) checked("fcntl", libc.fcntl(fd, F_SETFD, 0));
   return {
     env: {
-      ...(process.env as Record<string, string>),
+      ...ownEnvironment(process.env),
       [VARIABLE]: file === null ? text : `fd:${file}`,
     },
     takeBack() {

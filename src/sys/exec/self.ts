@@ -40,16 +40,32 @@ export function isCompiled(): boolean {
   return Bun.main.startsWith("/$bunfs/");
 }
 
-/** Variables that steer this program or Bun, and have no business in anybody else's environment. */
+/** What steers this program or Bun, is a word of a service manager to it, or tells of who started it. */
+const OWN_VARIABLES = [
+  /^(FCGIVISOR|BUN|LISTEN|WATCHDOG|MEMORY_PRESSURE|SYSTEMD|SSH|SUDO)_/,
+  /^(NOTIFY_SOCKET|FDSTORE|MAINPID|CREDENTIALS_DIRECTORY|INVOCATION_ID|JOURNAL_STREAM)$/,
+];
+
+/** Variables that have no business in anybody else's environment. */
 export function isOwnVariable(name: string): boolean {
-  return (
-    name.startsWith("FCGIVISOR_") ||
-    Object.hasOwn(STEADY, name) ||
-    name === "BUN_OPTIONS" ||
-    name === "BUN_BE_BUN" ||
-    name === "NOTIFY_SOCKET" ||
-    name === "WATCHDOG_USEC" ||
-    name === "WATCHDOG_PID" ||
-    name.startsWith("LISTEN_")
+  return OWN_VARIABLES.some((pattern) => pattern.test(name));
+}
+
+/** Whether Bun obeys it: code to load, options to take, another program to be. */
+function steersBun(name: string): boolean {
+  return name.startsWith("BUN_") && !Object.hasOwn(STEADY, name);
+}
+
+/** The environment for this program when it is started once more. */
+export function ownEnvironment(env: Readonly<Record<string, string | undefined>>) {
+  const kept = Object.entries(env).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined && !steersBun(entry[0]),
   );
+  return { ...STEADY, ...Object.fromEntries(kept) };
+}
+
+/** Whether it has that environment already. */
+export function isSteady(env: Readonly<Record<string, string | undefined>>): boolean {
+  const names = Object.keys(env);
+  return Object.keys(STEADY).every((name) => names.includes(name)) && !names.some(steersBun);
 }

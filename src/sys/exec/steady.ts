@@ -6,13 +6,13 @@
 
 import { execute } from "./become.ts";
 import { passDescriptors } from "../listen-fds.ts";
-import { selfCommand, STEADY } from "./self.ts";
+import { isSteady, ownEnvironment, selfCommand } from "./self.ts";
 
 /** Executes this program once more, as the same process, unless its environment is right already. */
 export function becomeSteady(): void {
   const env = process.env as Record<string, string>;
-  if (Object.keys(STEADY).every((name) => env[name] !== undefined)) return;
+  if (isSteady(env)) return;
   passDescriptors(env, process.pid);
   const [program, ...words] = selfCommand();
-  execute(program!, [process.argv0, ...words, ...process.argv.slice(2)], { ...STEADY, ...env });
+  execute(program!, [process.argv0, ...words, ...process.argv.slice(2)], ownEnvironment(env));
 }

@@ -1,0 +1,48 @@
+// What every holder of a listening socket can change for all the others, the supervisor among them: any
+// script of any worker is a holder. Each is looked at, and has a way to be set right.
+
+import type { BpfInstruction } from "../sys/socket.ts";
+import {
+  clearAcceptTimeout,
+  hasAcceptTimeout,
+  hasFilter,
+  isAccepting,
+  isBlocking,
+  makeBlocking,
+} from "../sys/socket.ts";
+
+export interface Flaw {
+  /** How it was found, as the end of "it was …". */
+  readonly was: string;
+  readonly heal: () => void;
+}
+
+export interface Wanted {
+  /** The program of allowed_clients; null = none. */
+  readonly filter: readonly BpfInstruction[] | null;
+  readonly attach: () => void;
+  /** How many connections may wait, as the kernel told when it was set; null = it does not tell. */
+  readonly limit: number | null;
+  /** The same now. */
+  readonly limitNow: () => number | null;
+  /** Lets it listen again, by whatever it takes. */
+  readonly listen: () => void;
+}
+
+/** All that is not as it was set up; that it is deaf comes first, because healing it may set up the rest. */
+export function flawsOf(fd: number, wanted: Wanted): Flaw[] {
+  if (!isAccepting(fd)) return [{ was: "shut down", heal: wanted.listen }];
+  const flaws: Flaw[] = [];
+  if (!isBlocking(fd)) flaws.push({ was: "non-blocking", heal: () => makeBlocking(fd) });
+  if (hasAcceptTimeout(fd))
+    flaws.push({ was: "given a timeout", heal: () => clearAcceptTimeout(fd) });
+  const limit = wanted.limitNow();
+  if (limit !== null && wanted.limit !== null && limit !== wanted.limit)
+    flaws.push({ was: `given a backlog of ${limit}`, heal: wanted.listen });
+  if (!hasFilter(fd, wanted.filter))
+    flaws.push({
+      was: wanted.filter === null ? "given a filter" : "without its allowed_clients",
+      heal: wanted.attach,
+    });
+  return flaws;
+}

@@ -1,0 +1,106 @@
+// A control group (cgroups(7), version 2) for each pool: whatever a worker starts stays in it, however it
+// forks and leaves its process group, and is ended as one. The folders are the state: their names say
+// whose they are. Only where we may make them: at the top of our own hierarchy, as in a container, or
+// where the service manager has delegated ours to us.
+
+import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { cString, libc, ptr } from "./libc.ts";
+import { readText, TABLE_MOST } from "./proc-file.ts";
+import { lives } from "./procfs.ts";
+
+const PREFIX = "fcgivisor";
+
+/** The folder of the group we are in; null where there is none that is ours to divide. */
+function ownFolder(): string | null {
+  const within = /^0::(\/.*)$/m.exec(readText("/proc/self/cgroup") ?? "")?.[1];
+  const mounts = (readText("/proc/self/mountinfo", TABLE_MOST) ?? "").split("\n");
+  const mount = mounts.find((line) => line.includes(" - cgroup2 "))?.split(" ")[4];
+  if (within === undefined || mount === undefined) return null;
+  const folder = join(mount, within);
+  return within === "/" || isDelegated(folder) ? folder : null;
+}
+
+/** How systemd marks a group with Delegate=yes. */
+function isDelegated(folder: string): boolean {
+  const path = cString(folder);
+  const value = new Uint8Array(8);
+  return ["trusted.delegate", "user.delegate"].some((name) => {
+    const length = libc.getxattr(ptr(path), ptr(cString(name)), ptr(value), value.length);
+    return Number(length) === 1 && value[0] === "1".charCodeAt(0);
+  });
+}
+
+/** The group of a pool's workers, made if need be; null where none can be had. */
+export function controlGroupOf(pool: string): ControlGroup | null {
+  const folder = ownFolder();
+  if (folder === null) return null;
+  const path = join(folder, `${PREFIX}.${process.pid}.${pool.replace(/[^A-Za-z0-9_-]/g, "_")}`);
+  try {
+    sweep(folder);
+    mkdirSync(path, { recursive: true });
+    return new ControlGroup(path);
+  } catch {
+    // EACCES, EROFS: not ours to write. ENOSPC: too many.
+    return null;
+  }
+}
+
+/** The groups of all pools of this process. */
+export function ownControlGroups(): ControlGroup[] {
+  const folder = ownFolder();
+  if (folder === null) return [];
+  return names(folder, (pid) => pid === process.pid).map(
+    (name) => new ControlGroup(join(folder, name)),
+  );
+}
+
+/** Removes what supervisors that are gone have left, as far as it is empty. */
+function sweep(folder: string): void {
+  for (const name of names(folder, (pid) => !lives(pid)))
+    new ControlGroup(join(folder, name)).remove();
+}
+
+function names(folder: string, wanted: (pid: number) => boolean): string[] {
+  return readdirSync(folder).filter((name) => {
+    const pid = /^fcgivisor\.([0-9]+)\./.exec(name)?.[1];
+    return pid !== undefined && wanted(Number(pid));
+  });
+}
+
+export class ControlGroup {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Who is in it now. */
+  get members(): number[] {
+    const text = readText(join(this.path, "cgroup.procs"), TABLE_MOST) ?? "";
+    return text.split("\n").filter(Boolean).map(Number);
+  }
+
+  /** Ends every process in it at once, those that are forked meanwhile too; false before Linux 5.14. */
+  kill(): boolean {
+    return write(join(this.path, "cgroup.kill"), "1");
+  }
+
+  /** When it is empty. */
+  remove(): void {
+    try {
+      rmdirSync(this.path);
+    } catch {
+      // EBUSY: somebody is in it still. ENOENT: it is gone.
+    }
+  }
+}
+
+function write(path: string, text: string): boolean {
+  try {
+    writeFileSync(path, text);
+    return true;
+  } catch {
+    return false;
+  }
+}

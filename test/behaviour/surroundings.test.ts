@@ -1,0 +1,93 @@
+// What surrounds a worker and must not reach it, or must not leave it: the environment of root, what `ps`
+// shows, limits, rights. Seen from inside, or read from /proc of the real process.
+
+import { expect } from "bun:test";
+import { barePool, bodyOf, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
+import { commandOf, environmentOf, leadersAt, procText, statusField } from "../helper/processes.ts";
+import { behaviour, type Scene } from "../helper/scene.ts";
+
+const PHP = { needs: ["php-cgi"] } as const;
+const ROOT = { needs: ["root"] } as const;
+
+async function oneWorker(scene: Scene, extra: Record<string, unknown>, env = {}): Promise<number> {
+  const spot = await tcpSpot(scene);
+  await scene.run({ pools: { www: barePool(scene, spot, { workers: 1, ...extra }) } }, { env });
+  return (await workersReach(spot, 1))[0]!;
+}
+
+behaviour("clear_env = false: whose environment it was does not show", ROOT, async (scene) => {
+  const hidden = {
+    SSH_CONNECTION: "192.0.2.1 22",
+    SUDO_USER: "somebody",
+    CREDENTIALS_DIRECTORY: "/run/credentials",
+    BUN_INSTALL: "/root/.bun",
+    FDSTORE: "1",
+    MEMORY_PRESSURE_WATCH: "/sys",
+    MAINPID: "1",
+  };
+  const given = { ...hidden, HOME: "/root", USER: "root", FV_GIVEN: "handed down" };
+  const pid = await oneWorker(scene, { clear_env: false, user: "www-data" }, given);
+  const seen = environmentOf(pid);
+  expect(seen).toMatchObject({ FV_GIVEN: "handed down", HOME: "/var/www", USER: "www-data" });
+  expect(Object.keys(seen).filter((name) => name in hidden)).toEqual([]);
+});
+
+behaviour("what steers Bun is not handed on to the process that serves", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const env = { BUN_OPTIONS: "--smol", BUN_INSPECT: "" };
+  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } }, { env });
+  const names = Object.keys(environmentOf(supervisor.pid));
+  expect(names.filter((name) => /^BUN_/.test(name) && !name.startsWith("BUN_JSC_"))).toEqual([]);
+});
+
+behaviour("an environment may be longer than one variable can be", ROOT, async (scene) => {
+  const long = Object.fromEntries(["A", "B", "C"].map((name) => [name, name.repeat(100_000)]));
+  const pid = await oneWorker(scene, { env: long });
+  expect(environmentOf(pid)).toMatchObject(long);
+});
+
+behaviour(
+  "a password among php.defines is not in the arguments of any process",
+  PHP,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const path = "tcp://127.0.0.1:6379?auth=se'cr\"et";
+    const defines = { "session.save_path": path, display_errors: "0" };
+    await scene.run({ pools: { www: phpPool(spot, { php: { defines } }) } });
+    const pids = [...(await workersReach(spot, 2)), ...leadersAt(spot.where)];
+    expect(pids.map((pid) => commandOf(pid).join(" ")).join()).not.toContain("auth");
+    const code = `<?php echo ini_get("session.save_path"), " ", ini_get("display_errors");`;
+    expect(await bodyOf(spot, { script: scene.write("www/ini.php", code) })).toBe(`${path} 0`);
+  },
+);
+
+behaviour(
+  "how many files are open is bounded, whatever the supervisor may have",
+  ROOT,
+  async (scene) => {
+    const pid = await oneWorker(scene, {});
+    expect(procText(pid, "limits")).toMatch(/^Max open files +1024 +4096 /m);
+  },
+);
+
+behaviour("limits of processes and of memory", ROOT, async (scene) => {
+  const pid = await oneWorker(scene, { rlimit_processes: 2000, rlimit_memory: "1G" });
+  const limits = procText(pid, "limits");
+  expect(limits).toMatch(/^Max processes +2000 +2000 /m);
+  expect(limits).toMatch(/^Max address space +1073741824 +1073741824 /m);
+});
+
+behaviour("no_new_privs: no rights are gained, and no capability can be", PHP, async (scene) => {
+  const spot = await tcpSpot(scene);
+  await scene.run({ pools: { www: phpPool(spot, { no_new_privs: true }) } });
+  for (const pid of [...(await workersReach(spot, 2)), ...leadersAt(spot.where)]) {
+    expect(statusField(pid, "NoNewPrivs")).toBe("1");
+    if (process.getuid!() === 0) expect(BigInt(`0x${statusField(pid, "CapBnd")}`)).toBe(0n);
+  }
+  const code = `<?php echo shell_exec("grep NoNewPrivs /proc/self/status");`;
+  expect(await bodyOf(spot, { script: scene.write("www/rights.php", code) })).toMatch(/\s1$/m);
+});
+
+behaviour("without no_new_privs a setgid sendmail still works", ROOT, async (scene) => {
+  expect(statusField(await oneWorker(scene, {}), "NoNewPrivs")).toBe("0");
+});
