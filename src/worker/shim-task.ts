@@ -21,9 +21,11 @@ export interface ShimTask {
   readonly noNewPrivs: boolean;
 }
 
-export function needsShim(task: ShimTask): boolean {
+/** `maySetLimits`: whether the usual limit of open files can be set from outside, too. */
+export function needsShim(task: ShimTask, maySetLimits: boolean): boolean {
+  const { identity } = task;
   return (
-    (task.identity !== null && hasMoreGroups(task.identity)) ||
+    (identity !== null && (hasMoreGroups(identity) || !maySetLimits)) ||
     task.chroot !== null ||
     task.umask !== null ||
     task.nice !== null ||

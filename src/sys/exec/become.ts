@@ -31,6 +31,15 @@ export function usualFiles(pid = 0): void {
   checked("prlimit", libc.prlimit(pid, RLIMITS.files, ptr(usual), null));
 }
 
+const CAP_SYS_RESOURCE = 24n;
+
+/** Whether this process may set the limits of another user's (prlimit(2)); root in a container often may not. */
+export function maySetLimits(): boolean {
+  const status = readFileSync("/proc/self/status", "utf8");
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
+  return (effective & (1n << CAP_SYS_RESOURCE)) !== 0n;
+}
+
 /** A supervisor may be protected from the out-of-memory killer; its workers are what it should take. */
 export function noDearerThanOthers(pid: number | "self" = "self"): void {
   const place = `/proc/${pid}/oom_score_adj`;
