@@ -72,13 +72,41 @@ describe("includes", () => {
     withTempDir(async (dir) => {
       const file = await write(dir, "loop.conf", `include = ${dir}/loop.conf\n${GLOBAL}`);
       const said = await complaint(load(file));
-      expect(said).toContain("loop.conf:1:1: more than 5 files include each other");
+      expect(said).toContain(`loop.conf:1:1: include of ${file}: it is being read already`);
       await mkdir(join(dir, "folder"));
       const folder = await write(dir, "f.conf", `include = ${dir}/folder\n${pool("www")}`);
       expect(await complaint(load(folder))).toContain("this is a directory");
       await write(dir, "empty.conf", "");
       const empty = await write(dir, "e.conf", `include = ${dir}/empty.conf\n${pool("www")}`);
       expect((await load(empty)).config.pools).toHaveLength(1);
+    }));
+
+  test("files that include others, five deep", () =>
+    withTempDir(async (dir) => {
+      for (const i of [1, 2, 3, 4, 5])
+        await write(dir, `${i}.conf`, `include = ${dir}/${i + 1}.conf\n${pool(`p${i}`)}`);
+      await write(dir, "6.conf", pool("last"));
+      const said = await complaint(load(join(dir, "1.conf")));
+      expect(said).toContain("5.conf:1:1: more than 5 files include each other");
+      expect((await load(join(dir, "2.conf"))).config.pools.map(({ name }) => name)).toEqual([
+        "last",
+        "p5",
+        "p4",
+        "p3",
+        "p2",
+      ]);
+    }));
+
+  test("files that name others many times are read so many times, and no more", () =>
+    withTempDir(async (dir) => {
+      const often = (name: string) => `include = ${dir}/${name}\n`.repeat(150);
+      await write(dir, "b.conf", often("c.conf"));
+      await write(dir, "c.conf", often("d.conf"));
+      await write(dir, "d.conf", ";\n");
+      const file = await write(dir, "a.conf", often("b.conf") + pool("www"));
+      const said = await complaint(load(file));
+      expect(said).toContain("more than 10000 files are included");
+      expect(said).toContain("1 problem");
     }));
 
   test("what is wrong in an included file is shown there", () =>

@@ -11,13 +11,17 @@ import { readSource } from "../source.ts";
 
 /** php-fpm gives up one level later; nobody nests that deep by intent. */
 const DEEPEST = 5;
+/** As many as there may be pools; files that name others many times would make it any number. */
+const MOST_FILES = 10_000;
 
 interface Walk {
   readonly reading: IniReading;
   /** Gets each line, in order. */
   readonly take: (line: IniLine) => void;
   /** Those read so far. */
-  readonly files: string[];
+  readonly files: Set<string>;
+  /** How many times one was read. */
+  count: number;
 }
 
 /** Hands each line to `take`, and returns all files that were read. */
@@ -27,15 +31,17 @@ export async function eachIniLine(
   bytes: Uint8Array,
   take: (line: IniLine) => void,
 ): Promise<readonly string[]> {
-  const walk: Walk = { reading, take, files: [file] };
-  await linesOf(walk, file, bytes, 1);
-  return walk.files;
+  const walk: Walk = { reading, take, files: new Set([file]), count: 1 };
+  await linesOf(walk, [file], bytes);
+  return [...walk.files];
 }
 
-async function linesOf(walk: Walk, file: string, bytes: Uint8Array, depth: number): Promise<void> {
+/** `chain`: the file, and before it those that led to it. */
+async function linesOf(walk: Walk, chain: readonly string[], bytes: Uint8Array): Promise<void> {
+  const file = chain.at(-1)!;
   // Bytes that are no UTF-8 may stand in comments; in a value they are refused.
   for (const line of iniLines(file, new TextDecoder().decode(bytes), walk.reading)) {
-    if (isInclude(line)) await include(walk, line, depth);
+    if (isInclude(line)) await include(walk, line, chain);
     else walk.take(line);
   }
 }
@@ -47,11 +53,11 @@ function isInclude(line: IniLine): line is IniValueLine {
 async function include(
   walk: Walk,
   { value: pattern, where }: IniValueLine,
-  depth: number,
+  chain: readonly string[],
 ): Promise<void> {
   const { problems, prefix } = walk.reading;
   if (pattern === null || pattern === "") return;
-  if (depth >= DEEPEST) {
+  if (chain.length >= DEEPEST) {
     const hint = "does a file include itself?";
     return problems.error(`more than ${DEEPEST} files include each other`, where, hint);
   }
@@ -62,18 +68,35 @@ async function include(
       : `it is relative to ${prefix}: --prefix DIR names another folder`;
     problems.warn(`include: no file matches ${pattern}`, where, hint);
   }
-  for (const file of found) await includeFile(walk, file, where, depth);
+  for (const file of found) await includeFile(walk, file, where, chain);
 }
 
-async function includeFile(walk: Walk, file: string, where: Place, depth: number): Promise<void> {
+async function includeFile(
+  walk: Walk,
+  file: string,
+  where: Place,
+  chain: readonly string[],
+): Promise<void> {
+  const { problems } = walk.reading;
+  if (chain.includes(file)) {
+    const hint = `remove it, or name other files: php-fpm reads it ${DEEPEST} times over, and then gives up`;
+    return problems.error(`include of ${file}: it is being read already`, where, hint);
+  }
+  if (walk.count === MOST_FILES)
+    problems.error(
+      `more than ${MOST_FILES} files are included`,
+      where,
+      "does one name many others?",
+    );
+  if (walk.count++ >= MOST_FILES) return;
   try {
     if (statSync(file).isFile() && statSync(file).size === 0) return; // as good as none
     const bytes = await readSource(file);
-    if (!walk.files.includes(file)) walk.files.push(file);
-    await linesOf(walk, file, bytes, depth + 1);
+    walk.files.add(file);
+    await linesOf(walk, [...chain, file], bytes);
   } catch (error) {
     const fault = asFault(error);
-    walk.reading.problems.error(`include of ${file}: ${fault.message}`, where, fault.hint);
+    problems.error(`include of ${file}: ${fault.message}`, where, fault.hint);
   }
 }
 
