@@ -10,8 +10,8 @@ import type { Pool } from "./pool.ts";
 
 const STOPPED_MOST_MS = 10_000;
 const LOOK_EVERY_MS = 2000;
-/** Each group is at least one file of /proc to read: of hundreds so many a second, and no more. */
-const GROUPS_A_SECOND = 100;
+/** Each is some files of /proc to read: of hundreds so many a second, and no more. */
+const POOLS_A_SECOND = 100;
 
 /** Looks at every process of the serving generations. */
 export class StoppedWatch implements Reader {
@@ -24,22 +24,18 @@ export class StoppedWatch implements Reader {
   }
 
   get everyMs(): number {
-    return Math.max(LOOK_EVERY_MS, (this.groups().length * 1000) / GROUPS_A_SECOND);
+    return Math.max(LOOK_EVERY_MS, (this.pools().length * 1000) / POOLS_A_SECOND);
   }
 
   look(sample: Sample): void {
     const told = new Map<number, number>();
-    for (const group of this.groups())
+    for (const group of this.pools().flatMap(({ current }) => current.all))
       for (const pid of sample.stopped(group.members)) {
         const toldAt = this.told.get(pid) ?? tellStopped(group, pid, sample.takenAt);
         if (sample.takenAt - toldAt < STOPPED_MOST_MS) told.set(pid, toldAt);
         else resume(group, pid);
       }
     this.told = told;
-  }
-
-  private groups(): Group[] {
-    return this.pools().flatMap(({ current }) => current.all);
   }
 }
 

@@ -7,14 +7,21 @@ import type { Listener } from "../socket/listener.ts";
 import { allListeners } from "./sockets.ts";
 import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
+const LOOK_EVERY_MS = 1000;
+/** Each takes a handful of system calls: of hundreds so many a second, and no more. */
+const SOCKETS_A_SECOND = 100;
+
 export class SocketWatch implements Reader {
-  readonly everyMs = 1000;
   private readonly state: SupervisorState;
   /** What was told of each in the look before: who changes it again and again is told once. */
   private readonly told = new WeakMap<Listener, string>();
 
   constructor(state: SupervisorState) {
     this.state = state;
+  }
+
+  get everyMs(): number {
+    return Math.max(LOOK_EVERY_MS, (this.state.pools.size * 1000) / SOCKETS_A_SECOND);
   }
 
   look(): void {
@@ -37,15 +44,12 @@ export class SocketWatch implements Reader {
 
   private tell(listener: Listener, was: readonly string[]): void {
     const { state, told } = this;
-    const pools = poolsInOrder(state).filter((pool) => pool.listener === listener);
     const text = was.join();
-    if (text !== "" && text !== told.get(listener))
-      state.emit({
-        type: "listener-healed",
-        address: listener.name,
-        pools: pools.map(({ name }) => name),
-        was,
-      });
+    if (text !== "" && text !== told.get(listener)) {
+      const pools = poolsInOrder(state).filter((pool) => pool.listener === listener);
+      const names = pools.map(({ name }) => name);
+      state.emit({ type: "listener-healed", address: listener.name, pools: names, was });
+    }
     told.set(listener, text);
   }
 }

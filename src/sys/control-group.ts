@@ -11,19 +11,28 @@ import { lives } from "./procfs.ts";
 
 const PREFIX = "fcgivisor";
 
-/** The folder of the group we are in; null where there is none that is ours to divide. */
+let folder: string | null | undefined;
+
+/** The folder of the group we are in; null where there is none that is ours to divide. Looked for once. */
 function ownFolder(): string | null {
+  if (folder !== undefined) return folder;
+  folder = findFolder();
+  if (folder !== null) sweep(folder);
+  return folder;
+}
+
+function findFolder(): string | null {
   const within = /^0::(\/.*)$/m.exec(readText("/proc/self/cgroup") ?? "")?.[1];
   const mounts = (readText("/proc/self/mountinfo", TABLE_MOST) ?? "").split("\n");
   const mount = mounts.find((line) => line.includes(" - cgroup2 "))?.split(" ")[4];
   if (within === undefined || mount === undefined) return null;
-  const folder = join(mount, within);
-  return within === "/" || isDelegated(folder) ? folder : null;
+  const own = join(mount, within);
+  return within === "/" || isDelegated(own) ? own : null;
 }
 
 /** How systemd marks a group with Delegate=yes. */
-function isDelegated(folder: string): boolean {
-  const path = cString(folder);
+function isDelegated(own: string): boolean {
+  const path = cString(own);
   const value = new Uint8Array(8);
   return ["trusted.delegate", "user.delegate"].some((name) => {
     const length = libc.getxattr(ptr(path), ptr(cString(name)), ptr(value), value.length);
@@ -33,11 +42,10 @@ function isDelegated(folder: string): boolean {
 
 /** The group of a pool's workers, made if need be; null where none can be had. */
 export function controlGroupOf(pool: string): ControlGroup | null {
-  const folder = ownFolder();
-  if (folder === null) return null;
-  const path = join(folder, `${PREFIX}.${process.pid}.${pool.replace(/[^A-Za-z0-9_-]/g, "_")}`);
+  const own = ownFolder();
+  if (own === null) return null;
+  const path = join(own, `${PREFIX}.${process.pid}.${pool.replace(/[^A-Za-z0-9_-]/g, "_")}`);
   try {
-    sweep(folder);
     mkdirSync(path, { recursive: true });
     return new ControlGroup(path);
   } catch {
@@ -48,24 +56,30 @@ export function controlGroupOf(pool: string): ControlGroup | null {
 
 /** The groups of all pools of this process. */
 export function ownControlGroups(): ControlGroup[] {
-  const folder = ownFolder();
-  if (folder === null) return [];
-  return names(folder, (pid) => pid === process.pid).map(
-    (name) => new ControlGroup(join(folder, name)),
-  );
+  const own = ownFolder();
+  if (own === null) return [];
+  return names(own, (pid) => pid === process.pid).map((name) => new ControlGroup(join(own, name)));
 }
 
 /** Removes what supervisors that are gone have left, as far as it is empty. */
-function sweep(folder: string): void {
-  for (const name of names(folder, (pid) => !lives(pid)))
-    new ControlGroup(join(folder, name)).remove();
+function sweep(own: string): void {
+  for (const name of names(own, (pid) => !lives(pid))) new ControlGroup(join(own, name)).remove();
 }
 
-function names(folder: string, wanted: (pid: number) => boolean): string[] {
-  return readdirSync(folder).filter((name) => {
+function names(own: string, wanted: (pid: number) => boolean): string[] {
+  return namesIn(own).filter((name) => {
     const pid = /^fcgivisor\.([0-9]+)\./.exec(name)?.[1];
     return pid !== undefined && wanted(Number(pid));
   });
+}
+
+function namesIn(own: string): string[] {
+  try {
+    return readdirSync(own);
+  } catch {
+    // EACCES: not ours to look into, and so not ours to divide.
+    return [];
+  }
 }
 
 export class ControlGroup {

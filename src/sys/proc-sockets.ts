@@ -1,7 +1,7 @@
 // What /proc tells of sockets: who holds which, and what the kernel's tables say of them. A socket goes by
 // its inode, whatever descriptor it is in whatever process. A look from outside never throws.
 
-import { readlinkSync } from "node:fs";
+import { closeSync, constants, openSync, readlinkSync } from "node:fs";
 import { cString, errno, libc, ptr } from "./libc.ts";
 import { readText, TABLE_MOST } from "./proc-file.ts";
 import { allPids, commandLine, type ProcessStat, processesWhere } from "./procfs.ts";
@@ -25,11 +25,10 @@ function inodeIn(link: string): string | null {
 
 /** Inodes of the sockets a process holds, by descriptor; null when they cannot be seen. */
 export function socketsOf(pid: number): Map<number, string> | null {
-  const slots = descriptorSlots(pid);
-  if (slots === null) return null;
+  const descriptors = lowestDescriptors(pid);
+  if (descriptors === null) return null;
   const sockets = new Map<number, string>();
-  // To list them all would cost as much as the process has opened.
-  for (let fd = 0; fd < Math.min(slots, DESCRIPTORS_MOST); fd++) {
+  for (const fd of descriptors) {
     const link = linkAt(`/proc/${pid}/fd/${fd}`);
     // Root without CAP_SYS_PTRACE may list another user's descriptors, but not look at them.
     if (link === "forbidden") return null;
@@ -39,10 +38,46 @@ export function socketsOf(pid: number): Map<number, string> | null {
   return sockets;
 }
 
-/** For how many descriptors a process has room. */
-function descriptorSlots(pid: number): number | null {
-  const size = /^FDSize:\s*([0-9]+)$/m.exec(readText(`/proc/${pid}/status`) ?? "");
-  return size === null ? null : Number(size[1]);
+const SYS_GETDENTS64 = process.arch === "arm64" ? 61 : 217;
+/** Bytes; an entry of a short name takes 24 (linux/dirent.h). */
+const entries = new DataView(new ArrayBuffer(24 * (DESCRIPTORS_MOST + 2)));
+const ENTRY = { length: 16, name: 19 } as const;
+
+/**
+ * The numbers of the descriptors that a process has open, in the kernel's order, the lowest first. One call
+ * (getdents64(2)) brings no more than there is room for: to list all would cost as much as the process
+ * has opened.
+ */
+function lowestDescriptors(pid: number): number[] | null {
+  let folder: number;
+  try {
+    folder = openSync(`/proc/${pid}/fd`, constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch {
+    return null;
+  }
+  try {
+    const filled = Number(
+      libc.syscall(SYS_GETDENTS64, folder, ptr(entries), entries.byteLength, 0),
+    );
+    return filled < 0 ? null : numbersIn(filled);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/** Of the entries that take up so many bytes; `.` and `..` are none. */
+function numbersIn(filled: number): number[] {
+  const numbers: number[] = [];
+  for (let at = 0; at < filled; at += entries.getUint16(at + ENTRY.length, true)) {
+    let number = 0;
+    let i = at + ENTRY.name;
+    for (let digit = entries.getUint8(i) - 48; digit >= 0 && digit <= 9;) {
+      number = number * 10 + digit;
+      digit = entries.getUint8(++i) - 48;
+    }
+    if (entries.getUint8(i) === 0 && i > at + ENTRY.name) numbers.push(number);
+  }
+  return numbers;
 }
 
 const linkText = new Uint8Array(256);
