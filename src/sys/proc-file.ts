@@ -30,6 +30,8 @@ function readFrom(fd: number, most: number): string {
     const length = readSync(fd, chunk, 0, Math.min(FILE_MOST, most - text.length), null);
     if (length === 0) break;
     text += chunk.toString("latin1", 0, length);
+    // What is of one process comes as a whole; a table comes page by page.
+    if (most === FILE_MOST && length < FILE_MOST) break;
   }
   return text;
 }

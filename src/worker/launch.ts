@@ -7,7 +7,7 @@ import { referencedName } from "../config/settings/special-values.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { SpawnSpec } from "../sys/process.ts";
 import { controlGroupOf } from "../sys/control-group.ts";
-import { maySetLimits } from "../sys/exec/become.ts";
+import { filesAreBounded } from "../sys/exec/become.ts";
 import { isOwnVariable, selfCommand } from "../sys/exec/self.ts";
 import { identityOf, userVariables } from "./identity.ts";
 import { chrootOf, findProgram } from "./program.ts";
@@ -85,7 +85,7 @@ function throughShim(pool: PoolConfig, argv: string[], env: Record<string, strin
     rlimitMemory: pool.rlimitMemory,
     noNewPrivs: pool.noNewPrivs,
   };
-  if (!needsShim(task, maySetLimits())) {
+  if (!needsShim(task, filesAreBounded())) {
     return { argv, env, cwd: task.chdir, identity: task.identity };
   }
   return { argv: [...selfCommand(), SHIM_WORD], env: {}, task: JSON.stringify(task) };

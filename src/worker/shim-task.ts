@@ -21,11 +21,11 @@ export interface ShimTask {
   readonly noNewPrivs: boolean;
 }
 
-/** `maySetLimits`: whether the usual limit of open files can be set from outside, too. */
-export function needsShim(task: ShimTask, maySetLimits: boolean): boolean {
+/** `filesAreBounded`: whether there is a sane limit of open files without it. */
+export function needsShim(task: ShimTask, filesAreBounded: boolean): boolean {
   const { identity } = task;
   return (
-    (identity !== null && (hasMoreGroups(identity) || !maySetLimits)) ||
+    (identity !== null && (hasMoreGroups(identity) || !filesAreBounded)) ||
     task.chroot !== null ||
     task.umask !== null ||
     task.nice !== null ||

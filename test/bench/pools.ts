@@ -6,9 +6,10 @@
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
-import { rssOf } from "../helper/processes.ts";
+import { childrenOf, rssOf } from "../helper/processes.ts";
 import { findProgram } from "../helper/packages.ts";
-import { BINARY } from "../helper/program.ts";
+import { BINARY, textOf } from "../helper/program.ts";
+import { eventually } from "../helper/wait.ts";
 import { cpuMsOf } from "./cpu.ts";
 import { USER } from "./contender.ts";
 import { findPhpCgi, findPhpFpm, installMissing } from "./programs.ts";
@@ -116,7 +117,7 @@ async function bareStarts(): Promise<number> {
   return performance.now() - began;
 }
 
-/** Milliseconds that php-fpm takes to start as many pools of one worker. */
+/** Milliseconds until php-fpm has started as many pools of one worker; its command does not wait for them. */
 function phpFpmStart(): Promise<number> {
   return onStage(async (stage) => {
     const pools = range((i) =>
@@ -130,9 +131,12 @@ function phpFpmStart(): Promise<number> {
     );
     const global = `[global]\npid = ${stage.path("fpm.pid")}\nerror_log = ${stage.path("fpm.log")}\n`;
     const config = stage.write("php-fpm.conf", `${global}${pools.join("\n")}\n`);
+    const began = performance.now();
     const outcome = await stage.command([findPhpFpm(), "-D", "-y", config], COMMAND_MS);
     if (outcome.code !== 0) throw new Error(`php-fpm: ${outcome.stderr.slice(0, 500)}`);
-    return outcome.ms;
+    const workers = () => childrenOf(Number(textOf(stage.path("fpm.pid")))).length;
+    await eventually(() => workers() === POOLS, { every: 5, what: "php-fpm has all workers" });
+    return performance.now() - began;
   });
 }
 

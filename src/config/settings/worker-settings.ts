@@ -65,7 +65,7 @@ export const WORKER_SETTINGS = {
   rlimit_files: pool<number | null>({
     type: v.integer(0, 1_073_741_816),
     default: null,
-    doc: "How many files a worker may have open; unless set 1024, and up to 4096 if it asks, where it is given a user.",
+    doc: "How many files a worker may have open; unless set 1024, and up to 4096 if it asks, where it is given a user (in a container, what that has).",
     example: "1024",
     legacy: "pool/rlimit_files",
     fpm: "pool/rlimit_files",

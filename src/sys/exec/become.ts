@@ -23,21 +23,31 @@ const USUAL_FILES = { soft: 1024n, hard: 4096n } as const;
 
 /** Takes back what this runtime has raised for itself, and what a service manager allows it. 0: this process. */
 export function usualFiles(pid = 0): void {
-  const now = new BigUint64Array(2);
-  checked("prlimit", libc.prlimit(pid, RLIMITS.files, null, ptr(now)));
-  const hard = now[1]! < USUAL_FILES.hard ? now[1]! : USUAL_FILES.hard;
+  const { hard: most } = filesOf(pid);
+  const hard = most < USUAL_FILES.hard ? most : USUAL_FILES.hard;
   const soft = hard < USUAL_FILES.soft ? hard : USUAL_FILES.soft;
   const usual = new BigUint64Array([soft, hard]);
   checked("prlimit", libc.prlimit(pid, RLIMITS.files, ptr(usual), null));
 }
 
 const CAP_SYS_RESOURCE = 24n;
+/** Far more than a worker needs, and few enough to do no harm; containers often have a million. */
+const SANE_FILES = 65_536n;
 
-/** Whether this process may set the limits of another user's (prlimit(2)); root in a container often may not. */
-export function maySetLimits(): boolean {
+/**
+ * Whether a program that is started as another user has a sane limit of open files without the shim: it can
+ * be set from outside (prlimit(2); root in a container often may not), or what it inherits is one.
+ */
+export function filesAreBounded(): boolean {
   const status = readFileSync("/proc/self/status", "utf8");
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
-  return (effective & (1n << CAP_SYS_RESOURCE)) !== 0n;
+  return (effective & (1n << CAP_SYS_RESOURCE)) !== 0n || filesOf(0).hard <= SANE_FILES;
+}
+
+function filesOf(pid: number): { readonly hard: bigint } {
+  const now = new BigUint64Array(2);
+  checked("prlimit", libc.prlimit(pid, RLIMITS.files, null, ptr(now)));
+  return { hard: now[1]! };
 }
 
 /** A supervisor may be protected from the out-of-memory killer; its workers are what it should take. */
