@@ -3,27 +3,24 @@
 
 import { expect } from "bun:test";
 import { fcgi, Lost } from "../helper/fcgi.ts";
-import { hold } from "../helper/gate.ts";
+import { holdPhp } from "../helper/gate.ts";
 import { bodyOf, phpPool, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
 import { alive, leadersAt, procText, statusField, workersAt } from "../helper/processes.ts";
-import { BINARY, ready, type Supervisor } from "../helper/program.ts";
-import { behaviour, type Scene } from "../helper/scene.ts";
+import { behaviour, WITHOUT_PTRACE } from "../helper/scene.ts";
+import { runPhp } from "../helper/serving.ts";
 import { eventually } from "../helper/wait.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
 const VERDICT = "keeps forking workers that die before they serve";
 
 behaviour("a leader that forks without end is ended and started anew", PHP, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.run({ pools: { www: phpPool(spot, { workers: 3 }) } });
+  const { spot, supervisor } = await runPhp(scene, { workers: 3 });
   const [leader] = leadersAt(spot.where);
-  await workersReach(spot, 3);
-  const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
+  const held = await holdPhp(scene, spot);
   forkWithoutEnd(spot, held.worker);
   await eventually(() => !alive(leader!), { what: "the storm is ended" });
   await supervisor.logged(`leader ${leader} of pool www ${VERDICT}`);
-  held.open();
-  expect((await held.answer).body).toBe(`waited ${held.worker}`);
+  await held.finish();
   await workersReach(spot, 3);
   expect(leadersAt(spot.where)).not.toContain(leader!);
   expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
@@ -35,8 +32,8 @@ behaviour(
   async (scene) => {
     const spot = await tcpSpot(scene);
     // Others want to get on meanwhile: here more looks are needed.
-    const config = scene.config({ pools: { www: phpPool(spot, { workers: 3, nice: 19 }) } });
-    const supervisor = await runBlind(scene, config);
+    const pools = { www: phpPool(spot, { workers: 3, nice: 19 }) };
+    const supervisor = await scene.run({ pools }, { under: WITHOUT_PTRACE });
     await workersReach(spot, 3);
     const status = await supervisor.control("status", "--json");
     expect(JSON.parse(status.stdout)).toMatchObject({ pools: [{ workers: { unknown: 3 } }] });
@@ -57,23 +54,11 @@ function forkWithoutEnd(spot: Spot, spared?: number): void {
   );
 }
 
-/** Runs a supervisor that is root and may still not look into processes of others, as in most containers. */
-async function runBlind(scene: Scene, config: string): Promise<Supervisor> {
-  const drop = ["setpriv", "--bounding-set", "-sys_ptrace", "--"];
-  const child = scene.spawn([...drop, BINARY, "run", "-c", config]);
-  const socket = scene.path("run/admin.sock");
-  const supervisor = scene.follow(child.pid, config, socket, child.stderr);
-  await ready(socket, () => alive(child.pid));
-  return supervisor;
-}
-
 behaviour(
   "what a storm is told by: the kernel counts forks, and what was read",
   PHP,
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    await scene.run({ pools: { www: phpPool(spot, { workers: 2 }) } });
-    await workersReach(spot, 2);
+    const { spot } = await runPhp(scene, { workers: 2 });
     const [leader] = leadersAt(spot.where);
     const before = { faults: pageFaultsOf(leader!), read: bytesReadBy(leader!) };
     for (let i = 0; i < 10; i++) await killOne(spot);

@@ -7,24 +7,17 @@ import { hold } from "../helper/gate.ts";
 import {
   barePool,
   bodyOf,
-  gatedAt,
+  closed,
   gatedPool,
+  gatedReach,
   renewed,
   tcpSpot,
   workersReach,
-  type Spot,
 } from "../helper/pool.ts";
 import { listenersAt } from "../helper/processes.ts";
 import type { Supervisor } from "../helper/program.ts";
 import { behaviour } from "../helper/scene.ts";
 import { statusOf } from "../helper/status.ts";
-import { eventually } from "../helper/wait.ts";
-
-async function closed(spot: Spot): Promise<void> {
-  await eventually(() => listenersAt(spot.where).length === 0, {
-    what: `${spot.listen} is closed`,
-  });
-}
 
 async function poolsOf(supervisor: Supervisor): Promise<string[]> {
   return (await statusOf(supervisor)).pools.map(({ name }) => name);
@@ -52,10 +45,9 @@ for (const [word, fate] of [
       const gate = scene.write("gate", "");
       scene.rewrite({ pools: { www: gatedPool(scene, from, gate) } });
       const back = supervisor.control(word);
-      await eventually(() => gatedAt(from).length === 2, { what: "the way back has begun" });
+      await gatedReach(from, 2);
       if (word === "reload") {
-        held.open();
-        expect((await held.answer).body).toContain(`${held.worker}`);
+        await held.finish();
       } else await expect(held.answer).rejects.toMatchObject({ kind: "cut" });
       expect(await there).toMatchObject({ code: 0 });
       expect(listenersAt(from.where)).toEqual(sockets);
@@ -86,8 +78,7 @@ behaviour("an address is free when its own workers have left", {}, async (scene)
   scene.rewrite({ pools: { www: barePool(scene, from), busy } });
   expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
   expect(await bodyOf(from, {})).toContain("hello");
-  held.open();
-  expect((await held.answer).body).toContain(`${held.worker}`);
+  await held.finish();
 });
 
 behaviour(

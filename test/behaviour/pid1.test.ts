@@ -3,6 +3,7 @@
 
 import { expect } from "bun:test";
 import { closeSync, constants, openSync, readFileSync } from "node:fs";
+import { crash } from "../helper/crash.ts";
 import { gate, hold } from "../helper/gate.ts";
 import { barePool, bodyOf, gatedPool, tcpSpot, workersReach } from "../helper/pool.ts";
 import {
@@ -237,8 +238,7 @@ behaviour(
     const pool = barePool(scene, spot);
     const first = await scene.run({ pools: { www: pool } });
     const workers = await workersReach(spot, 2);
-    first.signal("SIGKILL");
-    await first.gone();
+    await crash(first);
     // The canary waits at a gate, so that the stop comes in the middle.
     const { path, reached } = gate(scene);
     const health = { path: `/health?${path}`, timeout: "10m" };
