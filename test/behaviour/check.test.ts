@@ -57,8 +57,12 @@ const BROKEN: readonly (readonly [string, string | Uint8Array, string])[] = [
   ["k.toml", "", "k.toml: the config file is empty"],
 ];
 
-/** So many times the CPU that it takes to refuse a file that is not there, most of which is the start of the program. */
-const MOST_CPU = 10;
+/**
+ * So many times the CPU that it takes to refuse a file that is not there, most of which is the start of the
+ * program. The dearest of these files take about ten times as much; one whose cost grows with the square of
+ * its size would take hundreds.
+ */
+const MOST_CPU = 30;
 
 /** Milliseconds of CPU for a refusal that reads nothing: the middle one of three. */
 async function refusalCpu(scene: Scene): Promise<number> {

@@ -60,9 +60,10 @@ behaviour(
     const [, , , session, tty] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     expect(session).toBe(String(pid));
     expect(tty).toBe("0");
-    const descriptors = descriptorsOf(pid);
-    for (const fd of [0, 1, 2]) expect(descriptors.get(fd)).toBe("/dev/null");
-    expect([...descriptors.values()]).not.toContain(config);
+    // It lets go of them when it has said that it is ready.
+    const isDetached = () => [0, 1, 2].every((fd) => descriptorsOf(pid).get(fd) === "/dev/null");
+    await eventually(isDetached, { what: "descriptors 0, 1 and 2 lead to /dev/null" });
+    expect([...descriptorsOf(pid).values()]).not.toContain(config);
   },
 );
 

@@ -18,9 +18,12 @@ import { listenersAt } from "../helper/processes.ts";
 import type { Supervisor } from "../helper/program.ts";
 import { behaviour } from "../helper/scene.ts";
 import { statusOf } from "../helper/status.ts";
+import { eventually } from "../helper/wait.ts";
 
-async function poolsOf(supervisor: Supervisor): Promise<string[]> {
-  return (await statusOf(supervisor)).pools.map(({ name }) => name);
+/** Waits until status tells of these pools and of no other. */
+async function poolsAre(supervisor: Supervisor, ...names: string[]): Promise<void> {
+  const told = async () => (await statusOf(supervisor)).pools.map(({ name }) => name);
+  await eventually(async () => Bun.deepEquals(await told(), names), { what: `pools: ${names}` });
 }
 
 for (const [word, fate] of [
@@ -73,7 +76,7 @@ behaviour("an address is free when its own workers have left", {}, async (scene)
   scene.rewrite({ pools: { busy } });
   expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
   await closed(to);
-  expect(await poolsOf(supervisor)).toEqual(["busy"]);
+  await poolsAre(supervisor, "busy");
 
   scene.rewrite({ pools: { www: barePool(scene, from), busy } });
   expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
@@ -99,7 +102,7 @@ behaviour(
     expect(failed.stderr).toContain("last words of");
     for (const { answer } of held) await expect(answer).rejects.toMatchObject({ kind: "cut" });
     for (const spot of [from, gone]) expect(listenersAt(spot.where)).toEqual([]);
-    expect(await poolsOf(supervisor)).toEqual(["www"]);
+    await poolsAre(supervisor, "www");
     expect(await bodyOf(to, {})).toContain("hello");
   },
 );

@@ -202,6 +202,7 @@ behaviour(
     expect(["cut", "reset"]).toContain((loss as Lost).kind);
     expect(performance.now() - began).toBeGreaterThanOrEqual(800);
     const told = /worker (\d+) of pool app is killed: .*request_timeout is 800 ms/;
+    await supervisor.logged(told);
     const ended = Number(told.exec(supervisor.log())?.[1]);
     expect(workers).toContain(ended);
     await eventually(() => !alive(ended));

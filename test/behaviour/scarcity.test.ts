@@ -2,10 +2,12 @@
 // and all is well by itself when there is room again.
 
 import { expect } from "bun:test";
+import { allLeft } from "../helper/crash.ts";
+import { descriptorsAtRest } from "../helper/descriptors.ts";
 import { Lost } from "../helper/fcgi.ts";
 import { controlGroup } from "../helper/kernel.ts";
 import { bodyOf, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
-import { alive, descriptorsOf, leadersAt, threadsOf, workersAt } from "../helper/processes.ts";
+import { alive, leadersAt, threadsOf, workersAt } from "../helper/processes.ts";
 import type { Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { runBare, startPhp } from "../helper/serving.ts";
@@ -23,7 +25,7 @@ behaviour(
   async (scene) => {
     const { spot, supervisor, workers: before } = await runBare(scene, { workers: 4 });
     // Enough for the control connection, too few for four more workers.
-    await limitDescriptors(scene, supervisor, descriptorsOf(supervisor.pid).size + 6);
+    await limitDescriptors(scene, supervisor, (await descriptorsAtRest(supervisor)) + 6);
     const refused = await supervisor.control("reload");
     expect(refused).toMatchObject({ code: 1 });
     expect(refused.stderr).toMatch(/EMFILE|too many open files/i);
@@ -68,6 +70,7 @@ behaviour(
     expect(refused.stderr).toContain("as many processes run as a limit allows");
     expect(await workersReach(spot, 3)).toEqual(before);
     process.kill(before[0]!, "SIGKILL");
+    await allLeft([before[0]!]);
     for (let i = 0; i < 200; i++) {
       expect((await supervisor.http("/v1/status")).status).toBe(200);
     }

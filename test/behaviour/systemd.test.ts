@@ -4,7 +4,15 @@ import { expect } from "bun:test";
 import { existsSync, unlinkSync } from "node:fs";
 import { gate, gateFolder, hold } from "../helper/gate.ts";
 import { underLoad } from "../helper/under-load.ts";
-import { barePool, bodyOf, closed, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
+import {
+  barePool,
+  bodyOf,
+  closed,
+  NO_HURRY,
+  tcpSpot,
+  unixSpot,
+  workersReach,
+} from "../helper/pool.ts";
 import {
   alive,
   allPids,
@@ -231,6 +239,7 @@ for (const more of ["", "NoNewPrivileges=yes\n"]) {
             listen: php.listen,
             command: ["php-cgi"],
             workers: 2,
+            ...NO_HURRY,
             nice: -5,
             rlimit_files: 65_536,
             request_timeout: "10m",

@@ -3,7 +3,15 @@
 
 import { expect } from "bun:test";
 import { chownSync, copyFileSync, mkdirSync, readFileSync } from "node:fs";
-import { barePool, bodyOf, phpPool, tcpSpot, workersReach, type Spot } from "../helper/pool.ts";
+import {
+  barePool,
+  bodyOf,
+  NO_HURRY,
+  phpPool,
+  tcpSpot,
+  workersReach,
+  type Spot,
+} from "../helper/pool.ts";
 import {
   descriptorsOf,
   environmentOf,
@@ -103,7 +111,7 @@ behaviour(
     mkdirSync(scene.path("jail/srv"), { recursive: true });
     const compile = ["gcc", "-static", "-o", scene.path("jail/hello"), source, "-lfcgi"];
     expect(await scene.command(compile)).toMatchObject({ code: 0 });
-    const extra = { command: ["/hello"], chroot: scene.path("jail"), chdir: "/srv" };
+    const extra = { command: ["/hello"], chroot: scene.path("jail"), chdir: "/srv", ...NO_HURRY };
     const spot = await tcpSpot(scene);
     await scene.run({ pools: { www: { listen: spot.listen, workers: 1, ...extra } } });
     const [pid] = await workersReach(spot, 1);

@@ -118,7 +118,7 @@ export async function ready(socket: string, stillThere: () => boolean): Promise<
     async () => {
       if (!stillThere()) return (gone = true);
       if (!existsSync(socket)) return false;
-      const answer = await fetch("http://localhost/readyz", { unix: socket });
+      const answer = await fetch("http://localhost/readyz", { unix: socket, keepalive: false });
       await answer.body?.cancel();
       return answer.status === 200;
     },
