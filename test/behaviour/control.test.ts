@@ -1,4 +1,4 @@
-// The control words, their exit codes and messages, and the same over plain HTTP on the admin socket.
+// The commands, their exit codes and messages, and the same over plain HTTP on the admin socket.
 
 import { expect } from "bun:test";
 import {
@@ -97,7 +97,7 @@ for (const word of CONTROL_WORDS) {
 }
 
 behaviour(
-  "what a killed supervisor leaves counts as not running, and the next start heals it",
+  "what a killed supervisor leaves counts as not running, and the next start serves again",
   {},
   async (scene) => {
     const spot = unixSpot(scene);
@@ -191,7 +191,7 @@ for (const [what, spoil] of [
   ["is broken", (file: string) => writeFileSync(file, "[pools.www\nlisten = ")],
   ["is gone", (file: string) => rmSync(file)],
 ] as const) {
-  behaviour(`control words work while the config file ${what}`, {}, async (scene) => {
+  behaviour(`commands work while the config file ${what}`, {}, async (scene) => {
     const { spot, supervisor, workers: before } = await startBare(scene);
     spoil(supervisor.configFile);
     expect(await supervisor.control("status")).toMatchObject({ code: 0 });
@@ -206,7 +206,7 @@ for (const [what, spoil] of [
 }
 
 behaviour(
-  "a failed start says why with the worker's last words, and leaves nothing",
+  "a failed start says why with the tail of the worker's output, and leaves nothing",
   {},
   async (scene) => {
     const good = await tcpSpot(scene);
@@ -299,7 +299,7 @@ for (const [signal, command] of [
   ["SIGINT", "stop"],
   ["SIGQUIT", "quit"],
 ] as const) {
-  behaviour(`${signal} ${command === "quit" ? "quits" : "stops"}, exit 0`, {}, async (scene) => {
+  behaviour(`${signal} does what ${command} does, exit 0`, {}, async (scene) => {
     const { spot, supervisor } = await runBare(scene);
     const held = await hold(scene, spot);
     supervisor.signal(signal);
@@ -524,7 +524,7 @@ behaviour(
 );
 
 behaviour(
-  "with a mistyped config control words exit 3, and let the supervisor at the default place be",
+  "with a mistyped config commands exit 3, and let the supervisor at the default place be",
   { needs: ["root"] },
   async (scene) => {
     const spot = await tcpSpot(scene);

@@ -13,18 +13,22 @@ import { eventually } from "../helper/wait.ts";
 const PHP = { needs: ["php-cgi"] } as const;
 const VERDICT = "keeps forking workers that die before they serve";
 
-behaviour("a leader that forks without end is ended and started anew", PHP, async (scene) => {
-  const { spot, supervisor } = await runPhp(scene, { workers: 3 });
-  const [leader] = leadersAt(spot.where);
-  const held = await holdPhp(scene, spot);
-  forkWithoutEnd(spot, held.worker);
-  await eventually(() => !alive(leader!), { what: "the storm is ended" });
-  await supervisor.logged(`leader ${leader} of pool www ${VERDICT}`);
-  await held.finish();
-  await workersReach(spot, 3);
-  expect(leadersAt(spot.where)).not.toContain(leader!);
-  expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
-});
+behaviour(
+  "a leader that forks without end is ended, and another is started",
+  PHP,
+  async (scene) => {
+    const { spot, supervisor } = await runPhp(scene, { workers: 3 });
+    const [leader] = leadersAt(spot.where);
+    const held = await holdPhp(scene, spot);
+    forkWithoutEnd(spot, held.worker);
+    await eventually(() => !alive(leader!), { what: "the storm is ended" });
+    await supervisor.logged(`leader ${leader} of pool www ${VERDICT}`);
+    await held.finish();
+    await workersReach(spot, 3);
+    expect(leadersAt(spot.where)).not.toContain(leader!);
+    expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
+  },
+);
 
 behaviour(
   "a leader that forks without end is noticed where nobody may look into its workers",
@@ -107,19 +111,19 @@ behaviour(
     expect(leaders.length).toBe(3);
     const pid = scene.fixture("php/pid.php");
     const crash = scene.fixture("php/crash.php");
-    const deeds = [
+    const losses = [
       repeat(6, () => bodyOf(recycling, { script: pid })),
       repeat(6, () => cutRequest(crashing, crash)),
       repeat(1, () => killOne(killed)),
     ];
     try {
-      const often = () => deeds.every(({ done }) => done() >= 40);
+      const often = () => losses.every(({ done }) => done() >= 40);
       await eventually(often, { what: "each has lost 40 workers" });
       // A real storm gets its verdict meanwhile: so the others have been judged as often.
       forkWithoutEnd(storming);
       await supervisor.logged(VERDICT);
     } finally {
-      await Promise.all(deeds.map(({ stop }) => stop()));
+      await Promise.all(losses.map(({ stop }) => stop()));
     }
     const verdicts = supervisor.log().match(new RegExp(`of pool \\w+ ${VERDICT}`, "g"));
     expect(verdicts).toEqual([`of pool storming ${VERDICT}`]);
@@ -133,11 +137,11 @@ interface Repeated {
   readonly stop: () => Promise<void>;
 }
 
-/** Does it again and again, so many times at once. */
-function repeat(atOnce: number, deed: () => Promise<unknown>): Repeated {
+/** Calls it again and again, so many times at once. */
+function repeat(atOnce: number, call: () => Promise<unknown>): Repeated {
   let [count, over] = [0, false];
   const one = async () => {
-    for (; !over; count++) await deed();
+    for (; !over; count++) await call();
   };
   const all = Promise.all(Array.from({ length: atOnce }, one));
   all.catch(() => {});

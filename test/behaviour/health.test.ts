@@ -182,7 +182,7 @@ async function servedBy(
 
 for (const kind of KINDS) {
   behaviour(
-    `${kind.name}: a healthy canary lets start, reload and restart through, and stays out of sight`,
+    `${kind.name}: a healthy canary lets start, reload and restart through, and is never seen by a client`,
     { needs: kind.needs },
     async (scene) => {
       const page = kind.page(scene);

@@ -124,7 +124,7 @@ behaviour(
 );
 
 behaviour(
-  "php-fpm without a word, or with a wrong one, prints the old usage line",
+  "php-fpm without a command, or with a wrong one, prints the old usage line",
   {},
   async (scene) => {
     const server = oldServer(scene, filled(await tcpSpot(scene)));
@@ -138,7 +138,7 @@ behaviour(
   },
 );
 
-behaviour("php-fpm words without a daemon say that none is running", {}, async (scene) => {
+behaviour("php-fpm commands without a daemon say that none is running", {}, async (scene) => {
   const server = oldServer(scene, filled(await tcpSpot(scene)));
   for (const word of ["stop", "quit", "reload", "logrotate"]) {
     const outcome = await server.phpFpm(word);

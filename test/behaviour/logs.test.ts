@@ -69,7 +69,7 @@ behaviour(
 );
 
 behaviour(
-  "JSON log lines carry time, level, pool, pid and the worker's words",
+  "JSON log lines carry time, level, pool, pid and the worker's message",
   PHP,
   async (scene) => {
     const spot = await tcpSpot(scene);

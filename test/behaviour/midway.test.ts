@@ -33,7 +33,7 @@ const PHP = { needs: ["php-cgi"] } as const;
 
 /** Exit code of a start whose supervisor was killed: the shell's for SIGKILL. */
 const KILLED = 137;
-/** Outcome of a control word whose supervisor died before it had answered. */
+/** Outcome of a command whose supervisor died before it had answered. */
 const CUT_SHORT = { code: 1, stdout: "", stderr: expect.stringContaining("ended before") };
 
 /** Waits until three workers serve, all of one group. */
@@ -78,7 +78,7 @@ behaviour(
 );
 
 behaviour(
-  "kill -9 while the workers of an earlier supervisor finish their requests: the next start lets them, too",
+  "kill -9 while left-over workers finish their requests: the next start lets them, too",
   PHP,
   async (scene) => {
     const spot = await tcpSpot(scene);

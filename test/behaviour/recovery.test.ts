@@ -1,4 +1,4 @@
-// The supervisor dies by kill -9, its workers serve on, and the next start takes the very sockets back
+// The supervisor dies by kill -9, its workers go on serving, and the next start takes the very sockets back
 // out of them: no client notices. And all that can be in the way of it.
 
 import { expect } from "bun:test";
@@ -262,7 +262,7 @@ const DAMAGES: readonly Damage[] = [
 ];
 
 behaviour(
-  "a state file that cannot be read: words, no crash, and --takeover",
+  "a state file that cannot be read: a message, no crash, and --takeover",
   {},
   async (scene) => {
     const spot = await tcpSpot(scene);
@@ -350,7 +350,7 @@ behaviour("a stale pid file is no obstacle, whoever has that number now", {}, as
 });
 
 behaviour(
-  "a socket file that was removed while the supervisor was dead is bound anew, while a request on the old one goes on",
+  "a socket file that was removed while the supervisor was dead is bound again, while a request on the old one goes on",
   PHP,
   async (scene) => {
     const spot = unixSpot(scene);
@@ -466,7 +466,7 @@ async function leftBehind(scene: Scene) {
 }
 
 behaviour(
-  "with the supervisor dead, other words say what it left and leave it alone",
+  "with the supervisor dead, other commands say what it left and leave it alone",
   PHP,
   async (scene) => {
     const { spot, unix, supervisor, held, idle } = await leftBehind(scene);

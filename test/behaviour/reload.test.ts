@@ -148,7 +148,7 @@ behaviour(
 );
 
 behaviour(
-  "a generation that does not come up leaves the old in service, and its last words are shown",
+  "a generation that does not come up leaves the old in service, and the tail of its output is shown",
   {},
   async (scene) => {
     const { spot, supervisor, workers: before } = await startBare(scene);
@@ -167,7 +167,7 @@ behaviour(
   },
 );
 
-behaviour("a generation that hangs is given up after start_timeout", {}, async (scene) => {
+behaviour("a reload to a generation that hangs fails after start_timeout", {}, async (scene) => {
   const { spot, supervisor, workers: before } = await startBare(scene);
   scene.rewrite({ pools: { www: barePool(scene, spot, { start_timeout: "600ms" }, "hang") } });
   expect(await reloadFails(supervisor)).toContain("start_timeout");
@@ -246,7 +246,7 @@ behaviour("a re-addressed pool loses nothing at the old address", {}, async (sce
 });
 
 behaviour(
-  "a new address that is taken fails the reload, and the old one serves on",
+  "a new address that is taken fails the reload, and the old one goes on serving",
   {},
   async (scene) => {
     const spot = await tcpSpot(scene);

@@ -386,7 +386,7 @@ for (const word of ["stop", "quit"] as const) {
 }
 
 behaviour(
-  "an old worker that is just being replaced does not hold up a roll for ever",
+  "an old worker that is just being replaced does not delay a roll for ever",
   {},
   async (scene) => {
     const spot = await tcpSpot(scene);

@@ -1,5 +1,5 @@
 // Each kind of FastCGI program the supervisor knows: it serves, and both quit and reload let it finish
-// the request in flight, whatever signal that kind takes as polite.
+// the request in flight, whatever signal that kind takes for it.
 
 import { expect } from "bun:test";
 import { fcgi, Lost } from "../helper/fcgi.ts";
@@ -165,7 +165,7 @@ for (const kind of KINDS) {
   });
 }
 
-behaviour("stop_signal names another polite signal", {}, async (scene) => {
+behaviour("stop_signal names another signal for a graceful stop", {}, async (scene) => {
   const spot = await tcpSpot(scene);
   const bare = textOf(scene.fixture("fcgi/bare.pl"));
   const other = bare.replace("POSIX::SIGTERM()", "POSIX::SIGUSR2()");

@@ -1,5 +1,5 @@
 // What happens when descriptors or processes run out: the living workers go on, what is scarce is said,
-// and all is well by itself when there is room again.
+// and everything recovers by itself when there is room again.
 
 import { expect } from "bun:test";
 import { allLeft } from "../helper/crash.ts";

@@ -135,13 +135,13 @@ behaviour("a config that cannot be read is told too", {}, async (scene) => {
 });
 
 behaviour(
-  "gives signs of life at half the watchdog's time, and none while it hangs",
+  "sends WATCHDOG=1 at half the watchdog's time, and none while it hangs",
   {},
   async (scene) => {
     const { end, spot, supervisor } = await managed(scene, { WATCHDOG_USEC: "200000" });
     const count = () => end.notices().filter(({ lines }) => lines.includes("WATCHDOG=1")).length;
     const [began, first] = [performance.now(), count()];
-    await eventually(() => count() >= first + 10, { what: "ten signs of life" });
+    await eventually(() => count() >= first + 10, { what: "WATCHDOG=1 ten times" });
     expect(performance.now() - began).toBeGreaterThan(700);
 
     supervisor.signal("SIGSTOP");
@@ -151,11 +151,11 @@ behaviour(
     expect(await bodyOf(spot, {})).toContain("hello");
     expect(count()).toBe(stopped);
     supervisor.signal("SIGCONT");
-    await eventually(() => count() > stopped, { what: "signs of life again" });
+    await eventually(() => count() > stopped, { what: "WATCHDOG=1 again" });
   },
 );
 
-behaviour("a watchdog meant for another process gets no sign", {}, async (scene) => {
+behaviour("a watchdog meant for another process is told nothing", {}, async (scene) => {
   const { end, supervisor } = await managed(scene, {
     WATCHDOG_USEC: "2000",
     WATCHDOG_PID: String(process.pid),

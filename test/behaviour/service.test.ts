@@ -108,7 +108,7 @@ behaviour(
   },
 );
 
-behaviour("the SysV script does what its words say, with LSB's exit codes", {}, async (scene) => {
+behaviour("the SysV script does what its actions say, with LSB's exit codes", {}, async (scene) => {
   const spot = await tcpSpot(scene);
   const config = scene.daemonConfig({ pools: { www: barePool(scene, spot) } });
   const script = scene.write("sysv", await printed(scene, "sysv", "-c", config), 0o755);
@@ -134,7 +134,7 @@ behaviour("the SysV script does what its words say, with LSB's exit codes", {}, 
 });
 
 behaviour(
-  "OpenRC runs the script: every word does what it says",
+  "OpenRC runs the script: every action does what it says",
   { needs: ["openrc", "an overlay mount"] },
   async (scene) => {
     const spot = await tcpSpot(scene);

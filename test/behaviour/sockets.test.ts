@@ -154,7 +154,7 @@ behaviour("two pools cannot share an address, and that is said beforehand", {}, 
 });
 
 behaviour(
-  "allowed_clients turns a stranger away before any worker sees him",
+  "allowed_clients turns other clients away before any worker sees them",
   { needs: ["nginx", "php-cgi"] },
   async (scene) => {
     const root = scene.path("www/php");
@@ -162,9 +162,9 @@ behaviour(
     const { spot } = await runPhp(scene, { allowed_clients: ["127.0.0.1"] });
     const known = await nginx(scene, { to: spot.where, root });
     const lines = ["fastcgi_connect_timeout 1s;", "fastcgi_bind 127.0.0.2;"];
-    const stranger = await nginx(scene, { to: spot.where, root, lines });
+    const other = await nginx(scene, { to: spot.where, root, lines });
     expect(await known.get("/hello.php")).toEqual({ status: 200, body: "hello world" });
-    await expect(stranger.get("/hello.php")).rejects.toThrow("504");
+    await expect(other.get("/hello.php")).rejects.toThrow("504");
     expect(await known.get("/hello.php")).toEqual({ status: 200, body: "hello world" });
   },
 );
@@ -177,8 +177,8 @@ behaviour("allowed_clients holds for any program, with blocks of addresses", {},
     expect(await fateOf(spot, from)).toBe("let in");
     expect(await bodyOf(spot, { from })).toContain("hello");
   }
-  const strangers = ["127.0.0.4", "127.1.0.8", "127.1.0.10"];
-  const fates = await Promise.all(strangers.map((from) => fateOf(spot, from)));
+  const others = ["127.0.0.4", "127.1.0.8", "127.1.0.10"];
+  const fates = await Promise.all(others.map((from) => fateOf(spot, from)));
   expect(fates).toEqual(["turned away", "turned away", "turned away"]);
 });
 

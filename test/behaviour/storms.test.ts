@@ -1,4 +1,4 @@
-// Commands that come thick and fast, out of turn, and while the config is being written: whatever
+// Commands that come many at once, out of turn, and while the config is being written: whatever
 // happens, it ends in the state that was asked for, the service goes on, and nothing is left over.
 
 import { expect } from "bun:test";
@@ -34,7 +34,7 @@ import { underLoad } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
 
 /**
- * A control word as it travels on the socket, without the cost of a process for each. A loss rejects it,
+ * A command as it travels on the socket, without the cost of a process for each. A loss rejects it,
  * but does not end the test by itself.
  */
 function post({ http }: Supervisor, word: string): Promise<number> {

@@ -94,7 +94,7 @@ behaviour("a report says how many requests were cut short", {}, async (scene) =>
 });
 
 behaviour(
-  "a worker that ignores every polite signal is killed after its drain_timeout",
+  "a worker that ignores every signal for a graceful stop is killed after its drain_timeout",
   {},
   async (scene) => {
     const spot = await tcpSpot(scene);

@@ -189,7 +189,7 @@ behaviour(
     expect(await bodyOf(spot, {})).toContain("hello");
     restart.open();
     await servesAgain(manager);
-    await eventually(() => !workers.some(alive), { what: "the earlier workers have left" });
+    await eventually(() => !workers.some(alive), { what: "the left-over workers are gone" });
     await workersReach(spot, 2);
   },
 );
@@ -315,7 +315,7 @@ behaviour(
     unlinkSync(scene.path("run/state.json"));
     restart.open();
     await servesAgain(manager);
-    await eventually(() => !workers.some(alive), { what: "the earlier workers have left" });
+    await eventually(() => !workers.some(alive), { what: "the left-over workers are gone" });
     await workersReach(spot, 2);
     expect(await bodyOf(spot, {})).toContain("hello");
   },

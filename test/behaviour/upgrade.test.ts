@@ -347,7 +347,7 @@ behaviour(
 );
 
 behaviour(
-  "a new program that ends at once: workers serve on, the command says so, and start takes over",
+  "a new program that ends at once: workers go on serving, the command says so, and start takes over",
   {},
   async (scene) => {
     const { spot, supervisor } = await startBare(scene);
@@ -414,7 +414,7 @@ behaviour("an upgrade in the foreground keeps process, log and terminal", {}, as
   expect(outcome).toMatchObject({ code: 0 });
   expect(JSON.parse(outcome.stdout)).toMatchObject({ ok: true, report: { pid: supervisor.pid } });
   await eventually(() => supervisor.log().split("fcgivisor is ready").length === 3, {
-    what: "the new program's words on the same stderr",
+    what: "the new program says so on the same stderr",
   });
   await workersReach(spot, 2);
   supervisor.signal("SIGTERM");

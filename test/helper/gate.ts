@@ -21,7 +21,7 @@ export interface Gate {
 
 let count = 0;
 
-/** Where gates are: in the scene's folder, where workers of any user may leave word. */
+/** Where gates are: in the scene's folder, where workers of any user may write. */
 export function gateFolder(scene: Pick<Scene, "path">): string {
   const dir = scene.path("gates");
   mkdirSync(dir, { recursive: true });

@@ -230,7 +230,7 @@ interface Stage {
   readonly logs: (() => string)[];
 }
 
-/** Ends what still runs, politely first; what is left all the same is one more problem. */
+/** Ends what still runs, by TERM first; what is left all the same is one more problem. */
 async function tearDown(stage: Stage, problems: unknown[]): Promise<void> {
   const { dir } = stage.scene;
   const attempt = async (what: () => unknown): Promise<void> => {
