@@ -104,7 +104,7 @@ export interface PoolConfig {
   readonly drainTimeoutMs: number;
   /** 0 = off. */
   readonly requestTimeoutMs: number;
-  /** "SIGTERM"; null = the runtime's polite signal. */
+  /** "SIGTERM"; null = the runtime's own for a graceful stop. */
   readonly stopSignal: string | null;
   readonly chdir: string | null;
   readonly chroot: string | null;

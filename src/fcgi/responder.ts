@@ -1,6 +1,6 @@
 // The embedded responder: a prefork FastCGI worker like php-cgi, so that everything can be shown and
 // tested where no PHP is. It waits in a blocking accept(), as supervisors expect of a worker, serves
-// one request at a time, and on TERM or USR1 finishes the one in hand and leaves.
+// one request at a time, and on TERM or USR1 finishes the one in flight and leaves.
 
 import { Fault } from "../fault.ts";
 import {
@@ -17,14 +17,14 @@ import { RequestReader, type Incoming, type ServerRequest } from "./request-read
 import { type Page, pageFor } from "./responder-pages.ts";
 
 const RECEIVE_BYTES = 65536;
-/** A polite signal in the moment before accept() is noticed at the latest so much later. */
+/** A stop signal in the moment before accept() is noticed at the latest so much later. */
 const NOTICE_MS = 250;
 
 interface Worker {
   readonly generation: string | null;
   readonly buffer: Uint8Array;
   count: number;
-  /** Set by a polite signal or by /exit: the code to end with. */
+  /** Set by a stop signal or by /exit: the code to end with. */
   leaving: number | null;
 }
 

@@ -3,9 +3,10 @@
 import { expect } from "bun:test";
 import { existsSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
-import { phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
+import { tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
 import { BINARY, testEnvironment } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
+import { runPhp } from "../helper/serving.ts";
 import { eventually } from "../helper/wait.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
@@ -47,10 +48,9 @@ function endless(scene: Scene, ...words: string[]) {
 }
 
 behaviour("bench reloads a pool meanwhile, and loses nothing", PHP, async (scene) => {
-  const spot = unixSpot(scene);
   scene.fixture("php/hello.php");
-  const { configFile, log } = await scene.run({ pools: { www: phpPool(spot) } });
-  const before = await workersReach(spot, 2);
+  const { spot, supervisor, workers: before } = await runPhp(scene, {}, unixSpot(scene));
+  const { configFile, log } = supervisor;
   const words = ["www", "/hello.php", "-c", configFile, "--root", scene.path("www/php")];
   const load = ["--rate", "50", "--expect", "hello", "--reload-every", "300ms"];
   const running = endless(scene, ...words, ...load);
@@ -69,9 +69,9 @@ behaviour("bench reloads a pool meanwhile, and loses nothing", PHP, async (scene
 });
 
 behaviour("bench sends as many as were due, and waits for the last reload", PHP, async (scene) => {
-  const spot = unixSpot(scene);
   scene.fixture("php/hello.php");
-  const { configFile, log } = await scene.run({ pools: { www: phpPool(spot) } });
+  const { supervisor } = await runPhp(scene, {}, unixSpot(scene));
+  const { configFile, log } = supervisor;
   const words = ["www", "/hello.php", "-c", configFile, "--root", scene.path("www/php")];
   const load = ["--rate", "100", "--duration", "500ms", "--reload-every", "100ms"];
   const { code, found } = await bench(scene, ...words, ...load, "--expect", "hello");
@@ -83,9 +83,9 @@ behaviour("bench sends as many as were due, and waits for the last reload", PHP,
 });
 
 behaviour("bench fails when a reload fails, and says why", PHP, async (scene) => {
-  const spot = unixSpot(scene);
   scene.fixture("php/hello.php");
-  const { configFile } = await scene.run({ pools: { www: phpPool(spot) } });
+  const { supervisor } = await runPhp(scene, {}, unixSpot(scene));
+  const { configFile } = supervisor;
   scene.write("fcgivisor.toml", "broken");
   const socket = scene.path("run/admin.sock");
   const words = ["www", "/hello.php", "--socket", socket, "--root", scene.path("www/php")];
@@ -98,9 +98,8 @@ behaviour("bench fails when a reload fails, and says why", PHP, async (scene) =>
 });
 
 behaviour("bench prints lines for people, on any FastCGI address", PHP, async (scene) => {
-  const spot = await tcpSpot(scene);
   scene.fixture("php/hello.php");
-  await scene.run({ pools: { www: phpPool(spot) } });
+  const { spot } = await runPhp(scene);
   const script = ["--script", scene.path("www/php/hello.php"), "--to", spot.listen];
   const load = ["--rate", "100", "--duration", "250ms", "--reload-every", "100ms"];
   const command = ["--reload-command", "echo no >&2; exit 7"];
@@ -132,9 +131,8 @@ behaviour("bench counts losses by kind", PHP, async (scene) => {
   // The last of them was due 90 ms after the first.
   expect(found.longest_gap_ms).toBeGreaterThan(90);
 
-  const spot = await tcpSpot(scene);
   scene.fixture("php/echo.php");
-  await scene.run({ pools: { www: phpPool(spot) } });
+  const { spot } = await runPhp(scene);
   const php = ["--to", spot.listen, "--root", scene.path("www/php"), ...few];
   const bad = await bench(scene, "/echo.php?status=503", ...php);
   expect(bad.found.losses).toEqual({ "bad-status": 10 });
@@ -160,9 +158,8 @@ async function server(scene: Scene, onConnection: (socket: Socket) => void): Pro
 }
 
 behaviour("bench ends at Ctrl-C, and prints what there is", PHP, async (scene) => {
-  const spot = unixSpot(scene);
   scene.fixture("php/hello.php");
-  await scene.run({ pools: { www: phpPool(spot) } });
+  const { spot } = await runPhp(scene, {}, unixSpot(scene));
   // Its own reload command tells that it has begun.
   const script = ["--script", scene.path("www/php/hello.php"), "--to", spot.listen];
   const reload = ["--reload-every", "50ms", "--reload-command", `touch ${scene.path("began")}`];

@@ -5,7 +5,7 @@ import { chownSync, copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { bodyOf, tcpSpot, workersReach } from "../helper/pool.ts";
 import { alive, commandOf, leadersAt, listenersAt } from "../helper/processes.ts";
 import { BINARY, ready } from "../helper/program.ts";
-import { AM_ROOT, behaviour, type Scene } from "../helper/scene.ts";
+import { AM_ROOT, AS_NOBODY, behaviour, NOBODY, type Scene } from "../helper/scene.ts";
 import { eventually, LONGEST_MS, within } from "../helper/wait.ts";
 
 const USER = AM_ROOT ? ["--user", "www-data"] : [];
@@ -61,14 +61,14 @@ behaviour(
     const binary = scene.path("fcgivisor");
     copyFileSync(BINARY, binary);
     mkdirSync(scene.path("xdg"));
-    for (const path of [scene.dir, scene.path("xdg")]) chownSync(path, 65534, 65534);
+    for (const path of [scene.dir, scene.path("xdg")]) chownSync(path, NOBODY, NOBODY);
     const env = { XDG_RUNTIME_DIR: scene.path("xdg") };
-    const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", binary];
-    const child = scene.spawn([...asNobody, "run", "--listen", spot.listen, "--", program], {
+    const ours = [...AS_NOBODY, binary];
+    const child = scene.spawn([...ours, "run", "--listen", spot.listen, "--", program], {
       env,
     });
     await ready(scene.path("xdg/fcgivisor/admin.sock"), () => alive(child.pid));
-    const quit = await scene.command([...asNobody, "quit"], { env });
+    const quit = await scene.command([...ours, "quit"], { env });
     expect(quit).toMatchObject({ code: 0 });
     expect(await within("the end of run", child.exited), child.stderr()).toBe(0);
   },
@@ -140,11 +140,12 @@ behaviour(
   async (scene) => {
     const [home, closed] = [scene.path("home"), scene.path("closed")];
     mkdirSync(home);
-    chownSync(home, 65534, 65534);
+    chownSync(home, NOBODY, NOBODY);
     mkdirSync(closed, { mode: 0o700 });
-    const as = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", BINARY];
     const words = ["run", "--listen", `${closed}/x.sock`, "--", scene.fixture("fcgi/bare.pl")];
-    const outcome = await scene.command([...as, ...words], { env: { XDG_RUNTIME_DIR: home } });
+    const outcome = await scene.command([...AS_NOBODY, BINARY, ...words], {
+      env: { XDG_RUNTIME_DIR: home },
+    });
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toContain(
       `${closed}/x.sock: no permission to open the listening socket`,

@@ -1,4 +1,4 @@
-// The control words, their exit codes and messages, and the same over plain HTTP on the admin socket.
+// The commands, their exit codes and messages, and the same over plain HTTP on the admin socket.
 
 import { expect } from "bun:test";
 import {
@@ -12,19 +12,21 @@ import {
 } from "node:fs";
 import type { Status } from "../../src/admin/contract.ts";
 import { ask } from "../helper/ask.ts";
+import { crash } from "../helper/crash.ts";
 import { gate, hold } from "../helper/gate.ts";
 import {
   barePool,
   bodyOf,
-  gatedAt,
   gatedPool,
+  gatedReach,
   tcpSpot,
   unixSpot,
   workersReach,
 } from "../helper/pool.ts";
 import { alive, descriptorsOf, listenersAt } from "../helper/processes.ts";
 import { BINARY, ready, textOf } from "../helper/program.ts";
-import { behaviour } from "../helper/scene.ts";
+import { AS_NOBODY, behaviour, NOBODY } from "../helper/scene.ts";
+import { runBare, startBare } from "../helper/serving.ts";
 import { onlyLeaving, statusOf } from "../helper/status.ts";
 import { queueAt } from "../helper/tcp.ts";
 import { eventually } from "../helper/wait.ts";
@@ -49,27 +51,24 @@ behaviour(
   {},
   async (scene) => {
     const spot = await tcpSpot(scene);
-    const log = { file: scene.path("fcgivisor.log") };
-    const config = scene.config({ pools: { www: barePool(scene, spot) }, log });
+    const config = scene.daemonConfig({ pools: { www: barePool(scene, spot) } });
     const start = 'exec 9<"$1"; readlink /proc/self/fd/9; exec "$0" start -q -c "$1"';
     const outcome = await scene.command(["sh", "-c", start, BINARY, config]);
     expect(outcome).toMatchObject({ code: 0, stdout: `${config}\n` });
-    const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
-    scene.follow(pid, config, scene.path("run/admin.sock"), () => textOf(log.file));
+    const { pid } = scene.followDaemon(config);
     const stat = textOf(`/proc/${pid}/stat`);
     const [, , , session, tty] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     expect(session).toBe(String(pid));
     expect(tty).toBe("0");
-    const descriptors = descriptorsOf(pid);
-    for (const fd of [0, 1, 2]) expect(descriptors.get(fd)).toBe("/dev/null");
-    expect([...descriptors.values()]).not.toContain(config);
+    // It lets go of them when it has said that it is ready.
+    const isDetached = () => [0, 1, 2].every((fd) => descriptorsOf(pid).get(fd) === "/dev/null");
+    await eventually(isDetached, { what: "descriptors 0, 1 and 2 lead to /dev/null" });
+    expect([...descriptorsOf(pid).values()]).not.toContain(config);
   },
 );
 
 behaviour("a second start says it is running, exits 0, and changes nothing", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
-  const before = await workersReach(spot, 2);
+  const { spot, supervisor, workers: before } = await startBare(scene);
   const again = await supervisor.control("start");
   expect(again.code).toBe(0);
   expect(again.stdout + again.stderr).toMatch(/running/);
@@ -77,8 +76,6 @@ behaviour("a second start says it is running, exits 0, and changes nothing", {},
   expect(await workersReach(spot, 2)).toEqual(before);
   expect(alive(supervisor.pid)).toBe(true);
 });
-
-const NOBODY = 65534;
 
 const CONTROL_WORDS = ["stop", "quit", "restart", "reload", "logrotate", "status"] as const;
 
@@ -100,15 +97,14 @@ for (const word of CONTROL_WORDS) {
 }
 
 behaviour(
-  "what a killed supervisor leaves counts as not running, and the next start heals it",
+  "what a killed supervisor leaves counts as not running, and the next start serves again",
   {},
   async (scene) => {
     const spot = unixSpot(scene);
     const settings = { pools: { www: barePool(scene, spot) } };
     const supervisor = await scene.run(settings);
     const workers = await workersReach(spot, 2);
-    supervisor.signal("SIGKILL");
-    await supervisor.gone();
+    await crash(supervisor);
     for (const pid of workers) process.kill(pid, "SIGKILL");
     expect(existsSync(supervisor.socket)).toBe(true);
     expect((await supervisor.control("status")).code).toBe(3);
@@ -195,10 +191,8 @@ for (const [what, spoil] of [
   ["is broken", (file: string) => writeFileSync(file, "[pools.www\nlisten = ")],
   ["is gone", (file: string) => rmSync(file)],
 ] as const) {
-  behaviour(`control words work while the config file ${what}`, {}, async (scene) => {
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
-    const before = await workersReach(spot, 2);
+  behaviour(`commands work while the config file ${what}`, {}, async (scene) => {
+    const { spot, supervisor, workers: before } = await startBare(scene);
     spoil(supervisor.configFile);
     expect(await supervisor.control("status")).toMatchObject({ code: 0 });
     expect(await supervisor.control("logrotate")).toMatchObject({ code: 0 });
@@ -212,7 +206,7 @@ for (const [what, spoil] of [
 }
 
 behaviour(
-  "a failed start says why with the worker's last words, and leaves nothing",
+  "a failed start says why with the tail of the worker's output, and leaves nothing",
   {},
   async (scene) => {
     const good = await tcpSpot(scene);
@@ -256,14 +250,12 @@ behaviour(
 );
 
 behaviour("restart keeps the sockets open: clients wait, none is refused", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
-  const before = await workersReach(spot, 2);
+  const { spot, supervisor, workers: before } = await startBare(scene);
   const inode = listenersAt(spot.where);
   const { path, open } = gate(scene);
   scene.rewrite({ pools: { www: gatedPool(scene, spot, path) } });
   const restart = supervisor.control("restart");
-  await eventually(() => gatedAt(spot).length === 2, { what: "the new workers wait" });
+  await gatedReach(spot, 2);
   expect(before.filter(alive)).toEqual([]);
   const answers = Array.from({ length: 20 }, () => bodyOf(spot, {}));
   await eventually(() => queueAt(spot.where) === 20, { what: "the clients wait" });
@@ -275,12 +267,11 @@ behaviour("restart keeps the sockets open: clients wait, none is refused", {}, a
 });
 
 behaviour("commands at once are done one after the other", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const { spot, supervisor } = await startBare(scene);
   const { path, open } = gate(scene);
   scene.rewrite({ pools: { www: gatedPool(scene, spot, path) } });
   const first = supervisor.control("reload");
-  await eventually(() => gatedAt(spot).length === 2, { what: "the new workers wait" });
+  await gatedReach(spot, 2);
   const others = [];
   for (const word of ["restart", "reload"]) {
     const asked = ask(supervisor, word);
@@ -303,29 +294,22 @@ behaviour("commands at once are done one after the other", {}, async (scene) => 
   expect(await bodyOf(spot, {})).toContain("hello");
 });
 
-for (const [signal, polite] of [
-  ["SIGTERM", false],
-  ["SIGINT", false],
-  ["SIGQUIT", true],
+for (const [signal, command] of [
+  ["SIGTERM", "stop"],
+  ["SIGINT", "stop"],
+  ["SIGQUIT", "quit"],
 ] as const) {
-  behaviour(`${signal} ${polite ? "quits" : "stops"}, exit 0`, {}, async (scene) => {
-    const spot = await tcpSpot(scene);
-    const config = scene.config({ pools: { www: barePool(scene, spot) } });
-    const child = scene.spawn([BINARY, "run", "-c", config]);
-    const socket = scene.path("run/admin.sock");
-    await ready(socket, () => alive(child.pid));
-    const supervisor = scene.follow(child.pid, config, socket, child.stderr);
-    await workersReach(spot, 2);
+  behaviour(`${signal} does what ${command} does, exit 0`, {}, async (scene) => {
+    const { spot, supervisor } = await runBare(scene);
     const held = await hold(scene, spot);
-    child.kill(signal);
-    if (polite) {
+    supervisor.signal(signal);
+    if (command === "quit") {
       expect(await workersReach(spot, 1)).toEqual([held.worker]);
       await onlyLeaving(supervisor, 1, [held.worker]);
-      held.open();
-      expect((await held.answer).body).toContain(`${held.worker}`);
+      await held.finish();
     }
-    expect(await child.exited).toBe(0);
-    if (!polite) await expect(held.answer).rejects.toThrow();
+    expect(await supervisor.exited).toBe(0);
+    if (command === "stop") await expect(held.answer).rejects.toThrow();
   });
 }
 
@@ -333,16 +317,14 @@ behaviour(
   "USR1, USR2 and HUP are answered in the log, and nothing else happens",
   {},
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
-    const before = await workersReach(spot, 2);
+    const { spot, supervisor, workers: before } = await startBare(scene);
     for (const [signal, word] of [
       ["SIGUSR1", "logrotate"],
       ["SIGUSR2", "reload"],
       ["SIGHUP", "reload"],
     ] as const) {
       supervisor.signal(signal);
-      await eventually(() => new RegExp(`${signal}.*${word}`).test(supervisor.log()));
+      await supervisor.logged(new RegExp(`${signal}.*${word}`));
     }
     // What they had begun would be done by now.
     expect(await supervisor.control("logrotate")).toMatchObject({ code: 0 });
@@ -368,9 +350,7 @@ behaviour("status shows pools and workers; --json is the same as data", {}, asyn
 });
 
 behaviour("the admin socket speaks HTTP to curl", { needs: ["curl"] }, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
-  const before = await workersReach(spot, 2);
+  const { spot, supervisor, workers: before } = await startBare(scene);
   const curl = (...words: string[]) =>
     scene.command(["curl", "-sS", "--fail", "--unix-socket", supervisor.socket, ...words]);
   expect(statSync(supervisor.socket).mode & 0o777).toBe(0o600);
@@ -403,9 +383,7 @@ behaviour("the admin socket speaks HTTP to curl", { needs: ["curl"] }, async (sc
 });
 
 behaviour("status answers while every worker is busy, and shows it", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
-  await workersReach(spot, 2);
+  const { spot, supervisor } = await startBare(scene);
   const held = [await hold(scene, spot), await hold(scene, spot)];
   const waiting = [bodyOf(spot, {}), bodyOf(spot, {})];
   await eventually(() => queueAt(spot.where) === 2, { what: "two more wait" });
@@ -446,8 +424,7 @@ behaviour(
 );
 
 behaviour("a failed operation is an HTTP error with the reason as JSON", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const { supervisor } = await startBare(scene);
   writeFileSync(supervisor.configFile, "nonsense");
   const answer = await supervisor.http("/v1/reload", { method: "POST" });
   expect(answer.status).toBe(422);
@@ -466,15 +443,13 @@ behaviour("the admin socket takes its mode from the config", {}, async (scene) =
 });
 
 behaviour("FCGIVISOR_CONFIG names the config", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const { supervisor } = await startBare(scene);
   const env = { FCGIVISOR_CONFIG: supervisor.configFile };
   expect(await scene.fcgivisor(["status"], { env })).toMatchObject({ code: 0 });
 });
 
 behaviour("--quiet prints nothing when all went well", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const { supervisor } = await startBare(scene);
   for (const word of ["reload", "logrotate", "stop"]) {
     expect(await supervisor.control(word, "-q")).toMatchObject({ code: 0, stdout: "", stderr: "" });
   }
@@ -506,9 +481,8 @@ behaviour(
   "an operation refuses over HTTP what it does not understand, and does nothing",
   { needs: ["curl"] },
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const { socket } = await scene.start({ pools: { www: barePool(scene, spot) } });
-    const workers = await workersReach(spot, 2);
+    const { spot, supervisor, workers } = await startBare(scene);
+    const { socket } = supervisor;
     const curl = (...words: string[]) =>
       scene.command(["curl", "-sS", "-w", "\n%{http_code}", "--unix-socket", socket, ...words]);
     const asked: [path: string, body: string, named: string][] = [
@@ -537,8 +511,8 @@ behaviour(
   "a request that cannot be read gets a short answer, not the source",
   { needs: ["curl"] },
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const { socket } = await scene.start({ pools: { www: barePool(scene, spot) } });
+    const { supervisor } = await startBare(scene);
+    const { socket } = supervisor;
     const curl = (...words: string[]) =>
       scene.command(["curl", "-sS", "-w", "\n%{http_code}", "--unix-socket", socket, ...words]);
     const odd = await curl("-H", "Host: a b", "http://x/healthz");
@@ -550,14 +524,14 @@ behaviour(
 );
 
 behaviour(
-  "with a mistyped config control words exit 3, and let the supervisor at the default place be",
+  "with a mistyped config commands exit 3, and let the supervisor at the default place be",
   { needs: ["root"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
     const home = scene.path("home");
     mkdirSync(home);
     chownSync(home, NOBODY, NOBODY);
-    const as = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", BINARY];
+    const as = [...AS_NOBODY, BINARY];
     const env = { XDG_RUNTIME_DIR: home };
     const program = scene.fixture("fcgi/bare.pl");
     const run = ["run", "--listen", spot.listen, "--workers", "1", "--", program];

@@ -3,13 +3,14 @@
 // all that hangs on it works as for any other program.
 
 import { expect } from "bun:test";
+import { allLeft, crash, recovered } from "../helper/crash.ts";
 import { fcgi, Lost } from "../helper/fcgi.ts";
 import { gate, hold } from "../helper/gate.ts";
 import { barePool, bodyOf, type Spot, tcpSpot, unixSpot } from "../helper/pool.ts";
 import { alive, descriptorsOf, listenersAt } from "../helper/processes.ts";
 import type { Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
-import { onlyLeaving } from "../helper/status.ts";
+import { waitsOnlyFor } from "../helper/status.ts";
 import { eventually } from "../helper/wait.ts";
 
 interface WorkerTold {
@@ -54,8 +55,7 @@ for (const mode of ["elsewhere", "elsewhere-select"] as const) {
     await told(supervisor, "busy", "idle");
     const workers = await workersTold(supervisor);
     expect(workers.find(({ state }) => state === "busy")!.pid).toBe(held.worker);
-    held.open();
-    expect((await held.answer).body).toContain(`${held.worker}`);
+    await held.finish();
     expect(await told(supervisor, "idle", "idle")).toEqual(pids);
   });
 
@@ -68,12 +68,8 @@ for (const mode of ["elsewhere", "elsewhere-select"] as const) {
       const old = await told(supervisor, "idle", "idle");
       const held = await hold(scene, spot);
       const reload = supervisor.control("reload");
-      await onlyLeaving(supervisor, 1, [held.worker]);
-      expect(old.filter(alive)).toEqual([held.worker]);
-      expect(Bun.peek.status(reload)).toBe("pending");
-      held.open();
-      expect((await held.answer).body).toContain(`${held.worker}`);
-      expect(await reload).toMatchObject({ code: 0 });
+      await allLeft(old.filter((pid) => pid !== held.worker));
+      await waitsOnlyFor(held, supervisor, reload);
       expect(await told(supervisor, "idle", "idle")).not.toContain(held.worker);
       expect(await bodyOf(spot, {})).toContain("hello");
     },
@@ -100,21 +96,18 @@ for (const mode of ["elsewhere", "elsewhere-select"] as const) {
     {},
     async (scene) => {
       const spot = unixSpot(scene);
-      const settings = { pools: { www: pool(scene, spot) } };
-      const supervisor = await scene.start(settings);
+      const supervisor = await scene.start({ pools: { www: pool(scene, spot) } });
       const old = await told(supervisor, "idle", "idle");
       const sockets = listenersAt(spot.where);
       const held = await hold(scene, spot);
-      supervisor.signal("SIGKILL");
-      await supervisor.gone();
-      const next = await scene.start(settings);
+      await crash(supervisor);
+      const next = await recovered(scene, supervisor);
       await next.logged("took over the socket");
       expect(listenersAt(spot.where)).toEqual(sockets);
-      await eventually(() => old.filter(alive).length === 1, { what: "the idle one has left" });
-      expect(old.filter(alive)).toEqual([held.worker]);
-      held.open();
-      expect((await held.answer).body).toContain(`${held.worker}`);
-      await eventually(() => old.filter(alive).length === 0);
+      await allLeft(old.filter((pid) => pid !== held.worker));
+      expect(alive(held.worker)).toBe(true);
+      await held.finish();
+      await allLeft(old);
       expect(await bodyOf(spot, {})).toContain("hello");
       await next.logged("2 left-over processes of pool www exited");
     },

@@ -3,31 +3,32 @@
 
 import { expect } from "bun:test";
 import { fcgi, Lost } from "../helper/fcgi.ts";
-import { hold } from "../helper/gate.ts";
+import { holdPhp } from "../helper/gate.ts";
 import { bodyOf, phpPool, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
 import { alive, leadersAt, procText, statusField, workersAt } from "../helper/processes.ts";
-import { BINARY, ready, type Supervisor } from "../helper/program.ts";
-import { behaviour, type Scene } from "../helper/scene.ts";
+import { behaviour, WITHOUT_PTRACE } from "../helper/scene.ts";
+import { runPhp } from "../helper/serving.ts";
 import { eventually } from "../helper/wait.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
 const VERDICT = "keeps forking workers that die before they serve";
 
-behaviour("a leader that forks without end is ended and started anew", PHP, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.run({ pools: { www: phpPool(spot, { workers: 3 }) } });
-  const [leader] = leadersAt(spot.where);
-  await workersReach(spot, 3);
-  const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
-  forkWithoutEnd(spot, held.worker);
-  await eventually(() => !alive(leader!), { what: "the storm is ended" });
-  await supervisor.logged(`leader ${leader} of pool www ${VERDICT}`);
-  held.open();
-  expect((await held.answer).body).toBe(`waited ${held.worker}`);
-  await workersReach(spot, 3);
-  expect(leadersAt(spot.where)).not.toContain(leader!);
-  expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
-});
+behaviour(
+  "a leader that forks without end is ended, and another is started",
+  PHP,
+  async (scene) => {
+    const { spot, supervisor } = await runPhp(scene, { workers: 3 });
+    const [leader] = leadersAt(spot.where);
+    const held = await holdPhp(scene, spot);
+    forkWithoutEnd(spot, held.worker);
+    await eventually(() => !alive(leader!), { what: "the storm is ended" });
+    await supervisor.logged(`leader ${leader} of pool www ${VERDICT}`);
+    await held.finish();
+    await workersReach(spot, 3);
+    expect(leadersAt(spot.where)).not.toContain(leader!);
+    expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
+  },
+);
 
 behaviour(
   "a leader that forks without end is noticed where nobody may look into its workers",
@@ -35,8 +36,8 @@ behaviour(
   async (scene) => {
     const spot = await tcpSpot(scene);
     // Others want to get on meanwhile: here more looks are needed.
-    const config = scene.config({ pools: { www: phpPool(spot, { workers: 3, nice: 19 }) } });
-    const supervisor = await runBlind(scene, config);
+    const pools = { www: phpPool(spot, { workers: 3, nice: 19 }) };
+    const supervisor = await scene.run({ pools }, { under: WITHOUT_PTRACE });
     await workersReach(spot, 3);
     const status = await supervisor.control("status", "--json");
     expect(JSON.parse(status.stdout)).toMatchObject({ pools: [{ workers: { unknown: 3 } }] });
@@ -57,23 +58,11 @@ function forkWithoutEnd(spot: Spot, spared?: number): void {
   );
 }
 
-/** Runs a supervisor that is root and may still not look into processes of others, as in most containers. */
-async function runBlind(scene: Scene, config: string): Promise<Supervisor> {
-  const drop = ["setpriv", "--bounding-set", "-sys_ptrace", "--"];
-  const child = scene.spawn([...drop, BINARY, "run", "-c", config]);
-  const socket = scene.path("run/admin.sock");
-  const supervisor = scene.follow(child.pid, config, socket, child.stderr);
-  await ready(socket, () => alive(child.pid));
-  return supervisor;
-}
-
 behaviour(
   "what a storm is told by: the kernel counts forks, and what was read",
   PHP,
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    await scene.run({ pools: { www: phpPool(spot, { workers: 2 }) } });
-    await workersReach(spot, 2);
+    const { spot } = await runPhp(scene, { workers: 2 });
     const [leader] = leadersAt(spot.where);
     const before = { faults: pageFaultsOf(leader!), read: bytesReadBy(leader!) };
     for (let i = 0; i < 10; i++) await killOne(spot);
@@ -122,19 +111,19 @@ behaviour(
     expect(leaders.length).toBe(3);
     const pid = scene.fixture("php/pid.php");
     const crash = scene.fixture("php/crash.php");
-    const deeds = [
+    const losses = [
       repeat(6, () => bodyOf(recycling, { script: pid })),
       repeat(6, () => cutRequest(crashing, crash)),
       repeat(1, () => killOne(killed)),
     ];
     try {
-      const often = () => deeds.every(({ done }) => done() >= 40);
+      const often = () => losses.every(({ done }) => done() >= 40);
       await eventually(often, { what: "each has lost 40 workers" });
       // A real storm gets its verdict meanwhile: so the others have been judged as often.
       forkWithoutEnd(storming);
       await supervisor.logged(VERDICT);
     } finally {
-      await Promise.all(deeds.map(({ stop }) => stop()));
+      await Promise.all(losses.map(({ stop }) => stop()));
     }
     const verdicts = supervisor.log().match(new RegExp(`of pool \\w+ ${VERDICT}`, "g"));
     expect(verdicts).toEqual([`of pool storming ${VERDICT}`]);
@@ -148,11 +137,11 @@ interface Repeated {
   readonly stop: () => Promise<void>;
 }
 
-/** Does it again and again, so many times at once. */
-function repeat(atOnce: number, deed: () => Promise<unknown>): Repeated {
+/** Calls it again and again, so many times at once. */
+function repeat(atOnce: number, call: () => Promise<unknown>): Repeated {
   let [count, over] = [0, false];
   const one = async () => {
-    for (; !over; count++) await deed();
+    for (; !over; count++) await call();
   };
   const all = Promise.all(Array.from({ length: atOnce }, one));
   all.catch(() => {});

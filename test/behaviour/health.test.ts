@@ -9,6 +9,7 @@ import { gate } from "../helper/gate.ts";
 import { findProgram, type Part } from "../helper/packages.ts";
 import {
   bodyOf,
+  closed,
   NO_HURRY,
   phpPool,
   renewed,
@@ -17,7 +18,7 @@ import {
   workersReach,
   type Spot,
 } from "../helper/pool.ts";
-import { alive, allPids, listenersAt, procText } from "../helper/processes.ts";
+import { alive, allPids, procText } from "../helper/processes.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { whileSending } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
@@ -157,6 +158,14 @@ function newPrograms(scene: Scene): number[] {
   });
 }
 
+/** A supervisor in the background, whose workers are of the old code. */
+async function startOld(scene: Scene, kind: Kind) {
+  const spot = await tcpSpot(scene);
+  const pool = poolOf(scene, kind, spot, "old");
+  const supervisor = await scene.start({ pools: { app: pool } });
+  return { spot, pool, supervisor, before: await workersReach(spot, 2) };
+}
+
 /** Requests while the story runs and for a while after; each must be answered, and by this generation. */
 async function servedBy(
   gen: string,
@@ -173,14 +182,11 @@ async function servedBy(
 
 for (const kind of KINDS) {
   behaviour(
-    `${kind.name}: a healthy canary lets start, reload and restart through, and stays out of sight`,
+    `${kind.name}: a healthy canary lets start, reload and restart through, and is never seen by a client`,
     { needs: kind.needs },
     async (scene) => {
-      const spot = await tcpSpot(scene);
       const page = kind.page(scene);
-      const first = poolOf(scene, kind, spot, "old");
-      const supervisor = await scene.start({ pools: { app: first } });
-      const before = await workersReach(spot, 2);
+      const { spot, supervisor, before } = await startOld(scene, kind);
       expect(await bodyOf(spot, page)).toBe("old");
       scene.rewrite({ pools: { app: poolOf(scene, kind, spot, "new") } });
       expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
@@ -198,11 +204,8 @@ for (const kind of KINDS) {
       `${kind.name}: a reload is refused when the canary's answer is wrong: ${wrong}`,
       { needs: kind.needs },
       async (scene) => {
-        const spot = await tcpSpot(scene);
         const page = kind.page(scene);
-        const pool = poolOf(scene, kind, spot, "old");
-        const supervisor = await scene.start({ pools: { app: pool } });
-        const before = await workersReach(spot, 2);
+        const { spot, supervisor, before } = await startOld(scene, kind);
         scene.rewrite({ pools: { app: poolOf(scene, kind, spot, "new", wrong) } });
         await servedBy("old", spot, page, async () => {
           const outcome = await supervisor.control("reload");
@@ -229,7 +232,7 @@ for (const kind of KINDS) {
     async (scene) => {
       const spot = unixSpot(scene);
       const pools = { app: poolOf(scene, kind, spot, "new", "text") };
-      const config = scene.config({ pools, log: { file: scene.path("fcgivisor.log") } });
+      const config = scene.daemonConfig({ pools });
       const outcome = await scene.fcgivisor(["start", "-c", config]);
       expect(outcome).toMatchObject({ code: 1 });
       expect(outcome.stderr).toMatch(REASONS.text);
@@ -243,11 +246,8 @@ for (const kind of KINDS) {
     `${kind.name}: a canary that answers wrong refuses the restart before anything is stopped`,
     { needs: kind.needs },
     async (scene) => {
-      const spot = await tcpSpot(scene);
       const page = kind.page(scene);
-      const pool = poolOf(scene, kind, spot, "old");
-      const supervisor = await scene.start({ pools: { app: pool } });
-      const before = await workersReach(spot, 2);
+      const { spot, supervisor, before } = await startOld(scene, kind);
       scene.rewrite({ pools: { app: poolOf(scene, kind, spot, "new", "status") } });
       await servedBy("old", spot, page, async () => {
         const outcome = await supervisor.control("restart");
@@ -312,7 +312,7 @@ behaviour("one pool's canary that fails leaves every pool as it was", PHP, async
   expect(outcome).toMatchObject({ code: 1 });
   expect(outcome.stderr).toContain("pool bad");
   expect([...(await workersReach(good, 2)), ...(await workersReach(bad, 2))]).toEqual(before);
-  await eventually(() => listenersAt(fresh.where).length === 0);
+  await closed(fresh);
   expect(existsSync(fresh.listen)).toBe(false);
   expect(canaries(scene)).toEqual([]);
   expect(await supervisor.control("reload", "good")).toMatchObject({ code: 0 });
@@ -348,11 +348,8 @@ behaviour(
   "after a crash, a start with a bad canary leaves the old workers serving",
   PHP,
   async (scene) => {
-    const spot = await tcpSpot(scene);
     const kind = KINDS[0]!;
-    const pool = poolOf(scene, kind, spot, "old");
-    const dead = await scene.start({ pools: { app: pool } });
-    const before = await workersReach(spot, 2);
+    const { spot, pool, supervisor: dead, before } = await startOld(scene, kind);
     await servedBy("old", spot, kind.page(scene), async () => {
       await crash(dead);
       scene.rewrite({ pools: { app: poolOf(scene, kind, spot, "new", "status") } });
@@ -370,11 +367,8 @@ behaviour(
   "kill -9 while a canary is asked: the next start works, and no canary is left",
   PHP,
   async (scene) => {
-    const spot = await tcpSpot(scene);
     const kind = KINDS[0]!;
-    const pool = poolOf(scene, kind, spot, "old");
-    const dead = await scene.start({ pools: { app: pool } });
-    const before = await workersReach(spot, 2);
+    const { spot, pool, supervisor: dead, before } = await startOld(scene, kind);
     const { path, reached } = gate(scene);
     const health = {
       script: scene.fixture("php/gate.php"),

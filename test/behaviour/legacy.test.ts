@@ -3,14 +3,14 @@
 import { expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { hold } from "../helper/gate.ts";
+import { holdPhp } from "../helper/gate.ts";
 import { nginx } from "../helper/nginx.ts";
 import { tcpSpot, workersReach, type Spot } from "../helper/pool.ts";
 import { alive, environmentOf, softLimit } from "../helper/processes.ts";
 import { fcgi } from "../helper/fcgi.ts";
 import { BINARY, textOf } from "../helper/program.ts";
 import { AM_ROOT, behaviour, type Scene } from "../helper/scene.ts";
-import { onlyLeaving } from "../helper/status.ts";
+import { waitsOnlyFor } from "../helper/status.ts";
 import { fateOf } from "../helper/tcp.ts";
 
 const TEMPLATE = join(import.meta.dir, "../fixture/legacy/official-0.5.10.xml");
@@ -105,30 +105,26 @@ behaviour(
     const config = filled(spot).replace(`${timeout}5s`, `${timeout}10m`);
     expect(config).not.toBe(filled(spot));
     const server = oldServer(scene, config);
-    const script = scene.fixture("php/gate.php");
     const begin = async () => {
       expect(await server.phpFpm("start")).toMatchObject({ code: 0 });
       const supervisor = server.follow(server.pid());
       await workersReach(spot, 5);
-      return { supervisor, ...(await hold(scene, spot, { script })) };
+      return { supervisor, held: await holdPhp(scene, spot) };
     };
 
     const finishes = await begin();
     const quit = server.phpFpm("quit");
-    expect(await workersReach(spot, 1)).toEqual([finishes.worker]);
-    await onlyLeaving(finishes.supervisor, 1, [finishes.worker]);
-    finishes.open();
-    expect((await finishes.answer).body).toBe(`waited ${finishes.worker}`);
-    expect(await quit).toMatchObject({ code: 0 });
+    expect(await workersReach(spot, 1)).toEqual([finishes.held.worker]);
+    await waitsOnlyFor(finishes.held, finishes.supervisor, quit);
 
     const cut = await begin();
     expect(await server.phpFpm("stop")).toMatchObject({ code: 0 });
-    await expect(cut.answer).rejects.toThrow();
+    await expect(cut.held.answer).rejects.toThrow();
   },
 );
 
 behaviour(
-  "php-fpm without a word, or with a wrong one, prints the old usage line",
+  "php-fpm without a command, or with a wrong one, prints the old usage line",
   {},
   async (scene) => {
     const server = oldServer(scene, filled(await tcpSpot(scene)));
@@ -142,7 +138,7 @@ behaviour(
   },
 );
 
-behaviour("php-fpm words without a daemon say that none is running", {}, async (scene) => {
+behaviour("php-fpm commands without a daemon say that none is running", {}, async (scene) => {
   const server = oldServer(scene, filled(await tcpSpot(scene)));
   for (const word of ["stop", "quit", "reload", "logrotate"]) {
     const outcome = await server.phpFpm(word);

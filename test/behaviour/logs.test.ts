@@ -19,6 +19,7 @@ import { barePool, bodyOf, phpPool, tcpSpot, workersReach } from "../helper/pool
 import { rssOf } from "../helper/processes.ts";
 import { BINARY, textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
+import { startBare, startPhp } from "../helper/serving.ts";
 import { underLoad } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
 
@@ -68,7 +69,7 @@ behaviour(
 );
 
 behaviour(
-  "JSON log lines carry time, level, pool, pid and the worker's words",
+  "JSON log lines carry time, level, pool, pid and the worker's message",
   PHP,
   async (scene) => {
     const spot = await tcpSpot(scene);
@@ -104,11 +105,8 @@ behaviour("log_output = false drops it", PHP, async (scene) => {
 });
 
 behaviour("long lines of many workers at once stay whole and unmixed", PHP, async (scene) => {
-  const spot = await tcpSpot(scene);
   const script = scene.fixture("php/say.php");
-  const supervisor = await scene.start({
-    pools: { www: phpPool(spot, { workers: 4, umask: "0022" }) },
-  });
+  const { spot, supervisor } = await startPhp(scene, { workers: 4, umask: "0022" });
   const size = 9_000;
   await Promise.all(
     Array.from({ length: 16 }, (_, i) =>
@@ -149,9 +147,8 @@ behaviour(
 );
 
 behaviour("move-then-reopen loses no line", PHP, async (scene) => {
-  const spot = await tcpSpot(scene);
   const script = scene.fixture("php/say.php");
-  const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
+  const { spot, supervisor } = await startPhp(scene);
   const log = scene.path("fcgivisor.log");
   const parts = [log];
   const over = Promise.withResolvers<void>();
@@ -182,8 +179,7 @@ behaviour(
   "logrotate(8) with the command in its postrotate script",
   { needs: ["logrotate"] },
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+    const { supervisor } = await startBare(scene);
     const log = scene.path("fcgivisor.log");
     const rules = scene.write(
       "rotate.conf",

@@ -6,13 +6,15 @@ import { rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { allLeft, crash, killStarting, recovered, supervisorsOf } from "../helper/crash.ts";
 import { fcgi } from "../helper/fcgi.ts";
-import { gate, hold } from "../helper/gate.ts";
+import { gate, hold, holdPhp } from "../helper/gate.ts";
 import { GATES, gatedPhpPool } from "../helper/gated-php.ts";
 import {
   barePool,
   bodyOf,
+  closed,
   gatedAt,
   gatedPool,
+  gatedReach,
   phpPool,
   renewed,
   tcpSpot,
@@ -23,6 +25,7 @@ import {
 import { alive, commandOf, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
 import { textOf, type Outcome, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
+import { startBare } from "../helper/serving.ts";
 import { underLoad } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
 
@@ -30,8 +33,14 @@ const PHP = { needs: ["php-cgi"] } as const;
 
 /** Exit code of a start whose supervisor was killed: the shell's for SIGKILL. */
 const KILLED = 137;
-/** Outcome of a control word whose supervisor died before it had answered. */
+/** Outcome of a command whose supervisor died before it had answered. */
 const CUT_SHORT = { code: 1, stdout: "", stderr: expect.stringContaining("ended before") };
+
+/** Waits until three workers serve, all of one group. */
+async function oneGroupServes(spot: Spot): Promise<void> {
+  await workersReach(spot, 3);
+  await eventually(() => leadersAt(spot.where).length === 1, { what: "one leader is left" });
+}
 
 /** A start with the config of a supervisor that has died. */
 function startIn(scene: Scene, { configFile }: Supervisor): Promise<Outcome> {
@@ -62,22 +71,21 @@ behaviour(
         await further(3);
         await allLeft([...old, waiting]);
       }
-      await workersReach(spot, 3);
+      await oneGroupServes(spot);
     });
     expect(listenersAt(spot.where)).toEqual(sockets);
-    await eventually(() => leadersAt(spot.where).length === 1);
   },
 );
 
 behaviour(
-  "kill -9 while the workers of an earlier supervisor finish their requests: the next start lets them, too",
+  "kill -9 while left-over workers finish their requests: the next start lets them, too",
   PHP,
   async (scene) => {
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/hello.php");
     let supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
     const sockets = listenersAt(spot.where);
-    const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
+    const held = await holdPhp(scene, spot);
     await underLoad(spot, { script }, async ({ further }) => {
       for (let i = 0; i < 3; i++) {
         const before = workersAt(spot.where).filter((pid) => pid !== held.worker);
@@ -87,13 +95,11 @@ behaviour(
         expect(alive(held.worker)).toBe(true);
         await further(3);
       }
-      held.open();
-      expect((await held.answer).body).toBe(`waited ${held.worker}`);
+      await held.finish();
       await allLeft([held.worker]);
     });
-    await workersReach(spot, 3);
+    await oneGroupServes(spot);
     expect(listenersAt(spot.where)).toEqual(sockets);
-    await eventually(() => leadersAt(spot.where).length === 1);
   },
 );
 
@@ -125,10 +131,9 @@ behaviour(
         supervisor = await recovered(scene, supervisor);
         await further(3);
       }
-      await workersReach(spot, 3);
+      await oneGroupServes(spot);
     });
     expect(listenersAt(spot.where)).toEqual(sockets);
-    await eventually(() => leadersAt(spot.where).length === 1);
   },
 );
 
@@ -152,10 +157,9 @@ behaviour(
         waits.open();
         supervisor = await recovered(scene, supervisor);
         await allLeft([...old, waiting]);
-        await workersReach(spot, 3);
+        await oneGroupServes(spot);
       }
     });
-    await eventually(() => leadersAt(spot.where).length === 1);
   },
 );
 
@@ -168,7 +172,7 @@ behaviour(
     let supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
     const old = await workersReach(spot, 3);
     await underLoad(spot, { script }, async () => {
-      const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
+      const held = await holdPhp(scene, spot);
       const reload = supervisor.control("reload");
       const others = old.filter((pid) => pid !== held.worker);
       await allLeft(others);
@@ -179,12 +183,10 @@ behaviour(
       supervisor = await recovered(scene, supervisor);
       await allLeft(fresh);
       expect(alive(held.worker)).toBe(true);
-      held.open();
-      expect((await held.answer).body).toBe(`waited ${held.worker}`);
+      await held.finish();
       await allLeft([held.worker]);
-      await workersReach(spot, 3);
+      await oneGroupServes(spot);
     });
-    await eventually(() => leadersAt(spot.where).length === 1);
   },
 );
 
@@ -197,16 +199,15 @@ behaviour(
     const second = scene.write("www/second.pl", textOf(scene.fixture("fcgi/bare.pl")), 0o755);
     const supervisor = await scene.start({ pools: { www: first } });
     const old = await workersReach(spot, 2);
-    const { worker, answer, open } = await hold(scene, spot);
+    const held = await hold(scene, spot);
     scene.rewrite({ pools: { www: { ...first, command: [second] } } });
     expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
-    await allLeft(old.filter((pid) => pid !== worker));
+    await allLeft(old.filter((pid) => pid !== held.worker));
     await crash(supervisor);
     await recovered(scene, supervisor);
-    await renewed(spot, { count: 2, old, kept: [worker] });
-    open();
-    expect((await answer).body).toContain(`${worker}`);
-    await allLeft([worker]);
+    await renewed(spot, { count: 2, old, kept: [held.worker] });
+    await held.finish();
+    await allLeft([held.worker]);
     const programs = (await workersReach(spot, 2)).map((pid) => commandOf(pid)[1]);
     expect(programs).toEqual([second, second]);
   },
@@ -221,18 +222,17 @@ behaviour(
       pools: { stays: barePool(scene, stays), goes: barePool(scene, goes) },
     });
     const old = await workersReach(goes, 2);
-    const { worker, answer, open } = await hold(scene, goes);
+    const held = await hold(scene, goes);
     scene.rewrite({ pools: { stays: barePool(scene, stays) } });
     for (let i = 0; i < 2; i += 1) {
       await crash(supervisor);
       supervisor = await recovered(scene, supervisor);
-      await allLeft(old.filter((pid) => pid !== worker));
-      expect(workersAt(goes.where)).toEqual([worker]);
+      await allLeft(old.filter((pid) => pid !== held.worker));
+      expect(workersAt(goes.where)).toEqual([held.worker]);
     }
-    open();
-    expect((await answer).body).toContain(`${worker}`);
-    await allLeft([worker]);
-    await eventually(() => listenersAt(goes.where).length === 0);
+    await held.finish();
+    await allLeft([held.worker]);
+    await closed(goes);
     await expect(fcgi(goes.where)).rejects.toMatchObject({ kind: "refused" });
   },
 );
@@ -256,10 +256,7 @@ behaviour(
     supervisor = await recovered(scene, supervisor);
     expect([here, there].map(({ where }) => listenersAt(where))).toEqual(sockets);
     expect(busy.every(alive)).toBe(true);
-    for (const { answer, open } of held) {
-      open();
-      expect((await answer).body).toContain("hello");
-    }
+    for (const { finish } of held) await finish();
     await allLeft(busy);
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
     for (const spot of [here, there]) expect(await bodyOf(spot, {})).toContain("hello");
@@ -289,7 +286,7 @@ behaviour(
       supervisor = await recovered(scene, supervisor);
       rmSync(gate);
       await allLeft([...old, ...fresh]);
-      await eventually(() => listenersAt(next.where).length === 0);
+      await closed(next);
       expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
       await supervisor.gone();
       scene.write("gate", "");
@@ -304,12 +301,11 @@ behaviour(
     const [www, api] = [await tcpSpot(scene), unixSpot(scene)];
     const gate = scene.write("gate", "");
     const pools = { www: barePool(scene, www), api: gatedPool(scene, api, gate) };
-    const log = { file: scene.path("fcgivisor.log") };
-    const config = scene.config({ pools, log });
+    const config = scene.daemonConfig({ pools });
     for (const word of ["stop", "start"]) {
       const begun = scene.fcgivisor(["start", "-c", config]);
       await workersReach(www, 2);
-      await eventually(() => gatedAt(api).length === 2);
+      await gatedReach(api, 2);
       await killStarting(config);
       expect(await begun).toMatchObject({ code: KILLED, stdout: "" });
       if (word === "start") rmSync(gate);
@@ -317,10 +313,7 @@ behaviour(
       expect(next, next.stderr).toMatchObject({ code: 0 });
       if (word === "stop") expect(listenersAt(www.where)).toEqual([]);
     }
-    const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
-    const supervisor = scene.follow(pid, config, scene.path("run/admin.sock"), () =>
-      textOf(log.file),
-    );
+    const supervisor = scene.followDaemon(config);
     await workersReach(www, 2);
     await workersReach(api, 2);
     expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
@@ -328,7 +321,6 @@ behaviour(
 );
 
 behaviour("a supervisor that dies while start asks it is no obstacle", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
   const socket = scene.path("run/admin.sock");
   scene.write("run/lock", "");
   let asked = 0;
@@ -341,7 +333,7 @@ behaviour("a supervisor that dies while start asks it is no obstacle", {}, async
     });
   });
   await new Promise<void>((resolve) => dying.listen(socket, resolve));
-  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const { spot, supervisor } = await startBare(scene);
   expect(asked).toBe(1);
   expect(await bodyOf(spot, {})).toContain("hello");
   expect(await supervisor.control("stop")).toMatchObject({ code: 0 });

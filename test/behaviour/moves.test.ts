@@ -7,12 +7,12 @@ import { hold } from "../helper/gate.ts";
 import {
   barePool,
   bodyOf,
-  gatedAt,
+  closed,
   gatedPool,
+  gatedReach,
   renewed,
   tcpSpot,
   workersReach,
-  type Spot,
 } from "../helper/pool.ts";
 import { listenersAt } from "../helper/processes.ts";
 import type { Supervisor } from "../helper/program.ts";
@@ -20,14 +20,10 @@ import { behaviour } from "../helper/scene.ts";
 import { statusOf } from "../helper/status.ts";
 import { eventually } from "../helper/wait.ts";
 
-async function closed(spot: Spot): Promise<void> {
-  await eventually(() => listenersAt(spot.where).length === 0, {
-    what: `${spot.listen} is closed`,
-  });
-}
-
-async function poolsOf(supervisor: Supervisor): Promise<string[]> {
-  return (await statusOf(supervisor)).pools.map(({ name }) => name);
+/** Waits until status tells of these pools and of no other. */
+async function poolsAre(supervisor: Supervisor, ...names: string[]): Promise<void> {
+  const told = async () => (await statusOf(supervisor)).pools.map(({ name }) => name);
+  await eventually(async () => Bun.deepEquals(await told(), names), { what: `pools: ${names}` });
 }
 
 for (const [word, fate] of [
@@ -52,10 +48,9 @@ for (const [word, fate] of [
       const gate = scene.write("gate", "");
       scene.rewrite({ pools: { www: gatedPool(scene, from, gate) } });
       const back = supervisor.control(word);
-      await eventually(() => gatedAt(from).length === 2, { what: "the way back has begun" });
+      await gatedReach(from, 2);
       if (word === "reload") {
-        held.open();
-        expect((await held.answer).body).toContain(`${held.worker}`);
+        await held.finish();
       } else await expect(held.answer).rejects.toMatchObject({ kind: "cut" });
       expect(await there).toMatchObject({ code: 0 });
       expect(listenersAt(from.where)).toEqual(sockets);
@@ -81,13 +76,12 @@ behaviour("an address is free when its own workers have left", {}, async (scene)
   scene.rewrite({ pools: { busy } });
   expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
   await closed(to);
-  expect(await poolsOf(supervisor)).toEqual(["busy"]);
+  await poolsAre(supervisor, "busy");
 
   scene.rewrite({ pools: { www: barePool(scene, from), busy } });
   expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
   expect(await bodyOf(from, {})).toContain("hello");
-  held.open();
-  expect((await held.answer).body).toContain(`${held.worker}`);
+  await held.finish();
 });
 
 behaviour(
@@ -108,7 +102,7 @@ behaviour(
     expect(failed.stderr).toContain("last words of");
     for (const { answer } of held) await expect(answer).rejects.toMatchObject({ kind: "cut" });
     for (const spot of [from, gone]) expect(listenersAt(spot.where)).toEqual([]);
-    expect(await poolsOf(supervisor)).toEqual(["www"]);
+    await poolsAre(supervisor, "www");
     expect(await bodyOf(to, {})).toContain("hello");
   },
 );

@@ -7,6 +7,7 @@ import { barePool, tcpSpot } from "../helper/pool.ts";
 import { allPids, commandOf, procText } from "../helper/processes.ts";
 import { BINARY } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
+import { startBare } from "../helper/serving.ts";
 import { eventually } from "../helper/wait.ts";
 
 async function shell(scene: Scene, script: string) {
@@ -66,8 +67,7 @@ behaviour("a full disk under the output fails the command", {}, async (scene) =>
 });
 
 behaviour("a full disk under the report says that the work is done", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const { supervisor } = await startBare(scene);
   const reload = await shell(scene, `"$0" reload --socket ${supervisor.socket} > /dev/full`);
   expect(reload.code).toBe(1);
   expect(reload.stderr).toContain("the reload is done all the same");
@@ -76,8 +76,8 @@ behaviour("a full disk under the report says that the work is done", {}, async (
 });
 
 behaviour("a reader that has seen enough is no failure, and ends a watch", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const { socket } = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const { supervisor } = await startBare(scene);
+  const { socket } = supervisor;
   for (const word of ["status", "status --json", "status --watch", "check --dump"]) {
     const place = word.startsWith("status") ? `--socket ${socket}` : "-c fcgivisor.toml";
     const outcome = await shell(scene, `set -o pipefail; "$0" ${word} ${place} | head -c 1`);

@@ -1,8 +1,9 @@
-// As process 1 of a container, here of a pid namespace: signals, strangers, exit codes, and a log that
+// As process 1 of a container, here of a pid namespace: signals, orphans, exit codes, and a log that
 // nobody reads. And signals that come before the supervisor is up, wherever it runs.
 
 import { expect } from "bun:test";
 import { closeSync, constants, openSync, readFileSync } from "node:fs";
+import { crash } from "../helper/crash.ts";
 import { gate, hold } from "../helper/gate.ts";
 import { barePool, bodyOf, gatedPool, tcpSpot, workersReach } from "../helper/pool.ts";
 import {
@@ -101,7 +102,7 @@ behaviour("a start that fails exits with 1 and says why", NEEDS, async (scene) =
  * Leaves two children to the program that it becomes, as somebody's `docker exec` may: one that has ended,
  * and nobody has asked how, and one that ends when the gate $ARGV[0] is opened.
  */
-const WITH_STRANGERS = `
+const WITH_ORPHANS = `
   my $gate = shift;
   my $dead = fork // die;
   exit 0 unless $dead;
@@ -110,10 +111,10 @@ const WITH_STRANGERS = `
   for (;;) { open(my $stat, "<", "/proc/$dead/stat"); last if <$stat> =~ / Z /; }
   exec @ARGV or die;`;
 
-behaviour("strangers that it inherits are reaped without a word", NEEDS, async (scene) => {
+behaviour("orphans that it inherits are reaped, and nothing is logged", NEEDS, async (scene) => {
   const spot = await tcpSpot(scene);
   const { path, open } = gate(scene);
-  const program = scene.write("with-strangers.pl", WITH_STRANGERS);
+  const program = scene.write("with-orphans.pl", WITH_ORPHANS);
   const one = await container(
     scene,
     { pools: { www: barePool(scene, spot) } },
@@ -229,26 +230,21 @@ behaviour(
   },
 );
 
-behaviour(
-  "a stop while it takes the service back ends the earlier workers too",
-  {},
-  async (scene) => {
-    const spot = await tcpSpot(scene);
-    const pool = barePool(scene, spot);
-    const first = await scene.run({ pools: { www: pool } });
-    const workers = await workersReach(spot, 2);
-    first.signal("SIGKILL");
-    await first.gone();
-    // The canary waits at a gate, so that the stop comes in the middle.
-    const { path, reached } = gate(scene);
-    const health = { path: `/health?${path}`, timeout: "10m" };
-    const config = scene.config({ pools: { www: { ...pool, health } } });
-    const second = scene.spawn([BINARY, "run", "-c", config]);
-    await reached();
-    expect(workers.every(alive)).toBe(true);
-    second.kill("SIGTERM");
-    expect(await second.exited).toBe(0);
-    expect(workers.some(alive)).toBe(false);
-    expect(listenersAt(spot.where)).toEqual([]);
-  },
-);
+behaviour("a stop during a recovery ends the left-over workers too", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const pool = barePool(scene, spot);
+  const first = await scene.run({ pools: { www: pool } });
+  const workers = await workersReach(spot, 2);
+  await crash(first);
+  // The canary waits at a gate, so that the stop comes in the middle.
+  const { path, reached } = gate(scene);
+  const health = { path: `/health?${path}`, timeout: "10m" };
+  const config = scene.config({ pools: { www: { ...pool, health } } });
+  const second = scene.spawn([BINARY, "run", "-c", config]);
+  await reached();
+  expect(workers.every(alive)).toBe(true);
+  second.kill("SIGTERM");
+  expect(await second.exited).toBe(0);
+  expect(workers.some(alive)).toBe(false);
+  expect(listenersAt(spot.where)).toEqual([]);
+});

@@ -4,10 +4,10 @@ import { expect } from "bun:test";
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from "node:fs";
 import { barePool, tcpSpot } from "../helper/pool.ts";
 import { BINARY } from "../helper/program.ts";
-import { behaviour, type Scene } from "../helper/scene.ts";
+import { AS_NOBODY, behaviour, NOBODY, type Scene } from "../helper/scene.ts";
 
-const NOBODY = 65534;
-const AS_NOBODY = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", BINARY];
+/** The program, run as nobody. */
+const OURS = [...AS_NOBODY, BINARY];
 
 /** A folder of nobody's with a config in it, as that user may start it. */
 async function homeOf(scene: Scene, more = ""): Promise<{ home: string; config: string }> {
@@ -28,12 +28,12 @@ behaviour(
     const foreign = scene.path("foreign");
     mkdirSync(foreign, { mode: 0o700 });
     const env = { XDG_RUNTIME_DIR: foreign };
-    const start = await scene.command([...AS_NOBODY, "start", "-c", config], { env });
+    const start = await scene.command([...OURS, "start", "-c", config], { env });
     expect(start, start.stderr).toMatchObject({ code: 0 });
     const log = await Bun.file(`${home}/run/fcgivisor.log`).text();
     expect(log).toContain(`${foreign}/fcgivisor: cannot note where the control socket is`);
     expect(log).toContain(`--socket ${home}/run/admin.sock`);
-    const stop = await scene.command([...AS_NOBODY, "stop", "-c", config], { env });
+    const stop = await scene.command([...OURS, "stop", "-c", config], { env });
     expect(stop, stop.stderr).toMatchObject({ code: 0 });
   },
 );
@@ -42,7 +42,7 @@ behaviour("a state_dir that cannot be written is named", { needs: ["root"] }, as
   const { home, config } = await homeOf(scene);
   mkdirSync(`${home}/run`, { mode: 0o755 });
   const env = { XDG_RUNTIME_DIR: home };
-  const start = await scene.command([...AS_NOBODY, "start", "-c", config], { env });
+  const start = await scene.command([...OURS, "start", "-c", config], { env });
   expect(start.code).toBe(1);
   expect(start.stderr).toContain(`${home}/run/lock: cannot write in the state directory`);
   expect(start.stderr).toContain("[supervisor] state_dir");
@@ -55,7 +55,7 @@ behaviour(
   async (scene) => {
     const { home, config } = await homeOf(scene, '[admin]\ngroup = "root"\n');
     const env = { XDG_RUNTIME_DIR: home };
-    const start = await scene.command([...AS_NOBODY, "start", "-c", config], { env });
+    const start = await scene.command([...OURS, "start", "-c", config], { env });
     expect(start.code).toBe(1);
     expect(start.stderr).toContain("the control socket cannot be given to that owner or group");
     expect(start.stderr).not.toContain("    at ");
@@ -107,7 +107,7 @@ behaviour(
       (await Bun.file(config).text()).replace(/^\[s.*\n.*\n/, ""),
     );
     const start = () =>
-      scene.command([...AS_NOBODY, "start", "-c", plain], { env: { XDG_RUNTIME_DIR: home } });
+      scene.command([...OURS, "start", "-c", plain], { env: { XDG_RUNTIME_DIR: home } });
     for (const [uid, mode] of [
       [12345, 0o777],
       [NOBODY, 0o777],
@@ -122,7 +122,7 @@ behaviour(
     chmodSync(folder, 0o755);
     expect(await start()).toMatchObject({ code: 0 });
     const words = ["stop", "-c", plain];
-    const stop = await scene.command([...AS_NOBODY, ...words], { env: { XDG_RUNTIME_DIR: home } });
+    const stop = await scene.command([...OURS, ...words], { env: { XDG_RUNTIME_DIR: home } });
     expect(stop).toMatchObject({ code: 0 });
   },
 );

@@ -1,4 +1,4 @@
-// The supervisor dies by kill -9, its workers serve on, and the next start takes the very sockets back
+// The supervisor dies by kill -9, its workers go on serving, and the next start takes the very sockets back
 // out of them: no client notices. And all that can be in the way of it.
 
 import { expect } from "bun:test";
@@ -6,11 +6,12 @@ import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync
 import { allLeft, crash, recovered, startAgain, supervisorsOf } from "../helper/crash.ts";
 import { descriptorsAtRest, descriptorsFallTo } from "../helper/descriptors.ts";
 import { fcgi, Lost, type FcgiRequest, type FcgiResponse, type Loss } from "../helper/fcgi.ts";
-import { hold } from "../helper/gate.ts";
+import { hold, holdPhp } from "../helper/gate.ts";
 import { findProgram } from "../helper/packages.ts";
 import {
   barePool,
   bodyOf,
+  closed,
   NO_HURRY,
   phpPool,
   renewed,
@@ -21,7 +22,8 @@ import {
 } from "../helper/pool.ts";
 import { alive, commandOf, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
 import { BINARY, textOf, type Outcome, type Supervisor } from "../helper/program.ts";
-import { behaviour, type Need, type Scene, WORKER_USER } from "../helper/scene.ts";
+import { behaviour, WITHOUT_PTRACE, WORKER_USER, type Need, type Scene } from "../helper/scene.ts";
+import { startBare, startPhp } from "../helper/serving.ts";
 import { underLoad } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
 
@@ -93,15 +95,15 @@ for (const kind of KINDS) {
       const old = await workersReach(spot, 3);
       const sockets = listenersAt(spot.where);
       expect(sockets.length).toBe(1);
-      const { worker, answer, open } = await hold(scene, spot, kind.gated(scene));
+      const held = await hold(scene, spot, kind.gated(scene));
       await underLoad(spot, kind.request(scene), async ({ further }) => {
         await crash(supervisor);
         await further(20);
         await recovered(scene, supervisor);
         expect(listenersAt(spot.where)).toEqual(sockets);
-        await renewed(spot, { count: 3, old, kept: [worker] });
-        open();
-        expect((await answer).status).toBe(200);
+        await renewed(spot, { count: 3, old, kept: [held.worker] });
+        held.open();
+        expect((await held.answer).status).toBe(200);
         await allLeft(old);
         await further(10);
       });
@@ -111,8 +113,7 @@ for (const kind of KINDS) {
 }
 
 behaviour("start says that it took sockets back, and so does the log", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const { supervisor } = await startBare(scene);
   await crash(supervisor);
   const { outcome } = await startAgain(scene, supervisor);
   expect(outcome.code).toBe(0);
@@ -127,9 +128,8 @@ behaviour(
   "what the recovered service promises is kept: reload, restart, quit",
   PHP,
   async (scene) => {
-    const spot = unixSpot(scene);
     const script = scene.fixture("php/hello.php");
-    const first = await scene.start({ pools: { www: phpPool(spot) } });
+    const { spot, supervisor: first } = await startPhp(scene, {}, unixSpot(scene));
     const inode = statSync(spot.listen).ino;
     await crash(first);
     const supervisor = await recovered(scene, first);
@@ -152,22 +152,18 @@ behaviour("a pool that the config no longer has is drained and closed", PHP, asy
   const goes = [await tcpSpot(scene), unixSpot(scene, "gone.sock")] as const;
   const pools = { stays: phpPool(stays), a: phpPool(goes[0]), b: phpPool(goes[1]) };
   const supervisor = await scene.start({ pools });
-  const script = scene.fixture("php/gate.php");
   const old = (await Promise.all(goes.map((spot) => workersReach(spot, 2)))).flat();
-  const held = await Promise.all(goes.map((spot) => hold(scene, spot, { script })));
+  const held = await Promise.all(goes.map((spot) => holdPhp(scene, spot)));
   const busy = held.map(({ worker }) => worker);
   await crash(supervisor);
   scene.rewrite({ pools: { stays: pools.stays } });
   await recovered(scene, supervisor);
   await allLeft(old.filter((pid) => !busy.includes(pid)));
   expect(busy.every(alive)).toBe(true);
-  for (const { worker, answer, open } of held) {
-    open();
-    expect((await answer).body).toBe(`waited ${worker}`);
-  }
+  for (const { finish } of held) await finish();
   await allLeft(busy);
   for (const spot of goes) {
-    await eventually(() => listenersAt(spot.where).length === 0, { what: `${spot.listen} closes` });
+    await closed(spot);
     await expect(fcgi(spot.where)).rejects.toMatchObject({ kind: "refused" });
   }
   expect(existsSync(goes[1].listen)).toBe(false);
@@ -187,7 +183,7 @@ behaviour(
     await recovered(scene, supervisor);
     expect(await bodyOf(to, {})).toContain("hello");
     await allLeft(old);
-    await eventually(() => listenersAt(from.where).length === 0);
+    await closed(from);
   },
 );
 
@@ -266,7 +262,7 @@ const DAMAGES: readonly Damage[] = [
 ];
 
 behaviour(
-  "a state file that cannot be read: words, no crash, and --takeover",
+  "a state file that cannot be read: a message, no crash, and --takeover",
   {},
   async (scene) => {
     const spot = await tcpSpot(scene);
@@ -293,13 +289,11 @@ behaviour(
   "a state file that names sockets which are not there any more does no harm",
   {},
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
-    const workers = await workersReach(spot, 2);
+    const { spot, supervisor, workers } = await startBare(scene);
     await crash(supervisor);
     for (const pid of workers) process.kill(pid, "SIGKILL");
     await allLeft(workers);
-    await eventually(() => listenersAt(spot.where).length === 0);
+    await closed(spot);
     const { outcome } = await startAgain(scene, supervisor);
     expect(outcome).toMatchObject({ code: 0 });
     expect(outcome.stdout).not.toContain("earlier supervisor");
@@ -314,17 +308,15 @@ for (const [title, crashed] of [
   behaviour(`two starts in a race end with one supervisor: ${title}`, {}, async (scene) => {
     const spot = await tcpSpot(scene);
     const pools = { www: barePool(scene, spot) };
-    const log = { file: scene.path("fcgivisor.log") };
-    const config = scene.config({ pools, log });
+    const config = scene.daemonConfig({ pools });
     for (let round = 0; round < 2; round++) {
       if (crashed) await crash(await scene.start({ pools }));
       const both = await Promise.all([
         scene.fcgivisor(["start", "-c", config]),
         scene.fcgivisor(["start", "-c", config]),
       ]);
-      const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
-      const logged = () => textOf(log.file);
-      const supervisor = scene.follow(pid, config, scene.path("run/admin.sock"), logged);
+      const supervisor = scene.followDaemon(config);
+      const { pid } = supervisor;
       expect(
         both.filter(({ stdout }) => stdout.includes(`started as process ${pid},`)).length,
       ).toBe(1);
@@ -358,14 +350,14 @@ behaviour("a stale pid file is no obstacle, whoever has that number now", {}, as
 });
 
 behaviour(
-  "a socket file that was removed while the supervisor was dead is bound anew, while a request on the old one goes on",
+  "a socket file that was removed while the supervisor was dead is bound again, while a request on the old one goes on",
   PHP,
   async (scene) => {
     const spot = unixSpot(scene);
     const script = scene.fixture("php/hello.php");
     let supervisor = await scene.start({ pools: { www: phpPool(spot) } });
     let old = await workersReach(spot, 2);
-    const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
+    const held = await holdPhp(scene, spot);
     await crash(supervisor);
     rmSync(spot.listen);
     // The second time its successor dies, whose file is there.
@@ -377,8 +369,7 @@ behaviour(
       if (i === 0) await crash(supervisor);
       old.push(held.worker);
     }
-    held.open();
-    expect((await held.answer).body).toBe(`waited ${held.worker}`);
+    await held.finish();
     await allLeft([held.worker]);
     await eventually(() => listenersAt(spot.where).length === 1, { what: "one socket is left" });
     expect(await bodyOf(spot, { script })).toContain("hello");
@@ -447,19 +438,9 @@ behaviour(
   { needs: ["php-cgi", "root"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
-    const log = scene.path("fcgivisor.log");
-    const config = scene.config({ pools: { www: phpPool(spot, WORKER_USER) }, log: { file: log } });
+    const config = scene.daemonConfig({ pools: { www: phpPool(spot, WORKER_USER) } });
     const blind = (...words: string[]) =>
-      scene.command([
-        "setpriv",
-        "--bounding-set",
-        "-sys_ptrace",
-        "--",
-        BINARY,
-        ...words,
-        "-c",
-        config,
-      ]);
+      scene.command([...WITHOUT_PTRACE, BINARY, ...words, "-c", config]);
     expect(await blind("start")).toMatchObject({ code: 0 });
     const { pid } = JSON.parse((await blind("status", "--json")).stdout) as { pid: number };
     process.kill(pid, "SIGKILL");
@@ -467,7 +448,7 @@ behaviour(
     const again = await blind("start");
     expect(again).toMatchObject({ code: 0 });
     expect(again.stdout).toContain("had to be reopened");
-    expect(readFileSync(log, "utf8")).toContain("could not take over");
+    expect(textOf(scene.path("fcgivisor.log"))).toContain("could not take over");
     expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
     expect(await blind("stop")).toMatchObject({ code: 0 });
   },
@@ -479,13 +460,13 @@ async function leftBehind(scene: Scene) {
   const pools = { www: phpPool(spot, { workers: 3 }), app: barePool(scene, unix) };
   const supervisor = await scene.start({ pools });
   const workers = [...(await workersReach(spot, 3)), ...(await workersReach(unix, 2))];
-  const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
+  const held = await holdPhp(scene, spot);
   await crash(supervisor);
   return { spot, unix, supervisor, held, idle: workers.filter((pid) => pid !== held.worker) };
 }
 
 behaviour(
-  "with the supervisor dead, other words say what it left and leave it alone",
+  "with the supervisor dead, other commands say what it left and leave it alone",
   PHP,
   async (scene) => {
     const { spot, unix, supervisor, held, idle } = await leftBehind(scene);
@@ -497,8 +478,7 @@ behaviour(
       );
     }
     expect([held.worker, ...idle].every(alive)).toBe(true);
-    held.open();
-    expect((await held.answer).body).toBe(`waited ${held.worker}`);
+    await held.finish();
     expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
   },
 );
@@ -512,8 +492,7 @@ for (const word of ["stop", "quit"] as const) {
       await allLeft(idle);
       if (word === "quit") {
         expect(alive(held.worker)).toBe(true);
-        held.open();
-        expect((await held.answer).body).toBe(`waited ${held.worker}`);
+        await held.finish();
       } else {
         expect(await lossOf(held.answer)).toMatch(/^(cut|reset)$/);
       }

@@ -4,12 +4,13 @@ import { expect } from "bun:test";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { descriptorsAtRest, descriptorsFallTo } from "../helper/descriptors.ts";
 import { fcgi } from "../helper/fcgi.ts";
-import { hold } from "../helper/gate.ts";
+import { hold, holdPhp } from "../helper/gate.ts";
 import { nginx } from "../helper/nginx.ts";
 import {
   barePool,
   bodyOf,
-  inHand,
+  closed,
+  connectedWorker,
   phpPool,
   renewed,
   tcpSpot,
@@ -25,21 +26,14 @@ import {
   workersAt,
 } from "../helper/processes.ts";
 import type { Supervisor } from "../helper/program.ts";
-import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
-import { onlyLeaving } from "../helper/status.ts";
+import { behaviour } from "../helper/scene.ts";
+import { startBare, startPhp } from "../helper/serving.ts";
+import { onlyLeaving, waitsOnlyFor } from "../helper/status.ts";
 import { fateOf } from "../helper/tcp.ts";
 import { underLoad, whileSending } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
-
-/** `start`s the settings; the returned function writes changed ones into the same config file. */
-async function started(scene: Scene, settings: Settings) {
-  const supervisor = await scene.start(settings);
-  const log = { file: scene.path("fcgivisor.log") };
-  const change = (changed: Settings): string => scene.config({ ...changed, log });
-  return { supervisor, change };
-}
 
 async function reloadFails(supervisor: Supervisor, ...words: string[]): Promise<string> {
   const outcome = await supervisor.control("reload", ...words);
@@ -84,8 +78,7 @@ behaviour(
 );
 
 behaviour("ten reloads leak no descriptor and no process", PHP, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
+  const { spot, supervisor } = await startPhp(scene);
   expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
   const before = await descriptorsAtRest(supervisor);
   for (let i = 0; i < 10; i++) {
@@ -146,9 +139,7 @@ behaviour(
   "a broken config is refused, with its line, and nothing is touched",
   {},
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const { supervisor } = await started(scene, { pools: { www: barePool(scene, spot) } });
-    const before = await workersReach(spot, 2);
+    const { spot, supervisor, workers: before } = await startBare(scene);
     writeFileSync(supervisor.configFile, '[pools.www]\nlisten = "127.0.0.1:9\n');
     expect(await reloadFails(supervisor)).toContain("fcgivisor.toml:2");
     expect(await workersReach(spot, 2)).toEqual(before);
@@ -157,13 +148,11 @@ behaviour(
 );
 
 behaviour(
-  "a generation that does not come up leaves the old in service, and its last words are shown",
+  "a generation that does not come up leaves the old in service, and the tail of its output is shown",
   {},
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const { supervisor, change } = await started(scene, { pools: { www: barePool(scene, spot) } });
-    const before = await workersReach(spot, 2);
-    change({ pools: { www: barePool(scene, spot, {}, "die") } });
+    const { spot, supervisor, workers: before } = await startBare(scene);
+    scene.rewrite({ pools: { www: barePool(scene, spot, {}, "die") } });
     await underLoad(spot, {}, async ({ further }) => {
       // Long before its start_timeout, which is ten minutes.
       const said = await reloadFails(supervisor);
@@ -172,17 +161,15 @@ behaviour(
       await further(20);
     });
     expect(await workersReach(spot, 2)).toEqual(before);
-    change({ pools: { www: barePool(scene, spot) } });
+    scene.rewrite({ pools: { www: barePool(scene, spot) } });
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
     await renewed(spot, { count: 2, old: before });
   },
 );
 
-behaviour("a generation that hangs is given up after start_timeout", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const { supervisor, change } = await started(scene, { pools: { www: barePool(scene, spot) } });
-  const before = await workersReach(spot, 2);
-  change({ pools: { www: barePool(scene, spot, { start_timeout: "600ms" }, "hang") } });
+behaviour("a reload to a generation that hangs fails after start_timeout", {}, async (scene) => {
+  const { spot, supervisor, workers: before } = await startBare(scene);
+  scene.rewrite({ pools: { www: barePool(scene, spot, { start_timeout: "600ms" }, "hang") } });
   expect(await reloadFails(supervisor)).toContain("start_timeout");
   expect(await workersReach(spot, 2)).toEqual(before);
 });
@@ -191,12 +178,12 @@ behaviour("one pool's failure leaves every pool as it was", {}, async (scene) =>
   const good = await tcpSpot(scene);
   const bad = await tcpSpot(scene);
   const fresh = await tcpSpot(scene);
-  const { supervisor, change } = await started(scene, {
+  const supervisor = await scene.start({
     pools: { good: barePool(scene, good), bad: barePool(scene, bad) },
   });
   const goodBefore = await workersReach(good, 2);
   const badBefore = await workersReach(bad, 2);
-  change({
+  scene.rewrite({
     pools: {
       good: barePool(scene, good, { env: { NEW: "1" } }),
       bad: barePool(scene, bad, {}, "die"),
@@ -204,7 +191,7 @@ behaviour("one pool's failure leaves every pool as it was", {}, async (scene) =>
     },
   });
   expect(await reloadFails(supervisor)).toContain("bad");
-  await eventually(() => listenersAt(fresh.where).length === 0);
+  await closed(fresh);
   expect(await workersReach(good, 2)).toEqual(goodBefore);
   expect(await workersReach(bad, 2)).toEqual(badBefore);
 });
@@ -215,14 +202,14 @@ behaviour("pools are added, removed and re-addressed", {}, async (scene) => {
   const from = await tcpSpot(scene);
   const to = unixSpot(scene, "moved.sock");
   const comes = await tcpSpot(scene);
-  const { supervisor, change } = await started(scene, {
+  const supervisor = await scene.start({
     pools: {
       stays: barePool(scene, stays),
       goes: barePool(scene, goes),
       moves: barePool(scene, from),
     },
   });
-  change({
+  scene.rewrite({
     pools: {
       stays: barePool(scene, stays),
       moves: barePool(scene, to),
@@ -246,29 +233,25 @@ behaviour("pools are added, removed and re-addressed", {}, async (scene) => {
 behaviour("a re-addressed pool loses nothing at the old address", {}, async (scene) => {
   const from = await tcpSpot(scene);
   const to = await tcpSpot(scene);
-  const { supervisor, change } = await started(scene, { pools: { www: barePool(scene, from) } });
+  const supervisor = await scene.start({ pools: { www: barePool(scene, from) } });
   const old = await workersReach(from, 2);
   const held = await hold(scene, from);
-  change({ pools: { www: barePool(scene, to) } });
+  scene.rewrite({ pools: { www: barePool(scene, to) } });
   const reload = supervisor.control("reload");
   await workersReach(to, 2);
   await renewed(from, { count: 0, old, kept: [held.worker] });
-  await onlyLeaving(supervisor, 1, [held.worker]);
-  expect(Bun.peek.status(reload)).toBe("pending");
-  held.open();
-  expect((await held.answer).body).toContain(`${held.worker}`);
-  expect(await reload).toMatchObject({ code: 0 });
+  await waitsOnlyFor(held, supervisor, reload);
   expect(await bodyOf(to, {})).toContain("hello");
   expect(listenersAt(from.where)).toEqual([]);
 });
 
 behaviour(
-  "a new address that is taken fails the reload, and the old one serves on",
+  "a new address that is taken fails the reload, and the old one goes on serving",
   {},
   async (scene) => {
     const spot = await tcpSpot(scene);
     const taken = await tcpSpot(scene);
-    const { supervisor, change } = await started(scene, {
+    const supervisor = await scene.start({
       pools: { www: barePool(scene, spot), other: barePool(scene, taken) },
     });
     const foreign = scene.path("foreign.sock");
@@ -276,7 +259,7 @@ behaviour(
       "use IO::Socket::UNIX; my $s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1);";
     const squatter = scene.spawn(["perl", "-e", `${code} sleep`, foreign]);
     await eventually(() => existsSync(foreign));
-    change({
+    scene.rewrite({
       pools: {
         www: barePool(scene, { where: { path: foreign }, listen: foreign }),
         other: barePool(scene, taken),
@@ -293,20 +276,14 @@ behaviour(
 );
 
 behaviour("a long request finishes and delays nobody else", PHP, async (scene) => {
-  const spot = await tcpSpot(scene);
   const script = scene.fixture("php/hello.php");
-  const supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
-  const old = await workersReach(spot, 3);
-  const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
+  const { spot, supervisor, workers: old } = await startPhp(scene, { workers: 3 });
+  const held = await holdPhp(scene, spot);
   await underLoad(spot, { script }, async ({ further }) => {
     const reload = supervisor.control("reload");
     await renewed(spot, { count: 3, old, kept: [held.worker] });
     await further(100);
-    await onlyLeaving(supervisor, 1, [held.worker]);
-    expect(Bun.peek.status(reload)).toBe("pending");
-    held.open();
-    expect((await held.answer).body).toBe(`waited ${held.worker}`);
-    expect(await reload).toMatchObject({ code: 0 });
+    await waitsOnlyFor(held, supervisor, reload);
     expect(alive(held.worker)).toBe(false);
   });
 });
@@ -315,17 +292,14 @@ behaviour(
   "--no-wait returns when the new workers serve, the old still draining",
   {},
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
-    const old = await workersReach(spot, 2);
+    const { spot, supervisor, workers: old } = await startBare(scene);
     const held = await hold(scene, spot);
     expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
     const second = await renewed(spot, { count: 2, old, kept: [held.worker] });
     expect(await supervisor.control("reload", "--no-wait")).toMatchObject({ code: 0 });
     await renewed(spot, { count: 2, old: [...old, ...second], kept: [held.worker] });
     await onlyLeaving(supervisor, 1, [held.worker]);
-    held.open();
-    expect((await held.answer).body).toContain(`${held.worker}`);
+    await held.finish();
     await renewed(spot, { count: 2, old: [...old, ...second] });
   },
 );
@@ -334,11 +308,7 @@ behaviour(
   "who does not finish within drain_timeout is ended, and the reload with it",
   {},
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.start({
-      pools: { www: barePool(scene, spot, { drain_timeout: "700ms" }) },
-    });
-    await workersReach(spot, 2);
+    const { spot, supervisor } = await startBare(scene, { drain_timeout: "700ms" });
     const held = await hold(scene, spot);
     const outcome = await supervisor.control("reload");
     expect(outcome).toMatchObject({ code: 0 });
@@ -355,12 +325,12 @@ behaviour(
 behaviour("reload POOL renews that pool only", {}, async (scene) => {
   const one = await tcpSpot(scene);
   const two = await tcpSpot(scene);
-  const { supervisor, change } = await started(scene, {
+  const supervisor = await scene.start({
     pools: { one: barePool(scene, one), two: barePool(scene, two) },
   });
   const oneBefore = await workersReach(one, 2);
   const twoBefore = await workersReach(two, 2);
-  change({ pools: { one: barePool(scene, one), two: barePool(scene, two, {}, "die") } });
+  scene.rewrite({ pools: { one: barePool(scene, one), two: barePool(scene, two, {}, "die") } });
   expect(await supervisor.control("reload", "one")).toMatchObject({ code: 0 });
   await renewed(one, { count: 2, old: oneBefore });
   expect(await workersReach(two, 2)).toEqual(twoBefore);
@@ -370,16 +340,16 @@ behaviour("reload POOL renews that pool only", {}, async (scene) => {
 });
 
 behaviour("--dry-run says what would change, and touches nothing", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const { supervisor, change } = await started(scene, { pools: { www: barePool(scene, spot) } });
-  const before = await workersReach(spot, 2);
-  change({ pools: { www: barePool(scene, spot, { workers: 3 }) } });
+  const { spot, supervisor, workers: before } = await startBare(scene);
+  scene.rewrite({ pools: { www: barePool(scene, spot, { workers: 3 }) } });
   const plan = await supervisor.control("reload", "--dry-run");
   expect(plan.code).toBe(0);
   expect(plan.stdout).toContain("www");
   expect(plan.stdout).toContain("workers");
   expect(await workersReach(spot, 2)).toEqual(before);
-  change({ pools: { www: barePool(scene, spot, { user: "nosuchperson", command: ["nope"] }) } });
+  scene.rewrite({
+    pools: { www: barePool(scene, spot, { user: "nosuchperson", command: ["nope"] }) },
+  });
   const refused = await supervisor.control("reload", "--dry-run");
   expect(refused.code).toBe(1);
   expect(refused.stderr).toContain("nosuchperson");
@@ -387,21 +357,17 @@ behaviour("--dry-run says what would change, and touches nothing", {}, async (sc
 });
 
 behaviour("a reload changes the number of workers", PHP, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const { supervisor, change } = await started(scene, { pools: { www: phpPool(spot) } });
-  await workersReach(spot, 2);
+  const { spot, supervisor } = await startPhp(scene);
   for (const workers of [5, 1]) {
-    change({ pools: { www: phpPool(spot, { workers }) } });
+    scene.rewrite({ pools: { www: phpPool(spot, { workers }) } });
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
     await workersReach(spot, workers);
   }
 });
 
 behaviour("a storm of reloads ends in one generation", PHP, async (scene) => {
-  const spot = await tcpSpot(scene);
   const script = scene.fixture("php/hello.php");
-  const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
-  const old = await workersReach(spot, 2);
+  const { spot, supervisor, workers: old } = await startPhp(scene);
   await underLoad(spot, { script }, async () => {
     const storm = Array.from({ length: 12 }, () => supervisor.control("reload"));
     for (const outcome of await Promise.all(storm)) expect(outcome).toMatchObject({ code: 0 });
@@ -416,11 +382,8 @@ behaviour(
   "idle keep-alive connections do not hold a drain until its deadline, which is an hour away",
   { needs: ["php-cgi", "nginx"] },
   async (scene) => {
-    const spot = await tcpSpot(scene);
     scene.fixture("php/hello.php");
-    const supervisor = await scene.start({
-      pools: { www: phpPool(spot, { drain_timeout: "1h" }) },
-    });
+    const { spot, supervisor } = await startPhp(scene, { drain_timeout: "1h" });
     const front = await nginx(scene, {
       to: spot.where,
       root: scene.path("www/php"),
@@ -429,7 +392,7 @@ behaviour(
     });
     expect((await front.get("/hello.php")).body).toBe("hello world");
     const old = workersAt(spot.where);
-    expect(old).toContain(await inHand(spot));
+    expect(old).toContain(await connectedWorker(spot));
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
     await renewed(spot, { count: 2, old });
     expect((await front.get("/hello.php")).body).toBe("hello world");
@@ -443,10 +406,10 @@ behaviour(
     const spot = unixSpot(scene);
     const pool = (listen: object) => ({ www: barePool(scene, spot, { listen }) });
     const address = spot.listen;
-    const { supervisor, change } = await started(scene, { pools: pool({ address, mode: "0600" }) });
+    const supervisor = await scene.start({ pools: pool({ address, mode: "0600" }) });
     const before = statSync(address);
     const inode = listenersAt(spot.where);
-    change({ pools: pool({ address, mode: "0660", owner: "nobody", group: "games" }) });
+    scene.rewrite({ pools: pool({ address, mode: "0660", owner: "nobody", group: "games" }) });
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
     const after = statSync(address);
     expect([after.ino, after.mode & 0o777, after.uid, after.gid]).toEqual([
@@ -462,15 +425,15 @@ behaviour(
 behaviour("changed allowed_clients are applied to the same socket", {}, async (scene) => {
   const spot = await tcpSpot(scene);
   const pool = (allowed_clients: string[]) => ({ www: barePool(scene, spot, { allowed_clients }) });
-  const { supervisor, change } = await started(scene, { pools: pool(["127.0.0.1"]) });
+  const supervisor = await scene.start({ pools: pool(["127.0.0.1"]) });
   const inode = listenersAt(spot.where);
   expect(await fateOf(spot, "127.0.0.1")).toBe("let in");
   expect(await fateOf(spot, "127.0.0.2")).toBe("turned away");
-  change({ pools: pool(["127.0.0.2"]) });
+  scene.rewrite({ pools: pool(["127.0.0.2"]) });
   expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
   expect(await fateOf(spot, "127.0.0.1")).toBe("turned away");
   expect(await fateOf(spot, "127.0.0.2")).toBe("let in");
-  change({ pools: pool([]) });
+  scene.rewrite({ pools: pool([]) });
   expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
   expect(await fateOf(spot, "127.0.0.1")).toBe("let in");
   expect(await fateOf(spot, "127.0.0.2")).toBe("let in");
@@ -478,9 +441,7 @@ behaviour("changed allowed_clients are applied to the same socket", {}, async (s
 });
 
 behaviour("a half-written config is refused, and does not hurt the service", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const { supervisor } = await started(scene, { pools: { www: barePool(scene, spot) } });
-  const before = await workersReach(spot, 2);
+  const { spot, supervisor, workers: before } = await startBare(scene);
   const whole = readFileSync(supervisor.configFile, "utf8");
   const lines = whole.trimEnd().split("\n");
   for (const [i, line] of lines.entries()) {
@@ -503,9 +464,9 @@ behaviour(
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/hello.php");
     const pools = { www: phpPool(spot, { health: { script } }) };
-    const { supervisor, change } = await started(scene, { pools });
+    const supervisor = await scene.start({ pools });
     const pid_file = scene.path("other.pid");
-    change({ supervisor: { state_dir: scene.path("elsewhere"), pid_file }, pools });
+    scene.rewrite({ supervisor: { state_dir: scene.path("elsewhere"), pid_file }, pools });
     // The second one has its private socket in the folder that is in use, not in the one to come.
     for (const round of [1, 2]) {
       const { code, stdout, stderr } = await supervisor.control("reload");
@@ -513,7 +474,7 @@ behaviour(
       expect(stdout).toContain(`supervisor.pid_file = "${pid_file}": takes effect when`);
       expect(stdout).toContain("supervisor.state_dir =");
     }
-    change({ pools });
+    scene.rewrite({ pools });
     expect((await supervisor.control("reload")).stdout).not.toContain("takes effect when");
   },
 );

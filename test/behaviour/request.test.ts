@@ -1,15 +1,15 @@
 // `fcgivisor request`: a whole FastCGI client on the command line.
 
 import { expect } from "bun:test";
-import { phpPool, tcpSpot, type Spot } from "../helper/pool.ts";
+import { tcpSpot, type Spot } from "../helper/pool.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
+import { runPhp } from "../helper/serving.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
 
 async function running(scene: Scene): Promise<{ spot: Spot; config: string; root: string }> {
-  const spot = await tcpSpot(scene);
   scene.fixture("php/echo.php");
-  const supervisor = await scene.run({ pools: { www: phpPool(spot) } });
+  const { spot, supervisor } = await runPhp(scene);
   return { spot, config: supervisor.configFile, root: scene.path("www/php") };
 }
 

@@ -1,5 +1,5 @@
 // Each kind of FastCGI program the supervisor knows: it serves, and both quit and reload let it finish
-// the request in flight, whatever signal that kind takes as polite.
+// the request in flight, whatever signal that kind takes for it.
 
 import { expect } from "bun:test";
 import { fcgi, Lost } from "../helper/fcgi.ts";
@@ -165,7 +165,7 @@ for (const kind of KINDS) {
   });
 }
 
-behaviour("stop_signal names another polite signal", {}, async (scene) => {
+behaviour("stop_signal names another signal for a graceful stop", {}, async (scene) => {
   const spot = await tcpSpot(scene);
   const bare = textOf(scene.fixture("fcgi/bare.pl"));
   const other = bare.replace("POSIX::SIGTERM()", "POSIX::SIGUSR2()");
@@ -202,6 +202,7 @@ behaviour(
     expect(["cut", "reset"]).toContain((loss as Lost).kind);
     expect(performance.now() - began).toBeGreaterThanOrEqual(800);
     const told = /worker (\d+) of pool app is killed: .*request_timeout is 800 ms/;
+    await supervisor.logged(told);
     const ended = Number(told.exec(supervisor.log())?.[1]);
     expect(workers).toContain(ended);
     await eventually(() => !alive(ended));

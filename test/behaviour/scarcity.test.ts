@@ -1,31 +1,37 @@
 // What happens when descriptors or processes run out: the living workers go on, what is scarce is said,
-// and all is well by itself when there is room again.
+// and everything recovers by itself when there is room again.
 
 import { expect } from "bun:test";
+import { allLeft } from "../helper/crash.ts";
+import { descriptorsAtRest } from "../helper/descriptors.ts";
 import { Lost } from "../helper/fcgi.ts";
 import { controlGroup } from "../helper/kernel.ts";
-import { barePool, bodyOf, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
-import { alive, descriptorsOf, leadersAt, threadsOf, workersAt } from "../helper/processes.ts";
-import { behaviour } from "../helper/scene.ts";
-import { eventually } from "../helper/wait.ts";
+import { bodyOf, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
+import { alive, leadersAt, threadsOf, workersAt } from "../helper/processes.ts";
+import type { Supervisor } from "../helper/program.ts";
+import { behaviour, type Scene } from "../helper/scene.ts";
+import { runBare, startPhp } from "../helper/serving.ts";
+
+const MANY = 20_000;
+
+async function limitDescriptors(scene: Scene, { pid }: Supervisor, most: number): Promise<void> {
+  const limited = await scene.command(["prlimit", `--pid=${pid}`, `--nofile=${most}:${MANY}`]);
+  expect(limited).toMatchObject({ code: 0 });
+}
 
 behaviour(
   "out of descriptors: a reload is refused with the reason, the old workers stay",
   {},
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.run({ pools: { www: barePool(scene, spot, { workers: 4 }) } });
-    const before = await workersReach(spot, 4);
-    const limit = (most: string) =>
-      scene.command(["prlimit", `--pid=${supervisor.pid}`, `--nofile=${most}:20000`]);
+    const { spot, supervisor, workers: before } = await runBare(scene, { workers: 4 });
     // Enough for the control connection, too few for four more workers.
-    expect((await limit(String(descriptorsOf(supervisor.pid).size + 6))).code).toBe(0);
+    await limitDescriptors(scene, supervisor, (await descriptorsAtRest(supervisor)) + 6);
     const refused = await supervisor.control("reload");
     expect(refused).toMatchObject({ code: 1 });
     expect(refused.stderr).toMatch(/EMFILE|too many open files/i);
     expect(await workersReach(spot, 4)).toEqual(before);
     expect(await bodyOf(spot, {})).toContain("hello");
-    expect((await limit("20000")).code).toBe(0);
+    await limitDescriptors(scene, supervisor, MANY);
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
     expect((await workersReach(spot, 4)).filter((pid) => before.includes(pid))).toEqual([]);
   },
@@ -35,17 +41,17 @@ behaviour(
   "a worker that cannot be replaced for want of descriptors is replaced when there is room",
   {},
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.run({ pools: { www: barePool(scene, spot) } });
-    const [worker, other] = await workersReach(spot, 2);
-    const limit = (most: string) =>
-      scene.command(["prlimit", `--pid=${supervisor.pid}`, `--nofile=${most}:20000`]);
-    expect((await limit("8")).code).toBe(0);
+    const {
+      spot,
+      supervisor,
+      workers: [worker, other],
+    } = await runBare(scene);
+    await limitDescriptors(scene, supervisor, 8);
     process.kill(worker!, "SIGKILL");
-    await eventually(() => /EMFILE|too many open files/i.test(supervisor.log()));
+    await supervisor.logged(/EMFILE|too many open files/i);
     expect(workersAt(spot.where)).toEqual([other!]);
     expect(await bodyOf(spot, {})).toContain("hello");
-    expect((await limit("20000")).code).toBe(0);
+    await limitDescriptors(scene, supervisor, MANY);
     expect(await workersReach(spot, 2)).toContain(other!);
   },
 );
@@ -54,9 +60,7 @@ behaviour(
   "no process more to be had: a reload is refused with the reason, all go on, and recover",
   { needs: ["php-cgi", "a control group for pids"] },
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
-    const before = await workersReach(spot, 3);
+    const { spot, supervisor, workers: before } = await startPhp(scene, { workers: 3 });
     const [leader] = leadersAt(spot.where);
     const group = controlGroup(scene, "pids");
     for (const pid of [supervisor.pid, leader!, ...before]) group.add(pid);
@@ -66,6 +70,7 @@ behaviour(
     expect(refused.stderr).toContain("as many processes run as a limit allows");
     expect(await workersReach(spot, 3)).toEqual(before);
     process.kill(before[0]!, "SIGKILL");
+    await allLeft([before[0]!]);
     for (let i = 0; i < 200; i++) {
       expect((await supervisor.http("/v1/status")).status).toBe(200);
     }

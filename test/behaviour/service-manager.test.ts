@@ -6,24 +6,28 @@ import { existsSync, statSync, unlinkSync } from "node:fs";
 import { gate } from "../helper/gate.ts";
 import { managerVariables, monotonicMicroseconds, notifyEnd } from "../helper/notify.ts";
 import { findProgram } from "../helper/packages.ts";
-import { barePool, bodyOf, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
+import { barePool, bodyOf, closed, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
 import { alive, listenersAt, procText } from "../helper/processes.ts";
 import { BINARY, ready, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
 import { queueAt } from "../helper/tcp.ts";
 import { eventually } from "../helper/wait.ts";
 
+/** A manager's end of the notify socket, and a supervisor with one pool that is told of it. */
+async function managed(scene: Scene, variables: Readonly<Record<string, string>> = {}) {
+  const end = notifyEnd(scene.path("notify"));
+  scene.atEnd(end.close);
+  const env = { NOTIFY_SOCKET: scene.path("notify"), ...variables };
+  const spot = await tcpSpot(scene);
+  const supervisor = await scene.run({ pools: { www: barePool(scene, spot) } }, { env });
+  return { end, spot, supervisor };
+}
+
 behaviour(
   "tells READY with its pid and a status, RELOADING with the time, STOPPING",
   {},
   async (scene) => {
-    const end = notifyEnd(scene.path("notify"));
-    scene.atEnd(end.close);
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.run(
-      { pools: { www: barePool(scene, spot) } },
-      { env: { NOTIFY_SOCKET: scene.path("notify") } },
-    );
+    const { end, supervisor } = await managed(scene);
     const isReady = await end.wait("READY=1");
     expect(end.notices()[isReady]!.lines).toEqual([
       "READY=1",
@@ -50,13 +54,7 @@ behaviour(
 );
 
 behaviour("a failed reload is READY again", {}, async (scene) => {
-  const end = notifyEnd(scene.path("notify"));
-  scene.atEnd(end.close);
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.run(
-    { pools: { www: barePool(scene, spot) } },
-    { env: { NOTIFY_SOCKET: scene.path("notify") } },
-  );
+  const { end, supervisor } = await managed(scene);
   const isReady = await end.wait("READY=1");
   scene.write("fcgivisor.toml", "[pools.www]\nlisten = 1\n");
   expect((await supervisor.control("reload")).code).toBe(1);
@@ -137,19 +135,13 @@ behaviour("a config that cannot be read is told too", {}, async (scene) => {
 });
 
 behaviour(
-  "gives signs of life at half the watchdog's time, and none while it hangs",
+  "sends WATCHDOG=1 at half the watchdog's time, and none while it hangs",
   {},
   async (scene) => {
-    const end = notifyEnd(scene.path("notify"));
-    scene.atEnd(end.close);
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.run(
-      { pools: { www: barePool(scene, spot) } },
-      { env: { NOTIFY_SOCKET: scene.path("notify"), WATCHDOG_USEC: "200000" } },
-    );
+    const { end, spot, supervisor } = await managed(scene, { WATCHDOG_USEC: "200000" });
     const count = () => end.notices().filter(({ lines }) => lines.includes("WATCHDOG=1")).length;
     const [began, first] = [performance.now(), count()];
-    await eventually(() => count() >= first + 10, { what: "ten signs of life" });
+    await eventually(() => count() >= first + 10, { what: "WATCHDOG=1 ten times" });
     expect(performance.now() - began).toBeGreaterThan(700);
 
     supervisor.signal("SIGSTOP");
@@ -159,24 +151,15 @@ behaviour(
     expect(await bodyOf(spot, {})).toContain("hello");
     expect(count()).toBe(stopped);
     supervisor.signal("SIGCONT");
-    await eventually(() => count() > stopped, { what: "signs of life again" });
+    await eventually(() => count() > stopped, { what: "WATCHDOG=1 again" });
   },
 );
 
-behaviour("a watchdog meant for another process gets no sign", {}, async (scene) => {
-  const end = notifyEnd(scene.path("notify"));
-  scene.atEnd(end.close);
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.run(
-    { pools: { www: barePool(scene, spot) } },
-    {
-      env: {
-        NOTIFY_SOCKET: scene.path("notify"),
-        WATCHDOG_USEC: "2000",
-        WATCHDOG_PID: String(process.pid),
-      },
-    },
-  );
+behaviour("a watchdog meant for another process is told nothing", {}, async (scene) => {
+  const { end, supervisor } = await managed(scene, {
+    WATCHDOG_USEC: "2000",
+    WATCHDOG_PID: String(process.pid),
+  });
   // One that is meant for it would have come a millisecond after this.
   const isReady = await end.wait("READY=1");
   expect((await supervisor.control("reload")).code).toBe(0);
@@ -216,17 +199,12 @@ behaviour("a manager that is gone is mentioned once, and the service runs", {}, 
 // ------------------------------------------------------------------ sockets handed over
 
 /** Runs the supervisor with sockets handed over by test/fixture/activate.pl. */
-async function activated(
+function activated(
   scene: Scene,
   sockets: readonly string[],
   settings: Settings,
 ): Promise<Supervisor> {
-  const config = scene.config(settings);
-  const launcher = scene.fixture("activate.pl");
-  const child = scene.spawn([launcher, ...sockets, "--", BINARY, "run", "-c", config]);
-  const supervisor = scene.follow(child.pid, config, scene.path("run/admin.sock"), child.stderr);
-  await ready(supervisor.socket, () => alive(child.pid));
-  return supervisor;
+  return scene.run(settings, { under: [scene.fixture("activate.pl"), ...sockets, "--"] });
 }
 
 behaviour(
@@ -293,7 +271,7 @@ behaviour(
       `the socket "idle" (${unused.listen}), handed over by systemd, is used by no pool`,
     );
     await supervisor.logged('("odd"), handed over by systemd, is no stream socket');
-    expect(listenersAt(unused.where)).toEqual([]);
+    await closed(unused);
   },
 );
 

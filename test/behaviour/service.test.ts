@@ -12,8 +12,7 @@ import { behaviour, type Scene } from "../helper/scene.ts";
 /** A config with something of everything. */
 async function configOf(scene: Scene): Promise<string> {
   const [tcp, unix] = [await tcpSpot(scene), unixSpot(scene)];
-  return scene.config({
-    log: { file: scene.path("fcgivisor.log") },
+  return scene.daemonConfig({
     pools: {
       www: phpPool(tcp),
       api: barePool(scene, { where: unix.where, listen: "systemd:api" }),
@@ -109,10 +108,9 @@ behaviour(
   },
 );
 
-behaviour("the SysV script does what its words say, with LSB's exit codes", {}, async (scene) => {
+behaviour("the SysV script does what its actions say, with LSB's exit codes", {}, async (scene) => {
   const spot = await tcpSpot(scene);
-  const log = { file: scene.path("fcgivisor.log") };
-  const config = scene.config({ log, pools: { www: barePool(scene, spot) } });
+  const config = scene.daemonConfig({ pools: { www: barePool(scene, spot) } });
   const script = scene.write("sysv", await printed(scene, "sysv", "-c", config), 0o755);
   const text = readFileSync(script, "utf8");
   expect(text).toMatch(/^### BEGIN INIT INFO\n(# .*\n)+### END INIT INFO$/m);
@@ -136,12 +134,11 @@ behaviour("the SysV script does what its words say, with LSB's exit codes", {}, 
 });
 
 behaviour(
-  "OpenRC runs the script: every word does what it says",
+  "OpenRC runs the script: every action does what it says",
   { needs: ["openrc", "an overlay mount"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
-    const log = { file: scene.path("fcgivisor.log") };
-    const config = scene.config({ log, pools: { www: barePool(scene, spot) } });
+    const config = scene.daemonConfig({ pools: { www: barePool(scene, spot) } });
     const binary = scene.path("fcgivisor");
     copyFileSync(BINARY, binary);
     const { stdout } = await scene.command([binary, "service", "openrc", "-c", config]);
@@ -165,8 +162,9 @@ behaviour(
       ["describe", 0],
     ]);
     expect(said).toContain("Requests in flight finish".toLowerCase());
-    expect(textOf(log.file)).toContain("reload done");
-    expect(textOf(log.file).match(/generation 1 of pool www serves/g)).toHaveLength(3);
+    const log = textOf(scene.path("fcgivisor.log"));
+    expect(log).toContain("reload done");
+    expect(log.match(/generation 1 of pool www serves/g)).toHaveLength(3);
   },
 );
 
@@ -252,5 +250,5 @@ behaviour("an unknown kind or pool is said, with those there are", {}, async (sc
   expect(kind.stderr).toContain("systemd, systemd-socket, sysv, openrc, logrotate, nginx");
   const pool = await scene.fcgivisor(["service", "nginx", "--pool", "nobody", "-c", config]);
   expect(pool.code).toBe(1);
-  expect(pool.stderr).toContain("pools are www, api, other");
+  expect(pool.stderr).toContain("pools are www, api and other");
 });

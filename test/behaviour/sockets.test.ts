@@ -10,19 +10,19 @@ import {
   bodyOf,
   gatedAt,
   gatedPool,
+  gatedReach,
   phpPool,
   tcpSpot,
   unixSpot,
-  workersReach,
 } from "../helper/pool.ts";
 import { procText, workersAt } from "../helper/processes.ts";
+import { runBare, runPhp } from "../helper/serving.ts";
 import { fateOf, isKeptOut, queueAt } from "../helper/tcp.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
 
 behaviour("serves PHP on an IPv4 address", { needs: ["php-cgi"] }, async (scene) => {
-  const spot = await tcpSpot(scene);
-  await scene.run({ pools: { www: phpPool(spot) } });
+  const { spot } = await runPhp(scene);
   const script = scene.fixture("php/hello.php");
   expect(await bodyOf(spot, { script, query: "name=four" })).toBe("hello four");
 });
@@ -42,10 +42,8 @@ behaviour("a port alone means every IPv4 address", {}, async (scene) => {
 });
 
 behaviour("the listening socket of a worker is blocking", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  await scene.run({ pools: { www: barePool(scene, spot) } });
-  const [pid] = await workersReach(spot, 2);
-  const flags = /^flags:\s*([0-7]+)/m.exec(procText(pid!, "fdinfo/0"))![1]!;
+  const { workers } = await runBare(scene);
+  const flags = /^flags:\s*([0-7]+)/m.exec(procText(workers[0]!, "fdinfo/0"))![1]!;
   expect(Number.parseInt(flags, 8) & 0o4000).toBe(0);
 });
 
@@ -156,18 +154,17 @@ behaviour("two pools cannot share an address, and that is said beforehand", {}, 
 });
 
 behaviour(
-  "allowed_clients turns a stranger away before any worker sees him",
+  "allowed_clients turns other clients away before any worker sees them",
   { needs: ["nginx", "php-cgi"] },
   async (scene) => {
-    const spot = await tcpSpot(scene);
     const root = scene.path("www/php");
     scene.fixture("php/hello.php");
-    await scene.run({ pools: { www: phpPool(spot, { allowed_clients: ["127.0.0.1"] }) } });
+    const { spot } = await runPhp(scene, { allowed_clients: ["127.0.0.1"] });
     const known = await nginx(scene, { to: spot.where, root });
     const lines = ["fastcgi_connect_timeout 1s;", "fastcgi_bind 127.0.0.2;"];
-    const stranger = await nginx(scene, { to: spot.where, root, lines });
+    const other = await nginx(scene, { to: spot.where, root, lines });
     expect(await known.get("/hello.php")).toEqual({ status: 200, body: "hello world" });
-    await expect(stranger.get("/hello.php")).rejects.toThrow("504");
+    await expect(other.get("/hello.php")).rejects.toThrow("504");
     expect(await known.get("/hello.php")).toEqual({ status: 200, body: "hello world" });
   },
 );
@@ -180,8 +177,8 @@ behaviour("allowed_clients holds for any program, with blocks of addresses", {},
     expect(await fateOf(spot, from)).toBe("let in");
     expect(await bodyOf(spot, { from })).toContain("hello");
   }
-  const strangers = ["127.0.0.4", "127.1.0.8", "127.1.0.10"];
-  const fates = await Promise.all(strangers.map((from) => fateOf(spot, from)));
+  const others = ["127.0.0.4", "127.1.0.8", "127.1.0.10"];
+  const fates = await Promise.all(others.map((from) => fateOf(spot, from)));
   expect(fates).toEqual(["turned away", "turned away", "turned away"]);
 });
 
@@ -206,7 +203,7 @@ behaviour("a connection made before the workers are there waits for them", {}, a
   const supervisor = await scene.run({ pools: { www: pool } });
   scene.write("gate", "");
   const restart = supervisor.control("restart");
-  await eventually(() => gatedAt(spot).length === 1, { what: "the new worker waits at its gate" });
+  await gatedReach(spot, 1);
   expect(workersAt(spot.where)).toEqual(gatedAt(spot));
   const answers = Array.from({ length: 20 }, () => bodyOf(spot, {}));
   await eventually(() => queueAt(spot.where) === 20, { what: "all clients are in the queue" });
@@ -237,8 +234,7 @@ behaviour("backlog bounds how many clients wait", {}, async (scene) => {
 });
 
 behaviour("a silent client on TCP holds no worker", { needs: ["php-cgi"] }, async (scene) => {
-  const spot = await tcpSpot(scene);
-  await scene.run({ pools: { www: phpPool(spot, { workers: 1 }) } });
+  const { spot } = await runPhp(scene, { workers: 1 });
   const script = scene.fixture("php/hello.php");
   const port = Number(spot.listen.split(":")[1]);
   // The kernel keeps a silent client from the workers for some seconds, in which another is served. A

@@ -1,4 +1,4 @@
-// Commands that come thick and fast, out of turn, and while the config is being written: whatever
+// Commands that come many at once, out of turn, and while the config is being written: whatever
 // happens, it ends in the state that was asked for, the service goes on, and nothing is left over.
 
 import { expect } from "bun:test";
@@ -6,12 +6,12 @@ import { closeSync, existsSync, fsyncSync, openSync, writeFileSync, writeSync } 
 import type { Status } from "../../src/admin/contract.ts";
 import { ask } from "../helper/ask.ts";
 import { descriptorsAtRest, descriptorsFallTo } from "../helper/descriptors.ts";
-import { gate, hold, type Gate } from "../helper/gate.ts";
+import { gate, hold, holdPhp, type Gate } from "../helper/gate.ts";
 import {
   barePool,
   bodyOf,
-  gatedAt,
   gatedPool,
+  gatedReach,
   phpPool,
   tcpSpot,
   unixSpot,
@@ -28,12 +28,13 @@ import {
 } from "../helper/processes.ts";
 import { BINARY, textOf, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
+import { startBare, startPhp } from "../helper/serving.ts";
 import { statusOf } from "../helper/status.ts";
 import { underLoad } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
 
 /**
- * A control word as it travels on the socket, without the cost of a process for each. A loss rejects it,
+ * A command as it travels on the socket, without the cost of a process for each. A loss rejects it,
  * but does not end the test by itself.
  */
 function post({ http }: Supervisor, word: string): Promise<number> {
@@ -73,9 +74,8 @@ behaviour(
   "a dozen reloads, 0 to 22 ms apart, under load: each is answered, none loses a request, nothing leaks",
   { needs: ["php-cgi"] },
   async (scene) => {
-    const spot = await tcpSpot(scene);
     const script = scene.fixture("php/hello.php");
-    const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
+    const { spot, supervisor } = await startPhp(scene);
     expect(await post(supervisor, "reload")).toBe(200);
     const before = await atRest(supervisor, 1);
     const sockets = listenersAt(spot.where);
@@ -96,8 +96,7 @@ behaviour(
 );
 
 behaviour("a dozen reload commands at once, as scripts would send them", {}, async (scene) => {
-  const spot = unixSpot(scene);
-  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const { spot, supervisor } = await startBare(scene, {}, unixSpot(scene));
   const before = await atRest(supervisor, 2);
   const reloads = Array.from({ length: 12 }, () => supervisor.control("reload", "--quiet"));
   for (const outcome of await Promise.all(reloads))
@@ -107,13 +106,9 @@ behaviour("a dozen reload commands at once, as scripts would send them", {}, asy
   expect((await statusOf(supervisor)).generation).toBe(13);
 });
 
-/** A pool whose workers wait at a gate before they accept, and all its workers there. */
+/** A pool whose workers wait at a gate before they accept. */
 function gated(scene: Scene, spot: Spot, { path }: Pick<Gate, "path">): Settings {
   return { pools: { www: gatedPool(scene, spot, path) } };
-}
-
-async function allGated(spot: Spot): Promise<void> {
-  await eventually(() => gatedAt(spot).length === 2, { what: "the new workers wait" });
 }
 
 /** Longer than a server of HTTP may keep silent, unless it is told otherwise: 10 s, kept to within 4. */
@@ -123,8 +118,7 @@ behaviour(
   "a reload, and a restart behind it, of which there is nothing to tell for long are still answered",
   {},
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+    const { spot, supervisor } = await startBare(scene);
     const { path, open } = gate(scene);
     scene.rewrite(gated(scene, spot, { path }));
     const reload = ask(supervisor, "reload");
@@ -132,7 +126,7 @@ behaviour(
     const [command, plain] = [supervisor.control("reload"), post(supervisor, "reload")];
     const restart = ask(supervisor, "restart");
     await restart.told("waiting");
-    await allGated(spot);
+    await gatedReach(spot, 2);
     await Bun.sleep(IDLE_LIMIT_MS);
     expect(reload.lines).toEqual([{ step: "checked", pools: 1 }]);
     expect(restart.lines).toEqual([{ step: "waiting", behind: "reload" }]);
@@ -147,8 +141,7 @@ behaviour(
 
 /** A `start` that is under way: its control socket is there, its workers are not. */
 async function starting(scene: Scene, settings: Settings) {
-  const log = { file: scene.path("fcgivisor.log") };
-  const config = scene.config({ ...settings, log });
+  const config = scene.daemonConfig(settings);
   const socket = scene.path("run/admin.sock");
   const start = scene.fcgivisor(["start", "-c", config]);
   const pid = await eventually(
@@ -160,7 +153,8 @@ async function starting(scene: Scene, settings: Settings) {
     },
     { every: 2, what: "the start is under way" },
   );
-  return { start, supervisor: scene.follow(pid, config, socket, () => textOf(log.file)) };
+  const log = () => textOf(scene.path("fcgivisor.log"));
+  return { start, supervisor: scene.follow(pid, config, socket, log) };
 }
 
 behaviour("a reload during start waits for it, and both succeed", {}, async (scene) => {
@@ -209,7 +203,7 @@ behaviour(
 behaviour("stop during start does not wait for it, and nothing is left", {}, async (scene) => {
   const spot = await tcpSpot(scene);
   const { start, supervisor } = await starting(scene, gated(scene, spot, gate(scene)));
-  await allGated(spot);
+  await gatedReach(spot, 2);
   const stop = await supervisor.control("stop");
   expect(stop, stop.stderr).toMatchObject({ code: 0 });
   const told = await start;
@@ -221,12 +215,10 @@ behaviour("stop during start does not wait for it, and nothing is left", {}, asy
 
 for (const word of ["stop", "quit"] as const) {
   behaviour(`${word} during a reload overrides it, and nothing is left`, {}, async (scene) => {
-    const spot = unixSpot(scene);
-    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
-    await workersReach(spot, 2);
+    const { spot, supervisor } = await startBare(scene, {}, unixSpot(scene));
     scene.rewrite(gated(scene, spot, gate(scene)));
     const reload = supervisor.control("reload");
-    await allGated(spot);
+    await gatedReach(spot, 2);
     const behind = ask(supervisor, "reload");
     await behind.told("waiting");
     const outcome = await supervisor.control(word);
@@ -254,8 +246,7 @@ behaviour("who asked for a reload goes away: the reload goes on", {}, async (sce
   // The two new ones, and of the old only the one that is busy.
   expect(await workersReach(spot, 3)).toContain(held.worker);
   expect(supervisor.log()).not.toContain("reload done");
-  held.open();
-  expect((await held.answer).body).toContain(`${held.worker}`);
+  await held.finish();
   await supervisor.logged("reload done");
   expect(supervisor.log()).not.toContain("reload failed");
   expect(await workersReach(spot, 2)).not.toContain(held.worker);
@@ -270,7 +261,7 @@ behaviour(
     const pools = { www: phpPool(spot) };
     const supervisor = await scene.start({ pools });
     await workersReach(spot, 2);
-    const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
+    const held = await holdPhp(scene, spot);
     const quit = supervisor.control("quit");
     expect(await workersReach(spot, 1)).toEqual([held.worker]);
     expect((await statusOf(supervisor)).state).toBe("stopping");
@@ -282,8 +273,7 @@ behaviour(
 );
 
 behaviour("stop, then quit, and everything twice: all are answered", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const { supervisor } = await startBare(scene);
   const words = ["quit", "stop", "quit", "stop"];
   const outcomes = await Promise.all(words.map((word) => supervisor.control(word)));
   // Who comes after the end finds nothing running: exit 3.
@@ -296,9 +286,8 @@ behaviour(
   "restart and reload at once: one after the other, and the service is whole",
   { needs: ["php-cgi"] },
   async (scene) => {
-    const spot = unixSpot(scene);
     const script = scene.fixture("php/hello.php");
-    const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
+    const { spot, supervisor } = await startPhp(scene, {}, unixSpot(scene));
     const before = await atRest(supervisor, 1);
     const sockets = listenersAt(spot.where);
     for (const words of [
@@ -390,9 +379,7 @@ behaviour(
   "a config without any pool, for a moment, does not take the service away",
   {},
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
-    const before = await workersReach(spot, 2);
+    const { spot, supervisor, workers: before } = await startBare(scene);
     for (const text of ["", "\n", "# nothing yet\n", "[supervisor]\n"]) {
       scene.write("fcgivisor.toml", text);
       expect((await supervisor.control("reload")).code, JSON.stringify(text)).toBe(1);
@@ -446,13 +433,12 @@ behaviour(
   "a hundred status questions are answered while a reload is in progress, and beside further ones",
   {},
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+    const { spot, supervisor } = await startBare(scene);
     const before = await atRest(supervisor, 2);
     const { path, open } = gate(scene);
     scene.rewrite(gated(scene, spot, { path }));
     const reload = post(supervisor, "reload");
-    await allGated(spot);
+    await gatedReach(spot, 2);
     const questions = () => Array.from({ length: 100 }, () => statusOf(supervisor));
     for (const status of await Promise.all(questions()))
       expect(status).toMatchObject({ operation: "reload", pools: [{ name: "www" }] });

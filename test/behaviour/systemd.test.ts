@@ -4,7 +4,15 @@ import { expect } from "bun:test";
 import { existsSync, unlinkSync } from "node:fs";
 import { gate, gateFolder, hold } from "../helper/gate.ts";
 import { underLoad } from "../helper/under-load.ts";
-import { barePool, bodyOf, tcpSpot, unixSpot, workersReach, type Spot } from "../helper/pool.ts";
+import {
+  barePool,
+  bodyOf,
+  closed,
+  NO_HURRY,
+  tcpSpot,
+  unixSpot,
+  workersReach,
+} from "../helper/pool.ts";
 import {
   alive,
   allPids,
@@ -43,8 +51,7 @@ async function started(scene: Scene, manager: Systemd, config: string, dropIn = 
 async function startedWithOnePool(scene: Scene, dropIn = "") {
   const spot = await tcpSpot(scene);
   const manager = await systemd(scene);
-  const log = { file: scene.path("fcgivisor.log") };
-  const config = scene.config({ log, pools: { www: barePool(scene, spot) } });
+  const config = scene.daemonConfig({ pools: { www: barePool(scene, spot) } });
   await started(scene, manager, config, dropIn);
   return { spot, manager, config };
 }
@@ -64,11 +71,6 @@ function waitsAt(scene: Scene, name: string): string {
   const script = 'echo $$ > "$1.new"; mv "$1.new" "$1.at"; while [ -e "$1" ]; do sleep 0.02; done';
   const path = `${gateFolder(scene)}/${name}`;
   return `[Service]\nExecStartPre=/bin/sh ${scene.write("wait-at.sh", script)} ${path}\n`;
-}
-
-/** Waits until systemd has closed its copy of a socket, which it does a moment after the stop. */
-async function letGo(spot: Spot): Promise<void> {
-  await eventually(() => listenersAt(spot.where).length === 0, { what: "its socket is closed" });
 }
 
 /** Waits until systemd has started it once more and it has said READY. */
@@ -114,7 +116,8 @@ behaviour("start, status, reload and stop through systemctl", REAL, async (scene
   expect(await manager.show(UNIT, "ActiveState")).toBe("active");
   expect(await bodyOf(spot, {})).toContain("hello");
   expect((await manager.ctl("stop", UNIT)).code).toBe(0);
-  await letGo(spot);
+  // systemd closes its copy of the socket a moment after the stop.
+  await closed(spot);
 });
 
 behaviour(
@@ -123,10 +126,9 @@ behaviour(
   async (scene) => {
     const [tcp, unix] = [await tcpSpot(scene), unixSpot(scene)];
     const manager = await systemd(scene);
-    const log = { file: scene.path("fcgivisor.log") };
     const other = barePool(scene, unix, { drain_timeout: "10m" });
     const pools = { www: barePool(scene, tcp), other };
-    await started(scene, manager, scene.config({ log, pools }));
+    await started(scene, manager, scene.daemonConfig({ pools }));
     const inodes = [listenersAt(tcp.where), listenersAt(unix.where)];
     const held = await hold(scene, unix);
     await underLoad(tcp, {}, async () => {
@@ -147,8 +149,7 @@ behaviour(
     const [tcp, unix] = [await tcpSpot(scene), unixSpot(scene)];
     const manager = await systemd(scene);
     const pools = { www: barePool(scene, tcp), other: barePool(scene, unix) };
-    const log = { file: scene.path("fcgivisor.log") };
-    await started(scene, manager, scene.config({ log, pools }), waitsAt(scene, "restart"));
+    await started(scene, manager, scene.daemonConfig({ pools }), waitsAt(scene, "restart"));
     const inodes = [listenersAt(tcp.where), listenersAt(unix.where)];
     const restart = gate(scene, "restart");
     expect((await manager.ctl("kill", "--kill-who=all", "-s", "KILL", UNIT)).code).toBe(0);
@@ -188,7 +189,7 @@ behaviour(
     expect(await bodyOf(spot, {})).toContain("hello");
     restart.open();
     await servesAgain(manager);
-    await eventually(() => !workers.some(alive), { what: "the earlier workers have left" });
+    await eventually(() => !workers.some(alive), { what: "the left-over workers are gone" });
     await workersReach(spot, 2);
   },
 );
@@ -200,8 +201,7 @@ behaviour(
     const path = scene.path("api.sock");
     const spot = { where: { path }, listen: "systemd:api" };
     const manager = await systemd(scene);
-    const log = { file: scene.path("fcgivisor.log") };
-    const config = scene.config({ log, pools: { api: barePool(scene, spot) } });
+    const config = scene.daemonConfig({ pools: { api: barePool(scene, spot) } });
     const printed = await scene.fcgivisor(["service", "systemd-socket", "-c", config]);
     const socket = printed.stdout.replace(/^ListenStream=.*$/m, `ListenStream=${path}`);
     await manager.unit("fcgivisor-api.socket", socket);
@@ -232,15 +232,14 @@ for (const more of ["", "NoNewPrivileges=yes\n"]) {
     async (scene) => {
       const [php, bare] = [await tcpSpot(scene), unixSpot(scene)];
       const manager = await systemd(scene);
-      const log = { file: scene.path("fcgivisor.log") };
       const script = scene.fixture("php/hello.php");
-      const config = scene.config({
-        log,
+      const config = scene.daemonConfig({
         pools: {
           www: {
             listen: php.listen,
             command: ["php-cgi"],
             workers: 2,
+            ...NO_HURRY,
             nice: -5,
             rlimit_files: 65_536,
             request_timeout: "10m",
@@ -281,7 +280,7 @@ for (const more of ["", "NoNewPrivileges=yes\n"]) {
       expect(await bodyOf(bare, {})).toContain("hello");
       expect(logOf(scene)).not.toMatch(/ (error|alert) /);
       expect((await manager.ctl("stop", UNIT)).code).toBe(0);
-      await letGo(php);
+      await closed(php);
       expect(existsSync(bare.listen)).toBe(false);
     },
   );
@@ -316,7 +315,7 @@ behaviour(
     unlinkSync(scene.path("run/state.json"));
     restart.open();
     await servesAgain(manager);
-    await eventually(() => !workers.some(alive), { what: "the earlier workers have left" });
+    await eventually(() => !workers.some(alive), { what: "the left-over workers are gone" });
     await workersReach(spot, 2);
     expect(await bodyOf(spot, {})).toContain("hello");
   },

@@ -13,9 +13,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { allLeft } from "../helper/crash.ts";
+import { allLeft, crash, recovered } from "../helper/crash.ts";
 import { descriptorsAtRest, descriptorsFallTo } from "../helper/descriptors.ts";
-import { hold, type Held } from "../helper/gate.ts";
+import { holdPhp, type Held } from "../helper/gate.ts";
 import {
   barePool,
   bodyOf,
@@ -39,6 +39,7 @@ import {
 import { findProgram } from "../helper/packages.ts";
 import { BINARY, textOf, type Outcome, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
+import { runBare, startBare, startPhp } from "../helper/serving.ts";
 import { statusOf } from "../helper/status.ts";
 import { tap } from "../helper/tap.ts";
 import { underLoad } from "../helper/under-load.ts";
@@ -64,11 +65,9 @@ function wrapper(scene: Scene, cases: string): string {
 
 /** A supervisor in the background, started from this file. */
 async function startFrom(scene: Scene, binary: string, settings: Settings): Promise<Supervisor> {
-  const log = scene.path("fcgivisor.log");
-  const config = scene.config({ ...settings, log: { file: log } });
+  const config = scene.daemonConfig(settings);
   expect(await scene.command([binary, "start", "-c", config])).toMatchObject({ code: 0 });
-  const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
-  return scene.follow(pid, config, scene.path("run/admin.sock"), () => textOf(log));
+  return scene.followDaemon(config);
 }
 
 async function upgraded(supervisor: Supervisor, ...binary: string[]): Promise<Outcome> {
@@ -90,19 +89,17 @@ for (const [name, place] of PLACES) {
     async (scene) => {
       const spot = await place(scene);
       const script = scene.fixture("php/hello.php");
-      const long = scene.fixture("php/gate.php");
       const supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
       const old = await workersReach(spot, 3);
       const sockets = listenersAt(spot.where);
       const next = copyOf(scene, "fcgivisor-next");
       await underLoad(spot, { script }, async () => {
-        const { worker, answer, open } = await hold(scene, spot, { script: long });
+        const held = await holdPhp(scene, spot);
         const outcome = await upgraded(supervisor, next);
         expect(outcome.stdout).toContain(String(supervisor.pid));
-        await allLeft(old.filter((pid) => pid !== worker));
-        expect(alive(worker)).toBe(true);
-        open();
-        expect((await answer).body).toBe(`waited ${worker}`);
+        await allLeft(old.filter((pid) => pid !== held.worker));
+        expect(alive(held.worker)).toBe(true);
+        await held.finish();
       });
       expect(procLink(supervisor.pid, "exe")).toBe(next);
       expect(textOf(scene.path("run/fcgivisor.pid")).trim()).toBe(String(supervisor.pid));
@@ -192,7 +189,7 @@ behaviour(
     renameSync(file, scene.path("bin/moved"));
     writeFileSync(file, "#!/bin/sh\nexit 1\n", { mode: 0o755 });
     for (const pid of before) process.kill(pid, "SIGKILL");
-    await eventually(() => !before.some(alive));
+    await allLeft(before);
     await workersReach(spot, 2);
     rmSync(file);
     const reload = await supervisor.control("reload");
@@ -264,8 +261,7 @@ behaviour(
   "an upgrade to what is no fit program is refused and changes nothing",
   {},
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+    const { spot, supervisor } = await startBare(scene);
     const nothingChanged = await unchanged(supervisor, spot);
     for (const { what, binary, says } of REFUSED) {
       const file = binary(scene);
@@ -284,8 +280,7 @@ behaviour(
   "a config that is broken by now refuses the upgrade, with its line",
   {},
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+    const { spot, supervisor } = await startBare(scene);
     const nothingChanged = await unchanged(supervisor, spot);
     writeFileSync(supervisor.configFile, '[pools.www]\nlisten = "127.0.0.1:9\n');
     const outcome = await supervisor.control("upgrade");
@@ -296,8 +291,7 @@ behaviour(
 );
 
 behaviour("a config whose workers do not come up by now refuses the upgrade", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const { spot, supervisor } = await startBare(scene);
   const nothingChanged = await unchanged(supervisor, spot);
   scene.rewrite({ pools: { www: barePool(scene, spot, {}, "die") } });
   const outcome = await supervisor.control("upgrade");
@@ -374,21 +368,17 @@ behaviour(
 );
 
 behaviour(
-  "a new program that ends at once: workers serve on, the command says so, and start takes over",
+  "a new program that ends at once: workers go on serving, the command says so, and start takes over",
   {},
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+    const { spot, supervisor } = await startBare(scene);
     const sockets = listenersAt(spot.where);
     await underLoad(spot, {}, async () => {
       const outcome = await supervisor.control("upgrade", wrapper(scene, "run) exit 9;;"));
       expect(outcome).toMatchObject({ code: 1 });
       expect(outcome.stderr).toContain("fcgivisor start");
       await supervisor.gone();
-      const start = await scene.fcgivisor(["start", "-c", supervisor.configFile]);
-      expect(start, start.stderr).toMatchObject({ code: 0 });
-      const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
-      scene.follow(pid, supervisor.configFile, supervisor.socket, supervisor.log);
+      await recovered(scene, supervisor);
     });
     expect(listenersAt(spot.where)).toEqual(sockets);
     await workersReach(spot, 2);
@@ -399,41 +389,31 @@ behaviour(
   "after an upgrade everything works as before: reload, kill -9 and start, quit",
   { needs: ["php-cgi"] },
   async (scene) => {
-    const spot = unixSpot(scene);
     const script = scene.fixture("php/hello.php");
-    const first = await scene.start({ pools: { www: phpPool(spot) } });
+    const { spot, supervisor: first } = await startPhp(scene, {}, unixSpot(scene));
+    let second = first;
     const next = copyOf(scene, "next");
     await underLoad(spot, { script }, async () => {
       await upgraded(first, next);
       expect(await first.control("reload")).toMatchObject({ code: 0 });
-      process.kill(first.pid, "SIGKILL");
-      await first.gone();
-      const start = await scene.fcgivisor(["start", "-c", first.configFile]);
-      expect(start, start.stderr).toMatchObject({ code: 0 });
+      await crash(first);
+      second = await recovered(scene, first);
     });
-    const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
-    const second = scene.follow(pid, first.configFile, first.socket, first.log);
     await upgraded(second, next);
-    await quitsAfterRequest(scene, second, spot);
+    await quitsAfter(await holdPhp(scene, spot), second, spot);
     expect(existsSync(spot.listen)).toBe(false);
     expect(existsSync(scene.path("run"))).toBe(false);
   },
 );
 
 /** A quit that waits for a request in flight, whoever started its worker, and is done when that is. */
-async function quitsAfterRequest(scene: Scene, supervisor: Supervisor, spot: Spot): Promise<void> {
-  const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
-  await quitsAfter(held, supervisor, spot);
-}
-
 async function quitsAfter(held: Held, supervisor: Supervisor, spot: Spot): Promise<void> {
   const quit = supervisor.control("quit");
   await eventually(() => workersAt(spot.where).join() === `${held.worker}`, {
     what: "all but the busy worker have left",
   });
   expect(alive(supervisor.pid)).toBe(true);
-  held.open();
-  expect((await held.answer).body).toBe(`waited ${held.worker}`);
+  await held.finish();
   expect(await quit).toMatchObject({ code: 0 });
   await supervisor.gone();
 }
@@ -442,22 +422,20 @@ behaviour(
   "quit right after an upgrade lets the requests in flight finish, of workers from before it",
   { needs: ["php-cgi"] },
   async (scene) => {
-    const spot = await tcpSpot(scene);
-    const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
-    const held = await hold(scene, spot, { script: scene.fixture("php/gate.php") });
+    const { spot, supervisor } = await startPhp(scene);
+    const held = await holdPhp(scene, spot);
     await upgraded(supervisor, copyOf(scene, "next"));
     await quitsAfter(held, supervisor, spot);
   },
 );
 
 behaviour("an upgrade in the foreground keeps process, log and terminal", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const supervisor = await scene.run({ pools: { www: barePool(scene, spot) } });
+  const { spot, supervisor } = await runBare(scene);
   const outcome = await supervisor.control("upgrade", "--json", copyOf(scene, "next"));
   expect(outcome).toMatchObject({ code: 0 });
   expect(JSON.parse(outcome.stdout)).toMatchObject({ ok: true, report: { pid: supervisor.pid } });
   await eventually(() => supervisor.log().split("fcgivisor is ready").length === 3, {
-    what: "the new program's words on the same stderr",
+    what: "the new program says so on the same stderr",
   });
   await workersReach(spot, 2);
   supervisor.signal("SIGTERM");

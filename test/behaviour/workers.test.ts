@@ -3,9 +3,16 @@
 
 import { expect } from "bun:test";
 import { chownSync, copyFileSync, mkdirSync, readFileSync } from "node:fs";
-import { barePool, bodyOf, phpPool, tcpSpot, workersReach, type Spot } from "../helper/pool.ts";
 import {
-  alive,
+  barePool,
+  bodyOf,
+  NO_HURRY,
+  phpPool,
+  tcpSpot,
+  workersReach,
+  type Spot,
+} from "../helper/pool.ts";
+import {
   descriptorsOf,
   environmentOf,
   leadersAt,
@@ -16,12 +23,23 @@ import {
   statusField,
   workersAt,
 } from "../helper/processes.ts";
-import { BINARY, ready } from "../helper/program.ts";
-import { AM_ROOT, behaviour, type Scene } from "../helper/scene.ts";
+import { BINARY } from "../helper/program.ts";
+import {
+  AM_ROOT,
+  AS_NOBODY,
+  behaviour,
+  NOBODY,
+  type RunOptions,
+  type Scene,
+} from "../helper/scene.ts";
 
-async function oneWorker(scene: Scene, extra: Record<string, unknown>, env = {}): Promise<number> {
+async function oneWorker(
+  scene: Scene,
+  extra: Record<string, unknown>,
+  options: RunOptions = {},
+): Promise<number> {
   const spot = await tcpSpot(scene);
-  await scene.run({ pools: { www: barePool(scene, spot, { workers: 1, ...extra }) } }, { env });
+  await scene.run({ pools: { www: barePool(scene, spot, { workers: 1, ...extra }) } }, options);
   const [pid] = await workersReach(spot, 1);
   return pid!;
 }
@@ -74,29 +92,12 @@ behaviour(
       .split("\n")
       .map((line) => (/^(games|backup):/.test(line) ? `${line.replace(/:$/, ":")}www-data` : line));
     const file = scene.write("group", groups.join("\n"));
-    const spot = await tcpSpot(scene);
-    const config = scene.config({ pools: { www: barePool(scene, spot, { workers: 1 }) } });
-    await runWith(scene, config, [
-      "unshare",
-      "-m",
-      "sh",
-      "-c",
-      `mount --bind "$0" /etc/group && exec "$@"`,
-      file,
-    ]);
-    const [pid] = await workersReach(spot, 1);
-    expect(groupsOf(pid!)).toEqual([33, 34, 60]);
+    const mounted = `mount --bind "$0" /etc/group && exec "$@"`;
+    const under = ["unshare", "-m", "sh", "-c", mounted, file];
+    const pid = await oneWorker(scene, {}, { under });
+    expect(groupsOf(pid)).toEqual([33, 34, 60]);
   },
 );
-
-/** Runs `COMMAND… fcgivisor run -c CONFIG` in the foreground. */
-async function runWith(scene: Scene, config: string, command: readonly string[], binary = BINARY) {
-  const child = scene.spawn([...command, binary, "run", "-c", config]);
-  const socket = scene.path("run/admin.sock");
-  const supervisor = scene.follow(child.pid, config, socket, child.stderr);
-  await ready(socket, () => alive(child.pid));
-  return supervisor;
-}
 
 function groupsOf(pid: number): number[] {
   const text = statusField(pid, "Groups");
@@ -111,7 +112,7 @@ behaviour(
     mkdirSync(scene.path("jail/srv"), { recursive: true });
     const compile = ["gcc", "-static", "-o", scene.path("jail/hello"), source, "-lfcgi"];
     expect(await scene.command(compile)).toMatchObject({ code: 0 });
-    const extra = { command: ["/hello"], chroot: scene.path("jail"), chdir: "/srv" };
+    const extra = { command: ["/hello"], chroot: scene.path("jail"), chdir: "/srv", ...NO_HURRY };
     const spot = await tcpSpot(scene);
     await scene.run({ pools: { www: { listen: spot.listen, workers: 1, ...extra } } });
     const [pid] = await workersReach(spot, 1);
@@ -167,7 +168,7 @@ behaviour("chdir and umask as PHP sees them", { needs: ["php-cgi"] }, async (sce
 behaviour("the environment is clean but for what env says", {}, async (scene) => {
   const env = { A: "plain", FROM: "$FV_GIVEN", PRICE: "5$FV_GIVEN" };
   const given = { FV_GIVEN: "handed down", FV_SECRET: "hidden", BUN_OPTIONS: "--smol" };
-  const pid = await oneWorker(scene, { env }, given);
+  const pid = await oneWorker(scene, { env }, { env: given });
   const seen = environmentOf(pid);
   expect(seen).toMatchObject({ A: "plain", FROM: "handed down", PRICE: "5$FV_GIVEN" });
   const foreign = Object.keys(seen).filter((name) => /^(FV_|BUN_|FCGIVISOR)/.test(name));
@@ -176,22 +177,19 @@ behaviour("the environment is clean but for what env says", {}, async (scene) =>
 
 behaviour("clear_env = false hands the environment down, Bun's own aside", {}, async (scene) => {
   const given = { FV_GIVEN: "handed down", BUN_OPTIONS: "--smol" };
-  const pid = await oneWorker(scene, { clear_env: false }, given);
+  const pid = await oneWorker(scene, { clear_env: false }, { env: given });
   expect(environmentOf(pid)["FV_GIVEN"]).toBe("handed down");
   const names = Object.keys(environmentOf(pid));
   expect(names.filter((name) => /^(BUN_|FCGIVISOR)/.test(name))).toEqual([]);
 });
 
 behaviour("signals are at their defaults, whatever the supervisor was given", {}, async (scene) => {
-  const spot = await tcpSpot(scene);
-  const config = scene.config({ pools: { www: barePool(scene, spot, { workers: 1 }) } });
   const unruly = `use POSIX; $SIG{$_} = "IGNORE" for qw(HUP USR2 TTIN WINCH);
     POSIX::sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGUSR1, SIGALRM)); exec @ARGV or die`;
-  await runWith(scene, config, ["perl", "-e", unruly]);
-  const [pid] = await workersReach(spot, 1);
+  const pid = await oneWorker(scene, {}, { under: ["perl", "-e", unruly] });
   const perlsOwnFpe = 0x80n;
-  expect(BigInt(`0x${statusField(pid!, "SigBlk")}`)).toBe(0n);
-  expect(BigInt(`0x${statusField(pid!, "SigIgn")}`) & ~perlsOwnFpe).toBe(0n);
+  expect(BigInt(`0x${statusField(pid, "SigBlk")}`)).toBe(0n);
+  expect(BigInt(`0x${statusField(pid, "SigIgn")}`) & ~perlsOwnFpe).toBe(0n);
 });
 
 behaviour(
@@ -228,14 +226,13 @@ behaviour(
 
 behaviour("without root, user is ignored with a warning", { needs: ["root"] }, async (scene) => {
   const spot = await tcpSpot(scene);
-  const config = scene.config({ pools: { www: barePool(scene, spot, { workers: 1 }) } });
+  const pools = { www: barePool(scene, spot, { workers: 1 }) };
   const binary = scene.path("fcgivisor");
   copyFileSync(BINARY, binary);
-  chownSync(scene.dir, 65534, 65534);
-  const drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-  const supervisor = await runWith(scene, config, drop, binary);
+  chownSync(scene.dir, NOBODY, NOBODY);
+  const supervisor = await scene.run({ pools }, { under: AS_NOBODY, binary });
   const [pid] = await workersReach(spot, 1);
-  expect(statusField(pid!, "Uid").split("\t")[0]).toBe("65534");
+  expect(statusField(pid!, "Uid").split("\t")[0]).toBe(`${NOBODY}`);
   await supervisor.logged('pool www: "user" is ignored, because only root can change it');
 });
 
@@ -248,5 +245,5 @@ behaviour("two pools run as two users", { needs: ["root", "php-cgi"] }, async (s
   });
   const uid = async (spot: Spot): Promise<number> =>
     (JSON.parse(await bodyOf(spot, { script })) as { uid: number }).uid;
-  expect([await uid(one), await uid(two)]).toEqual([33, 65534]);
+  expect([await uid(one), await uid(two)]).toEqual([33, NOBODY]);
 });

@@ -49,7 +49,7 @@ export const PLAIN: Case = {
 };
 
 export const LONG: Case = {
-  name: "reload, a 5 s request in hand",
+  name: "reload, a 5 s request in flight",
   seconds: 8,
   applies: always,
   async play(contender) {

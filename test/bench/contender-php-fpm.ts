@@ -1,4 +1,4 @@
-// php-fpm, in two ways: as it comes, and with the one setting that lets a request in hand finish.
+// php-fpm, in two ways: as it comes, and with the one setting that lets a request in flight finish.
 
 import { readFileSync } from "node:fs";
 import { alive, childrenOf } from "../helper/processes.ts";

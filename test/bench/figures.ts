@@ -1,4 +1,4 @@
-// Figures of fcgivisor itself that a load does not show: how soon workers are ready, what a control word
+// Figures of fcgivisor itself that a load does not show: how soon workers are ready, what a command
 // and the supervisor cost. Each is compared within this run with something that the machine sets.
 
 import { alive, rssOf, workersAt } from "../helper/processes.ts";

@@ -45,13 +45,13 @@ export function targets(rows: readonly Row[], figures: Figures, names: Names): T
       reached: lost === 0 && sent >= LEAST_SENT,
     },
     {
-      what: "p99 with a 5 s request in hand, to that of php-fpm with its control timeout",
+      what: "p99 with a 5 s request in flight, to that of php-fpm with its control timeout",
       wanted: "1/200 at most",
       found: share === null ? "-" : shareText(share),
       reached: share === null ? null : share <= LONG_SHARE,
     },
     {
-      what: "longest gap with a 5 s request in hand",
+      what: "longest gap with a 5 s request in flight",
       wanted: `${GAP_MS} ms at most`,
       found: `${time(long?.gap ?? null)} ms`,
       reached: long?.gap == null ? null : long.gap <= GAP_MS,

@@ -15,7 +15,7 @@ import { BINARY, textOf, type Outcome } from "../helper/program.ts";
 import { behaviour, type Scene, WORKER_USER } from "../helper/scene.ts";
 import { eventually } from "../helper/wait.ts";
 
-/** In each of them every deed is done once, in an order of its own. */
+/** In each of them every action is done once, in an order of its own. */
 const ROUNDS = Number(process.env["CHAOS_ROUNDS"] ?? 5);
 /** A machine that decides over a change should decide the same twice; people get a new one each time. */
 const FIXED_SEED = 646539984;
@@ -24,7 +24,7 @@ const SEED = Number(process.env["CHAOS_SEED"] ?? ANY_SEED);
 /** Requests a second to each pool, as far as the machine can serve so many. */
 const RATE = 40;
 const MOST_IN_FLIGHT = 10;
-/** Deeds follow each other at any distance up to this. */
+/** Actions follow each other at any distance up to this. */
 const PAUSE_MS = 250;
 
 /** mulberry32: the same seed gives the same decisions. */
@@ -62,7 +62,7 @@ interface Loss {
   readonly why: string;
 }
 
-interface World {
+interface Run {
   readonly scene: Scene;
   readonly roll: (sides: number) => number;
   readonly config: string;
@@ -73,67 +73,67 @@ interface World {
   readonly said: string[];
 }
 
-type Deed = (world: World) => Promise<void>;
+type Action = (run: Run) => Promise<void>;
 
-const DEEDS: Readonly<Record<string, Deed>> = {
-  async killWorker(world) {
-    const target = one(world, targets(world));
+const ACTIONS: Readonly<Record<string, Action>> = {
+  async killWorker(run) {
+    const target = one(run, targets(run));
     const kill = () => {
       const at = performance.now();
-      const pid = signalOne(world, workersAt(target.spot.where), "SIGKILL");
+      const pid = signalOne(run, workersAt(target.spot.where), "SIGKILL");
       return pid === null ? null : { pid, at };
     };
     const { pid, at } = await eventually(kill, { what: "a worker is killed" });
     await eventually(() => !alive(pid), { every: 1, what: "the killed worker is gone" });
     target.kills.push({ at, gone: performance.now() });
   },
-  async killLeader(world) {
-    const leaders = () => leadersAt(world.group.spot.where);
-    await eventually(() => signalOne(world, leaders(), "SIGKILL"), { what: "a leader is killed" });
+  async killLeader(run) {
+    const leaders = () => leadersAt(run.group.spot.where);
+    await eventually(() => signalOne(run, leaders(), "SIGKILL"), { what: "a leader is killed" });
   },
-  async killSupervisor(world) {
-    const pid = await supervisorPid(world);
+  async killSupervisor(run) {
+    const pid = await supervisorPid(run);
     process.kill(pid, "SIGKILL");
     await eventually(() => !alive(pid), { what: "the killed supervisor is gone" });
-    await start(world);
+    await start(run);
   },
-  async pauseWorker(world) {
-    const { spot } = one(world, targets(world));
-    const stop = () => signalOne(world, workersAt(spot.where), "SIGSTOP");
+  async pauseWorker(run) {
+    const { spot } = one(run, targets(run));
+    const stop = () => signalOne(run, workersAt(spot.where), "SIGSTOP");
     const pid = await eventually(stop, { what: "a worker is stopped" });
-    await servesOn(world);
+    await stillServes(run);
     // It may have been replaced meanwhile.
-    signalOne(world, [pid], "SIGCONT");
+    signalOne(run, [pid], "SIGCONT");
   },
-  async pauseSupervisor(world) {
-    const pid = await supervisorPid(world);
+  async pauseSupervisor(run) {
+    const pid = await supervisorPid(run);
     process.kill(pid, "SIGSTOP");
-    await servesOn(world);
+    await stillServes(run);
     process.kill(pid, "SIGCONT");
   },
-  async reload(world) {
-    await must(world, ["reload"]);
+  async reload(run) {
+    await must(run, ["reload"]);
   },
-  async reloadOne(world) {
-    await must(world, ["reload", "single"]);
+  async reloadOne(run) {
+    await must(run, ["reload", "single"]);
   },
-  async upgrade(world) {
-    await must(world, ["upgrade", world.scene.path(`fcgivisor-${world.roll(2)}`)]);
+  async upgrade(run) {
+    await must(run, ["upgrade", run.scene.path(`fcgivisor-${run.roll(2)}`)]);
   },
-  async logrotate(world) {
-    await must(world, ["logrotate"]);
+  async logrotate(run) {
+    await must(run, ["logrotate"]);
   },
-  async corruptState(world) {
-    writeFileSync(`${world.stateDir}/state.json`, '{"format": 1, "pools": [{"na');
+  async corruptState(run) {
+    writeFileSync(`${run.stateDir}/state.json`, '{"format": 1, "pools": [{"na');
   },
-  async deleteState(world) {
-    rmSync(`${world.stateDir}/state.json`, { force: true });
+  async deleteState(run) {
+    rmSync(`${run.stateDir}/state.json`, { force: true });
   },
-  async fillDisk(world) {
-    const ballast = `${world.stateDir}/ballast`;
-    const dd = await world.scene.command(["dd", "if=/dev/zero", `of=${ballast}`, "bs=4k"]);
+  async fillDisk(run) {
+    const ballast = `${run.stateDir}/ballast`;
+    const dd = await run.scene.command(["dd", "if=/dev/zero", `of=${ballast}`, "bs=4k"]);
     expect(dd.stderr).toContain("No space left");
-    await must(world, ["reload"]);
+    await must(run, ["reload"]);
     rmSync(ballast);
   },
 };
@@ -142,26 +142,26 @@ behaviour(
   `nothing is lost but what a killed worker had in flight (${ROUNDS} rounds, CHAOS_SEED=${SEED})`,
   { needs: ["php-cgi", "root", "mounting"] },
   async (scene) => {
-    const world = await setUp(scene);
-    await start(world);
+    const run = await setUp(scene);
+    await start(run);
     const over = Promise.withResolvers<void>();
-    const loads = targets(world).map((target) =>
+    const loads = targets(run).map((target) =>
       load({
         rate: RATE,
         most: MOST_IN_FLIGHT,
         until: over.promise,
-        send: () => request(world, target),
+        send: () => request(run, target),
       }),
     );
     try {
-      await servesOn(world);
-      await wreakHavoc(world).finally(over.resolve);
+      await stillServes(run);
+      await wreakHavoc(run).finally(over.resolve);
       await Promise.all(loads);
-      for (const target of targets(world)) expect(unexplained(target)).toEqual([]);
-      await must(world, ["quit"]);
+      for (const target of targets(run)) expect(unexplained(target)).toEqual([]);
+      await must(run, ["quit"]);
     } catch (error) {
-      const log = textOf(`${world.stateDir}/log`).slice(-6000);
-      console.error(`${world.said.join("\n")}\n--- log:\n${log}`);
+      const log = textOf(`${run.stateDir}/log`).slice(-6000);
+      console.error(`${run.said.join("\n")}\n--- log:\n${log}`);
       throw error;
     }
   },
@@ -177,7 +177,7 @@ function unexplained({ kills, losses }: Target): Loss[] {
   return left;
 }
 
-async function setUp(scene: Scene): Promise<World> {
+async function setUp(scene: Scene): Promise<Run> {
   const stateDir = scene.path("small");
   await scene.command(["mkdir", stateDir]);
   await scene.command(["mount", "-t", "tmpfs", "-o", "size=512k,mode=0755", "tmpfs", stateDir]);
@@ -203,32 +203,34 @@ function targetAt(spot: Spot): Target {
   return { spot, kills: [], losses: [], answered: 0 };
 }
 
-function targets({ group, single }: World): [Target, Target] {
+function targets({ group, single }: Run): [Target, Target] {
   return [group, single];
 }
 
-async function wreakHavoc(world: World): Promise<void> {
-  const rounds = Array.from({ length: ROUNDS }, () => shuffled(world, Object.keys(DEEDS)));
+async function wreakHavoc(run: Run): Promise<void> {
+  const rounds = Array.from({ length: ROUNDS }, () => shuffled(run, Object.keys(ACTIONS)));
   for (const name of rounds.flat()) {
-    world.said.push(`${Math.round(performance.now())} ${name}`);
-    await DEEDS[name]!(world);
-    await servesOn(world);
-    await Bun.sleep(world.roll(PAUSE_MS));
+    run.said.push(`${Math.round(performance.now())} ${name}`);
+    await ACTIONS[name]!(run);
+    await stillServes(run);
+    await Bun.sleep(run.roll(PAUSE_MS));
   }
 }
 
 /** Whatever was done: from here on both pools answer requests. */
-async function servesOn(world: World): Promise<void> {
-  for (const target of targets(world)) {
+async function stillServes(run: Run): Promise<void> {
+  for (const target of targets(run)) {
     const wanted = target.answered + 3;
-    await eventually(() => target.answered >= wanted, { what: `${target.spot.listen} serves on` });
+    await eventually(() => target.answered >= wanted, {
+      what: `${target.spot.listen} still serves`,
+    });
   }
 }
 
-async function request(world: World, target: Target): Promise<void> {
+async function request(run: Run, target: Target): Promise<void> {
   const sent = performance.now();
   try {
-    const response = await fcgi(target.spot.where, { script: world.script });
+    const response = await fcgi(target.spot.where, { script: run.script });
     if (response.status !== 200) throw new Lost("other", `status ${response.status}`);
     target.answered++;
   } catch (error) {
@@ -238,39 +240,39 @@ async function request(world: World, target: Target): Promise<void> {
 }
 
 /** As an operator would: start, and where the state file was lost, with --takeover. */
-async function start(world: World): Promise<void> {
-  const plain = await world.scene.fcgivisor(["start", "-c", world.config]);
+async function start(run: Run): Promise<void> {
+  const plain = await run.scene.fcgivisor(["start", "-c", run.config]);
   if (plain.code === 0) return;
   expect(plain.stderr).toContain("--takeover");
-  const takeover = await world.scene.fcgivisor(["start", "--takeover", "-c", world.config]);
+  const takeover = await run.scene.fcgivisor(["start", "--takeover", "-c", run.config]);
   expect(takeover, takeover.stderr).toMatchObject({ code: 0 });
 }
 
-async function must(world: World, words: string[]): Promise<Outcome> {
-  const outcome = await world.scene.fcgivisor([...words, "-c", world.config]);
-  world.said.push(`  ${words.join(" ")}: exit ${outcome.code} ${outcome.stderr}`);
+async function must(run: Run, words: string[]): Promise<Outcome> {
+  const outcome = await run.scene.fcgivisor([...words, "-c", run.config]);
+  run.said.push(`  ${words.join(" ")}: exit ${outcome.code} ${outcome.stderr}`);
   expect(outcome).toMatchObject({ code: 0 });
   return outcome;
 }
 
-async function supervisorPid(world: World): Promise<number> {
-  const { stdout } = await must(world, ["status", "--json"]);
+async function supervisorPid(run: Run): Promise<number> {
+  const { stdout } = await must(run, ["status", "--json"]);
   return (JSON.parse(stdout) as { pid: number }).pid;
 }
 
-function one<T>({ roll }: World, choice: readonly T[]): T {
+function one<T>({ roll }: Run, choice: readonly T[]): T {
   return choice[roll(choice.length)]!;
 }
 
-function shuffled<T>(world: World, list: readonly T[]): T[] {
+function shuffled<T>(run: Run, list: readonly T[]): T[] {
   const left = [...list];
-  return list.map(() => left.splice(world.roll(left.length), 1)[0]!);
+  return list.map(() => left.splice(run.roll(left.length), 1)[0]!);
 }
 
 /** Sends the signal to one of them, and tells to whom; null when there is none, or it was quicker. */
-function signalOne(world: World, pids: readonly number[], signal: NodeJS.Signals): number | null {
+function signalOne(run: Run, pids: readonly number[], signal: NodeJS.Signals): number | null {
   if (pids.length === 0) return null;
-  const pid = one(world, pids);
+  const pid = one(run, pids);
   try {
     process.kill(pid, signal);
     return pid;

@@ -2,7 +2,7 @@
 
 import { expect } from "bun:test";
 import { alive, allPids, commandOf, parentOf } from "./processes.ts";
-import { textOf, type Supervisor } from "./program.ts";
+import type { Supervisor } from "./program.ts";
 import type { Scene } from "./scene.ts";
 import { eventually } from "./wait.ts";
 
@@ -15,10 +15,8 @@ export async function crash({ pid, gone }: Supervisor): Promise<void> {
 /** What `start` says, and the supervisor that it left when it succeeded. */
 export async function startAgain(scene: Scene, dead: Supervisor, ...words: string[]) {
   const outcome = await scene.fcgivisor(["start", "-c", dead.configFile, ...words]);
-  const pid = Number(textOf(scene.path("run/fcgivisor.pid")));
-  const log = () => textOf(scene.path("fcgivisor.log"));
   if (outcome.code !== 0) return { outcome, supervisor: null };
-  return { outcome, supervisor: scene.follow(pid, dead.configFile, dead.socket, log) };
+  return { outcome, supervisor: scene.followDaemon(dead.configFile) };
 }
 
 export async function recovered(

@@ -21,7 +21,7 @@ export interface Gate {
 
 let count = 0;
 
-/** Where gates are: in the scene's folder, where workers of any user may leave word. */
+/** Where gates are: in the scene's folder, where workers of any user may write. */
 export function gateFolder(scene: Pick<Scene, "path">): string {
   const dir = scene.path("gates");
   mkdirSync(dir, { recursive: true });
@@ -53,11 +53,13 @@ export interface Held {
   readonly answer: Promise<FcgiResponse>;
   /** Lets the request end. */
   readonly open: () => void;
+  /** Lets the request end, and throws unless its worker answers it; for programs that answer with their pid. */
+  readonly finish: () => Promise<void>;
 }
 
 /**
  * Sends a request that a worker begins and does not end before the gate is opened; resolves when it
- * has begun. For a PHP pool `script` is `scene.fixture("php/gate.php")`.
+ * has begun.
  */
 export async function hold(
   scene: Pick<Scene, "path">,
@@ -68,7 +70,17 @@ export async function hold(
   const answer = fcgi(spot.where, { timeout: 2 * LONGEST_MS, ...request, query: path });
   answer.catch(() => {});
   const worker = await Promise.race([reached(), answer.then(endedAtOnce)]);
-  return { worker, answer, open };
+  const finish = async () => {
+    open();
+    const { body } = await answer;
+    if (!new RegExp(`\\b${worker}\\b`).test(body)) throw new Error(`worker ${worker}: ${body}`);
+  };
+  return { worker, answer, open, finish };
+}
+
+/** The same for a PHP pool. */
+export function holdPhp(scene: Pick<Scene, "path" | "fixture">, spot: Spot): Promise<Held> {
+  return hold(scene, spot, { script: scene.fixture("php/gate.php") });
 }
 
 function endedAtOnce({ status, body, stderr }: FcgiResponse): never {

@@ -2,7 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import { fcgi, type FcgiRequest, type FcgiResponse } from "./fcgi.ts";
-import { commandOf, descriptorsOf, workersAt, type Where } from "./processes.ts";
+import { commandOf, descriptorsOf, listenersAt, workersAt, type Where } from "./processes.ts";
 import type { Scene } from "./scene.ts";
 import { eventually } from "./wait.ts";
 
@@ -83,10 +83,15 @@ export async function renewed(spot: Spot, { count, old, kept = [] }: Renewal): P
   );
 }
 
-/** Waits until a request is being served by some worker: `slow` programs tell it by taking long. */
-export async function inHand(spot: Spot): Promise<number> {
+/** Waits until nobody listens at the spot any more. */
+export async function closed({ where, listen }: Spot): Promise<void> {
+  await eventually(() => listenersAt(where).length === 0, { what: `${listen} is closed` });
+}
+
+/** Waits until some worker has a connection, and returns its pid. */
+export async function connectedWorker(spot: Spot): Promise<number> {
   return eventually(() => workersAt(spot.where).find(isConnected), {
-    what: `a worker at ${spot.listen} has a request in hand`,
+    what: `a worker at ${spot.listen} has a connection`,
   });
 }
 
@@ -95,7 +100,7 @@ function isConnected(pid: number): boolean {
   return [...descriptorsOf(pid)].some(([fd, target]) => fd > 2 && target.startsWith("socket:"));
 }
 
-/** The same, but its workers do not get as far as accept(2) while the file `gate` is there. */
+/** A pool of the same accept loop, but its workers do not get as far as accept(2) while the file `gate` is there. */
 export function gatedPool(scene: Scene, spot: Spot, gate: string, extra: Table = {}): Table {
   // select(2) on nothing would look like a worker that waits for connections.
   const wait = 'sleep 1 while -e $ARGV[0] && !-e "$ARGV[0].$$"; exec $ARGV[1]';
@@ -106,6 +111,17 @@ export function gatedPool(scene: Scene, spot: Spot, gate: string, extra: Table =
 /** Workers of a gated pool that wait. */
 export function gatedAt({ where }: Spot): number[] {
   return workersAt(where).filter(isGated);
+}
+
+/** Waits until exactly `count` workers of a gated pool wait, and returns their pids. */
+export async function gatedReach(spot: Spot, count: number): Promise<number[]> {
+  return eventually(
+    () => {
+      const pids = gatedAt(spot);
+      return pids.length === count ? pids : null;
+    },
+    { what: `${count} workers at ${spot.listen} wait at their gate` },
+  );
 }
 
 /** Lets this one through, the gate being closed for the others. */

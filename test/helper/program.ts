@@ -76,7 +76,7 @@ export interface Supervisor {
   readonly log: () => string;
   /** Resolves when it has written this: what is seen of a process can be seen before the log tells it. */
   readonly logged: (text: string | RegExp) => Promise<void>;
-  /** A control word with this supervisor's config: `control("reload", "www")`. */
+  /** A command with this supervisor's config: `control("reload", "www")`. */
   readonly control: (...words: string[]) => Promise<Outcome>;
   /** Sends a signal to the supervisor itself. */
   readonly signal: (signal: NodeJS.Signals) => void;
@@ -118,7 +118,7 @@ export async function ready(socket: string, stillThere: () => boolean): Promise<
     async () => {
       if (!stillThere()) return (gone = true);
       if (!existsSync(socket)) return false;
-      const answer = await fetch("http://localhost/readyz", { unix: socket });
+      const answer = await fetch("http://localhost/readyz", { unix: socket, keepalive: false });
       await answer.body?.cancel();
       return answer.status === 200;
     },

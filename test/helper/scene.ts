@@ -59,12 +59,16 @@ export interface Scene {
   readonly port: () => Promise<number>;
   /** Writes the settings as TOML, by default to `fcgivisor.toml`, and returns the path. */
   readonly config: (settings: Settings, name?: string) => string;
+  /** The same for a supervisor in the background: it logs to a file of the scene's. */
+  readonly daemonConfig: (settings: Settings) => string;
   /** Starts a supervisor in the foreground and waits until it is ready. */
-  readonly run: (settings: Settings, options?: CommandOptions) => Promise<Supervisor>;
+  readonly run: (settings: Settings, options?: RunOptions) => Promise<Foreground>;
   /** Starts one in the background by `start`, which must succeed. */
   readonly start: (settings: Settings, options?: CommandOptions) => Promise<Supervisor>;
   /** Writes another config over that of a supervisor that was `start`ed. */
   readonly rewrite: (settings: Settings) => void;
+  /** Follows the supervisor that a `start` of the test's own has left, with a config by `daemonConfig`. */
+  readonly followDaemon: (config: string) => Supervisor;
   /** Spawns a long-lived program whose stderr goes to `log`; killed at the end of the test. */
   readonly spawn: (command: readonly string[], options?: CommandOptions) => Spawned;
   /** Follows a supervisor that a command of the test's own has started. */
@@ -84,6 +88,19 @@ export interface Spawned {
   readonly kill: (signal: NodeJS.Signals) => void;
 }
 
+export interface RunOptions extends CommandOptions {
+  /** A program, with its arguments, that becomes the supervisor. */
+  readonly under?: readonly string[];
+  /** Another copy of the program than the one under test. */
+  readonly binary?: string;
+}
+
+/** A supervisor that is a child of the test. */
+export interface Foreground extends Supervisor {
+  /** Its exit code. */
+  readonly exited: Promise<number>;
+}
+
 export type Need =
   | Part
   | "root"
@@ -101,6 +118,17 @@ export interface BehaviourOptions {
 }
 
 export const AM_ROOT = process.getuid?.() === 0;
+
+export const NOBODY = 65534;
+/** Runs what follows as nobody. */
+export const AS_NOBODY = [
+  "setpriv",
+  `--reuid=${NOBODY}`,
+  `--regid=${NOBODY}`,
+  "--clear-groups",
+] as const;
+/** Runs what follows without the right to look into processes of others, as in most containers. */
+export const WITHOUT_PTRACE = ["setpriv", "--bounding-set", "-sys_ptrace", "--"] as const;
 
 /** The user that workers run as where a test does not care; none unless root. */
 export const WORKER_USER: Table = AM_ROOT ? { user: "www-data" } : {};
@@ -205,7 +233,7 @@ interface Stage {
   readonly logs: (() => string)[];
 }
 
-/** Ends what still runs, politely first; what is left all the same is one more problem. */
+/** Ends what still runs, by TERM first; what is left all the same is one more problem. */
 async function tearDown(stage: Stage, problems: unknown[]): Promise<void> {
   const { dir } = stage.scene;
   const attempt = async (what: () => unknown): Promise<void> => {
@@ -265,18 +293,19 @@ function setUp(): Stage {
     },
     config: (settings, name = "fcgivisor.toml") =>
       scene.write(name, stringify(withDefaults(dir, settings))),
-    run: async (settings, options) => {
+    daemonConfig: (settings) => scene.config(withLog(dir, settings)),
+    run: async (settings, { under = [], binary = BINARY, ...options } = {}) => {
       const config = scene.config(settings);
-      const child = scene.spawn([BINARY, "run", "-c", config], options);
+      const child = scene.spawn([...under, binary, "run", "-c", config], options);
       const supervisor = scene.follow(child.pid, config, socketOf(dir, settings), () =>
         [child.stderr(), textOf(logFileOf(settings) ?? "")].join(""),
       );
       await ready(supervisor.socket, () => alive(child.pid));
-      return supervisor;
+      return { ...supervisor, exited: child.exited };
     },
     start: async (settings, options) => {
       const log = logFileOf(settings) ?? join(dir, "fcgivisor.log");
-      const config = scene.config(withLog(dir, settings));
+      const config = scene.daemonConfig(settings);
       logs.push(() => textOf(log));
       const outcome = await scene.fcgivisor(["start", "-c", config], options);
       if (outcome.code !== 0) throw new Error(`start: exit ${outcome.code}: ${outcome.stderr}`);
@@ -284,12 +313,17 @@ function setUp(): Stage {
       if (!(pid > 0)) throw new Error(`start: exit 0, but no pid file; it said: ${outcome.stderr}`);
       return scene.follow(pid, config, socketOf(dir, settings), () => textOf(log));
     },
-    rewrite: (settings) => void scene.config(withLog(dir, settings)),
+    rewrite: (settings) => void scene.daemonConfig(settings),
     follow: (pid, config, socket, log) => {
       const supervisor = supervisorOf(dir, pid, { config, socket }, log);
       supervisors.push(supervisor);
       logs.push(log);
       return supervisor;
+    },
+    followDaemon: (config) => {
+      const pid = Number(textOf(join(dir, "run/fcgivisor.pid")));
+      const log = () => textOf(join(dir, "fcgivisor.log"));
+      return scene.follow(pid, config, join(dir, "run/admin.sock"), log);
     },
     spawn: (command, options) => {
       const stderr = stderrPipe();

@@ -2,7 +2,8 @@
 
 import { expect } from "bun:test";
 import type { Status } from "../../src/admin/contract.ts";
-import type { Supervisor } from "./program.ts";
+import type { Held } from "./gate.ts";
+import type { Outcome, Supervisor } from "./program.ts";
 import { eventually } from "./wait.ts";
 
 type Asked = Pick<Supervisor, "http">;
@@ -12,6 +13,22 @@ export async function statusOf({ http }: Asked): Promise<Status> {
   const answer = await http("/v1/status", { keepalive: false });
   expect(answer.status).toBe(200);
   return (await answer.json()) as Status;
+}
+
+/**
+ * Waits until only the worker of the request is still leaving; the operation must wait for it, and be done
+ * when the request is answered.
+ */
+export async function waitsOnlyFor(
+  held: Held,
+  supervisor: Asked,
+  operation: Promise<Outcome>,
+): Promise<void> {
+  await onlyLeaving(supervisor, 1, [held.worker]);
+  expect(Bun.peek.status(operation)).toBe("pending");
+  await held.finish();
+  const outcome = await operation;
+  expect(outcome, outcome.stderr).toMatchObject({ code: 0 });
 }
 
 /** The workers that have been asked to leave and are still there. */

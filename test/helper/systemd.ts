@@ -8,7 +8,7 @@ import type { Scene } from "./scene.ts";
 import { eventually } from "./wait.ts";
 
 export interface Systemd {
-  /** Writes a unit and reads all of them anew. */
+  /** Writes a unit and has all of them read again. */
   readonly unit: (name: string, text: string) => Promise<void>;
   /** `systemctl` with these words. */
   readonly ctl: (...words: string[]) => Promise<Outcome>;

@@ -13,6 +13,8 @@ const MOST_RATIO = 3;
 
 /** CPU time in yardsticks: 3 s where a yardstick is some 0.1 s; three to five are usual. */
 const MOST_UNITS = 30;
+/** No verdict: CPU is counted, not the time that a busy machine takes. */
+const LIMIT_MS = 600_000;
 
 interface Costs {
   readonly costs: readonly number[];
@@ -33,11 +35,15 @@ async function costsOf(shape: string, sizes: readonly number[]): Promise<Costs> 
 const sizeOf = (shape: string) => (shape.startsWith("XML") ? 0.9 * MB : 3.9 * MB);
 
 describe("twice the size costs about twice the CPU, and little at all", () => {
-  test.each(Object.keys(SHAPES))("%s", async (shape) => {
-    const size = sizeOf(shape);
-    const { costs, yardstick } = await costsOf(shape, [size / 2, size]);
-    const [half, whole] = costs;
-    expect(whole! / half!).toBeLessThan(MOST_RATIO);
-    expect(whole! / yardstick).toBeLessThan(MOST_UNITS);
-  });
+  test.each(Object.keys(SHAPES))(
+    "%s",
+    async (shape) => {
+      const size = sizeOf(shape);
+      const { costs, yardstick } = await costsOf(shape, [size / 2, size]);
+      const [half, whole] = costs;
+      expect(whole! / half!).toBeLessThan(MOST_RATIO);
+      expect(whole! / yardstick).toBeLessThan(MOST_UNITS);
+    },
+    LIMIT_MS,
+  );
 });

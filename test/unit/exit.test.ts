@@ -19,15 +19,15 @@ const SERVED: EndFacts = {
   recycles: false,
 };
 
-function reasons(sight: Partial<EndFacts>): EndReason[] {
-  return ALL.map((end) => endReason({ ...SERVED, ...sight, end }));
+function reasons(facts: Partial<EndFacts>): EndReason[] {
+  return ALL.map((end) => endReason({ ...SERVED, ...facts, end }));
 }
 
 test("a worker that drains has drained, however it ends", () => {
   for (const wasReady of [true, false]) {
     for (const recycles of [true, false]) {
-      const sight = { state: "draining", wasReady, recycles } as const;
-      expect(reasons(sight)).toEqual(["drained", "drained", "drained", "drained"]);
+      const facts = { state: "draining", wasReady, recycles } as const;
+      expect(reasons(facts)).toEqual(["drained", "drained", "drained", "drained"]);
     }
   }
 });
@@ -60,6 +60,6 @@ test("exit 0 of a program that counts its requests is a recycle, seen ready or n
 });
 
 test("an end before accept is a failed start", () => {
-  const sight = { state: "starting", wasReady: false } as const;
-  expect(new Set(reasons(sight))).toEqual(new Set(["start-failed"]));
+  const facts = { state: "starting", wasReady: false } as const;
+  expect(new Set(reasons(facts))).toEqual(new Set(["start-failed"]));
 });

@@ -1,5 +1,5 @@
 // The embedded responder as a process of its own, on a listening socket that the test holds: its
-// pages, and that a polite signal at any moment costs no request.
+// pages, and that a stop signal at any moment costs no request.
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -73,7 +73,7 @@ describe("its pages", () => {
   });
 });
 
-describe("a polite signal", () => {
+describe("a stop signal", () => {
   for (const signal of ["SIGTERM", "SIGUSR1"] as const) {
     test(`${signal} ends an idle worker with exit code 0`, async () => {
       const worker = startWorker();

@@ -5,7 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import { type ForkCount, type ForkVerdict, judgeForks } from "../../src/pool/fork-storm.ts";
 
-/** Three workers, one of whose places has been forked anew a hundred times without any use. */
+/** Three workers, one of whose places has been forked again a hundred times without any use. */
 const STORM: ForkCount = {
   pageFaults: 300,
   bytesRead: 0,

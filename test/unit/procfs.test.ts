@@ -10,10 +10,13 @@ import { processStat, stillThere } from "../../src/sys/procfs.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "fv-procfs-"));
 const spawned: Bun.Subprocess[] = [];
+/** Children of theirs, which outlive them. */
+const forked: number[] = [];
 const servers: Server[] = [];
 
 afterAll(() => {
   for (const child of spawned) child.kill("SIGKILL");
+  for (const pid of forked) process.kill(pid, "SIGKILL");
   for (const server of servers) server.close();
   rmSync(dir, { recursive: true, force: true });
 });
@@ -67,6 +70,7 @@ test("who has a socket: as standard input, or elsewhere where that may be", asyn
     readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").map(Number);
   while (unixInodes(path).length === 0 || children()[0] === 0) await Bun.sleep(5);
   const [inode, child] = [unixInodes(path)[0]!, children()[0]!];
+  forked.push(child);
   while (socketsOf(child)?.get(0) !== undefined) await Bun.sleep(5);
   const holders = (command: string | null, ...groups: number[]) =>
     new SocketHolders().of(inode, { command, groups }).map((each) => [each.pid, each.fd]);

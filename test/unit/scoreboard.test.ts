@@ -124,7 +124,7 @@ describe("since when", () => {
     );
   });
 
-  test("begins anew with what was not seen in between", () => {
+  test("begins again with what was not seen in between", () => {
     const since = new Since();
     since.look(set, [at(7, "idle")], 10);
     since.look(set, [], 20);

@@ -67,7 +67,7 @@ function logEntries({ problems }: IniReading, global: IniSection, base: string):
   return [...entries, impliedEntry("file", "log/php-fpm.log", base, undefined, "error_log")];
 }
 
-// php-fpm's own default is 0, and its users' commonest surprise: a reload cuts requests in hand.
+// php-fpm's own default is 0, and its users' commonest surprise: a reload cuts requests in flight.
 function checkGrace({ problems }: IniReading, global: IniSection): void {
   if (global.scalar("process_control_timeout") !== undefined) return;
   problems.warn(

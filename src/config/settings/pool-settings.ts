@@ -69,7 +69,7 @@ export const POOL_SETTINGS = {
   runtime: pool<string | null>({
     type: v.word("the name of a runtime"),
     default: null,
-    doc: "Kind of program: its polite signal, its environment, how it forks. Guessed from the command unless set.",
+    doc: "Kind of program: its stop signal, its environment, how it forks. Guessed from the command unless set.",
     example: '"php-cgi"',
     get: (from) => from.runtime,
   }),
@@ -180,7 +180,7 @@ export const POOL_SETTINGS = {
   stop_signal: pool<string | null>({
     type: stopSignal,
     default: null,
-    doc: "Asks a worker to finish and leave; the runtime's polite signal unless set.",
+    doc: "Asks a worker to finish and leave; the runtime's own signal unless set.",
     example: '"SIGTERM"',
     get: (from) => from.stopSignal,
   }),

@@ -1,0 +1,49 @@
+// When a worker takes the shim: it costs as much as half a start, so only for what Bun.spawn cannot do.
+
+import { expect, test } from "bun:test";
+import { needsShim, type ShimTask } from "../../src/worker/shim-task.ts";
+
+const PLAIN: ShimTask = {
+  argv: ["/bin/true"],
+  env: {},
+  identity: null,
+  chroot: null,
+  chdir: "/",
+  umask: null,
+  nice: null,
+  rlimitFiles: null,
+  rlimitCore: null,
+  rlimitProcesses: null,
+  rlimitMemory: null,
+  noNewPrivs: false,
+};
+const USER = { uid: 33, gid: 33, groups: [33] };
+
+test("nothing that Bun.spawn cannot do", () => {
+  expect(needsShim(PLAIN, false)).toBe(false);
+  expect(needsShim({ ...PLAIN, identity: USER }, true)).toBe(false);
+  expect(needsShim({ ...PLAIN, identity: { ...USER, groups: [] } }, true)).toBe(false);
+});
+
+test("a user whose limit of open files nobody else would bound", () => {
+  expect(needsShim({ ...PLAIN, identity: USER }, false)).toBe(true);
+});
+
+test("a user in further groups", () => {
+  expect(needsShim({ ...PLAIN, identity: { ...USER, groups: [33, 4] } }, true)).toBe(true);
+});
+
+const EACH: Partial<ShimTask>[] = [
+  { chroot: "/srv" },
+  { umask: 0o22 },
+  { nice: 0 },
+  { rlimitFiles: 100 },
+  { rlimitCore: "unlimited" },
+  { rlimitProcesses: 100 },
+  { rlimitMemory: 1 },
+  { noNewPrivs: true },
+];
+
+test.each(EACH)("%p", (part) => {
+  expect(needsShim({ ...PLAIN, ...part }, true)).toBe(true);
+});
