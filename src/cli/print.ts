@@ -29,13 +29,23 @@ export function printJson(value: unknown, done?: string): boolean {
 
 /** The same for what is to be stored or piped: it comes out as it is, except on a terminal. */
 export function printData(data: string | Uint8Array): boolean {
-  if (!process.stdout.isTTY) return put(data);
+  if (!isTerminal()) return put(data);
   return print(typeof data === "string" ? data : new TextDecoder().decode(data));
 }
 
 /** Empties a terminal; does nothing elsewhere. */
 export function clearScreen(): void {
-  if (process.stdout.isTTY) put("\x1b[H\x1b[2J");
+  if (isTerminal()) put("\x1b[H\x1b[2J");
+}
+
+/** Whoever asks process.stdout makes it non-blocking, which is no harm to a terminal alone. */
+function isTerminal(): boolean {
+  try {
+    return fs.fstatSync(STDOUT).isCharacterDevice() && process.stdout.isTTY;
+  } catch {
+    // It is closed.
+    return false;
+  }
 }
 
 /** A text for people to stderr; where nobody can be told, there is nobody to tell it. */
