@@ -1,7 +1,6 @@
 // How a control command finds the socket while the config is broken or gone: a running supervisor
 // leaves a small file, named after its config's path, that holds its socket's path.
 
-import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, realpathSync, rmdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { readOwnFile, writeOwnFile } from "../sys/own-file.ts";
@@ -24,7 +23,8 @@ function namesOf(config: string): string[] {
 }
 
 function pointerFile(defaultStateDir: string, name: string): string {
-  const digest = createHash("sha256").update(name).digest("hex").slice(0, 32);
+  // Bun's own, because node:crypto costs a command as much as all else that it loads.
+  const digest = new Bun.CryptoHasher("sha256").update(name).digest("hex").slice(0, 32);
   return join(folder(defaultStateDir), digest);
 }
 
