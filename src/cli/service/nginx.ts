@@ -1,4 +1,5 @@
-// For nginx: an upstream for each pool, and a server to begin with that shows how it is asked.
+// For nginx: an upstream for each pool, and a server to begin with that shows how it is asked. Which folder
+// may be published no config of workers says (chdir is where they work, often "/"), so that is left to fill in.
 
 import { type Address } from "../../sys/address.ts";
 import type { PoolFacts, ServiceFacts } from "./facts.ts";
@@ -20,13 +21,23 @@ function block(pool: PoolFacts): string {
 server {
     listen 80;
     server_name ${pool.name}.example.com;
-    root ${quoted(pool.config.chdir ?? "/srv/www")};
+    # Fill in: everybody can fetch what is below it, so name the public folder of the application alone.
+    root ${PLACEHOLDER};
+
+    # Neither .git nor .env nor .htpasswd.
+    location ~ /\\.(?!well-known/) { return 404; }
 ${pool.isPhp ? phpLocation(upstream) : anyLocation(upstream)}}
 `;
 }
 
+const PLACEHOLDER = "/nonexistent/FILL-IN/public";
+
 function phpLocation(upstream: string): string {
-  return `    index index.php;
+  return `
+    index index.php;
+
+    # For an application with one front controller:
+    # location / { try_files $uri $uri/ /index.php?$query_string; }
 
     location ~ [^/]\\.php(/|$) {
         fastcgi_split_path_info ^(.+?\\.php)(/.*)$;
