@@ -191,3 +191,24 @@ behaviour(
     expect((await call("-t", "-R", "-y", server.file)).code).toBe(0);
   },
 );
+
+behaviour(
+  "a php-fpm file of pools alone, as panels write it, starts in front and in the background",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const user = AM_ROOT ? "user = www-data\n" : "";
+    const pool = `[site]\n${user}listen = ${spot.listen}\npm = static\npm.max_children = 1\n`;
+    const alone = scene.write("conf/site.conf", pool);
+    const checked = await scene.fcgivisor(["check", "-c", alone]);
+    expect(checked).toMatchObject({ code: 0, stderr: expect.not.stringContaining("log") });
+    // With a pid file, so that nothing of it is outside the test's folder.
+    const file = scene.write("conf/php-fpm.conf", `pid = ${scene.path("p.pid")}\n${pool}`);
+    const words = ["-c", file, "--quiet"];
+    expect(await scene.fcgivisor(["start", ...words])).toMatchObject({ stderr: "", code: 0 });
+    const answer = await fcgi(spot.where, { script: scene.fixture("php/hello.php") });
+    expect(answer.body).toBe("hello world");
+    expect(textOf(scene.path("p.state/fcgivisor.log"))).toContain("fcgivisor is ready");
+    expect((await scene.fcgivisor(["stop", ...words])).code).toBe(0);
+  },
+);

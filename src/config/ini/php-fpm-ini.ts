@@ -63,8 +63,7 @@ function logEntries({ problems }: IniReading, global: IniSection, base: string):
     const hint = "under systemd stderr goes to the journal; or name a file";
     problems.warn(`${file.label} = syslog: the log goes to stderr instead`, file.where, hint);
   }
-  if (entries.some(({ name }) => name === "file")) return entries;
-  return [...entries, impliedEntry("file", "log/php-fpm.log", base, undefined, "error_log")];
+  return entries;
 }
 
 // php-fpm's own default is 0, and its users' commonest surprise: a reload cuts requests in hand.
