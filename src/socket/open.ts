@@ -4,7 +4,7 @@
 import { lstatSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { Fault } from "../fault.ts";
-import { type Address, addressText } from "../sys/address.ts";
+import { type Address, addressText, isDualStack } from "../sys/address.ts";
 import { ipv4Bytes, ipv6Bytes } from "../sys/ip.ts";
 import { notASocket } from "../sys/machine.ts";
 import { SysError } from "../sys/libc.ts";
@@ -103,15 +103,24 @@ export function inodesOn(address: Address): string[] {
     case "inet": {
       const own = hexOf(ipv4Bytes(address.host)!);
       const any = "00000000";
-      return listeningInodes(samePort(address.port, [own, any], own === any), "tcp");
+      return [
+        ...listeningInodes(samePort(address.port, [own, any], own === any), "tcp"),
+        // One of both families is among those of IPv6.
+        ...listeningInodes(samePort(address.port, [ANY_IPV6], false), "tcp6"),
+      ];
     }
     case "inet6": {
       const own = hexOf(ipv6Bytes(address.host)!);
-      const any = "0".repeat(32);
-      return listeningInodes(samePort(address.port, [own, any], own === any), "tcp6");
+      const both = isDualStack(address);
+      return [
+        ...listeningInodes(samePort(address.port, [own, ANY_IPV6], own === ANY_IPV6), "tcp6"),
+        ...(both ? listeningInodes(samePort(address.port, [], true), "tcp") : []),
+      ];
     }
   }
 }
+
+const ANY_IPV6 = "0".repeat(32);
 
 function samePort(port: number, hosts: readonly string[], all: boolean) {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");

@@ -3,7 +3,7 @@
 
 import { resolve } from "node:path";
 import { asFault, Fault } from "../../fault.ts";
-import { type Address, parseAddress } from "../../sys/address.ts";
+import { type Address, isDualStack, parseAddress } from "../../sys/address.ts";
 import { usageFault } from "../usage.ts";
 
 export interface Target {
@@ -93,8 +93,8 @@ function withAddressHint({ message, exitCode }: Fault): Fault {
 
 /** A listener on all addresses is asked on the loopback one. */
 function reachable(address: Address): Address {
-  if (address.kind === "inet" && address.host === "0.0.0.0") {
-    return { ...address, host: "127.0.0.1" };
-  }
+  if (address.kind === "unix") return address;
+  if (address.host === "0.0.0.0" || isDualStack(address))
+    return { kind: "inet", host: "127.0.0.1", port: address.port };
   return address.kind === "inet6" && address.host === "::" ? { ...address, host: "::1" } : address;
 }

@@ -1,7 +1,7 @@
 // For nginx: an upstream for each pool, and a server to begin with that shows how it is asked. Which folder
 // may be published no config of workers says (chdir is where they work, often "/"), so that is left to fill in.
 
-import { type Address } from "../../sys/address.ts";
+import { type Address, isDualStack } from "../../sys/address.ts";
 import type { PoolFacts, ServiceFacts } from "./facts.ts";
 
 export function nginxSnippet({ pools, config }: ServiceFacts): string {
@@ -72,7 +72,8 @@ function serverText(address: Address): string {
     case "inet":
       return `${address.host === "0.0.0.0" ? "127.0.0.1" : address.host}:${address.port}`;
     case "inet6":
-      return `[${address.host === "::" ? "::1" : address.host}]:${address.port}`;
+      if (isDualStack(address)) return `127.0.0.1:${address.port}`;
+      return `[${address.ipv6Only ? "::1" : address.host}]:${address.port}`;
   }
 }
 

@@ -61,13 +61,6 @@ function applies(reading: IniReading, entry: Entry, address: string): boolean {
     problems.warn(`${entry.label} means nothing for a ${kind}`, entry.where, hint);
     return false;
   }
-  if (entry.name === "listen.address" && /^\d+$/.test(address)) {
-    problems.warn(
-      `${entry.label} = ${address} listens on all IPv4 addresses (php-fpm: on IPv6 too)`,
-      entry.where,
-      `write 127.0.0.1:${address} if only this machine asks, or [::]:${address} for IPv6`,
-    );
-  }
   return true;
 }
 

@@ -9,12 +9,10 @@ import { plainString, quote, strings, unexpected, type Parsed, type ValueType } 
 export const address: ValueType<ListenAddress> = {
   expected: 'an address such as "127.0.0.1:9000" or "/run/www.sock"',
   form: "address",
-  schema: { type: "string", minLength: 1 },
+  schema: { type: ["string", "integer"], minLength: 1, minimum: 1, maximum: 65_535 },
   parse(raw, base) {
-    if (typeof raw === "number") {
-      return { ...unexpected(address.expected, raw), hint: `write it in quotes: "${raw}"` };
-    }
-    const plain = plainString(address.expected, raw);
+    // A port alone may stand without quotes.
+    const plain = plainString(address.expected, Number.isInteger(raw) ? String(raw) : raw);
     if (!("ok" in plain)) return plain;
     if (plain.ok.startsWith("systemd:")) return handedOver(plain.ok.slice("systemd:".length));
     if (/^unix:$|\/$/.test(plain.ok)) {
