@@ -24,6 +24,12 @@ const PARTS = {
     package: "php-opcache",
     there: () => inPath("php-cgi") && prints(["php-cgi", "-m"], "Zend OPcache"),
   },
+  // Installed it would be a service of the machine's.
+  "php-fpm": {
+    package: "php8.2-fpm",
+    unpack: ["php8.2-fpm"],
+    there: () => phpFpmProgram() !== null,
+  },
   nginx: { package: "nginx-light", there: () => inPath("nginx") },
   "perl-fcgi": {
     package: "libfcgi-perl",
@@ -62,6 +68,12 @@ export const SEARCH_PATH = [
 /** Absolute path of a program, or null. */
 export function findProgram(name: string): string | null {
   return Bun.which(name, { PATH: SEARCH_PATH });
+}
+
+/** Absolute path of a php-fpm, or null. */
+export function phpFpmProgram(): string | null {
+  const own = join(UNPACKED, "usr/sbin/php-fpm8.2");
+  return findProgram("php-fpm8.2") ?? (existsSync(own) ? own : null);
 }
 
 export function missing(parts: readonly Part[]): Part[] {
