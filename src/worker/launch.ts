@@ -42,7 +42,8 @@ export function launchForQuestion(
 
 /**
  * php-fpm's rules: the pool's own variables, then USER and HOME unless the pool sets them; a value
- * that is `$NAME` as a whole is looked up in the supervisor's environment (unset: empty).
+ * that is `$NAME` as a whole is looked up in the supervisor's environment (unset: empty). The
+ * supervisor's own come last: whose HOME and USER they have is another one.
  */
 function workerEnvironment(pool: PoolConfig, runtime: Runtime): Record<string, string> {
   const inherited = pool.clearEnv
@@ -54,7 +55,12 @@ function workerEnvironment(pool: PoolConfig, runtime: Runtime): Record<string, s
     const reference = referencedName(value);
     return [name, reference === null ? value : (process.env[reference] ?? "")];
   });
-  const env = { ...userVariables(pool), ...Object.fromEntries([...inherited, ...own]) };
+  const env = {
+    ...Object.fromEntries(inherited),
+    ...userVariables(pool),
+    ...Object.fromEntries(own),
+    ...runtime.argumentVariables(pool),
+  };
   for (const name of runtime.forbiddenEnv) delete env[name];
   return env;
 }

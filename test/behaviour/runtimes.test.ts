@@ -2,11 +2,13 @@
 // the request in flight, whatever signal that kind takes as polite.
 
 import { expect } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fcgi, Lost } from "../helper/fcgi.ts";
 import { gate, hold } from "../helper/gate.ts";
 import { nginx } from "../helper/nginx.ts";
 import { findProgram, type Part } from "../helper/packages.ts";
-import { NO_HURRY, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
+import { bodyOf, NO_HURRY, phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
 import { alive, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
 import { textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
@@ -208,5 +210,41 @@ behaviour(
     const after = await workersReach(spot, 2);
     for (const pid of workers) expect(after.includes(pid)).toBe(pid !== ended);
     expect(leadersAt(spot.where)).toEqual(leaders);
+  },
+);
+
+behaviour(
+  "what is set as admin is changed neither by ini_set() nor by .user.ini; what is disabled adds up",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const ini = scene.write("php.ini", "disable_functions = shell_exec,passthru\n");
+    const script = scene.fixture("php/break-out.php");
+    writeFileSync(join(dirname(script), ".user.ini"), "memory_limit=888M\nuser_agent=theirs\n");
+    // Without it PHP looks for no .user.ini.
+    const request = { script, params: { DOCUMENT_ROOT: dirname(script) } };
+    const admin = { memory_limit: "64M", disable_functions: "system", open_basedir: scene.dir };
+    const defines = { user_agent: "plain", disable_functions: "exec", "fv.yes": true, "fv.n": 7 };
+    const supervisor = await scene.start({
+      pools: { www: phpPool(spot, { php: { ini, defines, admin } }) },
+    });
+    const held = {
+      memory_limit: [false, "64M"],
+      user_agent: ["theirs", "plain"],
+      open_basedir: [false, scene.dir],
+    };
+    expect(JSON.parse(await bodyOf(spot, request))).toEqual({
+      tried: held,
+      callable: [],
+    });
+    // A new generation has what stands there then.
+    scene.rewrite({
+      pools: { www: phpPool(spot, { php: { ini, defines, admin: { memory_limit: "65M" } } }) },
+    });
+    expect((await supervisor.control("reload")).code).toBe(0);
+    expect(JSON.parse(await bodyOf(spot, request))).toEqual({
+      tried: { ...held, memory_limit: [false, "65M"], open_basedir: ["", "/"] },
+      callable: ["system"],
+    });
   },
 );

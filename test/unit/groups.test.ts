@@ -4,7 +4,7 @@
 import { expect, test } from "bun:test";
 import { loadConfig } from "../../src/config/load.ts";
 import type { PoolConfig } from "../../src/config/model.ts";
-import { define, phpCgi } from "../../src/runtime/php-cgi.ts";
+import { phpCgi } from "../../src/runtime/php-cgi.ts";
 import { groupSizeOf, runtimeOf, RUNTIMES } from "../../src/runtime/registry.ts";
 import { withTempDir, write } from "../config-cases/temp-dir.ts";
 import { missing } from "../helper/packages.ts";
@@ -77,16 +77,18 @@ test("php settings become arguments: the ini file, then one -d each", async () =
     ["display_errors", "0"],
     ["date.timezone", "Europe/Berlin"],
   ]);
-  const args = phpCgi.args(await pool({ php: { ini: "/etc/php.ini", defines } }));
+  const args = phpCgi.args(await pool({ php: { ini: "/etc/php.ini", defines, admin: new Map() } }));
   expect(args).toEqual([
     "-c",
     "/etc/php.ini",
     "-d",
-    "display_errors='0'",
+    'display_errors="${FCGIVISOR_PHP_0}"',
     "-d",
-    "date.timezone='Europe/Berlin'",
+    'date.timezone="${FCGIVISOR_PHP_1}"',
   ]);
-  expect(phpCgi.args(await pool({ php: { ini: null, defines: new Map() } }))).toEqual([]);
+  expect(
+    phpCgi.args(await pool({ php: { ini: null, defines: new Map(), admin: new Map() } })),
+  ).toEqual([]);
 });
 
 /** Values that INI has a meaning for, and strings of such characters by chance, the same each time. */
@@ -137,17 +139,18 @@ test.skipIf(missing(["php-cgi"]).length > 0)(
         '<?php for ($i = 0; $i < (int) get_cfg_var("fv.n"); $i++) $all[] = bin2hex((string) get_cfg_var("fv.v$i")); echo implode(",", $all);';
       const script = await write(dir, "read.php", code);
       const defines = new Map(values.map((value, i) => [`fv.v${i}`, value]));
-      const some = await pool({ php: { ini: null, defines } });
-      const count = define("fv.n", String(values.length));
+      const some = await pool({ php: { ini: null, defines, admin: new Map() } });
+      const count = `fv.n=${values.length}`;
+      const own = { PATH: process.env["PATH"], HOME: "/expanded" };
       const child = Bun.spawnSync(
         ["php-cgi", "-n", "-q", ...phpCgi.args(some), "-d", count, script],
-        { stderr: "ignore", env: { PATH: process.env["PATH"], HOME: "/expanded" } },
+        { stderr: "ignore", env: { ...own, ...phpCgi.argumentVariables(some) } },
       );
       const read = child.stdout.toString().split(",");
       expect(read.length).toBe(values.length);
       for (const [i, value] of values.entries()) {
         const got = Buffer.from(read[i]!, "hex").toString();
-        expect(got, `${JSON.stringify(value)} as ${define("x", value)}`).toBe(value);
+        expect(got, JSON.stringify(value)).toBe(value);
       }
     });
   },

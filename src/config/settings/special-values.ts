@@ -91,19 +91,26 @@ function tooManyNames(): Parsed<never> {
   return { problem: `there are more than ${MOST_PAIRS} names in it: a program cannot take them` };
 }
 
-/** A table of strings; numbers and booleans are a frequent slip, and get a hint. */
-export function pairs(what: string, checkName: (name: string) => string | null) {
+/** What else than strings may stand in a table of pairs; a frequent slip where it may not. */
+type OtherValues = "numbers and booleans" | "nothing else";
+
+export function pairs(
+  what: string,
+  checkName: (name: string) => string | null,
+  others: OtherValues = "nothing else",
+) {
   const expected = `a table of strings: ${what}`;
+  const types = others === "nothing else" ? "string" : ["string", "number", "boolean"];
   const type: ValueType<ReadonlyMap<string, string>> = {
     expected,
     form: "pairs",
-    schema: { type: "object", additionalProperties: { type: "string" } },
+    schema: { type: "object", additionalProperties: { type: types } },
     parse(raw) {
       if (typeof raw !== "object" || raw === null || Array.isArray(raw) || raw instanceof Date) {
         return unexpected(expected, raw);
       }
       const entries = raw instanceof Map ? [...raw] : Object.entries(raw);
-      return entries.length > MOST_PAIRS ? tooManyNames() : pairsOf(entries, checkName);
+      return entries.length > MOST_PAIRS ? tooManyNames() : pairsOf(entries, checkName, others);
     },
     print: (value) =>
       value.size === 0
@@ -116,18 +123,26 @@ export function pairs(what: string, checkName: (name: string) => string | null) 
 function pairsOf(
   entries: readonly (readonly [string, unknown])[],
   checkName: (name: string) => string | null,
+  others: OtherValues,
 ): Parsed<ReadonlyMap<string, string>> {
+  const texts = new Map<string, string>();
   for (const [name, value] of entries) {
     const wrong = checkName(name);
     if (wrong !== null) return { problem: `${quote(name)} ${wrong}` };
     if (typeof value !== "string") {
       const simple = typeof value === "number" || typeof value === "boolean";
+      if (simple && others === "numbers and booleans") {
+        // As PHP itself has them in an ini file.
+        texts.set(name, String(Number(value)));
+        continue;
+      }
       const problem = `${keyText(name)}: ${unexpected("a string", value).problem}`;
       return simple ? { problem, hint: `write it in quotes: "${value}"` } : { problem };
     }
     if (value.includes("\0")) return { problem: `${keyText(name)} contains a NUL character` };
+    texts.set(name, value);
   }
-  return { ok: new Map(entries as readonly (readonly [string, string])[]) };
+  return { ok: texts };
 }
 
 /** A key as TOML: bare where it can be. */
@@ -139,8 +154,11 @@ export const environment = pairs("names and values", (name) =>
   name === "" || /[=\0]/.test(name) ? "cannot be the name of an environment variable" : null,
 );
 
-export const defines = pairs("php.ini settings and their values", (name) =>
-  /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name) ? null : "cannot be the name of a php.ini setting",
+export const defines = pairs(
+  "php.ini settings and their values",
+  (name) =>
+    /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name) ? null : "cannot be the name of a php.ini setting",
+  "numbers and booleans",
 );
 
 /** The variable that a whole value `$NAME` stands for; null when the value is meant as written. */
