@@ -2,7 +2,7 @@
 
 import { expect } from "bun:test";
 import { chmodSync, copyFileSync, writeFileSync } from "node:fs";
-import { barePool, tcpSpot, workersReach } from "../helper/pool.ts";
+import { barePool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
 import { BINARY } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 
@@ -151,5 +151,62 @@ behaviour(
     expect(checked.stderr).toContain(`mkdir -p ${scene.path("none")}`);
     expect(checked.stderr).toContain('[admin] group: there is no group "nosuchgroup"');
     expect(checked.stderr).toContain("/none/program");
+  },
+);
+
+behaviour("warnings that say the same are one, with their number and lines", {}, async (scene) => {
+  const pool = (name: string) => `[${name}]
+listen = ${scene.path(`${name}.sock`)}
+user = www-data
+pm = static
+pm.max_children = 1
+php_admin_value[error_log] = /dev/stderr
+`;
+  const file = scene.write("php-fpm.conf", ["a", "b", "c"].map(pool).join(""));
+  for (const words of [
+    ["check", "-c", file],
+    ["convert", file],
+  ]) {
+    const { stderr, code } = await scene.fcgivisor(words);
+    expect(code).toBe(0);
+    expect(stderr).toContain(
+      "warning, 3 times: 3 pools (a, b, c): PHP cannot open error_log = /dev/stderr here",
+    );
+    expect(stderr).toContain(`    ${file}: lines 6, 12, 18\n`);
+    expect(stderr.split("error_log").length - 1).toBe(4);
+    expect(stderr).not.toContain("process_control_timeout");
+  }
+  expect((await scene.fcgivisor(["convert", file])).stdout).toContain('# drain_timeout is "30s"');
+});
+
+behaviour(
+  "a script without its interpreter is told by the interpreter's name",
+  {},
+  async (scene) => {
+    const spot = unixSpot(scene);
+    for (const [ending, said] of [
+      ["", "correct the first line"],
+      ["\r", "Unix line ends"],
+    ] as const) {
+      const program = scene.write(
+        "app.pl",
+        `#!/usr/bin/no-such-perl -w${ending}\nexit 0;\n`,
+        0o755,
+      );
+      const twice = scene.write("app2.pl", `#!/usr/bin/perl${ending}\nexit 0;\n`, 0o755);
+      const config = scene.config({
+        pools: { www: { ...barePool(scene, spot), command: [program] } },
+      });
+      for (const word of ["check", "start"]) {
+        const { stderr, code } = await scene.fcgivisor([word, "-c", config]);
+        expect(code).toBe(1);
+        expect(stderr).toContain(`the interpreter /usr/bin/no-such-perl of the program ${program}`);
+      }
+      if (ending === "") continue;
+      const windows = scene.config({
+        pools: { www: { ...barePool(scene, spot), command: [twice] } },
+      });
+      expect((await scene.fcgivisor(["check", "-c", windows])).stderr).toContain(said);
+    }
   },
 );

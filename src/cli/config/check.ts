@@ -1,12 +1,13 @@
 // `fcgivisor check`: reads the config, says all that is wrong with it, and touches nothing.
 
 import type { Loaded } from "../../config/load.ts";
-import { asFault, type Fault, faultLines } from "../../fault.ts";
+import { asFault, type Fault } from "../../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
 import { print, printError } from "../print.ts";
 import { defineCommand } from "../command.ts";
 import { COMMON, type ValuesOf } from "../options.ts";
 import { usageFault } from "../usage.ts";
+import { warningLines } from "./warnings.ts";
 
 const OPTIONS = {
   config: COMMON.config,
@@ -92,10 +93,7 @@ function verdict({ config }: Loaded): string {
 }
 
 function printWarnings(warnings: readonly Fault[]): void {
-  for (const warning of warnings) {
-    const [first = "", ...rest] = faultLines(warning);
-    printError(`${[`warning: ${first}`, ...rest].join("\n")}\n`);
-  }
+  for (const line of warningLines(warnings)) printError(`${line}\n`);
 }
 
 function printJson(value: unknown): void {
