@@ -7,7 +7,7 @@ import type { Loaded } from "../config/load.ts";
 import type { Emit } from "../event.ts";
 import { asFault } from "../fault.ts";
 import { closeHandover, type Handover, receiveHandover } from "../sys/exec/handover.ts";
-import { yieldToEvents } from "../sys/clock.ts";
+import { now, yieldToEvents } from "../sys/clock.ts";
 import type { InheritedSockets } from "../socket/inherited.ts";
 import type { ServiceManager } from "../supervisor/service-manager/service-manager.ts";
 import { EventBus } from "../supervisor/event-bus.ts";
@@ -39,6 +39,7 @@ export interface ServeOptions {
 
 /** Serves until it is told to stop; rejects with the reason when it does not even come up. */
 export async function serve(options: ServeOptions): Promise<void> {
+  const since = now();
   const undo: Undo[] = [];
   try {
     const places = openPlaces(options, receiveHandover(), undo);
@@ -46,7 +47,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     listenToSignals(supervisor, emit);
     undo.push(leaveTraces(options.loaded.config, emit));
     await start(supervisor, options.signals).catch((error: unknown) => {
-      tellFailedStart(error, places, emit);
+      tellFailedStart(error, now() - since, places, emit);
       throw error;
     });
     if (places.handover !== null) closeHandover(places.handover);
@@ -117,10 +118,10 @@ async function start(supervisor: Supervisor, signals: HeldSignals): Promise<void
 }
 
 /** After an upgrade the program before this one is there to go back to. */
-function tellFailedStart(error: unknown, { handover, log }: Places, emit: Emit): void {
+function tellFailedStart(error: unknown, ms: number, { handover, log }: Places, emit: Emit): void {
   const fault = asFault(error);
   if (log.file !== null)
-    emit({ type: "operation-failed", operation: "start", ms: 0, fault: fault.toJSON() });
+    emit({ type: "operation-failed", operation: "start", ms, fault: fault.toJSON() });
   if (handover !== null) goBack(handover, fault.message);
 }
 

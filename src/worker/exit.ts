@@ -20,7 +20,8 @@ export function endReason({ end, state, wasReady, timedOut, recycles }: EndFacts
   if (timedOut) return "timed-out";
   if (state === "draining") return "drained";
   if (state === "gone") return "stopped";
-  if (state === "terminating" || state === "killing") return wasReady ? "stopped" : "start-failed";
+  // Why it is ended before it was ready, whoever ends it tells.
+  if (state === "terminating" || state === "killing") return "stopped";
   const well = end.how === "exited" && end.code === 0;
   // Under load a worker may serve its share before it was ever seen to wait for a request.
   if (well && recycles) return "recycled";

@@ -216,15 +216,21 @@ behaviour(
   {},
   async (scene) => {
     const good = await tcpSpot(scene);
-    const bad = await tcpSpot(scene);
+    const [slow, bad] = [await tcpSpot(scene), await tcpSpot(scene)];
     const config = scene.config({
-      pools: { good: barePool(scene, good), bad: barePool(scene, bad, {}, "die") },
+      pools: {
+        good: barePool(scene, good),
+        slow: barePool(scene, slow, {}, "hang"),
+        bad: barePool(scene, bad, {}, "die"),
+      },
     });
     for (const word of ["start", "run"]) {
       const outcome = await scene.fcgivisor([word, "-c", config]);
       expect(outcome.code).toBe(1);
       expect(outcome.stderr).toContain("bad");
       expect(outcome.stderr).toContain("last words of");
+      // Those that it ended itself are no news.
+      expect(outcome.stderr).not.toContain("SIGTERM");
       expect(listenersAt(good.where)).toEqual([]);
     }
   },
@@ -247,9 +253,13 @@ behaviour(
   async (scene) => {
     const spot = await tcpSpot(scene);
     const pool = barePool(scene, spot, { start_timeout: "700ms" }, "hang");
-    const outcome = await scene.fcgivisor(["start", "-c", scene.config({ pools: { www: pool } })]);
+    const log = { file: scene.path("a.log") };
+    const config = scene.config({ log, pools: { www: pool } });
+    const outcome = await scene.fcgivisor(["start", "-c", config]);
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toContain("start_timeout");
+    const [, took] = /start failed after ([\d.]+) /.exec(textOf(log.file))!;
+    expect(Number(took)).toBeGreaterThan(0);
     expect(outcome.ms).toBeGreaterThanOrEqual(700);
     expect(listenersAt(spot.where)).toEqual([]);
   },
