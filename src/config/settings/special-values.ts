@@ -4,7 +4,16 @@ import { resolve } from "node:path";
 import type { ExtraWorkers } from "../model.ts";
 import { addressText, parseAddress, type ListenAddress } from "../../sys/address.ts";
 import { parseIpBlock, type IpBlock } from "../../sys/ip.ts";
-import { plainString, quote, strings, unexpected, type Parsed, type ValueType } from "./values.ts";
+import { processors } from "../../sys/processors.ts";
+import {
+  integer,
+  plainString,
+  quote,
+  strings,
+  unexpected,
+  type Parsed,
+  type ValueType,
+} from "./values.ts";
 
 export const address: ValueType<ListenAddress> = {
   expected: 'an address such as "127.0.0.1:9000" or "/run/www.sock"',
@@ -33,6 +42,8 @@ function handedOver(name: string): Parsed<ListenAddress> {
     hint: 'it is what FileDescriptorName= says in the socket unit, for example "systemd:www"',
   };
 }
+
+const AUTO = /^auto(?:\*([0-9]{1,4}(?:\.[0-9]{1,3})?))?$/;
 
 /** Addresses or CIDR blocks, of both families. */
 export const clients: ValueType<readonly string[]> = {
@@ -165,6 +176,25 @@ export const defines = pairs(
 export function referencedName(value: string): string | null {
   return /^\$[A-Za-z_][A-Za-z0-9_]*$/.test(value) ? value.slice(1) : null;
 }
+
+const MOST_WORKERS = 10_000;
+const count = integer(1, MOST_WORKERS);
+
+/** How many workers; "auto" is one for each processor that this process may use, "auto*4" four. */
+export const workerCount: ValueType<number> = {
+  expected: `${count.expected}, or "auto" or "auto*4"`,
+  form: "integer",
+  schema: { anyOf: [count.schema, { type: "string", pattern: AUTO.source }] },
+  parse(raw, base) {
+    const auto = typeof raw === "string" ? AUTO.exec(raw) : null;
+    if (auto === null) {
+      const read = count.parse(raw, base);
+      return "ok" in read || typeof raw === "number" ? read : unexpected(workerCount.expected, raw);
+    }
+    return count.parse(Math.ceil(processors() * Number(auto[1] ?? 1)), base);
+  },
+  print: count.print,
+};
 
 /** A number of workers, or percent of a pool's. */
 export const countOrPercent: ValueType<ExtraWorkers> = {
