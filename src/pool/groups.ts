@@ -87,7 +87,9 @@ export class Groups {
   private spawn(size: number): Group {
     const { pool } = this.context;
     const onLost = (group: Group) => this.onLost(group);
-    const group = new Group({ ...this.context, onLost }, { size, maxRequests: withJitter(pool) });
+    const number = size === 1 ? this.freeNumber() : null;
+    const shape = { size, maxRequests: withJitter(pool), number };
+    const group = new Group({ ...this.context, onLost }, shape);
     this.groups.add(group);
     if (this.recycled >= size) {
       this.recycled -= size;
@@ -95,6 +97,15 @@ export class Groups {
     }
     void group.gone.then(() => this.onGone(group));
     return group;
+  }
+
+  /** The least that no process of this generation has. */
+  private freeNumber(): number {
+    const living = this.all.filter(({ ended }) => ended === null);
+    const taken = new Set(living.map(({ shape }) => shape.number));
+    let number = 0;
+    while (taken.has(number)) number++;
+    return number;
   }
 
   private onLost(group: Group): void {
