@@ -11,7 +11,8 @@ import type { Scoreboard } from "../observe/scoreboard.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { now, sleep } from "../sys/clock.ts";
 import { type Signal, sendSignal, signalGroup, spawn } from "../sys/process.ts";
-import type { ProcessId } from "../sys/procfs.ts";
+import { socketAt } from "../sys/proc-sockets.ts";
+import { type ProcessId, processesWhere } from "../sys/procfs.ts";
 import { endReason } from "./exit.ts";
 import { stopGracefully } from "./graceful-stop.ts";
 import { type GroupShape, launchOf } from "./launch.ts";
@@ -200,7 +201,16 @@ export class Group {
     if (before !== "starting") return;
     const [{ pool }, { pid }] = [this.context, this.leader];
     const [end, outputTail] = [this.ended?.end ?? null, this.output.tail()];
-    this.settle.failed(startFault({ event, pool, pid, end, outputTail }));
+    const children = event === "start-timeout" ? this.childrenOnSocket() : 0;
+    this.settle.failed(startFault({ event, pool, pid, end, children, outputTail }));
+  }
+
+  /** What a program forks that was to be one worker. */
+  private childrenOnSocket(): number {
+    if (this.forks) return 0;
+    const inode = String(this.context.listener.inode);
+    const children = processesWhere(({ parent }) => parent === this.leader.pid);
+    return children.filter(({ pid }) => socketAt(pid, 0) === inode).length;
   }
 
   private onReady(): void {

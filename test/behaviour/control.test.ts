@@ -265,6 +265,22 @@ behaviour(
   },
 );
 
+behaviour(
+  "a program that forks workers of its own is told as that, with the way out",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const forks = "for (1 .. 3) { exec @ARGV if fork() == 0 } 1 while wait() > 0";
+    const command = ["perl", "-e", forks, scene.fixture("fcgi/bare.pl")];
+    const pool = { ...barePool(scene, spot), workers: 1, start_timeout: "2s", command };
+    const outcome = await scene.fcgivisor(["start", "-c", scene.config({ pools: { www: pool } })]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain("it has started 3 processes of its own on the pool's socket");
+    expect(outcome.stderr).toContain('--manager ""');
+    expect(listenersAt(spot.where)).toEqual([]);
+  },
+);
+
 behaviour("restart keeps the sockets open: clients wait, none is refused", {}, async (scene) => {
   const spot = await tcpSpot(scene);
   const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
