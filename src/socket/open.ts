@@ -95,6 +95,13 @@ function takenFault(address: Address): Fault {
   );
 }
 
+/** The fault of opening this address while somebody listens there already; null when nobody does. */
+export function listenerInTheWay(address: Address): Fault | null {
+  const taken =
+    address.kind === "unix" ? isUnixListening(address.path) : inodesOn(address).length > 0;
+  return taken ? takenFault(address) : null;
+}
+
 /** Inodes of sockets that can stand in this address's way: the same port on the same or on all addresses. */
 export function inodesOn(address: Address): string[] {
   switch (address.kind) {

@@ -11,6 +11,7 @@ import type { Preflight, Runtime } from "../runtime/runtime.ts";
 import { type Captured, capture } from "../sys/process.ts";
 import { groupLack, type Lack, lackFault, userLack } from "../sys/machine.ts";
 import { shortage } from "../sys/scarcity.ts";
+import { missingSocketFolders, tooManyForMemory } from "./machine-fit.ts";
 import { identityOf, isRoot } from "../worker/identity.ts";
 import { launchForQuestion } from "../worker/launch.ts";
 
@@ -26,12 +27,16 @@ export async function preflight(
   const results = await Promise.all(
     pools.map((pool) => inspect(pool, config.supervisor.allowRoot, asked)),
   );
-  const own = only === undefined ? supervisorFaults(config) : [];
+  const whole = only === undefined;
+  const own = whole ? [...supervisorFaults(config), ...missingSocketFolders(config)] : [];
   const errors = [...own, ...results.flatMap((result) => result.errors)];
   if (errors.length === 1) throw errors[0];
   if (errors.length > 1)
     throw new Fault(`${errors.length} things would keep it from starting`, { parts: errors });
-  return results.flatMap((result) => result.warnings);
+  return [
+    ...(whole ? tooManyForMemory(config) : []),
+    ...results.flatMap((result) => result.warnings),
+  ];
 }
 
 async function inspect(

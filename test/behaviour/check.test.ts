@@ -2,9 +2,9 @@
 
 import { expect } from "bun:test";
 import { chmodSync, copyFileSync, writeFileSync } from "node:fs";
-import { barePool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
+import { barePool, phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
 import { BINARY } from "../helper/program.ts";
-import { behaviour, type Scene } from "../helper/scene.ts";
+import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
 
 behaviour(
   "check --against running tells what a reload with that file would do",
@@ -208,5 +208,56 @@ behaviour(
       });
       expect((await scene.fcgivisor(["check", "-c", windows])).stderr).toContain(said);
     }
+  },
+);
+
+behaviour(
+  "check, start and reload refuse what would only hurt later",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
+    const refused = async (pool: Record<string, unknown>, said: string) => {
+      const settings = { pools: { www: { ...phpPool(spot), ...pool } } };
+      scene.rewrite(settings);
+      const check = await scene.fcgivisor(["check", "-c", supervisor.configFile]);
+      const reload = await supervisor.control("reload");
+      const other = { ...settings, supervisor: { state_dir: scene.path("other") } };
+      const start = await scene.fcgivisor(["start", "-c", scene.config(other, "other.toml")]);
+      for (const { code, stderr } of [check, reload, start]) {
+        expect(stderr).toContain(said);
+        expect(code).toBe(1);
+      }
+    };
+    await refused({ php: { ini: scene.path("no.ini") } }, `there is no ${scene.path("no.ini")}`);
+    await refused(
+      { listen: scene.path("none/a.sock") },
+      `${scene.path("none")} is not a directory`,
+    );
+    await refused({ listen: "/run/$NAME.sock" }, "no variable is replaced here");
+  },
+);
+
+behaviour(
+  "check warns of an address that another has, and of too many workers",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const supervisor = await scene.run({ pools: { www: barePool(scene, spot) } });
+    const check = async (settings: Settings) => {
+      const outcome = await scene.fcgivisor(["check", "-c", scene.config(settings, "other.toml")]);
+      expect(outcome.code).toBe(0);
+      return outcome.stderr;
+    };
+    const pools = { www: barePool(scene, spot) };
+    const other = { state_dir: scene.path("other") };
+    expect(await check({ supervisor: other, pools })).toMatch(
+      /address is already in use by process \d+/,
+    );
+    // Its own it may have.
+    expect((await supervisor.control("check")).stderr).not.toContain("in use");
+    expect(await check({ pools: { www: barePool(scene, spot, { workers: 10_000 }) } })).toMatch(
+      /10000 workers take 40000 MB at the very least/,
+    );
   },
 );

@@ -84,7 +84,9 @@ async function checked(options: Given) {
   const loaded = await loadGivenConfig(options, process.getuid?.() ?? 0);
   // What the config alone cannot tell (users, programs, folders) is looked at here.
   const { preflight } = await import("../../supervisor/preflight.ts");
-  return { loaded, warnings: [...loaded.warnings, ...(await preflight(loaded.config))] };
+  const { takenAddresses } = await import("../../supervisor/machine-fit.ts");
+  const found = await preflight(loaded.config);
+  return { loaded, warnings: [...loaded.warnings, ...found, ...takenAddresses(loaded.config)] };
 }
 
 function verdict({ config }: Loaded): string {

@@ -27,6 +27,10 @@ export const address: ValueType<ListenAddress> = {
     if (/^unix:$|\/$/.test(plain.ok)) {
       return { problem: `${quote(plain.ok)} is not the path of a socket` };
     }
+    if (plain.ok.includes("$")) {
+      const problem = `${quote(plain.ok)} has a dollar sign in it, and no variable is replaced here`;
+      return { problem, hint: "write the address itself" };
+    }
     const parsed = parseAddress(plain.ok, (path) => resolve(base, path));
     if ("ok" in parsed || parsed.problem.includes(plain.ok)) return parsed;
     return { ...parsed, problem: `${quote(plain.ok)}: ${parsed.problem}` };
