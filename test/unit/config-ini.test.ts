@@ -173,7 +173,6 @@ test("without a pool the hint is in the words of that format", () =>
           message: "there is no pool in this config",
           hint: expect.stringContaining("include = pool.d/*.conf"),
         },
-        {},
       ],
     });
   }));
