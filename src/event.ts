@@ -33,6 +33,12 @@ export type Event =
       readonly by: string;
     }
   | { readonly type: "supervisor-stopped"; readonly ms: number }
+  | {
+      /** A reload has gone over to another file. */
+      readonly type: "config-switched";
+      readonly from: string | null;
+      readonly to: string;
+    }
   | { readonly type: "config-warning"; readonly fault: FaultJson }
   | { readonly type: "listening"; readonly pools: readonly string[]; readonly address: string }
   | { readonly type: "listener-changed"; readonly address: string; readonly what: string }

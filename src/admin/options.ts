@@ -1,5 +1,6 @@
 // What an operation is told over HTTP, checked: whoever misspells must hear of it before anything happens.
 
+import { isAbsolute } from "node:path";
 import { Fault } from "../fault.ts";
 import type { Operation, OperationOptions } from "./contract.ts";
 
@@ -9,7 +10,7 @@ const TAKES: Readonly<Record<Operation, readonly string[]>> = {
   quit: [],
   restart: [],
   logrotate: [],
-  reload: ["pools", "wait", "dry_run"],
+  reload: ["pools", "wait", "dry_run", "config"],
   upgrade: ["binary", "id"],
 };
 
@@ -27,7 +28,7 @@ export async function operationOptions(
     const known = takes.length === 0 ? "nothing" : `only ${takes.join(", ")}`;
     throw bad(operation, `"${unknown}" is not known here: ${operation} takes ${known}`);
   }
-  const { pools, wait, dry_run, binary, id } = given;
+  const { pools, wait, dry_run, binary, id, config } = given;
   if (
     pools !== undefined &&
     !(Array.isArray(pools) && pools.every((name) => typeof name === "string"))
@@ -38,10 +39,12 @@ export async function operationOptions(
     if (value !== undefined && typeof value !== "boolean")
       throw bad(operation, `\`${name}\` must be true or false`);
   }
-  for (const [name, value] of Object.entries({ binary, id })) {
+  for (const [name, value] of Object.entries({ binary, id, config })) {
     if (value !== undefined && typeof value !== "string")
       throw bad(operation, `\`${name}\` must be a text`);
   }
+  if (typeof config === "string" && (!isAbsolute(config) || pools !== undefined))
+    throw bad(operation, "`config` is an absolute path, and goes with no `pools`");
   return given as OperationOptions;
 }
 

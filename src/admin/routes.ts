@@ -89,10 +89,10 @@ function start(
     case "upgrade":
       return supervisor.operations.upgrade(options.binary ?? null, options.id ?? "", BY, tell);
     case "reload": {
-      const { pools = [], wait = true, dry_run = false } = options;
+      const { pools = [], wait = true, dry_run = false, config = null } = options;
       return dry_run
-        ? supervisor.operations.plan(pools)
-        : supervisor.operations.reload({ pools, wait }, BY, tell);
+        ? supervisor.operations.plan({ pools, config })
+        : supervisor.operations.reload({ pools, wait, config }, BY, tell);
     }
   }
 }

@@ -23,7 +23,9 @@ export interface ServeOptions {
   readonly version: string;
   readonly loaded: Loaded;
   /** Reads the config once more, for a reload. */
-  readonly load: () => Promise<Loaded>;
+  readonly load: (file?: string) => Promise<Loaded>;
+  /** From here on the config is read from that file. */
+  readonly switchTo: (file: string) => void;
   /** In the background, stderr is not a place for a log. */
   readonly background: boolean;
   /** Sockets that were handed over at the start. */
@@ -43,9 +45,17 @@ export async function serve(options: ServeOptions): Promise<void> {
   const undo: Undo[] = [];
   try {
     const places = openPlaces(options, receiveHandover(), undo);
-    const { supervisor, emit } = assemble(options, places);
+    const { supervisor, bus } = assemble(options, places);
+    const { emit } = bus;
     listenToSignals(supervisor, emit);
-    undo.push(leaveTraces(options.loaded.config, emit));
+    let forget = leaveTraces(options.loaded.config, emit);
+    undo.push(() => forget());
+    bus.subscribe(({ event }) => {
+      if (event.type !== "config-switched") return;
+      options.switchTo(event.to);
+      forget();
+      forget = leaveTraces(supervisor.config, emit);
+    });
     await start(supervisor, options.signals).catch((error: unknown) => {
       tellFailedStart(error, now() - since, places, emit);
       throw error;
@@ -100,7 +110,7 @@ function assemble(options: ServeOptions, { handover, stateDir, gate, log }: Plac
   for (const subscriber of subscribers) if (subscriber !== undefined) bus.subscribe(subscriber);
   manager?.watch(supervisor, emit);
   gate.handle = routes(supervisor, loaded.config.admin.socket);
-  return { supervisor, emit };
+  return { supervisor, bus };
 }
 
 /** Resolves when every pool serves; also when it was told to stop meanwhile, and has. */

@@ -44,6 +44,8 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
         : `fcgivisor is quitting, requested by ${by}; requests in flight finish`,
     ),
   "supervisor-stopped": ({ ms }) => notice(`fcgivisor has stopped after ${elapsed(ms)}`),
+  "config-switched": ({ from, to }) =>
+    notice(`runs with the config ${to} from here on, instead of ${from ?? "the command line"}`),
   "config-warning": ({ fault }) => warn(told("config warning", fault)),
 
   listening: ({ pools, address }) =>

@@ -109,7 +109,7 @@ export class Supervisor {
       deaths: supervisor.emergencyRestartThreshold,
       intervalMs: supervisor.emergencyRestartIntervalMs,
     });
-    const request = { pools: [], wait: false };
+    const request = { pools: [], wait: false, config: null };
     // Its failure is in the log; the old workers go on.
     void this.operations.reload(request, "emergency_restart_threshold", () => {}).catch(() => {});
   }

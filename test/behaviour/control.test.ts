@@ -619,3 +619,45 @@ behaviour("start fails where a supervisor with another config runs", {}, async (
   });
   expect(await scene.fcgivisor(["start", "-c", "./fcgivisor.toml"])).toMatchObject({ code: 0 });
 });
+
+behaviour(
+  "a command for another config of the same socket says which runs; reload --switch-config goes over to it",
+  {},
+  async (scene) => {
+    const [one, two] = [await tcpSpot(scene), await tcpSpot(scene)];
+    const supervisor = await scene.start({ pools: { www: barePool(scene, one) } });
+    const first = supervisor.configFile;
+    const [pid] = await workersReach(one, 2);
+    const log = { file: scene.path("fcgivisor.log") };
+    const admin = { socket: supervisor.socket };
+    const pools = { www: barePool(scene, one, { workers: 1 }), more: barePool(scene, two) };
+    const next = scene.config({ log, admin, pools }, "next.toml");
+    for (const word of ["reload", "quit", "stop", "restart", "upgrade", "logrotate", "status"]) {
+      const { code, stderr } = await scene.fcgivisor([word, "-c", next]);
+      expect({ word, code }).toEqual({ word, code: 1 });
+      expect(stderr).toContain(`runs with another config: ${first}`);
+      expect(stderr).toContain(`fcgivisor reload --switch-config ${next}`);
+    }
+    expect(await workersReach(one, 2)).toContain(pid!);
+
+    const broken = scene.write("broken.toml", "[pools.www]\nlisten = 1\nworkers = 0\n");
+    const refused = await scene.fcgivisor(["reload", "-c", first, "--switch-config", broken]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("broken.toml:3");
+    const planned = await scene.fcgivisor(["reload", "--switch-config", next, "--dry-run"]);
+    expect(planned.stdout).toContain("add pool more");
+    expect((await supervisor.control("status")).stdout).toContain(first);
+
+    expect(await scene.fcgivisor(["reload", "--switch-config", next])).toMatchObject({ code: 0 });
+    await supervisor.logged(`runs with the config ${next} from here on, instead of ${first}`);
+    await workersReach(two, 2);
+    await workersReach(one, 1);
+    expect((await scene.fcgivisor(["reload", "-c", first])).code).toBe(1);
+    // It stays with it: at a reload, while the file is broken, and through an upgrade.
+    expect((await scene.fcgivisor(["upgrade", "-c", next])).code).toBe(0);
+    const status = JSON.parse((await scene.fcgivisor(["status", "--json", "-c", next])).stdout);
+    expect(status).toMatchObject({ config: next, pools: [{ name: "www" }, { name: "more" }] });
+    writeFileSync(next, "broken = [");
+    expect((await scene.fcgivisor(["stop", "-c", next])).code).toBe(0);
+  },
+);

@@ -10,6 +10,7 @@ import type { COMMON, ValuesOf } from "../options.ts";
 import { print } from "../print.ts";
 import { controlSocket } from "./control-socket.ts";
 import { reportLines, stepText } from "./report-text.ts";
+import { checkSameConfig } from "./same-config.ts";
 
 type ControlOptions = ValuesOf<typeof COMMON>;
 
@@ -22,9 +23,10 @@ export async function operate(
   const socket = await controlSocket(args);
   const show = process.stderr.isTTY && !args.quiet && !args.json ? showStep : () => {};
   const client = new AdminClient(socket);
+  const switches = options.config !== undefined;
   const report = await withFaultAsJson(args, () =>
-    client
-      .operate(word, options, show)
+    (switches ? Promise.resolve() : checkSameConfig(client, args))
+      .then(() => client.operate(word, options, show))
       .catch((error: unknown) => ifEnded(client, word, error))
       .catch((error: unknown) => ifNotRunning(word, args, socket, error)),
   );

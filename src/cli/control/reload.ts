@@ -1,7 +1,9 @@
 // `fcgivisor reload [POOL...]`.
 
+import { resolve } from "node:path";
 import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
+import { usageFault } from "../usage.ts";
 import { operate } from "./operate.ts";
 
 export default defineCommand({
@@ -23,11 +25,18 @@ export default defineCommand({
       negativeDescription: "return when the new workers serve",
     },
     "dry-run": { type: "boolean", description: "print what would be done, and touch nothing" },
+    "switch-config": {
+      type: "string",
+      valueHint: "file",
+      description: "run with this config from here on, whichever it was before",
+    },
   },
-  run: (values) =>
-    operate("reload", values, {
-      pools: values.pool,
-      wait: values.wait,
-      dry_run: values["dry-run"],
-    }),
+  run(values) {
+    const { pool: pools, wait, "dry-run": dry_run, "switch-config": file } = values;
+    if (file === undefined) return operate("reload", values, { pools, wait, dry_run });
+    if (pools.length > 0) throw usageFault("--switch-config is for all pools", "reload");
+    // The supervisor is that of -c or --socket, else the one whose place the new config names.
+    const args = { ...values, config: values.config ?? file };
+    return operate("reload", args, { wait, dry_run, config: resolve(file) });
+  },
 });

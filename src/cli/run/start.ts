@@ -1,8 +1,6 @@
 // `fcgivisor start`: the same as run, in the background. Returns when every pool serves, or with the
 // reason why not; then nothing is left running.
 
-import { realpathSync } from "node:fs";
-import { resolve } from "node:path";
 import { defaultSocket } from "../../admin/default-place.ts";
 import { AdminClient, BrokenOff } from "../../admin/client.ts";
 import type { Status } from "../../admin/contract.ts";
@@ -11,6 +9,7 @@ import { Fault, type FaultJson, faultLines } from "../../fault.ts";
 import { sleep } from "../../sys/clock.ts";
 import { spawnDaemon } from "../../sys/exec/daemon.ts";
 import { controlSocket, type SocketArgs } from "../control/control-socket.ts";
+import { samePath } from "../control/same-config.ts";
 import type { TakenOver } from "../../supervisor/supervisor.ts";
 import { print } from "../print.ts";
 import { defineCommand } from "../command.ts";
@@ -111,17 +110,4 @@ function checkItIsOurs({ pid, config }: Status, { config: given, listen }: Start
       hint: "stop it first, or give this one a [supervisor] state_dir or a --socket of its own",
     },
   );
-}
-
-function samePath(one: string | null, other: string | null): boolean {
-  if (one === null || other === null) return one === other;
-  return followed(one) === followed(other);
-}
-
-function followed(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return resolve(path); // It is gone, but its name is the same still.
-  }
 }

@@ -22,6 +22,8 @@ export interface ReloadRequest {
   readonly pools: readonly string[];
   /** false: answer at the swap. */
   readonly wait: boolean;
+  /** The file to run with from here on; null = the one that there is. */
+  readonly config: string | null;
 }
 
 /** What the operations need. */
@@ -29,8 +31,8 @@ export interface Dependencies {
   readonly state: SupervisorState;
   readonly queue: OperationQueue;
   readonly keeper: StateKeeper;
-  /** Reads the config once more. */
-  readonly load: () => Promise<Loaded>;
+  /** Reads the config once more, or another file. */
+  readonly load: (file?: string) => Promise<Loaded>;
   /** Reopens every log file, after the settings given; returns their paths. */
   readonly reopenLog: (loaded?: Loaded) => readonly string[];
   /** The descriptor of the lock on the state directory. */
@@ -47,11 +49,13 @@ export class Operations {
     this.dependencies = dependencies;
   }
 
-  async reload({ pools, wait }: ReloadRequest, by: string, tell: Tell): Promise<Report> {
+  async reload(request: ReloadRequest, by: string, tell: Tell): Promise<Report> {
     const { state, queue } = this.dependencies;
-    const detail = pools.length === 0 ? "all pools" : pools.join(", ");
+    const { pools, wait, config } = request;
+    const which = pools.length === 0 ? "all pools" : pools.join(", ");
+    const detail = config === null ? which : `${which}, with the config ${config}`;
     return queue.carryOut({ operation: "reload", by, detail, tell }, async (signal, since) => {
-      const { plan, drained, warnings } = await this.renew(pools, signal, tell);
+      const { plan, drained, warnings } = await this.renew(request, signal, tell);
       const report = (left: boolean, losses?: Losses): Report => ({
         ...reportOf("reload", state, since),
         ...planPart(plan),
@@ -66,22 +70,29 @@ export class Operations {
   }
 
   /** The reload itself, up to the swap. */
-  private async renew(only: readonly string[], signal: AbortSignal, tell: Tell) {
-    const { state, keeper, load, reopenLog } = this.dependencies;
-    const { loaded, next, warnings } = await propose(state.config, load, only);
+  private async renew(
+    { pools: only, config }: Pick<ReloadRequest, "pools" | "config">,
+    signal: AbortSignal,
+    tell: Tell,
+  ) {
+    const { state, keeper, reopenLog } = this.dependencies;
+    const from = state.config.source.file;
+    const { loaded, next, warnings } = await propose(state.config, this.loadOf(config), only);
     tell({ step: "checked", pools: next.pools.length });
     const plan = planned(state.config, next, only);
     const { drained } = await reload(state, reloaded(state.config, next), only, signal, tell);
     keeper.save();
     if (only.length === 0) reopenLog(loaded);
+    const to = loaded.config.source.file;
+    if (config !== null && to !== null) state.emit({ type: "config-switched", from, to });
     return { plan, warnings, drained: drained.catch((error: unknown) => this.trouble(error)) };
   }
 
   /** What a reload would do now; touches nothing. */
-  async plan(pools: readonly string[]): Promise<Report> {
+  async plan({ pools, config }: Pick<ReloadRequest, "pools" | "config">): Promise<Report> {
     const since = now();
-    const { state, load } = this.dependencies;
-    const { next, warnings } = await propose(state.config, load, pools);
+    const { state } = this.dependencies;
+    const { next, warnings } = await propose(state.config, this.loadOf(config), pools);
     const plan = planPart(planned(state.config, next, pools));
     return { ...reportOf("reload", state, since), dry_run: true, ...plan, warnings };
   }
@@ -93,7 +104,7 @@ export class Operations {
     return queue.carryOut({ operation: "upgrade", by, detail, tell }, async (signal) => {
       const upgrade = await checkBinary(binary, state.config.source.file);
       // Proves that the config as it is now comes up, so that there is something to go back to.
-      await this.renew([], signal, tell);
+      await this.renew({ pools: [], config: null }, signal, tell);
       keeper.save();
       tell({ step: "executing", version: upgrade.version });
       await sleep(EXEC_PAUSE_MS);
@@ -122,6 +133,10 @@ export class Operations {
       for (const file of files) state.emit({ type: "log-reopened", file });
       return async () => ({ ...reportOf("logrotate", state, since), files });
     });
+  }
+
+  private loadOf(config: string | null): () => Promise<Loaded> {
+    return () => this.dependencies.load(config ?? undefined);
   }
 
   private trouble(error: unknown): Losses {
