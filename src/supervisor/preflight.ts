@@ -3,6 +3,7 @@
 // looked at before anything is touched, and everything wrong is reported at once.
 
 import type { Config, PoolConfig } from "../config/model.ts";
+import { together } from "../config/together.ts";
 import { poolLacks } from "../config/rules/pool-lacks.ts";
 import { asFault, Fault } from "../fault.ts";
 import { logFileFault } from "../log/file.ts";
@@ -35,7 +36,7 @@ export async function preflight(
     throw new Fault(`${errors.length} things would keep it from starting`, { parts: errors });
   return [
     ...(whole ? tooManyForMemory(config) : []),
-    ...results.flatMap((result) => result.warnings),
+    ...together(results.flatMap((result) => result.warnings)),
   ];
 }
 

@@ -92,7 +92,11 @@ export class Supervisor {
 
   /** What it does itself when something has happened. */
   get subscribers(): readonly Subscriber[] {
-    return [({ event }) => this.keepState(event), ({ event }) => this.watchForEmergency(event)];
+    return [
+      ({ event }) => this.keepState(event),
+      ({ event }) => this.watchForEmergency(event),
+      ({ event }) => this.operations.hear(event),
+    ];
   }
 
   private keepState({ type }: Event): void {

@@ -4,7 +4,7 @@
 import type { PoolConfig } from "../config/model.ts";
 import type { ProcessEnd } from "../event.ts";
 import { Fault } from "../fault.ts";
-import { count, ended } from "../log/words.ts";
+import { count, ended, shellWord } from "../log/words.ts";
 import { shortage } from "../sys/scarcity.ts";
 import type { GroupEvent } from "./lifecycle.ts";
 
@@ -29,7 +29,7 @@ export function startFault(failed: FailedStart): Fault {
     where: `pool ${pool.name}`,
     hint: forksByItself(failed)
       ? 'let it serve alone, and the supervisor start as many as `workers` says: a process manager inside the program (--nproc, --manager; --manager "" for plackup) is turned off, and runtime = "libfcgi" set where it uses that library or perl\'s FCGI'
-      : `try the command by hand: ${pool.command.join(" ")}`,
+      : `try the command by hand: ${pool.command.map(shellWord).join(" ")}`,
   });
 }
 

@@ -170,10 +170,9 @@ php_admin_value[error_log] = /dev/stderr
     const { stderr, code } = await scene.fcgivisor(words);
     expect(code).toBe(0);
     expect(stderr).toContain(
-      "warning, 3 times: 3 pools (a, b, c): PHP cannot open error_log = /dev/stderr here",
+      `warning: ${file}:6,12,18: pools a, b, c: PHP cannot open error_log = /dev/stderr here`,
     );
-    expect(stderr).toContain(`    ${file}: lines 6, 12, 18\n`);
-    expect(stderr.split("error_log").length - 1).toBe(4);
+    expect(stderr.split("PHP cannot open").length).toBe(2);
     expect(stderr).not.toContain("process_control_timeout");
   }
   expect((await scene.fcgivisor(["convert", file])).stdout).toContain('# drain_timeout is "30s"');

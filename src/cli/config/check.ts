@@ -1,13 +1,13 @@
 // `fcgivisor check`: reads the config, says all that is wrong with it, and touches nothing.
 
 import type { Loaded } from "../../config/load.ts";
-import { asFault, type Fault } from "../../fault.ts";
+import { together } from "../../config/together.ts";
+import { asFault, type Fault, faultLines } from "../../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
 import { print, printError } from "../print.ts";
 import { defineCommand } from "../command.ts";
 import { COMMON, type ValuesOf } from "../options.ts";
 import { usageFault } from "../usage.ts";
-import { warningLines } from "./warnings.ts";
 
 const OPTIONS = {
   config: COMMON.config,
@@ -86,7 +86,8 @@ async function checked(options: Given) {
   const { preflight } = await import("../../supervisor/preflight.ts");
   const { takenAddresses } = await import("../../supervisor/machine-fit.ts");
   const found = await preflight(loaded.config);
-  return { loaded, warnings: [...loaded.warnings, ...found, ...takenAddresses(loaded.config)] };
+  const taken = takenAddresses(loaded.config);
+  return { loaded, warnings: [...loaded.warnings, ...found, ...together(taken)] };
 }
 
 function verdict({ config }: Loaded): string {
@@ -95,7 +96,7 @@ function verdict({ config }: Loaded): string {
 }
 
 function printWarnings(warnings: readonly Fault[]): void {
-  for (const line of warningLines(warnings)) printError(`${line}\n`);
+  for (const warning of warnings) printError(`warning: ${faultLines(warning).join("\n")}\n`);
 }
 
 function printJson(value: unknown): void {

@@ -1,10 +1,10 @@
 // `fcgivisor convert FILE`: any config it can read, as TOML on stdout.
 
+import { faultLines } from "../../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
 import { print, printError } from "../print.ts";
 import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
-import { warningLines } from "./warnings.ts";
 
 export default defineCommand({
   name: "convert",
@@ -19,7 +19,8 @@ export default defineCommand({
     const { convertConfig } = await import("../../config/derived/convert.ts");
     print(convertConfig(loaded));
     if (!quiet) {
-      for (const line of warningLines(loaded.warnings)) printError(`${line}\n`);
+      for (const warning of loaded.warnings)
+        printError(`warning: ${faultLines(warning).join("\n")}\n`);
     }
     return 0;
   },

@@ -7,6 +7,7 @@ import { followPointer } from "../../admin/pointer.ts";
 import type { Config } from "../../config/model.ts";
 import { configPath } from "../../config/default-places.ts";
 import { Fault } from "../../fault.ts";
+import { shellWord } from "../../log/words.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
 
 export type SocketArgs = Partial<Pick<ValuesOf<typeof COMMON>, "config" | "socket" | "prefix">>;
@@ -30,7 +31,7 @@ export async function controlSocket(args: SocketArgs): Promise<string> {
     {
       where: resolve(config),
       exitCode: 3,
-      hint: `see \`fcgivisor check -c ${config}\`, or name the socket: --socket ${defaultSocket()}`,
+      hint: `see \`fcgivisor check -c ${shellWord(config)}\`, or name the socket: --socket ${shellWord(defaultSocket())}`,
     },
   );
 }

@@ -5,7 +5,7 @@ import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import type { AdminClient } from "../../admin/client.ts";
 import { Fault } from "../../fault.ts";
-import { shellWord } from "../shell.ts";
+import { shellWord } from "../../log/words.ts";
 import type { SocketArgs } from "./control-socket.ts";
 
 /** Throws the Fault that another config runs there. A default place or a socket names no config. */

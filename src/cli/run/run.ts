@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import type { Loaded } from "../../config/load.ts";
 import type { Config } from "../../config/model.ts";
 import { Fault } from "../../fault.ts";
-import { shellWord } from "../shell.ts";
+import { shellWord } from "../../log/words.ts";
 import { stateDirDefault } from "../../admin/default-place.ts";
 import { loadGivenConfig } from "../config/load-config.ts";
 import { InheritedSockets } from "../../socket/inherited.ts";

@@ -1,7 +1,7 @@
 // The OpenRC service script. OpenRC's own ways to start daemons are passed by: `start` returns when every
 // pool serves, with the reason when not.
 
-import { shellWord } from "../shell.ts";
+import { shellWord } from "../../log/words.ts";
 import type { ServiceFacts } from "./facts.ts";
 
 export function openrcScript({ program, words, config, pidFile }: ServiceFacts): string {

@@ -3,6 +3,7 @@
 
 import { reloaded } from "../../config/derived/diff.ts";
 import type { Loaded } from "../../config/load.ts";
+import type { Event } from "../../event.ts";
 import { asFault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
 import { type Losses, NO_LOSSES } from "../../worker/losses.ts";
@@ -44,9 +45,16 @@ const EXEC_PAUSE_MS = 50;
 
 export class Operations {
   private readonly dependencies: Dependencies;
+  /** Warnings that were told at the start or by the last reload: a reload tells what is new. */
+  private told: ReadonlySet<string> = new Set();
 
   constructor(dependencies: Dependencies) {
     this.dependencies = dependencies;
+  }
+
+  /** Keeps the warnings of the start. */
+  hear(event: Event): void {
+    if (event.type === "config-warning") this.told = new Set([...this.told, event.fault.message]);
   }
 
   async reload(request: ReloadRequest, by: string, tell: Tell): Promise<Report> {
@@ -85,7 +93,13 @@ export class Operations {
     if (only.length === 0) reopenLog(loaded);
     const to = loaded.config.source.file;
     if (config !== null && to !== null) state.emit({ type: "config-switched", from, to });
-    return { plan, warnings, drained: drained.catch((error: unknown) => this.trouble(error)) };
+    const fresh = this.fresh(warnings);
+    this.told = new Set(warnings);
+    return {
+      plan,
+      warnings: fresh,
+      drained: drained.catch((error: unknown) => this.trouble(error)),
+    };
   }
 
   /** What a reload would do now; touches nothing. */
@@ -94,7 +108,8 @@ export class Operations {
     const { state } = this.dependencies;
     const { next, warnings } = await propose(state.config, this.loadOf(config), pools);
     const plan = planPart(planned(state.config, next, pools));
-    return { ...reportOf("reload", state, since), dry_run: true, ...plan, warnings };
+    const fresh = this.fresh(warnings);
+    return { ...reportOf("reload", state, since), dry_run: true, ...plan, warnings: fresh };
   }
 
   /** Becomes another program, or the same one again. Returns only when that fails: the answer comes from the next program. */
@@ -121,7 +136,9 @@ export class Operations {
       const losses = await restartPools(state, reloaded(state.config, next), signal, tell);
       keeper.save();
       reopenLog(loaded);
-      return async () => ({ ...reportOf("restart", state, since), ...losses, warnings });
+      const fresh = this.fresh(warnings);
+      this.told = new Set(warnings);
+      return async () => ({ ...reportOf("restart", state, since), ...losses, warnings: fresh });
     });
   }
 
@@ -133,6 +150,10 @@ export class Operations {
       for (const file of files) state.emit({ type: "log-reopened", file });
       return async () => ({ ...reportOf("logrotate", state, since), files });
     });
+  }
+
+  private fresh(warnings: readonly string[]): string[] {
+    return warnings.filter((warning) => !this.told.has(warning));
   }
 
   private loadOf(config: string | null): () => Promise<Loaded> {
