@@ -89,10 +89,11 @@ function start(
     case "upgrade":
       return supervisor.operations.upgrade(options.binary ?? null, options.id ?? "", BY, tell);
     case "reload": {
-      const { pools = [], wait = true, dry_run = false, config = null } = options;
+      const { pools = [], wait = true, dry_run = false, config = null, changed = false } = options;
+      const request = { pools, config, changed };
       return dry_run
-        ? supervisor.operations.plan({ pools, config })
-        : supervisor.operations.reload({ pools, wait, config }, BY, tell);
+        ? supervisor.operations.plan(request)
+        : supervisor.operations.reload({ ...request, wait }, BY, tell);
     }
   }
 }

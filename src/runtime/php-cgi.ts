@@ -29,6 +29,7 @@ export const phpCgi: Runtime = {
   recyclesItself: true,
   requestOf: phpRequestOf,
   preflight,
+  settingsFiles,
 };
 
 interface PhpSetting {
@@ -83,6 +84,22 @@ function foldersIn(root: string): string[] {
   } catch {
     return []; // Nothing can be started there, which is told when it is tried.
   }
+}
+
+/** What phpinfo() names: php.ini, the folder of further files, and those. */
+async function settingsFiles(
+  ...[pool, run]: Parameters<NonNullable<Runtime["settingsFiles"]>>
+): Promise<string[]> {
+  const { output } = await run(["-q", "-i"]);
+  const named = (row: string) =>
+    (new RegExp(`${row} *</td><td class="v">([^<]*)`).exec(output)?.[1] ?? "")
+      .split(/[,:\n]/)
+      .map((path) => path.trim());
+  return [
+    ...(pool.php.ini === null ? [] : [pool.php.ini]),
+    ...["Loaded Configuration File", "Scan this dir for additional .ini files"].flatMap(named),
+    ...named("Additional .ini files parsed"),
+  ].filter((path) => path.startsWith("/"));
 }
 
 /** `php-cgi -v` with the same ini: PHP itself goes on with half the settings when php.ini is broken, and exits 0. */

@@ -38,6 +38,11 @@ export interface Runtime {
     pool: PoolConfig,
     run: (args: string[]) => Promise<Captured>,
   ) => Promise<Preflight>;
+  /** Files and folders that the program reads its settings from; `run` as above. */
+  readonly settingsFiles?: (
+    pool: PoolConfig,
+    run: (args: string[]) => Promise<Captured>,
+  ) => Promise<readonly string[]>;
 }
 
 export interface Preflight {

@@ -113,7 +113,7 @@ export class Supervisor {
       deaths: supervisor.emergencyRestartThreshold,
       intervalMs: supervisor.emergencyRestartIntervalMs,
     });
-    const request = { pools: [], wait: false, config: null };
+    const request = { pools: [], wait: false, config: null, changed: false };
     // Its failure is in the log; the old workers go on.
     void this.operations.reload(request, "emergency_restart_threshold", () => {}).catch(() => {});
   }

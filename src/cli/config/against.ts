@@ -12,7 +12,7 @@ import { controlSocket, type SocketArgs } from "../control/control-socket.ts";
 export async function planAgainstRunning(next: Config, args: SocketArgs): Promise<Report> {
   const client = new AdminClient(await controlSocket(args));
   const status = await client.status();
-  const plan = planned(configFromJson(await client.config()), next, []);
+  const plan = planned(configFromJson(await client.config()), next, () => true);
   return {
     operation: "reload",
     pid: status.pid,

@@ -25,6 +25,10 @@ export default defineCommand({
       negativeDescription: "return when the new workers serve",
     },
     "dry-run": { type: "boolean", description: "print what would be done, and touch nothing" },
+    changed: {
+      type: "boolean",
+      description: "only pools whose config, php.ini or program has changed since they started",
+    },
     "switch-config": {
       type: "string",
       valueHint: "file",
@@ -32,11 +36,14 @@ export default defineCommand({
     },
   },
   run(values) {
-    const { pool: pools, wait, "dry-run": dry_run, "switch-config": file } = values;
-    if (file === undefined) return operate("reload", values, { pools, wait, dry_run });
-    if (pools.length > 0) throw usageFault("--switch-config is for all pools", "reload");
+    const { pool, wait, "dry-run": dry_run, "switch-config": file, changed } = values;
+    if (pool.length > 0 && (file !== undefined || changed))
+      throw usageFault(`--${changed ? "changed" : "switch-config"} takes no pools`, "reload");
+    const options = { wait, dry_run, ...(changed ? { changed } : {}) };
+    const pools = pool.length === 0 ? {} : { pools: pool };
+    if (file === undefined) return operate("reload", values, { ...options, ...pools });
     // The supervisor is that of -c or --socket, else the one whose place the new config names.
     const args = { ...values, config: values.config ?? file };
-    return operate("reload", args, { wait, dry_run, config: resolve(file) });
+    return operate("reload", args, { ...options, config: resolve(file) });
   },
 });

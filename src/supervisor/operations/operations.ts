@@ -10,6 +10,7 @@ import { type Losses, NO_LOSSES } from "../../worker/losses.ts";
 import type { OperationQueue, Tell } from "./operation-queue.ts";
 import { planned, type Planned } from "./plan.ts";
 import { tellUntil } from "./progress.ts";
+import { changedPools } from "./changed.ts";
 import { propose } from "./proposal.ts";
 import { reload } from "../reload.ts";
 import { type Report, reportOf } from "./report.ts";
@@ -25,6 +26,8 @@ export interface ReloadRequest {
   readonly wait: boolean;
   /** The file to run with from here on; null = the one that there is. */
   readonly config: string | null;
+  /** Only those pools that have changed since their workers started. */
+  readonly changed: boolean;
 }
 
 /** What the operations need. */
@@ -60,7 +63,8 @@ export class Operations {
   async reload(request: ReloadRequest, by: string, tell: Tell): Promise<Report> {
     const { state, queue } = this.dependencies;
     const { pools, wait, config } = request;
-    const which = pools.length === 0 ? "all pools" : pools.join(", ");
+    const all = request.changed ? "pools that have changed" : "all pools";
+    const which = pools.length === 0 ? all : pools.join(", ");
     const detail = config === null ? which : `${which}, with the config ${config}`;
     return queue.carryOut({ operation: "reload", by, detail, tell }, async (signal, since) => {
       const { plan, drained, warnings } = await this.renew(request, signal, tell);
@@ -78,17 +82,13 @@ export class Operations {
   }
 
   /** The reload itself, up to the swap. */
-  private async renew(
-    { pools: only, config }: Pick<ReloadRequest, "pools" | "config">,
-    signal: AbortSignal,
-    tell: Tell,
-  ) {
+  private async renew(request: Omit<ReloadRequest, "wait">, signal: AbortSignal, tell: Tell) {
     const { state, keeper, reopenLog } = this.dependencies;
+    const { pools: only, config } = request;
     const from = state.config.source.file;
-    const { loaded, next, warnings } = await propose(state.config, this.loadOf(config), only);
+    const { loaded, next, warnings, plan, isTouched } = await this.proposal(request);
     tell({ step: "checked", pools: next.pools.length });
-    const plan = planned(state.config, next, only);
-    const { drained } = await reload(state, reloaded(state.config, next), only, signal, tell);
+    const { drained } = await reload(state, reloaded(state.config, next), isTouched, signal, tell);
     keeper.save();
     if (only.length === 0) reopenLog(loaded);
     const to = loaded.config.source.file;
@@ -102,12 +102,28 @@ export class Operations {
     };
   }
 
+  /** The config to come, and what becomes of each pool that is touched. */
+  private async proposal({ pools: only, config, changed }: Omit<ReloadRequest, "wait">) {
+    const { state } = this.dependencies;
+    const proposal = await propose(state.config, this.loadOf(config), only);
+    const { next } = proposal;
+    const reasons = changed ? await changedPools(state, next) : null;
+    const isTouched = (pool: string) =>
+      reasons === null ? only.length === 0 || only.includes(pool) : reasons.has(pool);
+    const plan = planned(state.config, next, isTouched);
+    const pools = plan.pools.map((outcome) => {
+      const because = reasons?.get(outcome.pool);
+      return because === undefined ? outcome : { ...outcome, because };
+    });
+    return { ...proposal, isTouched, plan: { ...plan, pools } };
+  }
+
   /** What a reload would do now; touches nothing. */
-  async plan({ pools, config }: Pick<ReloadRequest, "pools" | "config">): Promise<Report> {
+  async plan(request: Omit<ReloadRequest, "wait">): Promise<Report> {
     const since = now();
     const { state } = this.dependencies;
-    const { next, warnings } = await propose(state.config, this.loadOf(config), pools);
-    const plan = planPart(planned(state.config, next, pools));
+    const { warnings, plan: found } = await this.proposal(request);
+    const plan = planPart(found);
     const fresh = this.fresh(warnings);
     return { ...reportOf("reload", state, since), dry_run: true, ...plan, warnings: fresh };
   }
@@ -119,7 +135,7 @@ export class Operations {
     return queue.carryOut({ operation: "upgrade", by, detail, tell }, async (signal) => {
       const upgrade = await checkBinary(binary, state.config.source.file);
       // Proves that the config as it is now comes up, so that there is something to go back to.
-      await this.renew({ pools: [], config: null }, signal, tell);
+      await this.renew({ pools: [], config: null, changed: false }, signal, tell);
       keeper.save();
       tell({ step: "executing", version: upgrade.version });
       await sleep(EXEC_PAUSE_MS);
