@@ -15,6 +15,7 @@ import { ask } from "../helper/ask.ts";
 import { gate, hold } from "../helper/gate.ts";
 import {
   barePool,
+  phpPool,
   bodyOf,
   gatedAt,
   gatedPool,
@@ -659,5 +660,86 @@ behaviour(
     expect(status).toMatchObject({ config: next, pools: [{ name: "www" }, { name: "more" }] });
     writeFileSync(next, "broken = [");
     expect((await scene.fcgivisor(["stop", "-c", next])).code).toBe(0);
+  },
+);
+
+/** Names of objects in it that are not snake_case. */
+function oddNames(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(oddNames);
+  if (typeof value !== "object" || value === null) return [];
+  const odd = Object.keys(value).filter((name) => !/^(\$map|[a-z][a-z0-9_]*)$/.test(name));
+  return [...odd, ...Object.values(value).flatMap(oddNames)];
+}
+
+behaviour(
+  "all JSON has one style of names, and what fails with --json prints JSON",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const log = { file: scene.path("fcgivisor.log"), format: "json", level: "debug" };
+    const settings = { log, pools: { www: phpPool(spot, { php: { defines: { Odd_Name: 1 } } }) } };
+    const config = scene.config(settings);
+    const json = async (...words: string[]) => {
+      const { stdout, code } = await scene.fcgivisor([...words, "-c", config, "--json"]);
+      const value: unknown = JSON.parse(stdout);
+      expect({ words, odd: oddNames(value) }).toEqual({ words, odd: [] });
+      return { value, code };
+    };
+    expect(await json("stop")).toMatchObject({ code: 3, value: { ok: false } });
+    expect(await json("status")).toMatchObject({ code: 3, value: { ok: false } });
+    const started = await json("start");
+    expect(started).toMatchObject({ code: 0, value: { ok: true, pools: 1, failed: [] } });
+    const pid = (started.value as { pid: number }).pid;
+    const supervisor = scene.follow(pid, config, scene.path("run/admin.sock"), () =>
+      textOf(log.file),
+    );
+    expect(await json("start")).toMatchObject({ code: 0, value: { already_running: true, pid } });
+    const script = scene.fixture("php/hello.php");
+    for (const words of [
+      ["status"],
+      ["check", "--against"],
+      ["reload"],
+      ["request", "/", "--script", script],
+      ["bench", "/", "--script", script, "--duration", "50ms"],
+    ])
+      expect(await json(...words)).toMatchObject({ code: 0 });
+    expect(await json("request", "/", "--pool", "none")).toMatchObject({ code: 1 });
+    const running: unknown = await (await supervisor.http("/v1/config")).json();
+    expect(oddNames(running)).toEqual([]);
+    expect(JSON.stringify(running)).toContain("Odd_Name");
+    expect(await json("restart")).toMatchObject({ code: 0 });
+    const records = supervisor.log().trim().split("\n");
+    expect(records.flatMap((line) => oddNames(JSON.parse(line)))).toEqual([]);
+    expect(await json("quit")).toMatchObject({ code: 0 });
+    scene.config({ ...settings, pools: { www: { ...settings.pools.www, command: ["none"] } } });
+    expect(await json("start")).toMatchObject({ code: 1, value: { ok: false } });
+  },
+);
+
+behaviour(
+  "options may stand before the command; check FILE, version and -V work",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const supervisor = await scene.run({ pools: { www: barePool(scene, spot) } });
+    const config = supervisor.configFile;
+    const call = (...words: string[]) => scene.fcgivisor(words);
+    const checked = `${config}: ok, 1 pool\n`;
+    expect(await call("check", config)).toMatchObject({ code: 0, stdout: checked });
+    expect(await call("--config", config, "check")).toMatchObject({ code: 0, stdout: checked });
+    expect((await call("check", config, "-c", config)).code).toBe(2);
+    const status = await call(`--socket=${supervisor.socket}`, "--json", "status");
+    expect(JSON.parse(status.stdout)).toMatchObject({ pid: supervisor.pid });
+    const version = (await call("--version")).stdout;
+    for (const word of ["version", "-V", "-v"]) expect((await call(word)).stdout).toBe(version);
+    expect((await call("--wrong", "status")).code).toBe(2);
+    expect((await call("-c", config)).code).toBe(2);
+    const commands = (await call("--help")).stdout.match(/^  [a-z]+(?=  )/gm)!;
+    for (const word of commands.slice(0, 17)) {
+      const help = [(await call(word.trim(), "--help")).stdout, (await call("help")).stdout].join(
+        "",
+      );
+      expect(help.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    }
   },
 );

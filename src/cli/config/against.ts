@@ -1,4 +1,4 @@
-// `check --against running`: the plan that a reload with this config would follow, made here from the
+// `check --against`: the plan that a reload with this config would follow, made here from the
 // config that the running supervisor tells. Nothing is touched.
 
 import { AdminClient } from "../../admin/client.ts";

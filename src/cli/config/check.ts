@@ -10,12 +10,17 @@ import { COMMON, type ValuesOf } from "../options.ts";
 import { usageFault } from "../usage.ts";
 
 const OPTIONS = {
+  file: {
+    type: "positional",
+    required: false,
+    valueHint: "file",
+    description: "the config to check, as -c FILE",
+  },
   config: COMMON.config,
   prefix: COMMON.prefix,
   socket: COMMON.socket,
   against: {
-    type: "string",
-    valueHint: "running",
+    type: "boolean",
     description: "print the plan that a reload of the running supervisor would follow",
   },
   dump: {
@@ -26,16 +31,17 @@ const OPTIONS = {
   quiet: COMMON.quiet,
 } as const;
 
-type Given = ValuesOf<typeof OPTIONS>;
+type Given = Omit<ValuesOf<typeof OPTIONS>, "file">;
 
 export default defineCommand({
   name: "check",
   description: "Reads the config and says all that is wrong with it. Touches nothing.",
   options: OPTIONS,
-  async run(options) {
-    if (options.against !== undefined && options.against !== "running")
-      throw usageFault(`--against knows "running" only, not "${options.against}"`, "check");
-    return options.json ? checkAsJson(options) : check(options);
+  async run({ file, ...options }) {
+    if (file !== undefined && options.config !== undefined)
+      throw usageFault("name the config once: check FILE, or check -c FILE", "check");
+    const given = { ...options, config: file ?? options.config };
+    return given.json ? checkAsJson(given) : check(given);
   },
 });
 
@@ -45,7 +51,7 @@ async function check(options: Given): Promise<number> {
   if (options.dump) {
     const { dumpConfig } = await import("../../config/derived/dump.ts");
     print(dumpConfig(loaded));
-  } else if (options.against !== undefined) {
+  } else if (options.against) {
     const { reportLines } = await import("../control/report-text.ts");
     print(`${reportLines(await planOf(loaded, options)).join("\n")}\n`);
   } else if (!options.quiet) {
@@ -58,7 +64,7 @@ async function checkAsJson(options: Given): Promise<number> {
   try {
     const { loaded, warnings } = await checked(options);
     const { source, pools } = loaded.config;
-    const plan = options.against === undefined ? {} : { plan: await planOf(loaded, options) };
+    const plan = options.against ? { plan: await planOf(loaded, options) } : {};
     printJson({
       ok: true,
       file: source.file,

@@ -13,6 +13,7 @@ import { samePath } from "../control/same-config.ts";
 import type { TakenOver } from "../../supervisor/supervisor.ts";
 import { print } from "../print.ts";
 import { defineCommand } from "../command.ts";
+import { COMMON } from "../options.ts";
 import { RUN_OPTIONS } from "./options.ts";
 
 interface Ready {
@@ -31,19 +32,24 @@ const TRIES = 100;
 export default defineCommand({
   name: "start",
   description: "Starts in the background; returns when ready, or with the reason why not.",
-  options: RUN_OPTIONS,
+  options: { ...RUN_OPTIONS, json: COMMON.json },
   async run(args, { rawArgs }) {
     const running = await runningPid(args);
     if (running !== null) {
-      if (!args.quiet) print(`already running as process ${running}; nothing was changed\n`);
+      if (args.json) printJson({ ok: true, pid: running, already_running: true });
+      else if (!args.quiet) print(`already running as process ${running}; nothing was changed\n`);
       return 0;
     }
-    const daemon = spawnDaemon(["run", "--background", ...rawArgs], (text) =>
-      process.stderr.write(text),
-    );
+    let said = "";
+    const words = ["run", "--background", ...withoutJson(rawArgs)];
+    const daemon = spawnDaemon(words, (text) => {
+      said += text;
+      process.stderr.write(text);
+    });
     const line = await daemon.firstLine;
-    if (line === null) return failed(args, await daemon.exitCode);
+    if (line === null) return failed(args, await daemon.exitCode, said);
     const { ready } = JSON.parse(line) as Ready;
+    if (args.json) return tellJson(ready);
     if (!args.quiet) {
       print(
         `started as process ${ready.pid}, ${ready.pools} ${ready.pools === 1 ? "pool serves" : "pools serve"}\n`,
@@ -57,6 +63,22 @@ export default defineCommand({
   },
 });
 
+/** `run`, which the other words are for, prints no result. */
+function withoutJson(rawArgs: readonly string[]): string[] {
+  const end = rawArgs.indexOf("--");
+  return rawArgs.filter((word, i) => word !== "--json" || (end >= 0 && i > end));
+}
+
+function tellJson({ pid, pools, takenOver, failed }: Ready["ready"]): number {
+  const ok = failed.length === 0;
+  printJson({ ok, pid, already_running: false, pools, taken_over: takenOver, failed });
+  return ok ? 0 : 1;
+}
+
+function printJson(value: unknown): void {
+  print(`${JSON.stringify(value, null, 2)}\n`);
+}
+
 function takenOverText({ workers, reopened }: TakenOver): string {
   if (workers === 0) return "";
   const what =
@@ -67,12 +89,18 @@ function takenOverText({ workers, reopened }: TakenOver): string {
 }
 
 /** The daemon has told the reason on its stderr, which is ours; unless another start was quicker. */
-async function failed(args: StartArgs, exitCode: number): Promise<number> {
+async function failed(args: StartArgs, exitCode: number, said: string): Promise<number> {
   if (exitCode === 0) throw new Fault("the supervisor was stopped while it was starting");
-  return (await runningPid(args)) === null ? exitCode : 0;
+  const running = await runningPid(args);
+  if (!args.json) return running === null ? exitCode : 0;
+  const message = said.trim().replace(/^fcgivisor: /, "");
+  if (running === null) printJson({ ok: false, fault: { message } });
+  else printJson({ ok: true, pid: running, already_running: true });
+  return running === null ? exitCode : 0;
 }
 
 interface StartArgs extends SocketArgs {
+  readonly json: boolean;
   readonly listen?: string | undefined;
 }
 
