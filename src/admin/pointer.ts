@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import {
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -50,6 +51,19 @@ export function leavePointer(defaultStateDir: string, config: string, socket: st
 export function forgetPointer(defaultStateDir: string, config: string, socket: string): void {
   const files = namesOf(config).map((name) => pointerFile(defaultStateDir, name));
   removePointers(defaultStateDir, files, socket);
+}
+
+/** Removes every pointer to this socket, whichever config it is of. */
+export function forgetPointersTo(defaultStateDir: string, socket: string): void {
+  removePointers(defaultStateDir, filesIn(folder(defaultStateDir)), resolve(socket));
+}
+
+function filesIn(path: string): string[] {
+  try {
+    return readdirSync(path).map((name) => join(path, name));
+  } catch {
+    return []; // No supervisor has left one.
+  }
 }
 
 function removePointers(defaultStateDir: string, files: readonly string[], socket: string): void {

@@ -212,3 +212,21 @@ behaviour(
     expect((await scene.fcgivisor(["stop", ...words])).code).toBe(0);
   },
 );
+
+behaviour(
+  "what a killed supervisor of a php-fpm file left is found and ended by --socket alone",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const server = debian(scene, "pm = static\npm.max_children = 2\n");
+    const { supervisor } = await running(scene, server);
+    const workers = await workersReach(server.spot, 2);
+    supervisor.signal("SIGKILL");
+    await supervisor.gone();
+    const call = (word: string) => scene.fcgivisor([word, "--socket", server.socket]);
+    const status = await call("status");
+    expect(status.code).toBe(3);
+    expect(status.stderr).toContain("left-over processes still serve");
+    expect(await call("quit")).toMatchObject({ code: 0 });
+    expect(workers.filter(alive)).toEqual([]);
+  },
+);

@@ -1,6 +1,7 @@
 // Which socket a control command is for. The config is read only when nothing else tells: a control
 // command works while the file is broken or gone.
 
+import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { defaultSocket, stateDirDefault } from "../../admin/default-place.ts";
 import { followPointer } from "../../admin/pointer.ts";
@@ -47,10 +48,19 @@ export interface Traces {
 export async function tracesOf(args: SocketArgs, socket: string): Promise<Traces> {
   const file = configPath({ given: args.config, env: process.env, calledAsPhpFpm: null });
   const config = file === null ? null : await readConfig(file, args.prefix);
-  if (config?.admin.socket !== socket)
-    return { stateDir: dirname(socket), pidFile: null, config: file };
+  if (config?.admin.socket !== socket) return { ...placesBeside(socket), config: file };
   const { stateDir, pidFile } = config.supervisor;
   return { stateDir, pidFile, config: file };
+}
+
+/** php-fpm.admin.sock and php-fpm.sock have php-fpm.state and php-fpm.pid beside them; admin.sock is in its state folder. */
+function placesBeside(socket: string): Omit<Traces, "config"> {
+  const path = resolve(socket);
+  const name = path.replace(/(\.admin)?\.sock$/, "");
+  const stateDir = `${name}.state`;
+  return existsSync(stateDir)
+    ? { stateDir, pidFile: `${name}.pid` }
+    : { stateDir: dirname(path), pidFile: null };
 }
 
 async function readConfig(file: string, prefix: string | undefined): Promise<Config | null> {
