@@ -11,7 +11,14 @@ export type ProcessEnd =
 
 /** Why a worker's end was expected, or that it was not. */
 export type EndReason =
-  "recycled" | "ended" | "drained" | "stopped" | "start-failed" | "crashed" | "timed-out";
+  | "recycled"
+  | "unproven"
+  | "ended"
+  | "drained"
+  | "stopped"
+  | "start-failed"
+  | "crashed"
+  | "timed-out";
 
 export type Event =
   | {

@@ -163,7 +163,11 @@ const AFTER_END: {
 } = {
   recycled: {
     say: debug,
-    rest: "and is being replaced, as always after max_requests",
+    rest: "after its share of requests, and is being replaced",
+  },
+  unproven: {
+    say: debug,
+    rest: "without having been seen at a request, while some were waiting",
   },
   drained: { say: debug, rest: "as requested, its last request done" },
   stopped: { say: debug, rest: "as requested" },

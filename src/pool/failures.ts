@@ -40,6 +40,22 @@ export class Failures {
     if (this.endedTooSoon(group)) this.add(ended(group.ended!.end), true);
   }
 
+  /**
+   * Whether one that ended well may have served unseen, so that the next is to be started at once. Not one
+   * after the other: those of a program that serves are seen now and then. `alone`: nobody else serves on
+   * the socket; then a queue that has become shorter says so too, which it does by accept(2) only.
+   */
+  mayHaveServed({ waiting, context }: Group, alone: boolean): boolean {
+    const isShorter = alone && (context.listener.queue()?.length ?? 0) < waiting;
+    this.unseen = isShorter ? 0 : this.unseen + 1;
+    return this.unseen <= UNSEEN_MOST;
+  }
+
+  /** One of them has been seen to come up. */
+  seen(): void {
+    this.unseen = 0;
+  }
+
   /** Counts a start that failed, for which reason. */
   notStarted(error: unknown): void {
     const { message, cause } = asFault(error);

@@ -57,7 +57,11 @@ export class Generation {
       ...context,
       generation: context.number,
       wanted: () => this.role.is !== "passive",
-      onReady: () => this.turn(),
+      onReady: () => {
+        failures.seen();
+        this.turn();
+      },
+      onUnproven: (group, error) => this.onUnproven(group, error),
       onStartFailed: (error) => this.onStartFailed(error),
       onLost: (group) => this.onLost(group),
       onGone: () => this.turn(),
@@ -199,6 +203,11 @@ export class Generation {
     if (this.role.is !== "responsible") return this.giveUp(error);
     this.failed.notStarted(error);
     this.turn();
+  }
+
+  private onUnproven(group: Group, error: unknown): void {
+    if (this.failed.mayHaveServed(group, this.role.is === "responsible")) return this.turn();
+    this.onStartFailed(error);
   }
 
   private onLost(group: Group): void {

@@ -11,6 +11,8 @@ export interface GroupsContext extends Omit<GroupContext, "onLost"> {
   readonly wanted: () => boolean;
   readonly onReady: () => void;
   readonly onStartFailed: (error: unknown) => void;
+  /** It ended well, and may have served before anybody could see it. */
+  readonly onUnproven: (group: Group, error: unknown) => void;
   readonly onLost: (group: Group) => void;
   readonly onGone: () => void;
 }
@@ -64,12 +66,15 @@ export class Groups {
   }
 
   async start(size: number): Promise<void> {
-    const { wanted, onReady, onStartFailed } = this.context;
+    const { wanted, onReady, onStartFailed, onUnproven } = this.context;
+    let group: Group | null = null;
     try {
       await this.checked(size);
       if (!wanted()) return;
-      await this.spawn(size).ready;
+      group = this.spawn(size);
+      await group.ready;
     } catch (error) {
+      if (group?.ended?.reason === "unproven") return onUnproven(group, error);
       return onStartFailed(error);
     }
     onReady();

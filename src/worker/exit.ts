@@ -13,10 +13,15 @@ export interface EndFacts {
   readonly timedOut: boolean;
   /** Whether its program leaves by itself after max_requests, and is told to. */
   readonly recycles: boolean;
+  /** Whether it forks its workers, instead of being one. */
+  readonly forks: boolean;
+  /** Whether connections were waiting when it was started. */
+  readonly wasWaitedFor: boolean;
 }
 
 /** Why the process ended, as far as can be told from outside. */
-export function endReason({ end, state, wasReady, timedOut, recycles }: EndFacts): EndReason {
+export function endReason(facts: EndFacts): EndReason {
+  const { end, state, wasReady, timedOut, recycles, forks, wasWaitedFor } = facts;
   if (timedOut) return "timed-out";
   if (state === "draining") return "drained";
   if (state === "gone") return "stopped";
@@ -25,6 +30,10 @@ export function endReason({ end, state, wasReady, timedOut, recycles }: EndFacts
   const well = end.how === "exited" && end.code === 0;
   // Under load a worker may serve its share before it was ever seen to wait for a request.
   if (well && recycles) return "recycled";
+  // A program of one's own limit: it has left accept(2), so it had a connection.
+  if (well && !forks && wasReady) return "recycled";
+  // It may have had one before anybody looked.
+  if (well && !forks && wasWaitedFor) return "unproven";
   if (!wasReady) return "start-failed";
   return well ? "ended" : "crashed";
 }

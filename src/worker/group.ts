@@ -30,7 +30,11 @@ export interface GroupContext {
   readonly runtime: Runtime;
   readonly generation: number;
   /** Where its workers accept. */
-  readonly listener: { readonly fd: number } & Listening;
+  readonly listener: Listening & {
+    readonly fd: number;
+    /** Connections that wait; null where the kernel does not tell. */
+    readonly queue: () => { readonly length: number } | null;
+  };
   readonly scoreboard: Scoreboard;
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
@@ -52,6 +56,8 @@ export class Group {
   readonly leader: ProcessId;
   readonly members: Members;
   readonly startedAt = now();
+  /** Connections that were waiting when it was started. */
+  readonly waiting: number;
   /** Resolves when every worker has reached accept(2); rejects with a Fault when that fails. */
   readonly ready: Promise<void>;
   /** What its end costs. */
@@ -75,6 +81,7 @@ export class Group {
     this.ready.catch(() => {});
     this.settle = { ready: ready.resolve, failed: ready.reject };
     this.life = this.begin();
+    this.waiting = context.listener.queue()?.length ?? 0;
     this.output = new WorkerOutput(context.pool, context.output);
     this.leader = this.spawn();
     this.members = new Members({
@@ -253,7 +260,9 @@ export class Group {
     const { state, timedOut } = this;
     const wasReady = this.wasReady !== null;
     const recycles = runtime.recyclesItself && pool.maxRequests > 0;
-    return endReason({ end, state, wasReady, timedOut, recycles });
+    const { forks } = this;
+    const wasWaitedFor = this.waiting > 0;
+    return endReason({ end, state, wasReady, timedOut, recycles, forks, wasWaitedFor });
   }
 
   private tellEnd({ end, reason }: GroupEnd): void {

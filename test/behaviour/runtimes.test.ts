@@ -248,3 +248,35 @@ behaviour(
     });
   },
 );
+
+behaviour(
+  "programs that serve one request each and exit 0 are started again at once, and never punished",
+  { needs: ["perl-fcgi"] },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const command = [scene.fixture("fcgi/once.pl"), "1", "0.1"];
+    const pool = { listen: spot.listen, command, workers: 3, ...NO_HURRY };
+    const log = { level: "debug" };
+    const supervisor = await scene.start({ log, pools: { www: pool } });
+    // More ask than there are workers, so that nearly every one has somebody waiting when it starts.
+    const ask = async () => {
+      for (let i = 0; i < 10; i++) expect(await bodyOf(spot, {})).toContain("served by");
+    };
+    const asking = Promise.all([ask(), ask(), ask(), ask(), ask()]);
+    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+    await asking;
+    expect(supervisor.log()).toContain("after its share of requests");
+    expect(supervisor.log()).not.toMatch(/next try|warn|error/);
+    expect(JSON.parse((await supervisor.control("status", "--json")).stdout)).toMatchObject({
+      pools: [{ failures: 0 }],
+    });
+    // One that ends without having accepted anything does not come up, whoever waits.
+    const broken = { ...pool, command: [command[0]!, "0"], workers: 1 };
+    scene.rewrite({ log, pools: { www: broken } });
+    const waiting = Promise.all([ask(), ask(), ask(), ask(), ask()]);
+    const refused = await supervisor.control("reload");
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("exited with code 0 while it was starting");
+    await waiting;
+  },
+);

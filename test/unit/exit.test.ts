@@ -17,6 +17,8 @@ const SERVED: EndFacts = {
   wasReady: true,
   timedOut: false,
   recycles: false,
+  forks: true,
+  wasWaitedFor: false,
 };
 
 function reasons(sight: Partial<EndFacts>): EndReason[] {
@@ -60,4 +62,17 @@ test("exit 0 of a program that counts its requests is a recycle, seen ready or n
 test("an end before accept is a failed start", () => {
   const sight = { state: "starting", wasReady: false } as const;
   expect(new Set(reasons(sight))).toEqual(new Set(["start-failed"]));
+});
+
+test("exit 0 of a program that has reached accept is a recycle; before, it may be one if somebody waited", () => {
+  const alone = { forks: false } as const;
+  expect(reasons(alone)).toEqual(["recycled", "crashed", "crashed", "crashed"]);
+  const unseen = { ...alone, wasReady: false, state: "starting" } as const;
+  expect(reasons({ ...unseen, wasWaitedFor: true })).toEqual([
+    "unproven",
+    "start-failed",
+    "start-failed",
+    "start-failed",
+  ]);
+  expect(new Set(reasons(unseen))).toEqual(new Set(["start-failed"]));
 });
