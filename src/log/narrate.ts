@@ -123,7 +123,7 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     ),
   "drain-escalated": ({ pool, pid, signal, afterMs }) =>
     warn(
-      `worker ${pid} of pool ${pool} has not exited after ${elapsed(afterMs)} and gets ${signal}; if its requests need longer, raise drain_timeout`,
+      `worker ${pid} of pool ${pool} has not exited after ${elapsed(afterMs)} and gets ${signal}; if its requests need longer, raise drain_timeout; if the program has a signal that lets it finish, name it as stop_signal`,
     ),
   "worker-stuck": ({ pool, pid, state, where }) =>
     error(

@@ -4,7 +4,7 @@
 import type { Address } from "../sys/address.ts";
 import { socketAt, socketsOf } from "../sys/proc-sockets.ts";
 import { currentSyscall, type ProcessStat } from "../sys/procfs.ts";
-import type { AcceptedSockets } from "./accepted.ts";
+import { AcceptedSockets } from "./accepted.ts";
 
 /** The socket that workers accept from. */
 export interface Listening {
@@ -100,10 +100,19 @@ function connectionsOf(pid: number, listener: Listening): Socket[] | null {
     .sort((a, b) => a.fd - b.fd);
 }
 
-/** Whether a worker, stopped or not, has a connection; null when that cannot be seen. */
-export function holdsConnection(pid: number, listener: Listening): boolean | null {
-  const connections = connectionsOf(pid, listener);
-  return connections === null ? null : connections.length > 0;
+/**
+ * Whether a worker, stopped or not, may have a connection of this listener; null when that cannot be seen.
+ * It may well have other sockets.
+ */
+export function holdsConnection(
+  pid: number,
+  listener: Listening,
+  accepted = new AcceptedSockets(),
+): boolean | null {
+  const sockets = connectionsOf(pid, listener);
+  if (sockets === null) return null;
+  // The tables are read only for who has any.
+  return sockets.some(({ inode }) => !accepted.isOther(inode, listener.address));
 }
 
 /** Whether one of its sockets was accepted from this listener. */

@@ -68,6 +68,11 @@ export function unixInodesByPath(): ReadonlyMap<string, string[]> {
   return grouped(bound.map(([, inode, path]) => [Buffer.from(path!, "latin1").toString(), inode!]));
 }
 
+/** Inodes of all Unix sockets, those without a path too. */
+export function allUnixInodes(): ReadonlySet<string> {
+  return new Set(tableLines("unix").map((line) => line.trim().split(/ +/)[6]!));
+}
+
 /** Inodes of TCP connections by the port of their own end, which for accepted ones is the listener's. */
 export function connectedInodesByPort(file: "tcp" | "tcp6"): ReadonlyMap<number, string[]> {
   const rows = tcpRows(file).filter((row) => row[3] !== LISTEN);
