@@ -280,3 +280,82 @@ behaviour(
     await waiting;
   },
 );
+
+const PSGI = 'sub { [200, ["Content-Type" => "text/plain"], ["served by plack $$"]] }\n';
+const RUBY = `require "fcgi"
+FCGI.each { |r| r.out.print "Content-Type: text/plain\\r\\n\\r\\nserved by ruby #{$$}"; r.finish }
+`;
+
+/** Programs that people ask about, as `help runtimes` has them. */
+const ASKED_ABOUT: readonly {
+  readonly needs: readonly Part[];
+  readonly pool: (scene: Scene) => Record<string, unknown>;
+  readonly script?: string;
+  readonly says: string;
+}[] = [
+  {
+    // Without its config file it exits 0 after each request.
+    needs: ["mapserver"],
+    pool: () => ({ command: ["mapserv"] }),
+    says: "MapServer",
+  },
+  {
+    needs: ["fcgiwrap", "cgit"],
+    pool: () => ({ command: ["fcgiwrap"] }),
+    script: "/usr/lib/cgit/cgit.cgi",
+    says: "cgit",
+  },
+  {
+    needs: ["ruby-fcgi"],
+    pool: (scene) => ({ command: ["ruby", scene.write("app.rb", RUBY)] }),
+    says: "served by ruby",
+  },
+  {
+    needs: ["plack", "perl-fcgi"],
+    pool: (scene) => ({
+      command: [
+        ...["plackup", "-E", "deployment", "-s", "FCGI", "--manager", ""],
+        scene.write("app.psgi", PSGI),
+      ],
+      runtime: "libfcgi",
+    }),
+    says: "served by plack",
+  },
+];
+
+for (const { needs, pool, script, says } of ASKED_ABOUT) {
+  behaviour(
+    `${needs[0]} serves, is reloaded and quits, without a word of trouble`,
+    { needs },
+    async (scene) => {
+      const spot = unixSpot(scene);
+      const pools = { www: { listen: spot.listen, workers: 2, ...NO_HURRY, ...pool(scene) } };
+      const supervisor = await scene.start({ pools });
+      const ask = async () => {
+        const request = script === undefined ? {} : { script };
+        for (let i = 0; i < 5; i++) expect((await fcgi(spot.where, request)).body).toContain(says);
+      };
+      await ask();
+      expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+      await ask();
+      expect((await supervisor.control("quit")).code).toBe(0);
+      await supervisor.gone();
+      expect(supervisor.log()).not.toMatch(/ (warn|error|alert) /);
+    },
+  );
+}
+
+behaviour(
+  "plackup with workers of its own is told as that, with the way out",
+  { needs: ["plack", "plack-manager", "perl-fcgi"] },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const command = ["plackup", "-s", "FCGI", "--nproc", "3", scene.write("app.psgi", PSGI)];
+    const pool = { listen: spot.listen, workers: 1, start_timeout: "5s", command };
+    const config = scene.config({ pools: { www: pool } });
+    const outcome = await scene.fcgivisor(["start", "-c", config]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain("it has started 3 processes of its own");
+    expect(outcome.stderr).toContain('--manager ""');
+  },
+);

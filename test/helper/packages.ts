@@ -36,6 +36,17 @@ const PARTS = {
     there: () => inPath("perl") && runs(["perl", "-MFCGI", "-e", "1"]),
   },
   fcgiwrap: { package: "fcgiwrap", there: () => inPath("fcgiwrap") },
+  cgit: { package: "cgit", there: () => existsSync("/usr/lib/cgit/cgit.cgi") },
+  mapserver: { package: "cgi-mapserver", there: () => inPath("mapserv") },
+  "ruby-fcgi": {
+    package: "ruby-fcgi",
+    there: () => inPath("ruby") && runs(["ruby", "-e", "require 'fcgi'"]),
+  },
+  plack: { package: "libplack-perl", there: () => inPath("plackup") },
+  "plack-manager": {
+    package: "libfcgi-procmanager-perl",
+    there: () => inPath("perl") && runs(["perl", "-MFCGI::ProcManager", "-e", "1"]),
+  },
   libfcgi: { package: "libfcgi-dev", there: () => existsSync("/usr/include/fcgiapp.h") },
   gcc: { package: "gcc", there: () => inPath("gcc") },
   "libc-headers": { package: "libc6-dev", there: () => existsSync("/usr/include/stdio.h") },
