@@ -25,6 +25,7 @@ import {
 } from "../helper/pool.ts";
 import { alive, descriptorsOf, listenersAt } from "../helper/processes.ts";
 import { BINARY, ready, textOf } from "../helper/program.ts";
+import { against } from "../helper/schema.ts";
 import { behaviour } from "../helper/scene.ts";
 import { onlyLeaving, statusOf } from "../helper/status.ts";
 import { queueAt } from "../helper/tcp.ts";
@@ -679,6 +680,8 @@ behaviour(
     const log = { file: scene.path("fcgivisor.log"), format: "json", level: "debug" };
     const settings = { log, pools: { www: phpPool(spot, { php: { defines: { Odd_Name: 1 } } }) } };
     const config = scene.config(settings);
+    const schema = JSON.parse((await scene.fcgivisor(["schema", "answers"])).stdout);
+    const checked = (value: unknown) => expect(against(value, schema, schema)).toEqual([]);
     const json = async (...words: string[]) => {
       const { stdout, code } = await scene.fcgivisor([...words, "-c", config, "--json"]);
       const value: unknown = JSON.parse(stdout);
@@ -703,11 +706,21 @@ behaviour(
       ["bench", "/", "--script", script, "--duration", "50ms"],
     ])
       expect(await json(...words)).toMatchObject({ code: 0 });
+    // What the control socket says is as its schema has it.
+    checked((await json("status")).value);
+    for (const words of [
+      ["reload"],
+      ["reload", "--dry-run"],
+      ["reload", "--changed"],
+      ["logrotate"],
+    ])
+      checked((await json(...words)).value);
+    checked((await json("reload", "nobody")).value);
     expect(await json("request", "/", "--pool", "none")).toMatchObject({ code: 1 });
     const running: unknown = await (await supervisor.http("/v1/config")).json();
     expect(oddNames(running)).toEqual([]);
     expect(JSON.stringify(running)).toContain("Odd_Name");
-    expect(await json("restart")).toMatchObject({ code: 0 });
+    checked((await json("restart")).value);
     const records = supervisor.log().trim().split("\n");
     expect(records.flatMap((line) => oddNames(JSON.parse(line)))).toEqual([]);
     expect(await json("quit")).toMatchObject({ code: 0 });
