@@ -149,8 +149,7 @@ function announce(supervisor: Supervisor, background: boolean, quiet: boolean): 
   if (background) {
     // `start` waits for this line; afterwards there is nobody to read.
     const ready = { pid: process.pid, pools: poolCount, takenOver, failed: failedPools };
-    process.stdout.write(`${JSON.stringify({ ready })}\n`);
-    detachOutput();
+    detachOutput(`${JSON.stringify({ ready })}\n`);
   } else if (!quiet && logFile !== null) {
     process.stderr.write(`fcgivisor: ready; the log is ${logFile}\n`);
   }
