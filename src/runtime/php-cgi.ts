@@ -14,8 +14,9 @@ export const phpCgi: Runtime = {
   args: (pool) => [
     ...(pool.php.ini === null ? [] : ["-c", pool.php.ini]),
     ...settingsOf(pool).flatMap((setting) => ["-d", settingLine(setting)]),
-    ...adminArguments(pool),
   ],
+  // What stands behind a section belongs to it.
+  lastArgs: adminArguments,
   argumentVariables: (pool) =>
     Object.fromEntries(settingsOf(pool).map(({ variable, value }) => [variable, value])),
   env: (_pool, { size, maxRequests }) => ({

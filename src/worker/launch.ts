@@ -27,7 +27,7 @@ type Launch = Omit<SpawnSpec, "stdin" | "output">;
 
 /** What to spawn for one group. Throws Faults for a missing program, user or group. */
 export function launchOf(pool: PoolConfig, runtime: Runtime, shape: GroupShape): Launch {
-  const args = [...runtime.args(pool), ...pool.command.slice(1)];
+  const args = [...runtime.args(pool), ...pool.command.slice(1), ...runtime.lastArgs(pool)];
   const env = {
     ...workerEnvironment(pool, runtime),
     ...(shape.number === null ? {} : { [NUMBER]: String(shape.number) }),
@@ -44,7 +44,7 @@ export function launchForQuestion(
 ): Launch {
   return throughShim(
     pool,
-    [findProgram(pool), ...runtime.args(pool), ...args],
+    [findProgram(pool), ...runtime.args(pool), ...runtime.lastArgs(pool), ...args],
     workerEnvironment(pool, runtime),
   );
 }

@@ -226,7 +226,20 @@ behaviour(
     const admin = { memory_limit: "64M", disable_functions: "system", open_basedir: scene.dir };
     const defines = { user_agent: "plain", disable_functions: "exec", "fv.yes": true, "fv.n": 7 };
     const supervisor = await scene.start({
-      pools: { www: phpPool(spot, { php: { ini, defines, admin } }) },
+      // What the command itself says stays what it is.
+      pools: {
+        www: phpPool(spot, {
+          command: ["php-cgi", "-d", "precision=5"],
+          php: { ini, defines, admin },
+        }),
+      },
+    });
+    const settings = {
+      script: scene.fixture("php/settings.php"),
+      query: "ini=precision,memory_limit",
+    };
+    expect(JSON.parse(await bodyOf(spot, settings))).toMatchObject({
+      ini: { precision: "5", memory_limit: "64M" },
     });
     const held = {
       memory_limit: [false, "64M"],
