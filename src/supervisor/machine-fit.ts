@@ -1,6 +1,7 @@
 // Whether this machine has room for a config: the folders of its sockets, memory for its workers, and
 // addresses that nobody else has.
 
+import { existsSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Config, PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
@@ -8,6 +9,7 @@ import { groupSizeOf, runtimeOf } from "../runtime/registry.ts";
 import { boundAddress } from "../socket/bound.ts";
 import { listenerInTheWay } from "../socket/open.ts";
 import { addressText } from "../sys/address.ts";
+import { listeningPorts } from "../sys/proc-sockets.ts";
 import { folderLack, lackFault } from "../sys/machine.ts";
 import { machineMemory } from "../sys/machine-memory.ts";
 import { readState } from "./recovery/state-file.ts";
@@ -49,8 +51,12 @@ function leastOf(pool: PoolConfig): number {
 /** Addresses that another program has. What a supervisor with this state folder opened is its own. */
 export function takenAddresses({ pools, supervisor }: Config): Fault[] {
   const own = ownAddresses(supervisor.stateDir);
+  const ports = listeningPorts();
   return pools.flatMap(({ name, listen: { address } }) => {
     if (address.kind === "systemd" || own.has(addressText(address))) return [];
+    // Most are free, which is quickly seen.
+    const mayBeTaken = address.kind === "unix" ? existsSync(address.path) : ports.has(address.port);
+    if (!mayBeTaken) return [];
     const fault = listenerInTheWay(boundAddress(address));
     if (fault === null) return [];
     const { message, hint } = fault;

@@ -56,6 +56,12 @@ export function listeningInodes(
     .map((row) => row[9]!);
 }
 
+/** TCP ports that somebody listens on, on whichever address. */
+export function listeningPorts(): ReadonlySet<number> {
+  const rows = [...tcpRows("tcp"), ...tcpRows("tcp6")].filter((row) => row[3] === LISTEN);
+  return new Set(rows.map((row) => Number.parseInt(row[1]!.split(":").at(-1)!, 16)));
+}
+
 /** Inodes of Unix sockets bound to this path (the accepted connections of a listener show it too). */
 export function unixInodes(path: string): string[] {
   return unixInodesByPath().get(path) ?? [];
