@@ -173,6 +173,14 @@ export type Event =
       readonly afterMs: number;
     }
   | {
+      /** The same of several at once. */
+      readonly type: "drains-escalated";
+      readonly pool: string;
+      readonly pids: readonly number[];
+      readonly signal: string;
+      readonly afterMs: number;
+    }
+  | {
       /** Not even KILL has ended it. `state`: of proc(5); `where`: the kernel function it waits in. */
       readonly type: "worker-stuck";
       readonly pool: string;

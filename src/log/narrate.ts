@@ -28,6 +28,15 @@ const notice = (text: string): Narration => ({ level: "notice", text });
 const warn = (text: string): Narration => ({ level: "warn", text });
 const error = (text: string): Narration => ({ level: "error", text });
 
+const LATE_HINT =
+  "if requests need longer, raise drain_timeout; if the program has a signal that lets it finish, name it as stop_signal";
+const MOST_NAMED = 10;
+
+function firstOf(pids: readonly number[]): string {
+  const rest = pids.length - MOST_NAMED;
+  return rest <= 0 ? list(pids) : `${pids.slice(0, MOST_NAMED).join(", ")} and ${rest} more`;
+}
+
 const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
   "supervisor-starting": ({ version, pid, config }) =>
     notice(
@@ -123,7 +132,11 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     ),
   "drain-escalated": ({ pool, pid, signal, afterMs }) =>
     warn(
-      `worker ${pid} of pool ${pool} has not exited after ${elapsed(afterMs)} and gets ${signal}; if its requests need longer, raise drain_timeout; if the program has a signal that lets it finish, name it as stop_signal`,
+      `worker ${pid} of pool ${pool} has not exited after ${elapsed(afterMs)} and gets ${signal}; ${LATE_HINT}`,
+    ),
+  "drains-escalated": ({ pool, pids, signal, afterMs }) =>
+    warn(
+      `${count(pids.length, "worker")} of pool ${pool} (${firstOf(pids)}) have not exited after ${elapsed(afterMs)} and get ${signal}; ${LATE_HINT}`,
     ),
   "worker-stuck": ({ pool, pid, state, where }) =>
     error(

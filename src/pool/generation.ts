@@ -17,6 +17,7 @@ import { alone, extraWorkers, firstBatch, inPlaceOf } from "./bounds.ts";
 import { Convergence, type Goal } from "./convergence.ts";
 import { Failures } from "./failures.ts";
 import { Groups } from "./groups.ts";
+import { withLateTogether } from "./late-workers.ts";
 
 export interface GenerationContext {
   readonly pool: PoolConfig;
@@ -55,6 +56,7 @@ export class Generation {
     const failures = new Failures(context.pool.name, context.emit);
     const groups = new Groups({
       ...context,
+      emit: withLateTogether(context.emit),
       generation: context.number,
       wanted: () => this.role.is !== "passive",
       onReady: () => {

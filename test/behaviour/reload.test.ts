@@ -577,3 +577,20 @@ behaviour(
     expect(usage.code).toBe(2);
   },
 );
+
+behaviour("workers that are late together are told in one line", {}, async (scene) => {
+  const spot = unixSpot(scene);
+  const extra = { workers: 3, drain_timeout: "1s" };
+  const supervisor = await scene.start({ pools: { www: barePool(scene, spot, extra) } });
+  const held = [await hold(scene, spot), await hold(scene, spot), await hold(scene, spot)];
+  for (const { answer } of held) answer.catch(() => {});
+  const { stdout, code } = await supervisor.control("reload");
+  expect({ code, cut: stdout.includes("3 requests were cut short") }).toEqual({
+    code: 0,
+    cut: true,
+  });
+  await supervisor.logged(
+    /3 workers of pool www \(.*\) have not exited after .* and get SIGTERM; .*stop_signal/,
+  );
+  expect(supervisor.log().match(/ha(s|ve) not exited .*SIGTERM/g)).toHaveLength(1);
+});
