@@ -14,7 +14,11 @@ export interface Listening {
 
 export type Activity =
   /** Waits for a connection, and has none. */
-  | { readonly doing: "idle" }
+  | {
+      readonly doing: "idle";
+      /** In accept(2) itself, and not in a select or poll, which may be for something else. */
+      readonly inAccept: boolean;
+    }
   /** Has a connection. */
   | { readonly doing: "busy"; readonly connection: Connection }
   /** Neither waits nor has a connection: it starts, or is between two requests. */
@@ -68,14 +72,14 @@ export function activityOf(
   const call = currentSyscall(pid);
   const isIn = (numbers: ReadonlySet<number>) => call !== null && numbers.has(call.number);
   if (isIn(SYSCALLS.accept) && socketAt(pid, call!.fd) === String(listener.inode))
-    return { doing: "idle" };
+    return { doing: "idle", inAccept: true };
   const sockets = connectionsOf(pid, listener);
   if (sockets === null) return { doing: "unknown" };
   if (isIn(SYSCALLS.wait)) {
     // It may well have other sockets, to a database for instance.
     const mine = accepted.at(listener.address);
     const connection = sockets.find(({ inode }) => mine.has(inode));
-    if (connection === undefined) return { doing: "idle" };
+    if (connection === undefined) return { doing: "idle", inAccept: false };
     return { doing: "busy", connection: { ...connection, awaited: false } };
   }
   const [connection] = sockets;

@@ -59,10 +59,7 @@ export class Generation {
       emit: withLateTogether(context.emit),
       generation: context.number,
       wanted: () => this.role.is !== "passive",
-      onReady: () => {
-        failures.seen();
-        this.turn();
-      },
+      onReady: () => this.turn(),
       onUnproven: (group, error) => this.onUnproven(group, error),
       onStartFailed: (error) => this.onStartFailed(error),
       onLost: (group) => this.onLost(group),
@@ -213,11 +210,20 @@ export class Generation {
   }
 
   private onLost(group: Group): void {
-    const { end, reason } = group.ended!;
-    const recycled = reason === "recycled";
-    if (this.role.is === "starting" && !recycled) return this.giveUp(asFault(ended(end)));
-    if (this.role.is === "replacing" || this.role.is === "responsible") this.failed.lost(group);
+    const { end } = group.ended!;
+    if (this.role.is === "starting" && !this.isUsual(group))
+      return this.giveUp(asFault(ended(end)));
+    if (this.role.is === "replacing" || this.role.is === "responsible")
+      this.failed.lost(group, this.role.is === "responsible");
     this.turn();
+  }
+
+  /** Its end is no reason to give up a start. */
+  private isUsual(group: Group): boolean {
+    const { reason } = group.ended!;
+    if (reason === "unproven") return this.failed.mayHaveServed(group, false);
+    if (reason === "recycled" && group.wasReady === "seen") this.failed.hasServed();
+    return reason === "recycled";
   }
 
   // ---------------------------------------------------------------- roles

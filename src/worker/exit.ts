@@ -15,13 +15,15 @@ export interface EndFacts {
   readonly recycles: boolean;
   /** Whether it forks its workers, instead of being one. */
   readonly forks: boolean;
+  /** Whether it was seen in accept(2) itself, or with a connection from there. */
+  readonly wasAccepting: boolean;
   /** Whether connections were waiting when it was started. */
   readonly wasWaitedFor: boolean;
 }
 
 /** Why the process ended, as far as can be told from outside. */
 export function endReason(facts: EndFacts): EndReason {
-  const { end, state, wasReady, timedOut, recycles, forks, wasWaitedFor } = facts;
+  const { end, state, wasReady, timedOut, recycles, forks, wasAccepting, wasWaitedFor } = facts;
   if (timedOut) return "timed-out";
   if (state === "draining") return "drained";
   if (state === "gone") return "stopped";
@@ -31,9 +33,9 @@ export function endReason(facts: EndFacts): EndReason {
   // Under load a worker may serve its share before it was ever seen to wait for a request.
   if (well && recycles) return "recycled";
   // A program of one's own limit: it has left accept(2), so it had a connection.
-  if (well && !forks && wasReady) return "recycled";
-  // It may have had one before anybody looked.
-  if (well && !forks && wasWaitedFor) return "unproven";
+  if (well && !forks && wasAccepting) return "recycled";
+  // It may have had one, in or behind a select(2), or before anybody looked.
+  if (well && !forks && (wasReady || wasWaitedFor)) return "unproven";
   if (!wasReady) return "start-failed";
   return well ? "ended" : "crashed";
 }

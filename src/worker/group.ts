@@ -5,7 +5,7 @@
 import type { PoolConfig } from "../config/model.ts";
 import type { Emit, EndReason, OutputLine, ProcessEnd } from "../event.ts";
 import type { Fault } from "../fault.ts";
-import type { Listening } from "../observe/activity.ts";
+import type { Activity, Listening } from "../observe/activity.ts";
 import type { WorkerView } from "../observe/sample.ts";
 import type { Scoreboard } from "../observe/scoreboard.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -50,6 +50,10 @@ export interface GroupEnd {
 
 const READY_POLL_MS = 2;
 
+function isAccepting(activity: Activity): boolean {
+  return activity.doing === "busy" || (activity.doing === "idle" && activity.inAccept);
+}
+
 export class Group {
   readonly context: GroupContext;
   readonly shape: GroupShape;
@@ -66,6 +70,8 @@ export class Group {
   private readonly life: Life;
   private readonly output: WorkerOutput;
   private readonly settle: { ready: () => void; failed: (fault: Fault) => void };
+  /** Seen in accept(2), or with a connection from there, when it was ready. */
+  private wasAccepting = false;
   private readiness: "seen" | "inferred" | null = null;
   private leaderEnd: GroupEnd | null = null;
   private timedOut = false;
@@ -196,6 +202,7 @@ export class Group {
       const isReady = (worker: WorkerView) =>
         hasReachedAccept(worker, this.members, sample, this.forks);
       if (workers.length >= this.size && workers.every(isReady)) {
+        this.wasAccepting = workers.every(({ activity }) => isAccepting(activity));
         return this.life.dispatch("ready");
       }
       if (this.uptimeMs > pool.startTimeoutMs) return this.life.dispatch("start-timeout");
@@ -260,9 +267,11 @@ export class Group {
     const { state, timedOut } = this;
     const wasReady = this.wasReady !== null;
     const recycles = runtime.recyclesItself && pool.maxRequests > 0;
-    const { forks } = this;
+    const { forks, wasAccepting } = this;
     const wasWaitedFor = this.waiting > 0;
-    return endReason({ end, state, wasReady, timedOut, recycles, forks, wasWaitedFor });
+    return endReason({
+      ...{ end, state, wasReady, timedOut, recycles, forks, wasAccepting, wasWaitedFor },
+    });
   }
 
   private tellEnd({ end, reason }: GroupEnd): void {

@@ -10,7 +10,7 @@ import { nginx } from "../helper/nginx.ts";
 import { findProgram, type Part } from "../helper/packages.ts";
 import { bodyOf, NO_HURRY, phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
 import { alive, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
-import { textOf } from "../helper/program.ts";
+import { BINARY, textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { onlyLeaving } from "../helper/status.ts";
 import { eventually } from "../helper/wait.ts";
@@ -372,3 +372,20 @@ behaviour(
     expect(outcome.stderr).toContain('--manager ""');
   },
 );
+
+behaviour("a program that only seems to wait, and exits 0, is made to wait", {}, async (scene) => {
+  const spot = unixSpot(scene);
+  // What it waits for in select(2) is nothing.
+  const command = ["perl", "-e", "select(undef, undef, undef, 0.05); exit 0"];
+  const pool = { listen: spot.listen, command, workers: 1, ...NO_HURRY };
+  const config = scene.config({ pools: { www: pool } });
+  const child = scene.spawn([BINARY, "run", "-c", config]);
+  const log = () => child.stderr();
+  const supervisor = scene.follow(child.pid, config, scene.path("run/admin.sock"), log);
+  await eventually(() => /exited with code 0/.test(log()), { what: "its end is told" });
+  // Either the start has failed at it, or it is tried again after longer and longer pauses.
+  await eventually(() => !alive(child.pid) || /next try in/.test(log()), {
+    what: "it is made to wait",
+  });
+  if (alive(child.pid)) expect((await supervisor.control("stop")).code).toBe(0);
+});

@@ -18,6 +18,7 @@ const SERVED: EndFacts = {
   timedOut: false,
   recycles: false,
   forks: true,
+  wasAccepting: true,
   wasWaitedFor: false,
 };
 
@@ -67,7 +68,9 @@ test("an end before accept is a failed start", () => {
 test("exit 0 of a program that has reached accept is a recycle; before, it may be one if somebody waited", () => {
   const alone = { forks: false } as const;
   expect(reasons(alone)).toEqual(["recycled", "crashed", "crashed", "crashed"]);
-  const unseen = { ...alone, wasReady: false, state: "starting" } as const;
+  const select = { ...alone, wasAccepting: false } as const;
+  expect(reasons(select)).toEqual(["unproven", "crashed", "crashed", "crashed"]);
+  const unseen = { ...select, wasReady: false, state: "starting" } as const;
   expect(reasons({ ...unseen, wasWaitedFor: true })).toEqual([
     "unproven",
     "start-failed",
