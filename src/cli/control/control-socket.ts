@@ -48,14 +48,19 @@ export interface Traces {
 export async function tracesOf(args: SocketArgs, socket: string): Promise<Traces> {
   const file = configPath({ given: args.config, env: process.env, calledAsPhpFpm: null });
   const config = file === null ? null : await readConfig(file, args.prefix);
-  if (config?.admin.socket !== socket) return { ...placesBeside(socket), config: file };
+  if (config?.admin.socket !== socket) return { ...placesOf(resolve(socket)), config: file };
   const { stateDir, pidFile } = config.supervisor;
   return { stateDir, pidFile, config: file };
 }
 
+function placesOf(socket: string): Omit<Traces, "config"> {
+  const stateDir = followPointer(stateDirDefault(), socket);
+  const beside = placesBeside(socket);
+  return stateDir === null || stateDir === beside.stateDir ? beside : { stateDir, pidFile: null };
+}
+
 /** php-fpm.admin.sock and php-fpm.sock have php-fpm.state and php-fpm.pid beside them; admin.sock is in its state folder. */
-function placesBeside(socket: string): Omit<Traces, "config"> {
-  const path = resolve(socket);
+function placesBeside(path: string): Omit<Traces, "config"> {
   const name = path.replace(/(\.admin)?\.sock$/, "");
   const stateDir = `${name}.state`;
   return existsSync(stateDir)

@@ -50,6 +50,7 @@ export async function endLeftOver(
   rmSync(socket, { force: true });
   if (config !== null) forgetPointer(stateDirDefault(), config, socket);
   else forgetPointersTo(stateDirDefault(), socket);
+  forgetPointer(stateDirDefault(), socket, stateDir);
   if (pidFile !== null && textOf(pidFile) === String(left.pid)) rmSync(pidFile, { force: true });
   const duration_ms = Math.round(now() - since);
   return { operation: word, pid: 0, duration_ms, generation: 0, left_behind: left.workers };
