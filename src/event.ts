@@ -11,7 +11,14 @@ export type ProcessEnd =
 
 /** Why a worker's end was expected, or that it was not. */
 export type EndReason =
-  "recycled" | "ended" | "drained" | "stopped" | "start-failed" | "crashed" | "timed-out";
+  | "recycled"
+  | "unproven"
+  | "ended"
+  | "drained"
+  | "stopped"
+  | "start-failed"
+  | "crashed"
+  | "timed-out";
 
 export type Event =
   | {
@@ -33,6 +40,12 @@ export type Event =
       readonly by: string;
     }
   | { readonly type: "supervisor-stopped"; readonly ms: number }
+  | {
+      /** A reload has gone over to another file. */
+      readonly type: "config-switched";
+      readonly from: string | null;
+      readonly to: string;
+    }
   | { readonly type: "config-warning"; readonly fault: FaultJson }
   | { readonly type: "listening"; readonly pools: readonly string[]; readonly address: string }
   | { readonly type: "listener-changed"; readonly address: string; readonly what: string }
@@ -163,6 +176,14 @@ export type Event =
       readonly type: "drain-escalated";
       readonly pool: string;
       readonly pid: number;
+      readonly signal: string;
+      readonly afterMs: number;
+    }
+  | {
+      /** The same of several at once. */
+      readonly type: "drains-escalated";
+      readonly pool: string;
+      readonly pids: readonly number[];
       readonly signal: string;
       readonly afterMs: number;
     }

@@ -2,21 +2,21 @@
 // imported.
 
 import { basename } from "node:path";
-import { print, printError } from "./cli/print.ts";
+import { print, printError, printJson } from "./cli/print.ts";
 import { asFault, Fault, faultText } from "./fault.ts";
 import { STATE_FORMAT, STATE_FORMAT_WORD } from "./supervisor/recovery/state-format.ts";
 import { SHIM_WORD } from "./worker/shim-task.ts";
 
-async function main(argv: readonly string[]): Promise<number> {
-  const [word, ...rest] = argv;
+async function main(given: readonly string[]): Promise<number> {
+  const [word, ...rest] = commandFirst(given);
   if (word === SHIM_WORD) return (await import("./worker/shim.ts")).runShim();
   const asPhpFpm = /^php-fpm[0-9.]*$/.test(basename(process.argv0));
   // The words that stay; as early as can be, because it starts this program once more.
   if (asPhpFpm || word === "run") (await import("./sys/exec/steady.ts")).becomeSteady();
   if (asPhpFpm) {
-    return (await import("./cli/php-fpm/php-fpm.ts")).runAsPhpFpm(process.argv0, argv);
+    return (await import("./cli/php-fpm/php-fpm.ts")).runAsPhpFpm(process.argv0, given);
   }
-  if (word === "--version" || word === "-v") {
+  if (word !== undefined && ["version", "--version", "-v", "-V"].includes(word)) {
     const { VERSION } = await import("./cli/version.ts");
     print(`fcgivisor ${VERSION}\n`);
     return 0;
@@ -45,8 +45,28 @@ async function main(argv: readonly string[]): Promise<number> {
   return runStrict((await row.load()).default, rest);
 }
 
+/** Options that every command knows may stand before the command, as behind it. */
+function commandFirst(argv: readonly string[]): readonly string[] {
+  const withValue = ["-c", "--config", "--socket", "--prefix"];
+  let at = 0;
+  for (; at < argv.length; at++) {
+    const word = argv[at]!;
+    if (withValue.includes(word)) at++;
+    else if (!/^(--(config|socket|prefix)=|--json$|--quiet$|-q$)/.test(word)) break;
+  }
+  const word = argv[at];
+  return word === undefined ? argv : [word, ...argv.slice(0, at), ...argv.slice(at + 1)];
+}
+
+/** Who asks for JSON is told of a failure in JSON, too. */
+function asksForJson(argv: readonly string[]): boolean {
+  const end = argv.indexOf("--");
+  return argv.slice(0, end < 0 ? argv.length : end).includes("--json");
+}
+
 function complain(error: unknown): number {
   const fault = asFault(error);
+  if (asksForJson(process.argv.slice(2))) printJson({ ok: false, fault });
   printError(`fcgivisor: ${faultText(fault)}\n`);
   if (!(error instanceof Fault) && error instanceof Error) printError(`${error.stack}\n`);
   return fault.exitCode;

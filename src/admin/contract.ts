@@ -36,6 +36,10 @@ export interface ReloadOptions {
   readonly wait?: boolean;
   /** The plan only. */
   readonly dry_run?: boolean;
+  /** Absolute path of another config to run with from here on; goes with no `pools`. */
+  readonly config?: string;
+  /** Only pools that have changed since their workers started; goes with no `pools`. */
+  readonly changed?: boolean;
 }
 
 /** The answer to an operation, and the last line of a stream. */

@@ -1,5 +1,6 @@
 // What an operation is told over HTTP, checked: whoever misspells must hear of it before anything happens.
 
+import { isAbsolute } from "node:path";
 import { Fault } from "../fault.ts";
 import type { Operation, OperationOptions } from "./contract.ts";
 import type { Asked } from "./http.ts";
@@ -10,7 +11,7 @@ const TAKES: Readonly<Record<Operation, readonly string[]>> = {
   quit: [],
   restart: [],
   logrotate: [],
-  reload: ["pools", "wait", "dry_run"],
+  reload: ["pools", "wait", "dry_run", "config", "changed"],
   upgrade: ["binary", "id"],
 };
 
@@ -26,21 +27,25 @@ export function operationOptions(
     const known = takes.length === 0 ? "nothing" : `only ${takes.join(", ")}`;
     throw bad(operation, `"${unknown}" is not known here: ${operation} takes ${known}`);
   }
-  const { pools, wait, dry_run, binary, id } = given;
+  const { pools, wait, dry_run, binary, id, config, changed } = given;
   if (
     pools !== undefined &&
     !(Array.isArray(pools) && pools.every((name) => typeof name === "string"))
   ) {
     throw bad(operation, "`pools` must be a list of names");
   }
-  for (const [name, value] of Object.entries({ wait, dry_run })) {
+  for (const [name, value] of Object.entries({ wait, dry_run, changed })) {
     if (value !== undefined && typeof value !== "boolean")
       throw bad(operation, `\`${name}\` must be true or false`);
   }
-  for (const [name, value] of Object.entries({ binary, id })) {
+  for (const [name, value] of Object.entries({ binary, id, config })) {
     if (value !== undefined && typeof value !== "string")
       throw bad(operation, `\`${name}\` must be a text`);
   }
+  if (typeof config === "string" && (!isAbsolute(config) || pools !== undefined))
+    throw bad(operation, "`config` is an absolute path, and goes with no `pools`");
+  if (changed === true && pools !== undefined)
+    throw bad(operation, "`changed` goes with no `pools`: which they are is what it finds out");
   return given as OperationOptions;
 }
 
@@ -57,7 +62,8 @@ function queryOptions(query: URLSearchParams): Record<string, unknown> {
   const given = new Map<string, unknown>();
   for (const [name, value] of query) {
     if (name === "pool") given.set("pools", query.getAll(name));
-    else if (name === "wait" || name === "dry_run") given.set(name, TRUTH[value] ?? value);
+    else if (name === "wait" || name === "dry_run" || name === "changed")
+      given.set(name, TRUTH[value] ?? value);
     else given.set(name, value);
   }
   return Object.fromEntries(given);

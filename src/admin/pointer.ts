@@ -57,6 +57,19 @@ export function forgetPointer(defaultStateDir: string, config: string, socket: s
   removePointers(defaultStateDir, files, socket);
 }
 
+/** Removes every pointer to this socket, whichever config it is of. */
+export function forgetPointersTo(defaultStateDir: string, socket: string): void {
+  removePointers(defaultStateDir, filesIn(folder(defaultStateDir)), resolve(socket));
+}
+
+function filesIn(path: string): string[] {
+  try {
+    return readdirSync(path).map((name) => join(path, name));
+  } catch {
+    return []; // No supervisor has left one.
+  }
+}
+
 function removePointers(defaultStateDir: string, files: readonly string[], socket: string): void {
   for (const file of files) if (readPointer(file) === socket) rmSync(file, { force: true });
   for (const empty of [folder(defaultStateDir), defaultStateDir]) removeIfEmpty(empty);

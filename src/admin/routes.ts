@@ -143,10 +143,11 @@ function start(
     case "upgrade":
       return supervisor.operations.upgrade(options.binary ?? null, options.id ?? "", by, tell);
     case "reload": {
-      const { pools = [], wait = true, dry_run = false } = options;
+      const { pools = [], wait = true, dry_run = false, config = null, changed = false } = options;
+      const request = { pools, config, changed };
       return dry_run
-        ? supervisor.operations.plan(pools)
-        : supervisor.operations.reload({ pools, wait }, by, tell);
+        ? supervisor.operations.plan(request)
+        : supervisor.operations.reload({ ...request, wait }, by, tell);
     }
   }
 }

@@ -22,10 +22,33 @@ export function usageText({ name, description, options }: Command): string {
   return [
     `Usage: fcgivisor ${[name, "[OPTIONS]", ...words].join(" ")}`,
     "",
-    description,
+    ...wrapped(description, WIDTH),
     ...(rows.length === 0 ? [] : ["", "Options:"]),
-    ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`),
+    ...rows.flatMap(([left, right]) => row(left.padEnd(width), right)),
   ].join("\n");
+}
+
+/** Columns of a terminal. */
+const WIDTH = 80;
+
+/** What does not fit goes on below, under its beginning. */
+export function row(left: string, right: string): string[] {
+  const [first = "", ...rest] = wrapped(right, WIDTH - left.length - 4);
+  const blank = " ".repeat(left.length);
+  return [`  ${left}  ${first}`, ...rest.map((line) => `  ${blank}  ${line}`)];
+}
+
+/** The text in lines of at most so many characters, broken at blanks. */
+export function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }
 
 function optionRow(key: string, option: Option): readonly [left: string, right: string] {

@@ -4,6 +4,7 @@ import type { Fault } from "../fault.ts";
 import type { Draft } from "./draft.ts";
 import type { Config } from "./model.ts";
 import { inOrder, summary, theMore, type Problems } from "./problems.ts";
+import { together } from "./together.ts";
 import { resolveDraft, type Surroundings } from "./resolve.ts";
 
 export interface Loaded {
@@ -27,7 +28,7 @@ export function finish(
   if (problems.errors.listed.length > 0) throw summary(problems, where);
   const notes = new Map(draft.pools.map((pool) => [pool.name, pool.notes ?? []]));
   const warnings = [
-    ...inOrder(problems.warnings.listed),
+    ...together(inOrder(problems.warnings.listed)),
     ...theMore(problems.warnings, "warnings"),
   ];
   return { config, warnings, origins, notes };

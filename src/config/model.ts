@@ -129,6 +129,8 @@ export interface PoolConfig {
     /** File or directory for `-c`; null = PHP's own place. */
     readonly ini: string | null;
     readonly defines: ReadonlyMap<string, string>;
+    /** Like `defines`, but scripts cannot change them. */
+    readonly admin: ReadonlyMap<string, string>;
   };
   readonly health: HealthConfig | null;
   readonly reload: { readonly maxExtra: ExtraWorkers };

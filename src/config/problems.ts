@@ -1,6 +1,7 @@
 // Collects everything that is wrong with a config, so that it is said at once and not one a run.
 
 import { Fault, type Place } from "../fault.ts";
+import { together } from "./together.ts";
 
 /** A place in a file, or a word for it ("--listen"). */
 export type Where = Place | string;
@@ -62,7 +63,7 @@ export function summary(problems: Problems, where: string, last?: Fault): Fault 
   const errors = last === undefined ? problems.errors : withOne(problems.errors, last);
   const counts = [counted(errors, "problem"), counted(problems.warnings, "warning")];
   const warnings = [
-    ...inOrder(problems.warnings.listed),
+    ...together(inOrder(problems.warnings.listed)),
     ...theMore(problems.warnings, "warnings"),
   ];
   return new Fault(`${counts.filter((c) => c !== "").join(" and ")} in ${where}`, {

@@ -27,6 +27,7 @@ export function checkPools(
     checkListen(pool, problems);
     checkHealth(pool, problems);
     checkEnvironment(pool, problems);
+    checkPhpErrorLog(pool, problems);
   }
   checkAddresses(pools, problems);
   if (context.uid !== null) checkMachine(pools, context.uid, problems);
@@ -149,6 +150,23 @@ function checkEnvironment(pool: ReadPool, problems: Problems): void {
       `pool ${pool.config.name}: env ${name} = ${JSON.stringify(value)} is passed on as written`,
       pool.place("env"),
       "only a value that is $NAME as a whole is taken from the supervisor's environment",
+    );
+  }
+}
+
+const STDERR = /^(\/dev\/stderr|(\/dev|\/proc\/self)\/fd\/[12]|\/dev\/stdout)$/;
+
+/** PHP opens the path, and a worker's stderr cannot be opened by one: it is a socket to the supervisor. */
+function checkPhpErrorLog(pool: ReadPool, problems: Problems): void {
+  for (const setting of ["defines", "admin"] as const) {
+    const file = sound(pool, `php.${setting}`)
+      ? pool.config.php[setting].get("error_log")
+      : undefined;
+    if (file === undefined || !STDERR.test(file)) continue;
+    problems.warn(
+      `pool ${pool.config.name}: PHP cannot open error_log = ${file} here: its errors go to the web server instead, as without error_log (nginx writes them into its own error_log)`,
+      pool.place(`php.${setting}`),
+      "leave error_log out if that is meant, or name a file that the pool's user can write",
     );
   }
 }

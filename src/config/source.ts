@@ -4,6 +4,7 @@
 import { constants } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { Fault } from "../fault.ts";
+import { shellWord } from "../log/words.ts";
 
 /**
  * Bytes: thousands of pools, and little enough that the worst of what can stand in so many is read in
@@ -47,7 +48,7 @@ function unreadable(file: string, error: unknown): Fault {
       return bad(file, "there is no such config file");
     case "EACCES":
     case "EPERM":
-      return bad(file, "this user may not read the config file", `see "ls -l ${file}"`);
+      return bad(file, "this user may not read the config file", `see: ls -l ${shellWord(file)}`);
     case "ELOOP":
       return bad(file, "this is a symbolic link that leads in a circle");
     default:

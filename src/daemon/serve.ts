@@ -8,7 +8,7 @@ import type { Loaded } from "../config/load.ts";
 import type { Emit } from "../event.ts";
 import { asFault } from "../fault.ts";
 import { closeHandover, type Handover, receiveHandover } from "../sys/exec/handover.ts";
-import { yieldToEvents } from "../sys/clock.ts";
+import { now, yieldToEvents } from "../sys/clock.ts";
 import type { InheritedSockets } from "../socket/inherited.ts";
 import type { ServiceManager } from "../supervisor/service-manager/service-manager.ts";
 import { EventBus } from "../supervisor/event-bus.ts";
@@ -24,7 +24,9 @@ export interface ServeOptions {
   readonly version: string;
   readonly loaded: Loaded;
   /** Reads the config once more, for a reload. */
-  readonly load: () => Promise<Loaded>;
+  readonly load: (file?: string) => Promise<Loaded>;
+  /** From here on the config is read from that file. */
+  readonly switchTo: (file: string) => void;
   /** In the background, stderr is not a place for a log. */
   readonly background: boolean;
   /** Sockets that were handed over at the start. */
@@ -40,14 +42,23 @@ export interface ServeOptions {
 
 /** Serves until it is told to stop; rejects with the reason when it does not even come up. */
 export async function serve(options: ServeOptions): Promise<void> {
+  const since = now();
   const undo: Undo[] = [];
   try {
     const places = openPlaces(options, receiveHandover(), undo);
-    const { supervisor, emit } = assemble(options, places);
+    const { supervisor, bus } = assemble(options, places);
+    const { emit } = bus;
     listenToSignals(supervisor, emit);
-    undo.push(leaveTraces(options.loaded.config, emit));
+    let forget = leaveTraces(options.loaded.config, emit);
+    undo.push(() => forget());
+    bus.subscribe(({ event }) => {
+      if (event.type !== "config-switched") return;
+      options.switchTo(event.to);
+      forget();
+      forget = leaveTraces(supervisor.config, emit);
+    });
     await start(supervisor, options.signals).catch((error: unknown) => {
-      tellFailedStart(error, places, emit);
+      tellFailedStart(error, now() - since, places, emit);
       throw error;
     });
     if (places.handover !== null) closeHandover(places.handover);
@@ -109,7 +120,7 @@ function assemble(options: ServeOptions, { handover, stateDir, gates, log }: Pla
   const service = { supervisor, admin: loaded.config.admin, emit };
   gates.full = routes(service);
   gates.readOnly = readOnlyRoutes(service);
-  return { supervisor, emit };
+  return { supervisor, bus };
 }
 
 /** Resolves when every pool serves; also when it was told to stop meanwhile, and has. */
@@ -127,10 +138,10 @@ async function start(supervisor: Supervisor, signals: HeldSignals): Promise<void
 }
 
 /** After an upgrade the program before this one is there to go back to. */
-function tellFailedStart(error: unknown, { handover, log }: Places, emit: Emit): void {
+function tellFailedStart(error: unknown, ms: number, { handover, log }: Places, emit: Emit): void {
   const fault = asFault(error);
   if (log.file !== null)
-    emit({ type: "operation-failed", operation: "start", ms: 0, fault: fault.toJSON() });
+    emit({ type: "operation-failed", operation: "start", ms, fault: fault.toJSON() });
   if (handover !== null) goBack(handover, fault.message);
 }
 

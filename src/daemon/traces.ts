@@ -1,6 +1,7 @@
 // What a running supervisor leaves so that a control command finds its socket on a day on which the config
 // cannot be read. Without it the service is as good.
 
+import { dirname } from "node:path";
 import { stateDirDefault } from "../admin/default-place.ts";
 import { leavePointer } from "../admin/pointer.ts";
 import type { Config } from "../config/model.ts";
@@ -9,10 +10,19 @@ import { Fault } from "../fault.ts";
 
 /** Leaves the pointer; the returned function takes it away. What goes wrong is told, and changes nothing. */
 export function leaveTraces(config: Config, emit: Emit): () => void {
-  if (config.source.file === null) return () => {};
   const folder = stateDirDefault();
+  const { admin, source, supervisor } = config;
+  // Beside what leads to the socket, what leads from it to the state: the socket may be all that is known.
+  const pairs = [
+    ...(source.file === null ? [] : [[source.file, admin.socket] as const]),
+    ...(dirname(admin.socket) === supervisor.stateDir
+      ? []
+      : [[admin.socket, supervisor.stateDir] as const]),
+  ];
+  const forgets: (() => void)[] = [];
   try {
-    return leavePointer(folder, config.source.file, config.admin.socket);
+    for (const [from, to] of pairs) forgets.push(leavePointer(folder, from, to));
+    return () => forgets.forEach((forget) => forget());
   } catch (error) {
     const fault = new Fault("cannot note where the control socket is", {
       where: folder,
@@ -20,7 +30,7 @@ export function leaveTraces(config: Config, emit: Emit): () => void {
       cause: error,
     });
     emit({ type: "trouble", fault: fault.toJSON() });
-    return () => {};
+    return () => forgets.forEach((forget) => forget());
   }
 }
 

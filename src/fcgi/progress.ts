@@ -40,7 +40,7 @@ export function noteFirstByte(progress: Progress): void {
 
 /** The deadline has passed: in connecting, before the first byte, or in the answer. */
 export function timeoutFault(progress: Progress, ms: number, where: string): FcgiFault {
-  const limit = `within ${ms} ms`;
+  const limit = `within ${Math.round(ms)} ms`;
   if (progress.phase === "connecting" && progress.queueFull) {
     const hint = "its workers are all busy or stuck: see fcgivisor status";
     return new FcgiFault("queue-full", `no place in the queue ${limit}`, where, hint);

@@ -28,6 +28,15 @@ const notice = (text: string): Narration => ({ level: "notice", text });
 const warn = (text: string): Narration => ({ level: "warn", text });
 const error = (text: string): Narration => ({ level: "error", text });
 
+const LATE_HINT =
+  "if requests need longer, raise drain_timeout; if the program has a signal that lets it finish, name it as stop_signal";
+const MOST_NAMED = 10;
+
+function firstOf(pids: readonly number[]): string {
+  const rest = pids.length - MOST_NAMED;
+  return rest <= 0 ? list(pids) : `${pids.slice(0, MOST_NAMED).join(", ")} and ${rest} more`;
+}
+
 const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
   "supervisor-starting": ({ version, pid, config }) =>
     notice(
@@ -44,6 +53,8 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
         : `fcgivisor is quitting, requested by ${by}; requests in flight finish`,
     ),
   "supervisor-stopped": ({ ms }) => notice(`fcgivisor has stopped after ${elapsed(ms)}`),
+  "config-switched": ({ from, to }) =>
+    notice(`runs with the config ${to} from here on, instead of ${from ?? "the command line"}`),
   "config-warning": ({ fault }) => warn(told("config warning", fault)),
 
   listening: ({ pools, address }) =>
@@ -125,7 +136,11 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     ),
   "drain-escalated": ({ pool, pid, signal, afterMs }) =>
     warn(
-      `worker ${pid} of pool ${pool} has not exited after ${elapsed(afterMs)} and gets ${signal}; if its requests need longer, raise drain_timeout`,
+      `worker ${pid} of pool ${pool} has not exited after ${elapsed(afterMs)} and gets ${signal}; ${LATE_HINT}`,
+    ),
+  "drains-escalated": ({ pool, pids, signal, afterMs }) =>
+    warn(
+      `${count(pids.length, "worker")} of pool ${pool} (${firstOf(pids)}) have not exited after ${elapsed(afterMs)} and get ${signal}; ${LATE_HINT}`,
     ),
   "worker-stuck": ({ pool, pid, state, where }) =>
     error(
@@ -180,7 +195,11 @@ const AFTER_END: {
 } = {
   recycled: {
     say: debug,
-    rest: "and is being replaced, as always after max_requests",
+    rest: "after its share of requests, and is being replaced",
+  },
+  unproven: {
+    say: debug,
+    rest: "without having been seen at a request, while some were waiting",
   },
   drained: { say: debug, rest: "as requested, its last request done" },
   stopped: { say: debug, rest: "as requested" },

@@ -5,6 +5,7 @@ import type { LogConfig, LogLevel } from "./settings.ts";
 import type { Event, OutputLine } from "../event.ts";
 import { escapeControls, jsonText } from "./escape.ts";
 import type { Narration } from "./narrate.ts";
+import { snakeNames } from "./snake.ts";
 
 export interface RecordFormat {
   event(time: Date, narration: Narration, event: Event): string;
@@ -33,7 +34,8 @@ const TEXT_FORMAT: RecordFormat = {
 const JSON_FORMAT: RecordFormat = {
   event(time, { level, text }, { type, ...fields }) {
     const message = text.split("\n", 1)[0];
-    return json({ time: timestamp(time), level, event: type, message, ...fields });
+    const named = snakeNames(fields) as object;
+    return json({ time: timestamp(time), level, event: type, message, ...named });
   },
   output(time, { pool, pid, text }) {
     return json({ time: timestamp(time), level: "notice", event: "output", pool, pid, text });

@@ -60,3 +60,8 @@ export function advice(end: ProcessEnd): string {
     ? "; that is an error in the program or a library of it, and rlimit_core makes it leave a core file"
     : "";
 }
+
+/** A word for sh, quoted where it must be. */
+export function shellWord(word: string): string {
+  return /^[A-Za-z0-9_./:=@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

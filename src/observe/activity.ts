@@ -4,7 +4,7 @@
 import type { Address } from "../sys/address.ts";
 import { socketAt, socketsOf } from "../sys/proc-sockets.ts";
 import { currentSyscall, type ProcessStat } from "../sys/procfs.ts";
-import type { AcceptedSockets } from "./accepted.ts";
+import { AcceptedSockets } from "./accepted.ts";
 
 /** The socket that workers accept from. */
 export interface Listening {
@@ -14,7 +14,11 @@ export interface Listening {
 
 export type Activity =
   /** Waits for a connection, and has none. */
-  | { readonly doing: "idle" }
+  | {
+      readonly doing: "idle";
+      /** In accept(2) itself, and not in a select or poll, which may be for something else. */
+      readonly inAccept: boolean;
+    }
   /** Has a connection. */
   | { readonly doing: "busy"; readonly connection: Connection }
   /** Neither waits nor has a connection: it starts, or is between two requests. */
@@ -68,14 +72,14 @@ export function activityOf(
   const call = currentSyscall(pid);
   const isIn = (numbers: ReadonlySet<number>) => call !== null && numbers.has(call.number);
   if (isIn(SYSCALLS.accept) && socketAt(pid, call!.fd) === String(listener.inode))
-    return { doing: "idle" };
+    return { doing: "idle", inAccept: true };
   const sockets = connectionsOf(pid, listener);
   if (sockets === null) return { doing: "unknown" };
   if (isIn(SYSCALLS.wait)) {
     // It may well have other sockets, to a database for instance.
     const mine = accepted.at(listener.address);
     const connection = sockets.find(({ inode }) => mine.has(inode));
-    if (connection === undefined) return { doing: "idle" };
+    if (connection === undefined) return { doing: "idle", inAccept: false };
     return { doing: "busy", connection: { ...connection, awaited: false } };
   }
   const [connection] = sockets;
@@ -100,10 +104,19 @@ function connectionsOf(pid: number, listener: Listening): Socket[] | null {
     .sort((a, b) => a.fd - b.fd);
 }
 
-/** Whether a worker, stopped or not, has a connection; null when that cannot be seen. */
-export function holdsConnection(pid: number, listener: Listening): boolean | null {
-  const connections = connectionsOf(pid, listener);
-  return connections === null ? null : connections.length > 0;
+/**
+ * Whether a worker, stopped or not, may have a connection of this listener; null when that cannot be seen.
+ * It may well have other sockets.
+ */
+export function holdsConnection(
+  pid: number,
+  listener: Listening,
+  accepted = new AcceptedSockets(),
+): boolean | null {
+  const sockets = connectionsOf(pid, listener);
+  if (sockets === null) return null;
+  // The tables are read only for who has any.
+  return sockets.some(({ inode }) => !accepted.isOther(inode, listener.address));
 }
 
 /** Whether one of its sockets was accepted from this listener. */

@@ -3,13 +3,7 @@
 
 import { bytesRead, type ProcessStat } from "../sys/procfs.ts";
 import { AcceptedSockets } from "./accepted.ts";
-import {
-  type Activity,
-  activityOf,
-  hasAccepted,
-  holdsConnection,
-  type Listening,
-} from "./activity.ts";
+import { type Activity, activityOf, hasAccepted, type Listening } from "./activity.ts";
 import { requestIdentity, type RequestRecord } from "./request.ts";
 import { type Sighting, Since } from "./since.ts";
 
@@ -91,9 +85,10 @@ export class Sample {
 
   /** How many have a request in flight, stopped or not. */
   inFlight(set: WorkerSet): number {
-    const connected = ({ pid, activity }: WorkerView) =>
-      activity.doing === "busy" ||
-      (activity.doing === "stopped" && holdsConnection(pid, set.listener) === true);
+    // The program's own record says what a connection is for; without one only ours counts.
+    const connected = (worker: WorkerView) =>
+      (worker.activity.doing === "busy" && set.requestOf !== undefined) ||
+      (["busy", "stopped"].includes(worker.activity.doing) && this.hasAccepted(worker, set));
     const records = this.workers(set)
       .filter(connected)
       .map(({ pid }) => set.requestOf?.(pid));

@@ -35,9 +35,25 @@ export class Failures {
     return Math.max(0, this.backoff.notBefore - now());
   }
 
-  /** Counts the end of a group, if it was a failure. */
-  lost(group: Group): void {
-    if (this.endedTooSoon(group)) this.add(ended(group.ended!.end), true);
+  /** Counts the end of a group, if it was a failure. `alone`: as for `mayHaveServed`. */
+  lost(group: Group, alone: boolean): void {
+    if (this.endedTooSoon(group, alone)) this.add(ended(group.ended!.end), true);
+  }
+
+  /**
+   * Whether one that ended well may have served unseen, so that the next is to be started at once. Not one
+   * after the other: those of a program that serves are seen now and then. `alone`: nobody else serves on
+   * the socket; then a queue that has become shorter says so too, which it does by accept(2) only.
+   */
+  mayHaveServed({ waiting, context, uptimeMs }: Group, alone: boolean): boolean {
+    const isShorter = alone && (context.listener.queue()?.length ?? 0) < waiting;
+    this.unseen = isShorter || uptimeMs >= PROVEN_MS ? 0 : this.unseen + 1;
+    return this.unseen <= UNSEEN_MOST;
+  }
+
+  /** One of them has served. */
+  hasServed(): void {
+    this.unseen = 0;
   }
 
   /** Counts a start that failed, for which reason. */
@@ -73,9 +89,10 @@ export class Failures {
   }
 
   /** A recycled worker did not fail; but one after the other that nobody has ever seen serve did. */
-  private endedTooSoon(group: Group): boolean {
+  private endedTooSoon(group: Group, alone: boolean): boolean {
     const { reason } = group.ended!;
     if (reason === "timed-out") return false;
+    if (reason === "unproven") return !this.mayHaveServed(group, alone);
     if (reason !== "recycled") return group.uptimeMs < PROVEN_MS;
     this.unseen = group.wasReady === "inferred" ? this.unseen + 1 : 0;
     return this.unseen > UNSEEN_MOST;

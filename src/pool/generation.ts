@@ -17,6 +17,7 @@ import { alone, extraWorkers, firstBatch, inPlaceOf } from "./bounds.ts";
 import { Convergence, type Goal } from "./convergence.ts";
 import { Failures } from "./failures.ts";
 import { Groups } from "./groups.ts";
+import { withLateTogether } from "./late-workers.ts";
 
 export interface GenerationContext {
   readonly pool: PoolConfig;
@@ -55,9 +56,11 @@ export class Generation {
     const failures = new Failures(context.pool.name, context.emit);
     const groups = new Groups({
       ...context,
+      emit: withLateTogether(context.emit),
       generation: context.number,
       wanted: () => this.role.is !== "passive",
       onReady: () => this.turn(),
+      onUnproven: (group, error) => this.onUnproven(group, error),
       onStartFailed: (error) => this.onStartFailed(error),
       onLost: (group) => this.onLost(group),
       onGone: () => this.turn(),
@@ -207,12 +210,26 @@ export class Generation {
     this.turn();
   }
 
+  private onUnproven(group: Group, error: unknown): void {
+    if (this.failed.mayHaveServed(group, this.role.is === "responsible")) return this.turn();
+    this.onStartFailed(error);
+  }
+
   private onLost(group: Group): void {
-    const { end, reason } = group.ended!;
-    const recycled = reason === "recycled";
-    if (this.role.is === "starting" && !recycled) return this.giveUp(asFault(ended(end)));
-    if (this.role.is === "replacing" || this.role.is === "responsible") this.failed.lost(group);
+    const { end } = group.ended!;
+    if (this.role.is === "starting" && !this.isUsual(group))
+      return this.giveUp(asFault(ended(end)));
+    if (this.role.is === "replacing" || this.role.is === "responsible")
+      this.failed.lost(group, this.role.is === "responsible");
     this.turn();
+  }
+
+  /** Its end is no reason to give up a start. */
+  private isUsual(group: Group): boolean {
+    const { reason } = group.ended!;
+    if (reason === "unproven") return this.failed.mayHaveServed(group, false);
+    if (reason === "recycled" && group.wasReady === "seen") this.failed.hasServed();
+    return reason === "recycled";
   }
 
   // ---------------------------------------------------------------- roles

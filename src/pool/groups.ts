@@ -11,6 +11,8 @@ export interface GroupsContext extends Omit<GroupContext, "onLost"> {
   readonly wanted: () => boolean;
   readonly onReady: () => void;
   readonly onStartFailed: (error: unknown) => void;
+  /** It ended well, and may have served before anybody could see it. */
+  readonly onUnproven: (group: Group, error: unknown) => void;
   readonly onLost: (group: Group) => void;
   readonly onGone: () => void;
 }
@@ -64,12 +66,15 @@ export class Groups {
   }
 
   async start(size: number): Promise<void> {
-    const { wanted, onReady, onStartFailed } = this.context;
+    const { wanted, onReady, onStartFailed, onUnproven } = this.context;
+    let group: Group | null = null;
     try {
       await this.checked(size);
       if (!wanted()) return;
-      await this.spawn(size).ready;
+      group = this.spawn(size);
+      await group.ready;
     } catch (error) {
+      if (group?.ended?.reason === "unproven") return onUnproven(group, error);
       return onStartFailed(error);
     }
     onReady();
@@ -87,7 +92,9 @@ export class Groups {
   private spawn(size: number): Group {
     const { pool } = this.context;
     const onLost = (group: Group) => this.onLost(group);
-    const group = new Group({ ...this.context, onLost }, { size, maxRequests: withJitter(pool) });
+    const number = size === 1 ? this.freeNumber() : null;
+    const shape = { size, maxRequests: withJitter(pool), number };
+    const group = new Group({ ...this.context, onLost }, shape);
     this.groups.add(group);
     if (this.recycled >= size) {
       this.recycled -= size;
@@ -95,6 +102,15 @@ export class Groups {
     }
     void group.gone.then(() => this.onGone(group));
     return group;
+  }
+
+  /** The least that no process of this generation has. */
+  private freeNumber(): number {
+    const living = this.all.filter(({ ended }) => ended === null);
+    const taken = new Set(living.map(({ shape }) => shape.number));
+    let number = 0;
+    while (taken.has(number)) number++;
+    return number;
   }
 
   private onLost(group: Group): void {

@@ -1,6 +1,8 @@
 // php-cgi. With PHP_FCGI_CHILDREN it is a leader that forks workers which share one OPcache; TERM
 // lets a worker finish the request in flight (the reverse of a php-fpm worker, where QUIT does).
 
+import { readdirSync } from "node:fs";
+import type { PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
 import { phpRequestOf } from "../observe/php-request.ts";
 import type { Preflight, Runtime } from "./runtime.ts";
@@ -11,10 +13,12 @@ export const phpCgi: Runtime = {
   forks: true,
   args: (pool) => [
     ...(pool.php.ini === null ? [] : ["-c", pool.php.ini]),
-    ...[...pool.php.defines.keys()].flatMap((name, i) => ["-d", `${name}="\${${variable(i)}}"`]),
+    ...settingsOf(pool).flatMap((setting) => ["-d", settingLine(setting)]),
   ],
+  // What stands behind a section belongs to it.
+  lastArgs: adminArguments,
   argumentVariables: (pool) =>
-    Object.fromEntries([...pool.php.defines.values()].map((value, i) => [variable(i), value])),
+    Object.fromEntries(settingsOf(pool).map(({ variable, value }) => [variable, value])),
   env: (_pool, { size, maxRequests }) => ({
     ...(size > 1 ? { PHP_FCGI_CHILDREN: String(size) } : {}),
     // Unset would mean 500; 0 is endless.
@@ -26,14 +30,77 @@ export const phpCgi: Runtime = {
   recyclesItself: true,
   requestOf: phpRequestOf,
   preflight,
+  settingsFiles,
 };
 
+interface PhpSetting {
+  readonly name: string;
+  readonly value: string;
+  /** Carries the value, which may be a password (session.save_path): everybody may read arguments. */
+  readonly variable: string;
+}
+
+/** What the pool says of php.ini's settings; the admin ones last, so that they win. */
+function settingsOf({ php }: PoolConfig): PhpSetting[] {
+  return [...php.defines, ...php.admin].map(([name, value], i) => ({
+    name,
+    value,
+    variable: `FCGIVISOR_PHP_${i}`,
+  }));
+}
+
+/** PHP adds nothing here by itself, php-fpm does: what php.ini disables stays disabled. */
+const ADDED = ["disable_functions", "disable_classes"];
+
 /**
- * The value of a php.ini setting may be a password (session.save_path), and everybody may read
- * arguments. PHP puts the value of a variable in the place of `${NAME}`, as it is.
+ * A line of INI. PHP puts the value of a variable in the place of `${NAME}`, as it is, and for the name
+ * of a setting what it has been given so far (Zend/zend_ini_parser.y, zend_ini_get_var).
  */
-function variable(index: number): string {
-  return `FCGIVISOR_PHP_${index}`;
+function settingLine({ name, variable }: PhpSetting): string {
+  return ADDED.includes(name)
+    ? `${name}="\${${name}},\${${variable}}"`
+    : `${name}="\${${variable}}"`;
+}
+
+/**
+ * The admin settings once more, in a section for each folder that scripts can be below: PHP lets nobody
+ * change what stands there. `[PATH=/]` matches nothing, so it is one for each folder in the root (tried on
+ * 8.2). -d takes several lines where they begin with a plain setting.
+ */
+function adminArguments(pool: PoolConfig): string[] {
+  const admin = settingsOf(pool)
+    .slice(pool.php.defines.size)
+    .filter(({ name }) => !ADDED.includes(name));
+  if (admin.length === 0) return [];
+  const lines = admin.map(settingLine).join("\n");
+  return foldersIn(pool.chroot ?? "/").flatMap((folder) => [
+    "-d",
+    `fcgivisor.admin=1\n[PATH=/${folder}]\n${lines}`,
+  ]);
+}
+
+function foldersIn(root: string): string[] {
+  try {
+    return readdirSync(root).filter((name) => /^[\w.+@-]+$/.test(name));
+  } catch {
+    return []; // Nothing can be started there, which is told when it is tried.
+  }
+}
+
+/** What phpinfo() names: php.ini, the folder of further files, and those. */
+async function settingsFiles(
+  ...[pool, run]: Parameters<NonNullable<Runtime["settingsFiles"]>>
+): Promise<string[]> {
+  const { output } = await run(["-q", "-i"]);
+  const named = (row: string) =>
+    (new RegExp(`${row} *</td><td class="v">([^<]*)`).exec(output)?.[1] ?? "")
+      .split(/[,:\n]/)
+      .map((path) => path.trim());
+  return [
+    ...(pool.php.ini === null ? [] : [pool.php.ini]),
+    ...["Loaded Configuration File", "Scan this dir for additional .ini files"].flatMap(named),
+    ...named("Additional .ini files parsed"),
+  ].filter((path) => path.startsWith("/"));
 }
 
 /** `php-cgi -v` with the same ini: PHP itself goes on with half the settings when php.ini is broken, and exits 0. */

@@ -14,6 +14,8 @@ export interface Runtime {
   readonly forks: boolean;
   /** The arguments behind the program. */
   readonly args: (pool: PoolConfig) => string[];
+  /** And those behind the arguments of the pool's command. */
+  readonly lastArgs: (pool: PoolConfig) => string[];
   /** Variables that the arguments refer to: values that `ps` is not to show to everybody. */
   readonly argumentVariables: (pool: PoolConfig) => Record<string, string>;
   /** Variables the program needs; they win over the pool's own. */
@@ -38,6 +40,11 @@ export interface Runtime {
     pool: PoolConfig,
     run: (args: string[]) => Promise<Captured>,
   ) => Promise<Preflight>;
+  /** Files and folders that the program reads its settings from; `run` as above. */
+  readonly settingsFiles?: (
+    pool: PoolConfig,
+    run: (args: string[]) => Promise<Captured>,
+  ) => Promise<readonly string[]>;
 }
 
 export interface Preflight {

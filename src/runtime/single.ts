@@ -6,6 +6,7 @@ import type { Runtime } from "./runtime.ts";
 export const SINGLE: Omit<Runtime, "name" | "matches" | "stopSignalWhileBusy"> = {
   forks: false,
   args: () => [],
+  lastArgs: () => [],
   argumentVariables: () => ({}),
   env: () => ({}),
   forbiddenEnv: [],

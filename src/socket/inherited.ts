@@ -5,9 +5,15 @@
 import { lstatSync } from "node:fs";
 import type { Loaded } from "../config/load.ts";
 import { Fault } from "../fault.ts";
-import { type Address, addressText, sameAddress } from "../sys/address.ts";
+import {
+  type Address,
+  addressText,
+  isDualStack,
+  type ListenAddress,
+  sameAddress,
+} from "../sys/address.ts";
 import { type HandedDescriptor, receiveDescriptors } from "../sys/listen-fds.ts";
-import { closeSocket, listeningAddress } from "../sys/socket.ts";
+import { closeSocket, hasIpv6, listeningAddress } from "../sys/socket.ts";
 import { boundAddress } from "./bound.ts";
 import type { Listener, Maker } from "./listener.ts";
 
@@ -112,14 +118,19 @@ function rememberedNames(env: Environment): [string, Address][] {
 
 function withAddresses(loaded: Loaded, named: ReadonlyMap<string, Address>): Loaded {
   const pools = loaded.config.pools.map((pool) => {
-    const { address } = pool.listen;
-    if (address.kind !== "systemd") return pool;
-    return {
-      ...pool,
-      listen: { ...pool.listen, address: named.get(address.name) ?? boundAddress(address) },
-    };
+    const address = openedAs(pool.listen.address, named);
+    return address === pool.listen.address
+      ? pool
+      : { ...pool, listen: { ...pool.listen, address } };
   });
   return { ...loaded, config: { ...loaded.config, pools } };
+}
+
+/** All addresses are those of IPv4 where the kernel has no others, as in php-fpm. */
+function openedAs(address: ListenAddress, named: ReadonlyMap<string, Address>): ListenAddress {
+  if (address.kind === "systemd") return named.get(address.name) ?? boundAddress(address);
+  if (!isDualStack(address) || address.kind !== "inet6" || hasIpv6()) return address;
+  return { kind: "inet", host: "0.0.0.0", port: address.port };
 }
 
 function uselessWarning({ name, fd }: HandedDescriptor): Fault {

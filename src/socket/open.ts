@@ -5,7 +5,7 @@ import { lstatSync } from "node:fs";
 import { dirname } from "node:path";
 import { Fault } from "../fault.ts";
 import { escapeControls } from "../log/escape.ts";
-import { type Address, addressText } from "../sys/address.ts";
+import { type Address, addressText, isDualStack } from "../sys/address.ts";
 import { ipv4Bytes, ipv6Bytes } from "../sys/ip.ts";
 import { notASocket } from "../sys/machine.ts";
 import { SysError } from "../sys/libc.ts";
@@ -97,6 +97,13 @@ function takenFault(address: Address): Fault {
   );
 }
 
+/** The fault of opening this address while somebody listens there already; null when nobody does. */
+export function listenerInTheWay(address: Address): Fault | null {
+  const taken =
+    address.kind === "unix" ? isUnixListening(address.path) : inodesOn(address).length > 0;
+  return taken ? takenFault(address) : null;
+}
+
 /** Inodes of sockets that can stand in this address's way: the same port on the same or on all addresses. */
 export function inodesOn(address: Address): string[] {
   switch (address.kind) {
@@ -105,15 +112,24 @@ export function inodesOn(address: Address): string[] {
     case "inet": {
       const own = hexOf(ipv4Bytes(address.host)!);
       const any = "00000000";
-      return listeningInodes(samePort(address.port, [own, any], own === any), "tcp");
+      return [
+        ...listeningInodes(samePort(address.port, [own, any], own === any), "tcp"),
+        // One of both families is among those of IPv6.
+        ...listeningInodes(samePort(address.port, [ANY_IPV6], false), "tcp6"),
+      ];
     }
     case "inet6": {
       const own = hexOf(ipv6Bytes(address.host)!);
-      const any = "0".repeat(32);
-      return listeningInodes(samePort(address.port, [own, any], own === any), "tcp6");
+      const both = isDualStack(address);
+      return [
+        ...listeningInodes(samePort(address.port, [own, ANY_IPV6], own === ANY_IPV6), "tcp6"),
+        ...(both ? listeningInodes(samePort(address.port, [], true), "tcp") : []),
+      ];
     }
   }
 }
+
+const ANY_IPV6 = "0".repeat(32);
 
 function samePort(port: number, hosts: readonly string[], all: boolean) {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");

@@ -4,6 +4,7 @@
 
 import { dirname } from "node:path";
 import type { Config, PoolConfig } from "../config/model.ts";
+import { together } from "../config/together.ts";
 import { poolLacks } from "../config/rules/pool-lacks.ts";
 import { asFault, Fault } from "../fault.ts";
 import { logFileFault } from "../log/file.ts";
@@ -13,6 +14,7 @@ import { type Captured, capture } from "../sys/process.ts";
 import { groupLack, type Lack, lackFault, userLack } from "../sys/machine.ts";
 import { shortage } from "../sys/scarcity.ts";
 import { exposure, exposureText } from "../sys/trust.ts";
+import { missingSocketFolders, tooManyForMemory } from "./machine-fit.ts";
 import { identityOf, isRoot } from "../worker/identity.ts";
 import { launchForQuestion } from "../worker/launch.ts";
 
@@ -28,13 +30,16 @@ export async function preflight(
   const results = await Promise.all(
     pools.map((pool) => inspect(pool, config.supervisor.allowRoot, asked)),
   );
-  const own = only === undefined ? supervisorFaults(config) : [];
+  const whole = only === undefined;
+  const own = whole ? [...supervisorFaults(config), ...missingSocketFolders(config)] : [];
   const errors = [...own, ...results.flatMap((result) => result.errors)];
   if (errors.length === 1) throw errors[0];
   if (errors.length > 1)
     throw new Fault(`${errors.length} things would keep it from starting`, { parts: errors });
-  const exposed = only === undefined ? exposedPlaces(config) : [];
-  return [...exposed, ...results.flatMap((result) => result.warnings)];
+  return [
+    ...(whole ? [...exposedPlaces(config), ...tooManyForMemory(config)] : []),
+    ...together(results.flatMap((result) => result.warnings)),
+  ];
 }
 
 async function inspect(

@@ -16,15 +16,15 @@ import { endControlGroup } from "./shutdown.ts";
 import { changeInPlace, closeUnused, Sockets } from "./sockets.ts";
 import { newGeneration, poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
-/** Runs the reload up to the swap. `only`: the pools to touch; empty = all. Resolves with what is left to do: the drain. */
+/** Runs the reload up to the swap. Resolves with what is left to do: the drain. */
 export async function reload(
   state: SupervisorState,
   next: Config,
-  only: readonly string[],
+  isTouched: (pool: string) => boolean,
   signal: AbortSignal,
   tell: (step: ProgressStep) => void,
 ): Promise<{ readonly drained: Promise<Losses> }> {
-  const touched = next.pools.filter(({ name }) => only.length === 0 || only.includes(name));
+  const touched = next.pools.filter(({ name }) => isTouched(name));
   const sockets = Sockets.acquire(state, touched);
   const undo: (() => void)[] = [];
   const number = state.generation + 1;

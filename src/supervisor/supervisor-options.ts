@@ -19,8 +19,8 @@ export interface SupervisorOptions {
   readonly loaded: Loaded;
   readonly emit: Emit;
   readonly log: LogPort;
-  /** Reads the config once more. */
-  readonly load: () => Promise<Loaded>;
+  /** Reads the config once more, or another file. */
+  readonly load: (file?: string) => Promise<Loaded>;
   readonly inherited: InheritedSockets;
   /** A service manager has copies of the sockets. */
   readonly socketsAreStored: boolean;

@@ -107,6 +107,7 @@ export class Supervisor {
       ({ event }) => this.keepState(event),
       ({ event }) => this.watchForEmergency(event),
       ({ event }) => this.giveBackMemory(event),
+      ({ event }) => this.operations.hear(event),
     ];
   }
 
@@ -132,7 +133,7 @@ export class Supervisor {
       deaths: supervisor.emergencyRestartThreshold,
       intervalMs: supervisor.emergencyRestartIntervalMs,
     });
-    const request = { pools: [], wait: false };
+    const request = { pools: [], wait: false, config: null, changed: false };
     // Its failure is in the log; the old workers go on.
     void this.operations.reload(request, "emergency_restart_threshold", () => {}).catch(() => {});
   }

@@ -5,11 +5,29 @@ import { ipv4Bytes, ipv6Bytes, ipv6Text } from "./ip.ts";
 
 export type Address =
   | { readonly kind: "inet"; readonly host: string; readonly port: number }
-  | { readonly kind: "inet6"; readonly host: string; readonly port: number }
+  /** `::` is all addresses of both families, unless it says `ipv6Only`. */
+  | {
+      readonly kind: "inet6";
+      readonly host: string;
+      readonly port: number;
+      readonly ipv6Only?: true;
+    }
   | { readonly kind: "unix"; readonly path: string };
 
 /** What a config can name: an address, or a socket that systemd opens and hands over under that name. */
 export type ListenAddress = Address | { readonly kind: "systemd"; readonly name: string };
+
+/** As nginx writes it behind an address. */
+const IPV6_ONLY = " ipv6only=on";
+
+/** Whether a socket of this address gets the connections of both families. */
+export function isDualStack(address: ListenAddress): boolean {
+  return address.kind === "inet6" && address.ipv6Only !== true && isAll(address.host);
+}
+
+function isAll(host: string): boolean {
+  return ipv6Bytes(host)?.every((byte) => byte === 0) === true;
+}
 
 /** Longest path a Unix socket can have, in bytes (sun_path less the closing NUL; unix(7)). */
 export const UNIX_PATH_MAX = 107;
@@ -20,7 +38,7 @@ export function addressText(address: ListenAddress): string {
     case "inet":
       return `${address.host}:${address.port}`;
     case "inet6":
-      return `[${address.host}]:${address.port}`;
+      return `[${address.host}]:${address.port}${address.ipv6Only ? IPV6_ONLY : ""}`;
     case "unix":
       return address.path;
     case "systemd":
@@ -36,7 +54,8 @@ export function sameAddress(a: ListenAddress, b: ListenAddress): boolean {
 function plain(address: ListenAddress): string {
   if (address.kind !== "inet6") return addressText(address);
   const bytes = ipv6Bytes(address.host);
-  return `${bytes === null ? address.host : ipv6Text(bytes)} ${address.port}`;
+  const only = address.ipv6Only ? IPV6_ONLY : "";
+  return `${bytes === null ? address.host : ipv6Text(bytes)} ${address.port}${only}`;
 }
 
 const DIGITS = /^[0-9]+$/;
@@ -45,12 +64,14 @@ export type ParsedAddress =
   { readonly ok: Address } | { readonly problem: string; readonly hint: string };
 
 /**
- * Reads `9000` (all IPv4 addresses), `127.0.0.1:9000`, `[::1]:9000`, `*:9000`, or the path of a
- * Unix socket (`unix:` before it is allowed). A relative path goes through `resolvePath`.
+ * Reads `9000`, `:9000` and `[::]:9000` (all addresses of both families), `[::]:9000 ipv6only=on`,
+ * `*:9000` (all IPv4 addresses), `127.0.0.1:9000`, `[::1]:9000`, or the path of a Unix socket (`unix:`
+ * before it is allowed). A relative path goes through `resolvePath`.
  */
 export function parseAddress(text: string, resolvePath: (path: string) => string): ParsedAddress {
   if (text === "") return problem("the address is empty");
-  if (DIGITS.test(text)) return inet("0.0.0.0", text);
+  const portAlone = /^:?([0-9]+)$/.exec(text)?.[1];
+  if (portAlone !== undefined) return inet6("::", portAlone);
   if (text.startsWith("unix:")) return unix(resolvePath(text.slice(5)));
   if (/^[a-z0-9+]+:\/\//i.test(text)) return problem(`"${text}" is a URL, not an address`);
   const bracketed = /^\[([^\]]*)\]:(.*)$/.exec(text);
@@ -99,7 +120,9 @@ function inet(host: string, portText: string): ParsedAddress {
   return { ok: { kind: "inet", host, port } };
 }
 
-function inet6(host: string, portText: string): ParsedAddress {
+function inet6(host: string, text: string): ParsedAddress {
+  const only = text.endsWith(IPV6_ONLY);
+  const portText = only ? text.slice(0, -IPV6_ONLY.length) : text;
   const port = portOf(portText);
   if (port === null)
     return problem(`"${portText}" is not a port`, "a port is a number from 1 to 65535");
@@ -109,7 +132,9 @@ function inet6(host: string, portText: string): ParsedAddress {
   // Its sockets take IPv6 only, so the kernel would refuse it (EINVAL).
   if (bytes.subarray(0, 12).toHex() === "00000000000000000000ffff")
     return problem(`"${host}" is an IPv4 address in IPv6 form`, `write it as "${quad}:${port}"`);
-  return { ok: { kind: "inet6", host, port } };
+  if (!only) return { ok: { kind: "inet6", host, port } };
+  if (isAll(host)) return { ok: { kind: "inet6", host, port, ipv6Only: true } };
+  return problem(`"${host}" is one address, so it is IPv6 only`, `write "[${host}]:${port}"`);
 }
 
 function unix(path: string): ParsedAddress {

@@ -40,6 +40,11 @@ export function neededGroup(name: string, where: string): number {
   return findGroup(name) ?? refuse(nobody("group", name), where);
 }
 
+export function existsLack(path: string): Lack | null {
+  if (statOf(path) !== null) return null;
+  return { message: `there is no ${path}`, hint: "create it, or name another one" };
+}
+
 export function lackFault({ message, hint }: Lack, where: string): Fault {
   return new Fault(message, { where, hint });
 }

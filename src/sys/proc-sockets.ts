@@ -103,6 +103,12 @@ export function listeningInodes(
     .map((row) => row[9]!);
 }
 
+/** TCP ports that somebody listens on, on whichever address. */
+export function listeningPorts(): ReadonlySet<number> {
+  const rows = [...tcpRows("tcp"), ...tcpRows("tcp6")].filter((row) => row[3] === LISTEN);
+  return new Set(rows.map((row) => Number.parseInt(row[1]!.split(":").at(-1)!, 16)));
+}
+
 /** Inodes of Unix sockets bound to this path (the accepted connections of a listener show it too). */
 export function unixInodes(path: string): string[] {
   return unixInodesByPath().get(path) ?? [];
@@ -113,6 +119,11 @@ export function unixInodesByPath(): ReadonlyMap<string, string[]> {
   const rows = tableLines("unix").map((line) => /^(?:\S+ +){6}(\d+) (.+)$/.exec(line));
   const bound = rows.filter((row) => row !== null);
   return grouped(bound.map(([, inode, path]) => [Buffer.from(path!, "latin1").toString(), inode!]));
+}
+
+/** Inodes of all Unix sockets, those without a path too. */
+export function allUnixInodes(): ReadonlySet<string> {
+  return new Set(tableLines("unix").map((line) => line.trim().split(/ +/)[6]!));
 }
 
 /** Inodes of TCP connections by the port of their own end, which for accepted ones is the listener's. */

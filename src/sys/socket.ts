@@ -1,7 +1,7 @@
 // Listening sockets as the kernel has them: made blocking and close-on-exec, because a worker that
 // finds O_NONBLOCK on fd 0 leaves at once, and the flag is shared by all who hold the socket.
 
-import type { Address } from "./address.ts";
+import { type Address, isDualStack } from "./address.ts";
 import { ipv4Bytes, ipv6Bytes, ipv6Text } from "./ip.ts";
 import { checked, errno, libc, ptr, SysError } from "./libc.ts";
 
@@ -56,6 +56,14 @@ function socketFor(address: Address, flags: number): number {
   return checked("socket", libc.socket(AF[address.kind], SOCK_STREAM | SOCK_CLOEXEC | flags, 0));
 }
 
+/** Whether this kernel has IPv6 at all. */
+export function hasIpv6(): boolean {
+  const fd = libc.socket(AF.inet6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return false;
+  libc.close(fd);
+  return true;
+}
+
 function setOption(fd: number, level: number, option: number, value: number): void {
   const data = new Int32Array([value]);
   checked("setsockopt", libc.setsockopt(fd, level, option, ptr(data), 4));
@@ -66,7 +74,8 @@ export function bindSocket(address: Address): number {
   const fd = socketFor(address, 0);
   try {
     if (address.kind !== "unix") setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-    if (address.kind === "inet6") setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (address.kind === "inet6")
+      setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, isDualStack(address) ? 0 : 1);
     const bytes = sockaddr(address);
     checked("bind", libc.bind(fd, ptr(bytes), bytes.length));
     return fd;
@@ -107,8 +116,11 @@ export function listeningAddress(fd: number): Address | null {
     }
     case AF.inet:
       return { kind: "inet", host: bytes.subarray(4, 8).join("."), port };
-    case AF.inet6:
-      return { kind: "inet6", host: ipv6Text(bytes.subarray(8, 24)), port };
+    case AF.inet6: {
+      const host = ipv6Text(bytes.subarray(8, 24));
+      const only = host === "::" && intOption(fd, IPV6_V6ONLY, IPPROTO_IPV6) === 1;
+      return { kind: "inet6", host, port, ...(only ? { ipv6Only: true } : {}) };
+    }
     default:
       return null;
   }
@@ -156,10 +168,10 @@ export function replaceDescriptor(fd: number, by: number): void {
   libc.close(by);
 }
 
-function intOption(fd: number, option: number): number | null {
+function intOption(fd: number, option: number, level = SOL_SOCKET): number | null {
   const value = new Int32Array(1);
   const size = new Uint32Array([4]);
-  return libc.getsockopt(fd, SOL_SOCKET, option, ptr(value), ptr(size)) === 0 ? value[0]! : null;
+  return libc.getsockopt(fd, level, option, ptr(value), ptr(size)) === 0 ? value[0]! : null;
 }
 
 /** Ends listening for every holder of the socket, and frees its address: shutdown(2), both ways. */

@@ -5,13 +5,14 @@
 import type { PoolConfig } from "../config/model.ts";
 import type { Emit, EndReason, OutputLine, ProcessEnd } from "../event.ts";
 import type { Fault } from "../fault.ts";
-import type { Listening } from "../observe/activity.ts";
+import type { Activity, Listening } from "../observe/activity.ts";
 import type { WorkerView } from "../observe/sample.ts";
 import type { Scoreboard } from "../observe/scoreboard.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { now, sleep } from "../sys/clock.ts";
 import { type Signal, sendSignal, signalGroup, spawn } from "../sys/process.ts";
-import type { ProcessId } from "../sys/procfs.ts";
+import { socketAt } from "../sys/proc-sockets.ts";
+import { type ProcessId, processesWhere } from "../sys/procfs.ts";
 import { endReason } from "./exit.ts";
 import { stopGracefully } from "./graceful-stop.ts";
 import { type GroupShape, launchOf } from "./launch.ts";
@@ -29,7 +30,11 @@ export interface GroupContext {
   readonly runtime: Runtime;
   readonly generation: number;
   /** Where its workers accept. */
-  readonly listener: { readonly fd: number } & Listening;
+  readonly listener: Listening & {
+    readonly fd: number;
+    /** Connections that wait; null where the kernel does not tell. */
+    readonly queue: () => { readonly length: number } | null;
+  };
   readonly scoreboard: Scoreboard;
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
@@ -48,12 +53,18 @@ const READY_POLL_MOST_MS = 20;
 /** Who is looked at so seldom is told ready by no more than an eighth later than it is. */
 const READY_POLL_SHARE = 1 / 8;
 
+function isAccepting(activity: Activity): boolean {
+  return activity.doing === "busy" || (activity.doing === "idle" && activity.inAccept);
+}
+
 export class Group {
   readonly context: GroupContext;
   readonly shape: GroupShape;
   readonly leader: ProcessId;
   readonly members: Members;
   readonly startedAt = now();
+  /** Connections that were waiting when it was started. */
+  readonly waiting: number;
   /** Resolves when every worker has reached accept(2); rejects with a Fault when that fails. */
   readonly ready: Promise<void>;
   /** What its end costs. */
@@ -62,6 +73,8 @@ export class Group {
   private readonly life: Life;
   private readonly output: WorkerOutput;
   private readonly settle: { ready: () => void; failed: (fault: Fault) => void };
+  /** Seen in accept(2), or with a connection from there, when it was ready. */
+  private wasAccepting = false;
   private readiness: "seen" | "inferred" | null = null;
   private leaderEnd: GroupEnd | null = null;
   private timedOut = false;
@@ -77,6 +90,7 @@ export class Group {
     this.ready.catch(() => {});
     this.settle = { ready: ready.resolve, failed: ready.reject };
     this.life = this.begin();
+    this.waiting = context.listener.queue()?.length ?? 0;
     this.output = new WorkerOutput(context.pool, context.output);
     this.leader = this.spawn();
     this.members = new Members({
@@ -191,6 +205,7 @@ export class Group {
       const isReady = (worker: WorkerView) =>
         hasReachedAccept(worker, this.members, sample, this.forks);
       if (workers.length >= this.size && workers.every(isReady)) {
+        this.wasAccepting = workers.every(({ activity }) => isAccepting(activity));
         return this.life.dispatch("ready");
       }
       if (this.uptimeMs > pool.startTimeoutMs) return this.life.dispatch("start-timeout");
@@ -204,7 +219,16 @@ export class Group {
     if (before !== "starting") return;
     const [{ pool }, { pid }] = [this.context, this.leader];
     const [end, outputTail] = [this.ended?.end ?? null, this.output.tail()];
-    this.settle.failed(startFault({ event, pool, pid, end, outputTail }));
+    const children = event === "start-timeout" ? this.childrenOnSocket() : 0;
+    this.settle.failed(startFault({ event, pool, pid, end, children, outputTail }));
+  }
+
+  /** What a program forks that was to be one worker. */
+  private childrenOnSocket(): number {
+    if (this.forks) return 0;
+    const inode = String(this.context.listener.inode);
+    const children = processesWhere(({ parent }) => parent === this.leader.pid);
+    return children.filter(({ pid }) => socketAt(pid, 0) === inode).length;
   }
 
   private onReady(): void {
@@ -255,7 +279,11 @@ export class Group {
     const { state, timedOut } = this;
     const wasReady = this.wasReady !== null;
     const recycles = runtime.recyclesItself && pool.maxRequests > 0;
-    return endReason({ end, state, wasReady, timedOut, recycles });
+    const { forks, wasAccepting } = this;
+    const wasWaitedFor = this.waiting > 0;
+    return endReason({
+      ...{ end, state, wasReady, timedOut, recycles, forks, wasAccepting, wasWaitedFor },
+    });
   }
 
   private tellEnd({ end, reason }: GroupEnd): void {

@@ -18,14 +18,23 @@ export interface GroupShape {
   readonly size: number;
   /** 0 = endless. */
   readonly maxRequests: number;
+  /** Which worker of its pool it is, from 0 on; null where one process provides several. */
+  readonly number: number | null;
 }
+
+/** By it programs name a log or a cache of their own. */
+const NUMBER = "FCGIVISOR_WORKER";
 
 type Launch = Omit<SpawnSpec, "stdin" | "output">;
 
 /** What to spawn for one group. Throws Faults for a missing program, user or group. */
 export function launchOf(pool: PoolConfig, runtime: Runtime, shape: GroupShape): Launch {
-  const args = [...runtime.args(pool), ...pool.command.slice(1)];
-  const env = { ...workerEnvironment(pool, runtime), ...runtime.env(pool, shape) };
+  const args = [...runtime.args(pool), ...pool.command.slice(1), ...runtime.lastArgs(pool)];
+  const env = {
+    ...workerEnvironment(pool, runtime),
+    ...(shape.number === null ? {} : { [NUMBER]: String(shape.number) }),
+    ...runtime.env(pool, shape),
+  };
   const launch = throughShim(pool, [findProgram(pool), ...args], env);
   const group = controlGroupOf(pool.name);
   return group === null ? launch : { ...launch, controlGroup: group.path };
@@ -39,7 +48,7 @@ export function launchForQuestion(
 ): Launch {
   return throughShim(
     pool,
-    [findProgram(pool), ...runtime.args(pool), ...args],
+    [findProgram(pool), ...runtime.args(pool), ...runtime.lastArgs(pool), ...args],
     workerEnvironment(pool, runtime),
   );
 }

@@ -1,7 +1,15 @@
 // Where a pool's program is. With a chroot it must be inside, because we chroot before the program
 // is loaded (php-fpm does so after PHP is loaded, so there it may stand outside).
 
-import { accessSync, constants, statSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  openSync,
+  readSync,
+  statSync,
+} from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
@@ -20,7 +28,10 @@ export function findProgram(pool: PoolConfig): string {
   const root = chrootOf(pool) ?? "/";
   const candidates = candidatesFor(pool, written);
   const found = candidates.find((path) => isExecutable(join(root, path)));
-  if (found !== undefined) return found;
+  if (found !== undefined) {
+    checkInterpreter(pool, root, found);
+    return found;
+  }
   const inside = root === "/" ? "" : ` inside the chroot ${root}`;
   const notExecutable = candidates.find((path) =>
     statSync(join(root, path), { throwIfNoEntry: false }),
@@ -31,6 +42,40 @@ export function findProgram(pool: PoolConfig): string {
       : `the program ${notExecutable}${inside} is not executable`,
     { where: `pool ${pool.name}`, hint: hintFor(written, root, candidates) },
   );
+}
+
+/** What execve(2) reads of a script's first line (BINPRM_BUF_SIZE). */
+const FIRST_LINE_MOST = 256;
+
+/** Throws the Fault for a script whose interpreter is not there: execve(2) says of the script that it is missing. */
+function checkInterpreter(pool: PoolConfig, root: string, program: string): void {
+  const first = firstLine(join(root, program));
+  const interpreter = /^#![ \t]*([^ \t\n]+)/.exec(first)?.[1];
+  if (interpreter === undefined || existsSync(join(root, interpreter))) return;
+  const named = interpreter.replace(/\r$/, "");
+  const inside = root === "/" ? "" : ` inside the chroot ${root}`;
+  throw new Fault(`the interpreter ${named} of the program ${program} does not exist${inside}`, {
+    where: `pool ${pool.name}`,
+    hint: interpreter.endsWith("\r")
+      ? "its first line ends as on Windows, which belongs to the name then: save the program with Unix line ends"
+      : "install it, or correct the first line of the program",
+  });
+}
+
+/** Of a file that begins as a script; "" for anything else. */
+function firstLine(path: string): string {
+  try {
+    const fd = openSync(path, "r");
+    try {
+      const bytes = Buffer.alloc(FIRST_LINE_MOST);
+      const text = bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0)).toString("latin1");
+      return text.startsWith("#!") ? text.split("\n")[0]! : "";
+    } finally {
+      closeSync(fd);
+    }
+  } catch {
+    return ""; // It may be executed without a right to read it.
+  }
 }
 
 function candidatesFor(pool: PoolConfig, written: string): string[] {

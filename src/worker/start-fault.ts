@@ -4,7 +4,7 @@
 import type { PoolConfig } from "../config/model.ts";
 import type { ProcessEnd } from "../event.ts";
 import { Fault } from "../fault.ts";
-import { ended } from "../log/words.ts";
+import { count, ended, shellWord } from "../log/words.ts";
 import { shortage } from "../sys/scarcity.ts";
 import type { GroupEvent } from "./lifecycle.ts";
 
@@ -15,6 +15,8 @@ export interface FailedStart {
   readonly pid: number;
   /** How its process ended; null while it lives. */
   readonly end: ProcessEnd | null;
+  /** Processes that it has forked and that have its listening socket. */
+  readonly children: number;
   /** The last lines it wrote. */
   readonly outputTail: readonly string[];
 }
@@ -25,7 +27,9 @@ export function startFault(failed: FailedStart): Fault {
     outputTail.length === 0 ? "it wrote nothing" : `it wrote: ${outputTail.join(" | ")}`;
   return new Fault(`${whatHappened(failed)}; ${wrote}`, {
     where: `pool ${pool.name}`,
-    hint: `try the command by hand: ${pool.command.join(" ")}`,
+    hint: forksByItself(failed)
+      ? 'let it serve alone, and the supervisor start as many as `workers` says: a process manager inside the program (--nproc, --manager; --manager "" for plackup) is turned off, and runtime = "libfcgi" set where it uses that library or perl\'s FCGI'
+      : `try the command by hand: ${pool.command.map(shellWord).join(" ")}`,
   });
 }
 
@@ -36,8 +40,18 @@ export function spawnFault({ name, command }: PoolConfig, error: unknown): Fault
   return new Fault(`cannot start ${command[0]}`, { where, cause: error, ...shortage(error) });
 }
 
-function whatHappened({ event, pool, pid, end }: FailedStart): string {
+/** A program that serves by processes of its own: they are nobody's workers. */
+function forksByItself({ event, children }: FailedStart): boolean {
+  return event === "start-timeout" && children > 0;
+}
+
+function whatHappened(failed: FailedStart): string {
+  const { event, pool, pid, end } = failed;
   const who = `the worker (process ${pid})`;
+  if (forksByItself(failed)) {
+    const others = count(failed.children, "process", "processes");
+    return `${who} serves nobody itself: it has started ${others} of its own on the pool's socket, which the supervisor neither counts nor replaces`;
+  }
   switch (event) {
     case "start-timeout":
       return `${who} did not reach accept() within start_timeout (${pool.startTimeoutMs} ms)`;

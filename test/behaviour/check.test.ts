@@ -2,12 +2,12 @@
 
 import { expect } from "bun:test";
 import { chmodSync, copyFileSync, writeFileSync } from "node:fs";
-import { barePool, tcpSpot, workersReach } from "../helper/pool.ts";
+import { barePool, phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
 import { BINARY } from "../helper/program.ts";
-import { AS_NOBODY, behaviour, type Scene } from "../helper/scene.ts";
+import { AS_NOBODY, behaviour, type Scene, type Settings } from "../helper/scene.ts";
 
 behaviour(
-  "check --against running tells what a reload with that file would do",
+  "check --against tells what a reload with that file would do",
   { needs: ["perl-fcgi"] },
   async (scene) => {
     const [one, two, three] = [await tcpSpot(scene), await tcpSpot(scene), await tcpSpot(scene)];
@@ -22,7 +22,7 @@ behaviour(
       },
       "next.toml",
     );
-    const words = ["check", "-c", next, "--against", "running", "--socket", supervisor.socket];
+    const words = ["check", "-c", next, "--against", "--socket", supervisor.socket];
     const said = await scene.fcgivisor(words);
     expect(said).toMatchObject({ code: 0 });
     expect(said.stdout).toContain(`add pool three (${three.listen})`);
@@ -36,9 +36,14 @@ behaviour(
 
     const nobody = await scene.fcgivisor([...words.slice(0, -1), scene.path("none.sock")]);
     expect(nobody.code).toBe(3);
-    const yesterday = await scene.fcgivisor([...words.slice(0, 4), "yesterday"]);
-    expect(yesterday.code).toBe(2);
-    expect(yesterday.stderr).toContain("yesterday");
+    const named = await scene.fcgivisor([
+      "check",
+      next,
+      "--against",
+      "--socket",
+      supervisor.socket,
+    ]);
+    expect(named.stdout).toBe(said.stdout);
   },
 );
 
@@ -154,5 +159,112 @@ behaviour(
     expect(checked.stderr).toContain(`mkdir -p ${scene.path("none")}`);
     expect(checked.stderr).toContain('[admin] group: there is no group "nosuchgroup"');
     expect(checked.stderr).toContain("/none/program");
+  },
+);
+
+behaviour("warnings that say the same are one, with their number and lines", {}, async (scene) => {
+  const pool = (name: string) => `[${name}]
+listen = ${scene.path(`${name}.sock`)}
+user = www-data
+pm = static
+pm.max_children = 1
+php_admin_value[error_log] = /dev/stderr
+`;
+  const file = scene.write("php-fpm.conf", ["a", "b", "c"].map(pool).join(""));
+  for (const words of [
+    ["check", "-c", file],
+    ["convert", file],
+  ]) {
+    const { stderr, code } = await scene.fcgivisor(words);
+    expect(code).toBe(0);
+    expect(stderr).toContain(
+      `warning: ${file}:6,12,18: pools a, b, c: PHP cannot open error_log = /dev/stderr here`,
+    );
+    expect(stderr.split("PHP cannot open").length).toBe(2);
+    expect(stderr).not.toContain("process_control_timeout");
+  }
+  expect((await scene.fcgivisor(["convert", file])).stdout).toContain('# drain_timeout is "30s"');
+});
+
+behaviour(
+  "a script without its interpreter is told by the interpreter's name",
+  {},
+  async (scene) => {
+    const spot = unixSpot(scene);
+    for (const [ending, said] of [
+      ["", "correct the first line"],
+      ["\r", "Unix line ends"],
+    ] as const) {
+      const program = scene.write(
+        "app.pl",
+        `#!/usr/bin/no-such-perl -w${ending}\nexit 0;\n`,
+        0o755,
+      );
+      const twice = scene.write("app2.pl", `#!/usr/bin/perl${ending}\nexit 0;\n`, 0o755);
+      const config = scene.config({
+        pools: { www: { ...barePool(scene, spot), command: [program] } },
+      });
+      for (const word of ["check", "start"]) {
+        const { stderr, code } = await scene.fcgivisor([word, "-c", config]);
+        expect(code).toBe(1);
+        expect(stderr).toContain(`the interpreter /usr/bin/no-such-perl of the program ${program}`);
+      }
+      if (ending === "") continue;
+      const windows = scene.config({
+        pools: { www: { ...barePool(scene, spot), command: [twice] } },
+      });
+      expect((await scene.fcgivisor(["check", "-c", windows])).stderr).toContain(said);
+    }
+  },
+);
+
+behaviour(
+  "check, start and reload refuse what would only hurt later",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
+    const refused = async (pool: Record<string, unknown>, said: string) => {
+      const settings = { pools: { www: { ...phpPool(spot), ...pool } } };
+      scene.rewrite(settings);
+      const check = await scene.fcgivisor(["check", "-c", supervisor.configFile]);
+      const reload = await supervisor.control("reload");
+      const other = { ...settings, supervisor: { state_dir: scene.path("other") } };
+      const start = await scene.fcgivisor(["start", "-c", scene.config(other, "other.toml")]);
+      for (const { code, stderr } of [check, reload, start]) {
+        expect(stderr).toContain(said);
+        expect(code).toBe(1);
+      }
+    };
+    await refused({ php: { ini: scene.path("no.ini") } }, `there is no ${scene.path("no.ini")}`);
+    await refused(
+      { listen: scene.path("none/a.sock") },
+      `${scene.path("none")} is not a directory`,
+    );
+    await refused({ listen: "/run/$NAME.sock" }, "no variable is replaced here");
+  },
+);
+
+behaviour(
+  "check warns of an address that another has, and of too many workers",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const supervisor = await scene.run({ pools: { www: barePool(scene, spot) } });
+    const check = async (settings: Settings) => {
+      const outcome = await scene.fcgivisor(["check", "-c", scene.config(settings, "other.toml")]);
+      expect(outcome.code).toBe(0);
+      return outcome.stderr;
+    };
+    const pools = { www: barePool(scene, spot) };
+    const other = { state_dir: scene.path("other") };
+    expect(await check({ supervisor: other, pools })).toMatch(
+      /address is already in use by process \d+/,
+    );
+    // Its own it may have.
+    expect((await supervisor.control("check")).stderr).not.toContain("in use");
+    expect(await check({ pools: { www: barePool(scene, spot, { workers: 10_000 }) } })).toMatch(
+      /10000 workers take 40000 MB at the very least/,
+    );
   },
 );

@@ -16,6 +16,7 @@ import { crash } from "../helper/crash.ts";
 import { gate, hold } from "../helper/gate.ts";
 import {
   barePool,
+  phpPool,
   bodyOf,
   gatedPool,
   gatedReach,
@@ -25,6 +26,7 @@ import {
 } from "../helper/pool.ts";
 import { alive, descriptorsOf, listenersAt } from "../helper/processes.ts";
 import { BINARY, ready, textOf } from "../helper/program.ts";
+import { against } from "../helper/schema.ts";
 import { AS_NOBODY, behaviour, NOBODY } from "../helper/scene.ts";
 import { runBare, startBare } from "../helper/serving.ts";
 import { onlyLeaving, statusOf } from "../helper/status.ts";
@@ -210,15 +212,21 @@ behaviour(
   {},
   async (scene) => {
     const good = await tcpSpot(scene);
-    const bad = await tcpSpot(scene);
+    const [slow, bad] = [await tcpSpot(scene), await tcpSpot(scene)];
     const config = scene.config({
-      pools: { good: barePool(scene, good), bad: barePool(scene, bad, {}, "die") },
+      pools: {
+        good: barePool(scene, good),
+        slow: barePool(scene, slow, {}, "hang"),
+        bad: barePool(scene, bad, {}, "die"),
+      },
     });
     for (const word of ["start", "run"]) {
       const outcome = await scene.fcgivisor([word, "-c", config]);
       expect(outcome.code).toBe(1);
       expect(outcome.stderr).toContain("bad");
       expect(outcome.stderr).toContain("last words of");
+      // Those that it ended itself are no news.
+      expect(outcome.stderr).not.toContain("SIGTERM");
       expect(listenersAt(good.where)).toEqual([]);
     }
   },
@@ -241,10 +249,30 @@ behaviour(
   async (scene) => {
     const spot = await tcpSpot(scene);
     const pool = barePool(scene, spot, { start_timeout: "700ms" }, "hang");
-    const outcome = await scene.fcgivisor(["start", "-c", scene.config({ pools: { www: pool } })]);
+    const log = { file: scene.path("a.log") };
+    const config = scene.config({ log, pools: { www: pool } });
+    const outcome = await scene.fcgivisor(["start", "-c", config]);
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toContain("start_timeout");
+    const [, took] = /start failed after ([\d.]+) /.exec(textOf(log.file))!;
+    expect(Number(took)).toBeGreaterThan(0);
     expect(outcome.ms).toBeGreaterThanOrEqual(700);
+    expect(listenersAt(spot.where)).toEqual([]);
+  },
+);
+
+behaviour(
+  "a program that forks workers of its own is told as that, with the way out",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const forks = "for (1 .. 3) { exec @ARGV if fork() == 0 } 1 while wait() > 0";
+    const command = ["perl", "-e", forks, scene.fixture("fcgi/bare.pl")];
+    const pool = { ...barePool(scene, spot), workers: 1, start_timeout: "2s", command };
+    const outcome = await scene.fcgivisor(["start", "-c", scene.config({ pools: { www: pool } })]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain("it has started 3 processes of its own on the pool's socket");
+    expect(outcome.stderr).toContain('--manager ""');
     expect(listenersAt(spot.where)).toEqual([]);
   },
 );
@@ -567,3 +595,138 @@ behaviour("start fails where a supervisor with another config runs", {}, async (
   });
   expect(await scene.fcgivisor(["start", "-c", "./fcgivisor.toml"])).toMatchObject({ code: 0 });
 });
+
+behaviour(
+  "a command for another config of the same socket says which runs; reload --switch-config goes over to it",
+  {},
+  async (scene) => {
+    const [one, two] = [await tcpSpot(scene), await tcpSpot(scene)];
+    const supervisor = await scene.start({ pools: { www: barePool(scene, one) } });
+    const first = supervisor.configFile;
+    const [pid] = await workersReach(one, 2);
+    const log = { file: scene.path("fcgivisor.log") };
+    const admin = { socket: supervisor.socket };
+    const pools = { www: barePool(scene, one, { workers: 1 }), more: barePool(scene, two) };
+    const next = scene.config({ log, admin, pools }, "next.toml");
+    for (const word of ["reload", "quit", "stop", "restart", "upgrade", "logrotate", "status"]) {
+      const { code, stderr } = await scene.fcgivisor([word, "-c", next]);
+      expect({ word, code }).toEqual({ word, code: 1 });
+      expect(stderr).toContain(`runs with another config: ${first}`);
+      expect(stderr).toContain(`fcgivisor reload --switch-config ${next}`);
+    }
+    expect(await workersReach(one, 2)).toContain(pid!);
+
+    const broken = scene.write("broken.toml", "[pools.www]\nlisten = 1\nworkers = 0\n");
+    const refused = await scene.fcgivisor(["reload", "-c", first, "--switch-config", broken]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("broken.toml:3");
+    const planned = await scene.fcgivisor(["reload", "--switch-config", next, "--dry-run"]);
+    expect(planned.stdout).toContain("add pool more");
+    expect((await supervisor.control("status")).stdout).toContain(first);
+
+    expect(await scene.fcgivisor(["reload", "--switch-config", next])).toMatchObject({ code: 0 });
+    await supervisor.logged(`runs with the config ${next} from here on, instead of ${first}`);
+    await workersReach(two, 2);
+    await workersReach(one, 1);
+    expect((await scene.fcgivisor(["reload", "-c", first])).code).toBe(1);
+    // It stays with it: at a reload, while the file is broken, and through an upgrade.
+    expect((await scene.fcgivisor(["upgrade", "-c", next])).code).toBe(0);
+    const status = JSON.parse((await scene.fcgivisor(["status", "--json", "-c", next])).stdout);
+    expect(status).toMatchObject({ config: next, pools: [{ name: "www" }, { name: "more" }] });
+    writeFileSync(next, "broken = [");
+    expect((await scene.fcgivisor(["stop", "-c", next])).code).toBe(0);
+  },
+);
+
+/** Names of objects in it that are not snake_case. */
+function oddNames(value: unknown): string[] {
+  if (Array.isArray(value)) return value.flatMap(oddNames);
+  if (typeof value !== "object" || value === null) return [];
+  const odd = Object.keys(value).filter((name) => !/^(\$map|[a-z][a-z0-9_]*)$/.test(name));
+  return [...odd, ...Object.values(value).flatMap(oddNames)];
+}
+
+behaviour(
+  "all JSON has one style of names, and what fails with --json prints JSON",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const log = { file: scene.path("fcgivisor.log"), format: "json", level: "debug" };
+    const settings = { log, pools: { www: phpPool(spot, { php: { defines: { Odd_Name: 1 } } }) } };
+    const config = scene.config(settings);
+    const schema = JSON.parse((await scene.fcgivisor(["schema", "answers"])).stdout);
+    const checked = (value: unknown) => expect(against(value, schema, schema)).toEqual([]);
+    const json = async (...words: string[]) => {
+      const { stdout, code } = await scene.fcgivisor([...words, "-c", config, "--json"]);
+      const value: unknown = JSON.parse(stdout);
+      expect({ words, odd: oddNames(value) }).toEqual({ words, odd: [] });
+      return { value, code };
+    };
+    expect(await json("stop")).toMatchObject({ code: 3, value: { ok: false } });
+    expect(await json("status")).toMatchObject({ code: 3, value: { ok: false } });
+    const started = await json("start");
+    expect(started).toMatchObject({ code: 0, value: { ok: true, pools: 1, failed: [] } });
+    const pid = (started.value as { pid: number }).pid;
+    const supervisor = scene.follow(pid, config, scene.path("run/admin.sock"), () =>
+      textOf(log.file),
+    );
+    expect(await json("start")).toMatchObject({ code: 0, value: { already_running: true, pid } });
+    const script = scene.fixture("php/hello.php");
+    for (const words of [
+      ["status"],
+      ["check", "--against"],
+      ["reload"],
+      ["request", "/", "--script", script],
+      ["bench", "/", "--script", script, "--duration", "50ms"],
+    ])
+      expect(await json(...words)).toMatchObject({ code: 0 });
+    // What the control socket says is as its schema has it.
+    checked((await json("status")).value);
+    for (const words of [
+      ["reload"],
+      ["reload", "--dry-run"],
+      ["reload", "--changed"],
+      ["logrotate"],
+    ])
+      checked((await json(...words)).value);
+    checked((await json("reload", "nobody")).value);
+    expect(await json("request", "/", "--pool", "none")).toMatchObject({ code: 1 });
+    const running: unknown = await (await supervisor.http("/v1/config")).json();
+    expect(oddNames(running)).toEqual([]);
+    expect(JSON.stringify(running)).toContain("Odd_Name");
+    checked((await json("restart")).value);
+    const records = supervisor.log().trim().split("\n");
+    expect(records.flatMap((line) => oddNames(JSON.parse(line)))).toEqual([]);
+    expect(await json("quit")).toMatchObject({ code: 0 });
+    scene.config({ ...settings, pools: { www: { ...settings.pools.www, command: ["none"] } } });
+    expect(await json("start")).toMatchObject({ code: 1, value: { ok: false } });
+  },
+);
+
+behaviour(
+  "options may stand before the command; check FILE, version and -V work",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const supervisor = await scene.run({ pools: { www: barePool(scene, spot) } });
+    const config = supervisor.configFile;
+    const call = (...words: string[]) => scene.fcgivisor(words);
+    const checked = `${config}: ok, 1 pool\n`;
+    expect(await call("check", config)).toMatchObject({ code: 0, stdout: checked });
+    expect(await call("--config", config, "check")).toMatchObject({ code: 0, stdout: checked });
+    expect((await call("check", config, "-c", config)).code).toBe(2);
+    const status = await call(`--socket=${supervisor.socket}`, "--json", "status");
+    expect(JSON.parse(status.stdout)).toMatchObject({ pid: supervisor.pid });
+    const version = (await call("--version")).stdout;
+    for (const word of ["version", "-V", "-v"]) expect((await call(word)).stdout).toBe(version);
+    expect((await call("--wrong", "status")).code).toBe(2);
+    expect((await call("-c", config)).code).toBe(2);
+    const commands = (await call("--help")).stdout.match(/^  [a-z]+(?=  )/gm)!;
+    for (const word of commands.slice(0, 17)) {
+      const help = [(await call(word.trim(), "--help")).stdout, (await call("help")).stdout].join(
+        "",
+      );
+      expect(help.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    }
+  },
+);

@@ -10,7 +10,7 @@ import { barePool, bodyOf, type Spot, tcpSpot, unixSpot } from "../helper/pool.t
 import { alive, descriptorsOf, listenersAt } from "../helper/processes.ts";
 import type { Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
-import { waitsOnlyFor } from "../helper/status.ts";
+import { onlyLeaving, waitsOnlyFor } from "../helper/status.ts";
 import { eventually } from "../helper/wait.ts";
 
 interface WorkerTold {
@@ -113,3 +113,27 @@ for (const mode of ["elsewhere", "elsewhere-select"] as const) {
     },
   );
 }
+
+behaviour(
+  "a program that waits in select, with sockets of its own, leaves at once when it is idle, and only then",
+  {},
+  async (scene) => {
+    for (const spot of [await tcpSpot(scene), unixSpot(scene)]) {
+      // With NO_HURRY a worker that does not leave by itself keeps the reload for ever.
+      const pool = barePool(scene, spot, {}, "select");
+      const supervisor = await scene.start({ log: { level: "debug" }, pools: { www: pool } });
+      expect(await bodyOf(spot, {})).toContain("hello from a bare loop");
+      await told(supervisor, "idle", "idle");
+      const held = await hold(scene, spot);
+      await told(supervisor, "busy", "idle");
+      const reload = supervisor.control("reload");
+      await onlyLeaving(supervisor, 1, [held.worker]);
+      held.open();
+      expect((await held.answer).body).toContain(`${held.worker}`);
+      const { code, stdout } = await reload;
+      expect({ code, cut: stdout.includes("cut short") }).toEqual({ code: 0, cut: false });
+      expect((await supervisor.control("stop")).code).toBe(0);
+      await supervisor.gone();
+    }
+  },
+);

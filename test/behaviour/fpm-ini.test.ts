@@ -191,3 +191,42 @@ behaviour(
     expect((await call("-t", "-R", "-y", server.file)).code).toBe(0);
   },
 );
+
+behaviour(
+  "a php-fpm file of pools alone, as panels write it, starts in front and in the background",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const user = AM_ROOT ? "user = www-data\n" : "";
+    const pool = `[site]\n${user}listen = ${spot.listen}\npm = static\npm.max_children = 1\n`;
+    const alone = scene.write("conf/site.conf", pool);
+    const checked = await scene.fcgivisor(["check", "-c", alone]);
+    expect(checked).toMatchObject({ code: 0, stderr: expect.not.stringContaining("log") });
+    // With a pid file, so that nothing of it is outside the test's folder.
+    const file = scene.write("conf/php-fpm.conf", `pid = ${scene.path("p.pid")}\n${pool}`);
+    const words = ["-c", file, "--quiet"];
+    expect(await scene.fcgivisor(["start", ...words])).toMatchObject({ stderr: "", code: 0 });
+    const answer = await fcgi(spot.where, { script: scene.fixture("php/hello.php") });
+    expect(answer.body).toBe("hello world");
+    expect(textOf(scene.path("p.state/fcgivisor.log"))).toContain("fcgivisor is ready");
+    expect((await scene.fcgivisor(["stop", ...words])).code).toBe(0);
+  },
+);
+
+behaviour(
+  "what a killed supervisor of a php-fpm file left is found and ended by --socket alone",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const server = debian(scene, "pm = static\npm.max_children = 2\n");
+    const { supervisor } = await running(scene, server);
+    const workers = await workersReach(server.spot, 2);
+    supervisor.signal("SIGKILL");
+    await supervisor.gone();
+    const call = (word: string) => scene.fcgivisor([word, "--socket", server.socket]);
+    const status = await call("status");
+    expect(status.code).toBe(3);
+    expect(status.stderr).toContain("left-over processes still serve");
+    expect(await call("quit")).toMatchObject({ code: 0 });
+    expect(workers.filter(alive)).toEqual([]);
+  },
+);

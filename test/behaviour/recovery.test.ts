@@ -2,7 +2,15 @@
 // out of them: no client notices. And all that can be in the way of it.
 
 import { expect } from "bun:test";
-import { existsSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { allLeft, crash, recovered, startAgain, supervisorsOf } from "../helper/crash.ts";
 import { descriptorsAtRest, descriptorsFallTo } from "../helper/descriptors.ts";
 import { fcgi, Lost, type FcgiRequest, type FcgiResponse, type Loss } from "../helper/fcgi.ts";
@@ -541,5 +549,29 @@ behaviour(
     expect(listenersAt(spot.where)).toEqual([]);
     const again = await scene.start({ pools });
     expect(await again.control("stop")).toMatchObject({ code: 0 });
+  },
+);
+
+behaviour(
+  "with --socket alone, what a killed supervisor left is found, wherever its state is",
+  {},
+  async (scene) => {
+    const spot = unixSpot(scene, "app.sock");
+    mkdirSync(scene.path("elsewhere"));
+    const socket = scene.path("elsewhere/control.sock");
+    const settings = { admin: { socket }, supervisor: { state_dir: scene.path("run") } };
+    const config = scene.config({ ...settings, pools: { app: barePool(scene, spot) } });
+    expect((await scene.fcgivisor(["start", "-c", config, "-q"])).code).toBe(0);
+    const status = async () =>
+      JSON.parse((await scene.fcgivisor(["status", "--json", "--socket", socket])).stdout);
+    const { pid } = (await status()) as { pid: number };
+    const workers = await workersReach(spot, 2);
+    process.kill(pid, "SIGKILL");
+    await eventually(() => !alive(pid), { what: "the supervisor is gone" });
+    const told = await scene.fcgivisor(["status", "--socket", socket]);
+    expect(told).toMatchObject({ code: 3, stderr: expect.stringContaining("still serve") });
+    expect((await scene.fcgivisor(["stop", "--socket", socket])).code).toBe(0);
+    expect(workers.filter(alive)).toEqual([]);
+    rmSync(scene.path("run/fcgivisor.pid"), { force: true });
   },
 );

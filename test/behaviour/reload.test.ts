@@ -478,3 +478,80 @@ behaviour(
     expect((await supervisor.control("reload")).stdout).not.toContain("takes effect when");
   },
 );
+
+behaviour("a reload tells of a warning once, and only of new ones", {}, async (scene) => {
+  const [one, two] = [unixSpot(scene, "it's one.sock"), unixSpot(scene, "two.sock")];
+  const dynamic = { scaling: "dynamic", workers: 2 };
+  const pools = { one: barePool(scene, one, dynamic), two: barePool(scene, two, dynamic) };
+  const supervisor = await scene.start({ pools });
+  await supervisor.logged("pools one, two: scaling = ");
+  expect((await supervisor.control("reload")).stdout).not.toContain("warning");
+  const env = { PRICE: "$5" };
+  scene.rewrite({ pools: { ...pools, two: barePool(scene, two, { ...dynamic, env }) } });
+  for (const words of [["reload", "--dry-run"], ["reload"]]) {
+    const { stdout } = await supervisor.control(...words);
+    expect(stdout.match(/warning: .*/g)).toEqual([expect.stringContaining("env PRICE")]);
+  }
+  expect((await supervisor.control("reload")).stdout).not.toContain("warning");
+});
+
+behaviour(
+  "reload --changed touches only pools that have changed, each for its reason",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const [one, two, three] = ["one", "two", "three"].map((name) => unixSpot(scene, name));
+    const ini = scene.write("php.ini", "precision = 3\n");
+    const pools = {
+      php: phpPool(one!, { php: { ini } }),
+      script: barePool(scene, two!),
+      other: phpPool(three!),
+    };
+    const supervisor = await scene.start({ pools });
+    const pids = async () => Promise.all([one, two, three].map((spot) => workersReach(spot!, 2)));
+    const before = await pids();
+    const nothing = await supervisor.control("reload", "--changed");
+    expect(nothing).toMatchObject({ code: 0, stdout: expect.stringContaining("none is touched") });
+    expect(await pids()).toEqual(before);
+
+    scene.write("php.ini", "precision = 4\n");
+    const dry = await supervisor.control("reload", "--changed", "--dry-run");
+    expect(dry.stdout).toContain(
+      `replace the workers of pool php (${one!.listen}), because ${ini}`,
+    );
+    expect(dry.stdout).not.toContain("pool other");
+    expect((await supervisor.control("reload", "--changed")).code).toBe(0);
+    const [php, script, other] = await pids();
+    expect(php).not.toEqual(before[0]!);
+    expect([script, other]).toEqual(before.slice(1));
+
+    // The program itself, a setting, and a pool that has gone.
+    scene.fixture("fcgi/bare.pl");
+    const { other: gone, ...rest } = { ...pools, php: { ...pools.php, max_requests: 7 } };
+    expect(gone).toBeDefined();
+    scene.rewrite({ pools: rest });
+    const { stdout } = await supervisor.control("reload", "--changed");
+    expect(stdout).toContain("bare.pl has changed");
+    expect(stdout).toContain("its config has changed");
+    expect(stdout).toContain("it is not in the config any more");
+    await workersReach(three!, 0);
+    const usage = await supervisor.control("reload", "--changed", "php");
+    expect(usage.code).toBe(2);
+  },
+);
+
+behaviour("workers that are late together are told in one line", {}, async (scene) => {
+  const spot = unixSpot(scene);
+  const extra = { workers: 3, drain_timeout: "1s" };
+  const supervisor = await scene.start({ pools: { www: barePool(scene, spot, extra) } });
+  const held = [await hold(scene, spot), await hold(scene, spot), await hold(scene, spot)];
+  for (const { answer } of held) answer.catch(() => {});
+  const { stdout, code } = await supervisor.control("reload");
+  expect({ code, cut: stdout.includes("3 requests were cut short") }).toEqual({
+    code: 0,
+    cut: true,
+  });
+  await supervisor.logged(
+    /3 workers of pool www \(.*\) have not exited after .* and get SIGTERM; .*stop_signal/,
+  );
+  expect(supervisor.log().match(/ha(s|ve) not exited .*SIGTERM/g)).toHaveLength(1);
+});

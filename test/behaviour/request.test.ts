@@ -1,7 +1,9 @@
 // `fcgivisor request`: a whole FastCGI client on the command line.
 
 import { expect } from "bun:test";
-import { tcpSpot, type Spot } from "../helper/pool.ts";
+import { writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { phpPool, tcpSpot, type Spot } from "../helper/pool.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { runPhp } from "../helper/serving.ts";
 
@@ -88,3 +90,30 @@ behaviour("a body that cannot be read is named, with what to do", {}, async (sce
     expect(outcome.stderr).toContain("hint: name a file that this user may read");
   }
 });
+
+behaviour(
+  "request and bench know the document root while the config is broken, and tell what they sent",
+  PHP,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const script = scene.fixture("php/hello.php");
+    const root = dirname(script);
+    const supervisor = await scene.start({ pools: { www: phpPool(spot, { chdir: root }) } });
+    writeFileSync(supervisor.configFile, "broken = [");
+    const words = ["-c", supervisor.configFile];
+    const asked = await scene.fcgivisor(["request", "/hello.php", ...words]);
+    expect(asked).toMatchObject({ code: 0, stdout: "hello world" });
+    const bench = ["bench", "/hello.php", "--duration", "100ms", "--rate", "20", ...words];
+    expect((await scene.fcgivisor(bench)).stdout).toContain("lost    0\n");
+
+    const none = await scene.fcgivisor(["request", "/none.php", ...words]);
+    expect(none.code).toBe(1);
+    expect(none.stderr).toContain(
+      `no script at SCRIPT_FILENAME = ${root}/none.php, below ${root}: the pool's chdir`,
+    );
+    const here = await scene.fcgivisor(["request", "/none.php", "--root", scene.dir, ...words]);
+    expect(here.stderr).toContain(`${scene.dir}/none.php, below ${scene.dir}: given by --root`);
+    const lost = await scene.fcgivisor([...bench, "--script", scene.path("no.php")]);
+    expect(lost.stdout).toContain(`there is no script ${scene.path("no.php")}`);
+  },
+);

@@ -2,13 +2,15 @@
 // the request in flight, whatever signal that kind takes for it.
 
 import { expect } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fcgi, Lost } from "../helper/fcgi.ts";
 import { gate, hold } from "../helper/gate.ts";
 import { nginx } from "../helper/nginx.ts";
 import { findProgram, type Part } from "../helper/packages.ts";
-import { NO_HURRY, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
+import { bodyOf, NO_HURRY, phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
 import { alive, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
-import { textOf } from "../helper/program.ts";
+import { BINARY, textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { onlyLeaving } from "../helper/status.ts";
 import { eventually } from "../helper/wait.ts";
@@ -211,3 +213,180 @@ behaviour(
     expect(leadersAt(spot.where)).toEqual(leaders);
   },
 );
+
+behaviour(
+  "what is set as admin is changed neither by ini_set() nor by .user.ini; what is disabled adds up",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const ini = scene.write("php.ini", "disable_functions = shell_exec,passthru\n");
+    const script = scene.fixture("php/break-out.php");
+    writeFileSync(join(dirname(script), ".user.ini"), "memory_limit=888M\nuser_agent=theirs\n");
+    // Without it PHP looks for no .user.ini.
+    const request = { script, params: { DOCUMENT_ROOT: dirname(script) } };
+    const admin = { memory_limit: "64M", disable_functions: "system", open_basedir: scene.dir };
+    const defines = { user_agent: "plain", disable_functions: "exec", "fv.yes": true, "fv.n": 7 };
+    const supervisor = await scene.start({
+      // What the command itself says stays what it is.
+      pools: {
+        www: phpPool(spot, {
+          command: ["php-cgi", "-d", "precision=5"],
+          php: { ini, defines, admin },
+        }),
+      },
+    });
+    const settings = {
+      script: scene.fixture("php/settings.php"),
+      query: "ini=precision,memory_limit",
+    };
+    expect(JSON.parse(await bodyOf(spot, settings))).toMatchObject({
+      ini: { precision: "5", memory_limit: "64M" },
+    });
+    const held = {
+      memory_limit: [false, "64M"],
+      user_agent: ["theirs", "plain"],
+      open_basedir: [false, scene.dir],
+    };
+    expect(JSON.parse(await bodyOf(spot, request))).toEqual({
+      tried: held,
+      callable: [],
+    });
+    // A new generation has what stands there then.
+    scene.rewrite({
+      pools: { www: phpPool(spot, { php: { ini, defines, admin: { memory_limit: "65M" } } }) },
+    });
+    expect((await supervisor.control("reload")).code).toBe(0);
+    expect(JSON.parse(await bodyOf(spot, request))).toEqual({
+      tried: { ...held, memory_limit: [false, "65M"], open_basedir: ["", "/"] },
+      callable: ["system"],
+    });
+  },
+);
+
+behaviour(
+  "programs that serve one request each and exit 0 are started again at once, and never punished",
+  { needs: ["perl-fcgi"] },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const command = [scene.fixture("fcgi/once.pl"), "1", "0.1"];
+    const pool = { listen: spot.listen, command, workers: 3, ...NO_HURRY };
+    const log = { level: "debug" };
+    const supervisor = await scene.start({ log, pools: { www: pool } });
+    // More ask than there are workers, so that nearly every one has somebody waiting when it starts.
+    const ask = async () => {
+      for (let i = 0; i < 10; i++) expect(await bodyOf(spot, {})).toContain("served by");
+    };
+    const asking = Promise.all([ask(), ask(), ask(), ask(), ask()]);
+    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+    await asking;
+    expect(supervisor.log()).toContain("after its share of requests");
+    expect(supervisor.log()).not.toMatch(/next try|warn|error/);
+    expect(JSON.parse((await supervisor.control("status", "--json")).stdout)).toMatchObject({
+      pools: [{ failures: 0 }],
+    });
+    // One that ends without having accepted anything does not come up, whoever waits.
+    const broken = { ...pool, command: [command[0]!, "0"], workers: 1 };
+    scene.rewrite({ log, pools: { www: broken } });
+    const waiting = Promise.all([ask(), ask(), ask(), ask(), ask()]);
+    const refused = await supervisor.control("reload");
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain("exited with code 0 while it was starting");
+    await waiting;
+  },
+);
+
+const PSGI = 'sub { [200, ["Content-Type" => "text/plain"], ["served by plack $$"]] }\n';
+const RUBY = `require "fcgi"
+FCGI.each { |r| r.out.print "Content-Type: text/plain\\r\\n\\r\\nserved by ruby #{$$}"; r.finish }
+`;
+
+/** Programs that people ask about, as `help runtimes` has them. */
+const ASKED_ABOUT: readonly {
+  readonly needs: readonly Part[];
+  readonly pool: (scene: Scene) => Record<string, unknown>;
+  readonly script?: string;
+  readonly says: string;
+}[] = [
+  {
+    // Without its config file it exits 0 after each request.
+    needs: ["mapserver"],
+    pool: () => ({ command: ["mapserv"] }),
+    says: "MapServer",
+  },
+  {
+    needs: ["fcgiwrap", "cgit"],
+    pool: () => ({ command: ["fcgiwrap"] }),
+    script: "/usr/lib/cgit/cgit.cgi",
+    says: "cgit",
+  },
+  {
+    needs: ["ruby-fcgi"],
+    pool: (scene) => ({ command: ["ruby", scene.write("app.rb", RUBY)] }),
+    says: "served by ruby",
+  },
+  {
+    needs: ["plack", "perl-fcgi"],
+    pool: (scene) => ({
+      command: [
+        ...["plackup", "-E", "deployment", "-s", "FCGI", "--manager", ""],
+        scene.write("app.psgi", PSGI),
+      ],
+      runtime: "libfcgi",
+    }),
+    says: "served by plack",
+  },
+];
+
+for (const { needs, pool, script, says } of ASKED_ABOUT) {
+  behaviour(
+    `${needs[0]} serves, is reloaded and quits, without a word of trouble`,
+    { needs },
+    async (scene) => {
+      const spot = unixSpot(scene);
+      const pools = { www: { listen: spot.listen, workers: 2, ...NO_HURRY, ...pool(scene) } };
+      const supervisor = await scene.start({ pools });
+      const ask = async () => {
+        const request = script === undefined ? {} : { script };
+        for (let i = 0; i < 5; i++) expect((await fcgi(spot.where, request)).body).toContain(says);
+      };
+      await ask();
+      expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+      await ask();
+      expect((await supervisor.control("quit")).code).toBe(0);
+      await supervisor.gone();
+      expect(supervisor.log()).not.toMatch(/ (warn|error|alert) /);
+    },
+  );
+}
+
+behaviour(
+  "plackup with workers of its own is told as that, with the way out",
+  { needs: ["plack", "plack-manager", "perl-fcgi"] },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const command = ["plackup", "-s", "FCGI", "--nproc", "3", scene.write("app.psgi", PSGI)];
+    const pool = { listen: spot.listen, workers: 1, start_timeout: "5s", command };
+    const config = scene.config({ pools: { www: pool } });
+    const outcome = await scene.fcgivisor(["start", "-c", config]);
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain("it has started 3 processes of its own");
+    expect(outcome.stderr).toContain('--manager ""');
+  },
+);
+
+behaviour("a program that only seems to wait, and exits 0, is made to wait", {}, async (scene) => {
+  const spot = unixSpot(scene);
+  // What it waits for in select(2) is nothing.
+  const command = ["perl", "-e", "select(undef, undef, undef, 0.05); exit 0"];
+  const pool = { listen: spot.listen, command, workers: 1, ...NO_HURRY };
+  const config = scene.config({ pools: { www: pool } });
+  const child = scene.spawn([BINARY, "run", "-c", config]);
+  const log = () => child.stderr();
+  const supervisor = scene.follow(child.pid, config, scene.path("run/admin.sock"), log);
+  await eventually(() => /exited with code 0/.test(log()), { what: "its end is told" });
+  // Either the start has failed at it, or it is tried again after longer and longer pauses.
+  await eventually(() => !alive(child.pid) || /next try in/.test(log()), {
+    what: "it is made to wait",
+  });
+  if (alive(child.pid)) expect((await supervisor.control("stop")).code).toBe(0);
+});

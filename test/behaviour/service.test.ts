@@ -8,6 +8,7 @@ import { findProgram, UNPACKED } from "../helper/packages.ts";
 import { barePool, bodyOf, phpPool, tcpSpot, unixSpot } from "../helper/pool.ts";
 import { BINARY, textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
+import { eventually } from "../helper/wait.ts";
 
 /** A config with something of everything. */
 async function configOf(scene: Scene): Promise<string> {
@@ -212,36 +213,73 @@ behaviour(
   },
 );
 
-behaviour("nginx takes the snippet", { needs: ["nginx", "root"] }, async (scene) => {
-  const config = await configOf(scene);
-  const port = await scene.port();
-  const snippet = (await printed(scene, "nginx", "-c", config)).replaceAll(
-    "listen 80;",
-    `listen 127.0.0.1:${port};`,
-  );
-  scene.write("nginx/fcgivisor.conf", snippet);
-  scene.write("nginx/fastcgi_params", readFileSync("/etc/nginx/fastcgi_params", "utf8"));
+/** A configuration of nginx around the snippet, on that port; gives the words that call nginx with it. */
+function nginxAround(scene: Scene, snippet: string, port: number): string[] {
   const prefix = scene.path("nginx");
+  scene.write(
+    "nginx/fcgivisor.conf",
+    snippet.replaceAll("listen 80;", `listen 127.0.0.1:${port};`),
+  );
+  scene.write("nginx/fastcgi_params", readFileSync("/etc/nginx/fastcgi_params", "utf8"));
   const temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (kind) => `${kind}_temp_path ${prefix}/${kind};`,
   );
   const main = scene.write(
     "nginx/nginx.conf",
-    `pid ${prefix}/pid; error_log stderr; events {} http { access_log off; ${temp.join(" ")} include fcgivisor.conf; }`,
+    `user www-data; daemon off; pid ${prefix}/pid; error_log stderr; events {}
+http { access_log off; ${temp.join(" ")} include fcgivisor.conf; }`,
   );
-  const outcome = await scene.command([
-    findProgram("nginx")!,
-    "-t",
-    "-p",
-    prefix,
-    "-c",
-    main,
-    "-e",
-    "stderr",
-  ]);
+  return [findProgram("nginx")!, "-p", prefix, "-c", main, "-e", "stderr"];
+}
+
+behaviour("nginx takes the snippet", { needs: ["nginx", "root"] }, async (scene) => {
+  const config = await configOf(scene);
+  const snippet = await printed(scene, "nginx", "-c", config);
+  const outcome = await scene.command([...nginxAround(scene, snippet, await scene.port()), "-t"]);
   expect(outcome.stderr).toContain("test is successful");
   expect(outcome.stderr).not.toMatch(/\[(warn|emerg)\]/);
 });
+
+behaviour(
+  "the snippet publishes no folder before one is filled in, and no hidden file then",
+  { needs: ["nginx", "php-cgi", "root"] },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    scene.write("public/index.php", "<?php echo 'from PHP';");
+    scene.write("public/.env", "SECRET=1");
+    scene.write("public/plain.txt", "for everybody");
+    const pool = phpPool(spot, { user: "www-data", chdir: "/" });
+    const owner = { owner: "www-data", group: "www-data" };
+    const supervisor = await scene.run({
+      pools: { www: { ...pool, listen: { address: spot.listen, ...owner } } },
+    });
+    const snippet = await printed(scene, "nginx", "-c", supervisor.configFile);
+    const [root] = /(?<=root ).*(?=;)/.exec(snippet)!;
+    const answers = async (text: string, ...paths: string[]) => {
+      const port = await scene.port();
+      const server = scene.spawn(nginxAround(scene, text, port));
+      const get = (path: string) => fetch(`http://127.0.0.1:${port}${path}`);
+      await eventually(() => get("/"), { what: "nginx answers" });
+      const found = await Promise.all(
+        paths.map(async (path) => {
+          const response = await get(path);
+          return response.ok ? response.text() : response.status;
+        }),
+      );
+      server.kill("SIGQUIT");
+      await server.exited;
+      return found;
+    };
+    expect(await answers(snippet, "/etc/passwd", "/passwd")).toEqual([404, 404]);
+    const filled = snippet.replaceAll(root, scene.path("public"));
+    expect(await answers(filled, "/plain.txt", "/", "/.env", "/x/.env")).toEqual([
+      "for everybody",
+      "from PHP",
+      404,
+      404,
+    ]);
+  },
+);
 
 behaviour("an unknown kind or pool is said, with those there are", {}, async (scene) => {
   const config = await configOf(scene);

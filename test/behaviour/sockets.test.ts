@@ -34,11 +34,65 @@ behaviour("serves PHP on an IPv6 address", { needs: ["php-cgi", "ipv6"] }, async
   expect(await bodyOf(spot, { script, query: "name=six" })).toBe("hello six");
 });
 
-behaviour("a port alone means every IPv4 address", {}, async (scene) => {
+/** The port as clients of both families reach it. */
+function bothFamilies(port: number, listen: string) {
+  const at = (host: string) => ({ where: { host, port }, listen });
+  return { four: at("127.0.0.3"), six: at("::1") };
+}
+
+behaviour(
+  "a port alone, and [::], mean every address of both families, before and after a death",
+  { needs: ["ipv6"] },
+  async (scene) => {
+    const port = await scene.port();
+    for (const listen of [`${port}`, `:${port}`, `[::]:${port}`]) {
+      const { four, six } = bothFamilies(port, listen);
+      const supervisor = await scene.run({ pools: { www: barePool(scene, four) } });
+      expect(await bodyOf(four, {})).toContain("hello from a bare loop");
+      expect(await bodyOf(six, {})).toContain("hello from a bare loop");
+      if (listen.startsWith("[")) {
+        supervisor.signal("SIGKILL");
+        await supervisor.gone();
+        const second = await scene.run({ pools: { www: barePool(scene, four) } });
+        await second.logged("took over");
+        expect(await bodyOf(four, {})).toContain("hello from a bare loop");
+        expect((await second.control("stop")).code).toBe(0);
+      } else {
+        expect((await supervisor.control("stop")).code).toBe(0);
+        await supervisor.gone();
+      }
+    }
+  },
+);
+
+behaviour("each family can have a pool of its own", { needs: ["ipv6"] }, async (scene) => {
   const port = await scene.port();
-  const spot = { where: { host: "127.0.0.3", port }, listen: String(port) };
-  await scene.run({ pools: { www: barePool(scene, spot) } });
-  expect(await bodyOf(spot, {})).toContain("hello from a bare loop");
+  const { four } = bothFamilies(port, `*:${port}`);
+  const { six } = bothFamilies(port, `[::]:${port} ipv6only=on`);
+  await scene.run({
+    pools: {
+      four: barePool(scene, four),
+      six: barePool(scene, six),
+    },
+  });
+  expect(await bodyOf(four, {})).toContain("hello from a bare loop");
+  expect(await bodyOf(six, {})).toContain("hello from a bare loop");
+});
+
+behaviour("who is in the way of both families is named", { needs: ["ipv6"] }, async (scene) => {
+  const port = await scene.port();
+  const { four } = bothFamilies(port, `127.0.0.1:${port}`);
+  const first = await scene.run({ pools: { www: barePool(scene, four) } });
+  const config = scene.config(
+    {
+      supervisor: { state_dir: scene.path("other") },
+      pools: { www: barePool(scene, { ...four, listen: `${port}` }) },
+    },
+    "other.toml",
+  );
+  const outcome = await scene.fcgivisor(["start", "-c", config]);
+  expect(outcome.code).toBe(1);
+  expect(outcome.stderr).toContain(`the address is already in use by process ${first.pid}`);
 });
 
 behaviour("the listening socket of a worker is blocking", {}, async (scene) => {

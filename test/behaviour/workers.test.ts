@@ -8,7 +8,9 @@ import {
   bodyOf,
   NO_HURRY,
   phpPool,
+  renewed,
   tcpSpot,
+  unixSpot,
   workersReach,
   type Spot,
 } from "../helper/pool.ts";
@@ -172,7 +174,7 @@ behaviour("the environment is clean but for what env says", {}, async (scene) =>
   const seen = environmentOf(pid);
   expect(seen).toMatchObject({ A: "plain", FROM: "handed down", PRICE: "5$FV_GIVEN" });
   const foreign = Object.keys(seen).filter((name) => /^(FV_|BUN_|FCGIVISOR)/.test(name));
-  expect(foreign).toEqual([]);
+  expect(foreign).toEqual(["FCGIVISOR_WORKER"]);
 });
 
 behaviour("clear_env = false hands the environment down, Bun's own aside", {}, async (scene) => {
@@ -180,7 +182,7 @@ behaviour("clear_env = false hands the environment down, Bun's own aside", {}, a
   const pid = await oneWorker(scene, { clear_env: false }, { env: given });
   expect(environmentOf(pid)["FV_GIVEN"]).toBe("handed down");
   const names = Object.keys(environmentOf(pid));
-  expect(names.filter((name) => /^(BUN_|FCGIVISOR)/.test(name))).toEqual([]);
+  expect(names.filter((name) => /^(BUN_|FCGIVISOR)/.test(name))).toEqual(["FCGIVISOR_WORKER"]);
 });
 
 behaviour("signals are at their defaults, whatever the supervisor was given", {}, async (scene) => {
@@ -247,3 +249,37 @@ behaviour("two pools run as two users", { needs: ["root", "php-cgi"] }, async (s
     (JSON.parse(await bodyOf(spot, { script })) as { uid: number }).uid;
   expect([await uid(one), await uid(two)]).toEqual([33, NOBODY]);
 });
+
+behaviour(
+  "workers of single processes are numbered, and a replacement keeps the number",
+  {},
+  async (scene) => {
+    const spot = unixSpot(scene);
+    await scene.run({ pools: { www: barePool(scene, spot, { workers: 3 }) } });
+    const numberOf = (pid: number) => environmentOf(pid)["FCGIVISOR_WORKER"];
+    const first = await workersReach(spot, 3);
+    expect(first.map(numberOf).toSorted()).toEqual(["0", "1", "2"]);
+    const [killed, ...kept] = first as [number, number, number];
+    const number = numberOf(killed);
+    process.kill(killed, "SIGKILL");
+    const [fresh] = await renewed(spot, { count: 1, old: first, kept });
+    expect(numberOf(fresh!)).toBe(number);
+  },
+);
+
+behaviour(
+  "workers = auto is one for each processor there is",
+  { needs: ["unshare"] },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const counted = async (workers: string) => {
+      const config = scene.config({ pools: { www: barePool(scene, spot, { workers }) } });
+      const words = [BINARY, "check", "--dump", "-c", config];
+      const { stdout } = await scene.command(["taskset", "-c", "0", ...words]);
+      return /^workers = (\d+)/m.exec(stdout)?.[1];
+    };
+    expect(await counted("auto")).toBe("1");
+    expect(await counted("auto*4")).toBe("4");
+    expect(await counted("auto*1.5")).toBe("2");
+  },
+);

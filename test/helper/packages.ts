@@ -24,12 +24,29 @@ const PARTS = {
     package: "php-opcache",
     there: () => inPath("php-cgi") && prints(["php-cgi", "-m"], "Zend OPcache"),
   },
+  // Installed it would be a service of the machine's.
+  "php-fpm": {
+    package: "php8.2-fpm",
+    unpack: ["php8.2-fpm"],
+    there: () => phpFpmProgram() !== null,
+  },
   nginx: { package: "nginx-light", there: () => inPath("nginx") },
   "perl-fcgi": {
     package: "libfcgi-perl",
     there: () => inPath("perl") && runs(["perl", "-MFCGI", "-e", "1"]),
   },
   fcgiwrap: { package: "fcgiwrap", there: () => inPath("fcgiwrap") },
+  cgit: { package: "cgit", there: () => existsSync("/usr/lib/cgit/cgit.cgi") },
+  mapserver: { package: "cgi-mapserver", there: () => inPath("mapserv") },
+  "ruby-fcgi": {
+    package: "ruby-fcgi",
+    there: () => inPath("ruby") && runs(["ruby", "-e", "require 'fcgi'"]),
+  },
+  plack: { package: "libplack-perl", there: () => inPath("plackup") },
+  "plack-manager": {
+    package: "libfcgi-procmanager-perl",
+    there: () => inPath("perl") && runs(["perl", "-MFCGI::ProcManager", "-e", "1"]),
+  },
   libfcgi: { package: "libfcgi-dev", there: () => existsSync("/usr/include/fcgiapp.h") },
   gcc: { package: "gcc", there: () => inPath("gcc") },
   "libc-headers": { package: "libc6-dev", there: () => existsSync("/usr/include/stdio.h") },
@@ -62,6 +79,12 @@ export const SEARCH_PATH = [
 /** Absolute path of a program, or null. */
 export function findProgram(name: string): string | null {
   return Bun.which(name, { PATH: SEARCH_PATH });
+}
+
+/** Absolute path of a php-fpm, or null. */
+export function phpFpmProgram(): string | null {
+  const own = join(UNPACKED, "usr/sbin/php-fpm8.2");
+  return findProgram("php-fpm8.2") ?? (existsSync(own) ? own : null);
 }
 
 export function missing(parts: readonly Part[]): Part[] {

@@ -79,7 +79,7 @@ describe("convert", () => {
     const lines = text.split("\n").filter((line) => !line.startsWith("#") && line !== "");
     expect(lines).toEqual([
       "[pools.www]",
-      `listen.address = "0.0.0.0:9000"  # ${folder}/good-minimal.toml:3`,
+      `listen.address = "[::]:9000"  # ${folder}/good-minimal.toml:3`,
       `command = ["php-cgi"]  # ${folder}/good-minimal.toml:4`,
     ]);
   });

@@ -158,10 +158,11 @@ describe("the place of the config", () => {
 });
 
 test("${NAME} is taken from the environment, and in single quotes it is text", () => {
-  const env = { HOME: "/root" };
+  const env = { HOME: "/root", EMPTY: "" };
   const read = (text: string) => iniValue(text, env);
   expect(read(" ${HOME}/x ; c")).toEqual({ ok: "/root/x" });
-  expect(read(`"\${HOME} \\" \${NONE}."`)).toEqual({ ok: '/root " .' });
+  expect(read(`"\${HOME} \\" \${EMPTY}."`)).toEqual({ ok: '/root " .' });
+  expect(read("${HOME:-x} ${NONE:-y} ${EMPTY:-z}")).toEqual({ ok: "/root y z" });
   expect(read("'${HOME}'")).toEqual({ ok: "${HOME}" });
 });
 
@@ -200,7 +201,6 @@ test("without a pool the hint is in the words of that format", () =>
           message: "there is no pool in this config",
           hint: expect.stringContaining("include = pool.d/*.conf"),
         },
-        {},
       ],
     });
   }));

@@ -151,6 +151,9 @@ test("listeners overlap on the same port of the same or of all addresses", () =>
   expect(both("/a.sock", "/a.sock")).toBe(true);
   expect(both("/a.sock", "9000")).toBe(false);
   expect(both("127.0.0.1:9000", "9000")).toBe(true);
+  expect(both(":9000", "[::1]:9000")).toBe(true);
+  expect(both("*:9000", "[::]:9000 ipv6only=on")).toBe(false);
+  expect(both("9000", "[::]:9000 ipv6only=on")).toBe(true);
 });
 
 test("of several listeners in the way the first is named", () => {
@@ -165,6 +168,9 @@ test("what is no address is told, with what was meant where that can be seen", (
     const parsed = parseAddress(text, (path) => path);
     return "ok" in parsed ? "ok" : `${parsed.problem}; ${parsed.hint}`;
   };
+  expect(said("[::1]:9000 ipv6only=on")).toBe(
+    '"::1" is one address, so it is IPv6 only; write "[::1]:9000"',
+  );
   expect(said("127.0.0.1")).toBe('"127.0.0.1" has no port; write it as "127.0.0.1:9000"');
   expect(said("localhost")).toContain("has no port");
   expect(said("[::1]")).toBe('"[::1]" has no port; write it as "[::1]:9000"');

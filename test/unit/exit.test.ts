@@ -17,6 +17,9 @@ const SERVED: EndFacts = {
   wasReady: true,
   timedOut: false,
   recycles: false,
+  forks: true,
+  wasAccepting: true,
+  wasWaitedFor: false,
 };
 
 function reasons(facts: Partial<EndFacts>): EndReason[] {
@@ -32,13 +35,11 @@ test("a worker that drains has drained, however it ends", () => {
   }
 });
 
-test("one that was stopped was stopped, or never came up", () => {
+test("one that was stopped was stopped, even before it came up", () => {
   for (const state of ["terminating", "killing"] as const) {
     for (const recycles of [true, false]) {
-      expect(new Set(reasons({ state, recycles, wasReady: true }))).toEqual(new Set(["stopped"]));
-      expect(new Set(reasons({ state, recycles, wasReady: false }))).toEqual(
-        new Set(["start-failed"]),
-      );
+      for (const wasReady of [true, false])
+        expect(new Set(reasons({ state, recycles, wasReady }))).toEqual(new Set(["stopped"]));
     }
   }
 });
@@ -62,4 +63,19 @@ test("exit 0 of a program that counts its requests is a recycle, seen ready or n
 test("an end before accept is a failed start", () => {
   const facts = { state: "starting", wasReady: false } as const;
   expect(new Set(reasons(facts))).toEqual(new Set(["start-failed"]));
+});
+
+test("exit 0 of a program that has reached accept is a recycle; before, it may be one if somebody waited", () => {
+  const alone = { forks: false } as const;
+  expect(reasons(alone)).toEqual(["recycled", "crashed", "crashed", "crashed"]);
+  const select = { ...alone, wasAccepting: false } as const;
+  expect(reasons(select)).toEqual(["unproven", "crashed", "crashed", "crashed"]);
+  const unseen = { ...select, wasReady: false, state: "starting" } as const;
+  expect(reasons({ ...unseen, wasWaitedFor: true })).toEqual([
+    "unproven",
+    "start-failed",
+    "start-failed",
+    "start-failed",
+  ]);
+  expect(new Set(reasons(unseen))).toEqual(new Set(["start-failed"]));
 });

@@ -15,6 +15,7 @@ import {
   type ProtocolStatus,
   RECORD,
 } from "../../src/fcgi/record.ts";
+import { startProgress, timeoutFault } from "../../src/fcgi/progress.ts";
 import { RequestReader, type ServerRequest } from "../../src/fcgi/request-reader.ts";
 import type { Address } from "../../src/sys/address.ts";
 import { eventually, LONGEST_MS } from "../helper/wait.ts";
@@ -263,4 +264,9 @@ describe("failures are told apart", () => {
     const silent = peer(() => {});
     expect(await kindOf(ask(silent, { signal: AbortSignal.abort() }))).toBe("aborted");
   });
+});
+
+test("a limit is told in whole milliseconds", () => {
+  const { message } = timeoutFault(startProgress(), 9987.619933, "127.0.0.1:9000");
+  expect(message).toBe("no connection within 9988 ms");
 });

@@ -77,7 +77,7 @@ test("php settings become arguments: the ini file, then one -d each", async () =
     ["display_errors", "0"],
     ["date.timezone", "Europe/Berlin"],
   ]);
-  const args = phpCgi.args(await pool({ php: { ini: "/etc/php.ini", defines } }));
+  const args = phpCgi.args(await pool({ php: { ini: "/etc/php.ini", defines, admin: new Map() } }));
   expect(args).toEqual([
     "-c",
     "/etc/php.ini",
@@ -86,7 +86,9 @@ test("php settings become arguments: the ini file, then one -d each", async () =
     "-d",
     'date.timezone="${FCGIVISOR_PHP_1}"',
   ]);
-  expect(phpCgi.args(await pool({ php: { ini: null, defines: new Map() } }))).toEqual([]);
+  expect(
+    phpCgi.args(await pool({ php: { ini: null, defines: new Map(), admin: new Map() } })),
+  ).toEqual([]);
 });
 
 /** Values that INI has a meaning for, and strings of such characters by chance, the same each time. */
@@ -137,7 +139,7 @@ test.skipIf(missing(["php-cgi"]).length > 0)(
         '<?php for ($i = 0; $i < (int) get_cfg_var("fv.n"); $i++) $all[] = bin2hex((string) get_cfg_var("fv.v$i")); echo implode(",", $all);';
       const script = await write(dir, "read.php", code);
       const defines = new Map(values.map((value, i) => [`fv.v${i}`, value]));
-      const some = await pool({ php: { ini: null, defines } });
+      const some = await pool({ php: { ini: null, defines, admin: new Map() } });
       const count = `fv.n=${values.length}`;
       const own = { PATH: process.env["PATH"], HOME: "/expanded" };
       const child = Bun.spawnSync(

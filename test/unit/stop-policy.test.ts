@@ -38,7 +38,7 @@ function rows(name: string, cases: readonly Case[]): void {
 }
 
 const GONE: Activity = { doing: "gone" };
-const IDLE: Activity = { doing: "idle" };
+const IDLE: Activity = { doing: "idle", inAccept: true };
 const WORKING: Activity = { doing: "working" };
 const STOPPED: Activity = { doing: "stopped" };
 const UNKNOWN: Activity = { doing: "unknown" };

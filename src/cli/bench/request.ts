@@ -6,6 +6,7 @@ import { fcgiRequest } from "../../fcgi/client.ts";
 import { FcgiFault, type FailureKind } from "../../fcgi/failure.ts";
 import type { Address } from "../../sys/address.ts";
 import { now } from "../../sys/clock.ts";
+import { missingScript } from "../request/missing-script.ts";
 import { Lost } from "./tally.ts";
 
 export type LossKind =
@@ -31,7 +32,9 @@ export async function sendBenchRequest(request: BenchRequest, dueAt: number): Pr
     throw lostBy(error);
   });
   if (response.status >= 400) {
-    throw new Lost("bad-status", `answered with status ${response.status}`);
+    const missing = missingScript(response, params);
+    const why = missing === null ? "" : `: there is no script ${missing} (see --root and --script)`;
+    throw new Lost("bad-status", `answered with status ${response.status}${why}`);
   }
   if (expect !== null && !Buffer.from(response.body).includes(expect)) {
     throw new Lost("unexpected", `the body does not contain ${JSON.stringify(expect)}`);

@@ -1,4 +1,4 @@
-// `check --against running`: the plan that a reload with this config would follow, made here from the
+// `check --against`: the plan that a reload with this config would follow, made here from the
 // config that the running supervisor tells. Nothing is touched.
 
 import { AdminClient } from "../../admin/client.ts";
@@ -15,7 +15,7 @@ export async function planAgainstRunning(next: Config, args: SocketArgs): Promis
   const status = await client.status();
   const running = configFromJson(await client.config());
   // Without a right to the values, they cannot be compared.
-  const plan = planned(running, isMasked(running) ? masked(next) : next, []);
+  const plan = planned(running, isMasked(running) ? masked(next) : next, () => true);
   return {
     operation: "reload",
     pid: status.pid,

@@ -1,6 +1,7 @@
 // `fcgivisor check`: reads the config, says all that is wrong with it, and touches nothing.
 
 import type { Loaded } from "../../config/load.ts";
+import { together } from "../../config/together.ts";
 import { asFault, type Fault, faultLines } from "../../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
 import { print, printData, printError, printJson } from "../print.ts";
@@ -9,12 +10,17 @@ import { COMMON, type ValuesOf } from "../options.ts";
 import { usageFault } from "../usage.ts";
 
 const OPTIONS = {
+  file: {
+    type: "positional",
+    required: false,
+    valueHint: "file",
+    description: "the config to check, as -c FILE",
+  },
   config: COMMON.config,
   prefix: COMMON.prefix,
   socket: COMMON.socket,
   against: {
-    type: "string",
-    valueHint: "running",
+    type: "boolean",
     description: "print the plan that a reload of the running supervisor would follow",
   },
   dump: {
@@ -29,16 +35,17 @@ const OPTIONS = {
   quiet: COMMON.quiet,
 } as const;
 
-type Given = ValuesOf<typeof OPTIONS>;
+type Given = Omit<ValuesOf<typeof OPTIONS>, "file">;
 
 export default defineCommand({
   name: "check",
   description: "Reads the config and says all that is wrong with it. Touches nothing.",
   options: OPTIONS,
-  async run(options) {
-    if (options.against !== undefined && options.against !== "running")
-      throw usageFault(`--against knows "running" only, not "${options.against}"`, "check");
-    return options.json ? checkAsJson(options) : check(options);
+  async run({ file, ...options }) {
+    if (file !== undefined && options.config !== undefined)
+      throw usageFault("name the config once: check FILE, or check -c FILE", "check");
+    const given = { ...options, config: file ?? options.config };
+    return given.json ? checkAsJson(given) : check(given);
   },
 });
 
@@ -51,7 +58,7 @@ async function check(options: Given): Promise<number> {
   } else if (options.security) {
     const { securityLines } = await import("./security.ts");
     print(`${securityLines(loaded.config).join("\n")}\n`);
-  } else if (options.against !== undefined) {
+  } else if (options.against) {
     const { reportLines } = await import("../control/report-text.ts");
     print(`${reportLines(await planOf(loaded, options)).join("\n")}\n`);
   } else if (!options.quiet) {
@@ -64,7 +71,7 @@ async function checkAsJson(options: Given): Promise<number> {
   try {
     const { loaded, warnings } = await checked(options);
     const { source, pools } = loaded.config;
-    const plan = options.against === undefined ? {} : { plan: await planOf(loaded, options) };
+    const plan = options.against ? { plan: await planOf(loaded, options) } : {};
     printJson({
       ok: true,
       file: source.file,
@@ -90,7 +97,10 @@ async function checked(options: Given) {
   const loaded = await loadGivenConfig(options, process.getuid?.() ?? 0);
   // What the config alone cannot tell (users, programs, folders) is looked at here.
   const { preflight } = await import("../../supervisor/preflight.ts");
-  return { loaded, warnings: [...loaded.warnings, ...(await preflight(loaded.config))] };
+  const { takenAddresses } = await import("../../supervisor/machine-fit.ts");
+  const found = await preflight(loaded.config);
+  const taken = takenAddresses(loaded.config);
+  return { loaded, warnings: [...loaded.warnings, ...found, ...together(taken)] };
 }
 
 function verdict({ config }: Loaded): string {
@@ -99,8 +109,5 @@ function verdict({ config }: Loaded): string {
 }
 
 function printWarnings(warnings: readonly Fault[]): void {
-  for (const warning of warnings) {
-    const [first = "", ...rest] = faultLines(warning);
-    printError(`${[`warning: ${first}`, ...rest].join("\n")}\n`);
-  }
+  for (const warning of warnings) printError(`warning: ${faultLines(warning).join("\n")}\n`);
 }

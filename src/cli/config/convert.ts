@@ -19,9 +19,7 @@ export default defineCommand({
     const { convertConfig } = await import("../../config/derived/convert.ts");
     printData(convertConfig(loaded));
     if (!quiet) {
-      for (const warning of loaded.warnings) {
-        printError(`warning: ${faultText(warning)}\n`);
-      }
+      for (const warning of loaded.warnings) printError(`warning: ${faultText(warning)}\n`);
     }
     return 0;
   },

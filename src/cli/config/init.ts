@@ -5,6 +5,7 @@ import { availableParallelism } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { type Found, starterText } from "../../config/derived/starter.ts";
 import { asFault, Fault } from "../../fault.ts";
+import { shellWord } from "../../log/words.ts";
 import { findUser } from "../../sys/users.ts";
 import { printData, printError } from "../print.ts";
 import { defineCommand } from "../command.ts";
@@ -55,7 +56,7 @@ function create(file: string, text: string): void {
       cause: error,
     });
   }
-  printError(`wrote ${file}; next: fcgivisor check -c ${file}\n`);
+  printError(`wrote ${file}; next: fcgivisor check -c ${shellWord(file)}\n`);
 }
 
 const WEB_USERS = ["www-data", "apache", "nginx", "www", "http", "wwwrun"];

@@ -1,12 +1,14 @@
 // Which socket a control command is for. The config is read only when nothing else tells: a control
 // command works while the file is broken or gone.
 
+import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { defaultSocket, stateDirDefault } from "../../admin/default-place.ts";
 import { followPointer } from "../../admin/pointer.ts";
 import type { Config } from "../../config/model.ts";
 import { configPath } from "../../config/default-places.ts";
 import { Fault } from "../../fault.ts";
+import { shellWord } from "../../log/words.ts";
 import { listenerOf } from "../../sys/peer.ts";
 import { isOurs } from "../../sys/trust.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
@@ -49,7 +51,7 @@ async function foundSocket(args: SocketArgs): Promise<string> {
     {
       where: resolve(config),
       exitCode: 3,
-      hint: `see \`fcgivisor check -c ${config}\`, or name the socket: --socket ${defaultSocket()}`,
+      hint: `see \`fcgivisor check -c ${shellWord(config)}\`, or name the socket: --socket ${shellWord(defaultSocket())}`,
     },
   );
 }
@@ -65,10 +67,24 @@ export interface Traces {
 export async function tracesOf(args: SocketArgs, socket: string): Promise<Traces> {
   const file = configPath({ given: args.config, env: process.env, calledAsPhpFpm: null });
   const config = file === null ? null : await readConfig(file, args.prefix);
-  if (config?.admin.socket !== socket)
-    return { stateDir: dirname(socket), pidFile: null, config: file };
+  if (config?.admin.socket !== socket) return { ...placesOf(resolve(socket)), config: file };
   const { stateDir, pidFile } = config.supervisor;
   return { stateDir, pidFile, config: file };
+}
+
+function placesOf(socket: string): Omit<Traces, "config"> {
+  const stateDir = followPointer(stateDirDefault(), socket);
+  const beside = placesBeside(socket);
+  return stateDir === null || stateDir === beside.stateDir ? beside : { stateDir, pidFile: null };
+}
+
+/** php-fpm.admin.sock and php-fpm.sock have php-fpm.state and php-fpm.pid beside them; admin.sock is in its state folder. */
+function placesBeside(path: string): Omit<Traces, "config"> {
+  const name = path.replace(/(\.admin)?\.sock$/, "");
+  const stateDir = `${name}.state`;
+  return existsSync(stateDir)
+    ? { stateDir, pidFile: `${name}.pid` }
+    : { stateDir: dirname(path), pidFile: null };
 }
 
 async function readConfig(file: string, prefix: string | undefined): Promise<Config | null> {

@@ -3,7 +3,7 @@
 
 import { rmSync } from "node:fs";
 import { stateDirDefault } from "../../admin/default-place.ts";
-import { forgetPointer } from "../../admin/pointer.ts";
+import { forgetPointer, forgetPointersTo } from "../../admin/pointer.ts";
 import type { Report } from "../../admin/contract.ts";
 import { Fault } from "../../fault.ts";
 import { narrate } from "../../log/narrate.ts";
@@ -53,6 +53,8 @@ export async function endLeftOver(
   await left.end(word);
   removeSocket(socket);
   if (config !== null) forgetPointer(stateDirDefault(), config, socket);
+  else forgetPointersTo(stateDirDefault(), socket);
+  forgetPointer(stateDirDefault(), socket, stateDir);
   if (pidFile !== null && textOf(pidFile) === String(left.pid)) rmSync(pidFile, { force: true });
   const duration_ms = Math.round(now() - since);
   return { operation: word, pid: 0, duration_ms, generation: 0, left_behind: left.workers };

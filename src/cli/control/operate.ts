@@ -3,13 +3,14 @@
 
 import { AdminClient, BrokenOff } from "../../admin/client.ts";
 import type { Operation, OperationOptions, Report, ProgressStep } from "../../admin/contract.ts";
-import { Fault, faultText } from "../../fault.ts";
+import { Fault } from "../../fault.ts";
 import { sleep } from "../../sys/clock.ts";
 import { lives } from "../../sys/procfs.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
 import { print, printError, printJson } from "../print.ts";
 import { controlSocket } from "./control-socket.ts";
 import { reportLines, stepText } from "./report-text.ts";
+import { checkSameConfig } from "./same-config.ts";
 
 type ControlOptions = ValuesOf<typeof COMMON>;
 
@@ -22,36 +23,16 @@ export async function operate(
   const socket = await controlSocket(args);
   const show = process.stderr.isTTY && !args.quiet && !args.json ? showStep : () => {};
   const client = new AdminClient(socket);
-  const report = await withFaultAsJson(args, () =>
-    client
-      .operate(word, options, show)
-      .catch((error: unknown) => ifEnded(client, word, error))
-      .catch((error: unknown) => ifNotRunning(word, args, socket, error)),
-  );
-  if (report === null) return 1;
+  const switches = options.config !== undefined;
+  const report = await (switches ? Promise.resolve() : checkSameConfig(client, args))
+    .then(() => client.operate(word, options, show))
+    .catch((error: unknown) => ifEnded(client, word, error))
+    .catch((error: unknown) => ifNotRunning(word, args, socket, error));
   if ((word === "stop" || word === "quit") && report.pid > 0) await untilGone(report.pid);
   const done = `the ${word} is done all the same; only its report could not be written`;
   if (args.json) printJson({ ok: true, report }, done);
   else if (!args.quiet) print(`${reportLines(report).join("\n")}\n`, done);
   return 0;
-}
-
-/** With --json a failed operation is told as JSON on stdout too; the reason goes to stderr either way. */
-async function withFaultAsJson(
-  args: ControlOptions,
-  work: () => Promise<Report>,
-): Promise<Report | null> {
-  if (!args.json) return work();
-  const { asFault } = await import("../../fault.ts");
-  try {
-    return await work();
-  } catch (error) {
-    const fault = asFault(error);
-    if (fault.exitCode !== 1) throw fault;
-    printJson({ ok: false, fault });
-    printError(`${faultText(fault)}\n`);
-    return null;
-  }
 }
 
 /** Two words at once: one of them may find the supervisor gone, which is what it wanted. */

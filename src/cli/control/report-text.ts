@@ -28,6 +28,8 @@ export function stepText(step: ProgressStep): string | null {
 /** What is printed when an operation is done. */
 export function reportLines(report: Report): string[] {
   const lines = [headline(report)];
+  if (report.operation === "reload" && report.pools?.length === 0)
+    lines.push("  no pool has changed: none is touched");
   for (const outcome of report.pools ?? [])
     lines.push(...outcomeLines(outcome, report.dry_run === true));
   if (report.cut) lines.push(`  ${cutText(report.operation, report.cut)}`);
@@ -88,7 +90,10 @@ function leavingText({ drained, stuck = [] }: Report): string {
   return stuck.length === 0 ? ", old workers have left" : ", old workers have left, but not all";
 }
 
-function outcomeLines({ pool, outcome, listen, changes }: PoolOutcome, planned: boolean): string[] {
+function outcomeLines(
+  { pool, outcome, listen, changes, because }: PoolOutcome,
+  planned: boolean,
+): string[] {
   const verb = {
     added: "add",
     removed: "remove",
@@ -98,9 +103,10 @@ function outcomeLines({ pool, outcome, listen, changes }: PoolOutcome, planned: 
   const done = { added: "added", removed: "removed", readdressed: "moved", replaced: "replaced" }[
     outcome
   ];
+  const why = because === undefined ? "" : `, because ${because}`;
   const head = planned
-    ? `  ${verb} pool ${pool} (${listen})`
-    : `  pool ${pool}: ${done} (${listen})`;
+    ? `  ${verb} pool ${pool} (${listen})${why}`
+    : `  pool ${pool}: ${done} (${listen})${why}`;
   return [
     head,
     ...changes.map(

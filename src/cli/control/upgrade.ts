@@ -11,6 +11,7 @@ import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 import { print, printJson } from "../print.ts";
 import { controlSocket } from "./control-socket.ts";
+import { checkSameConfig } from "./same-config.ts";
 
 const POLL_MS = 20;
 /** Reading the config and starting every pool again. */
@@ -36,6 +37,7 @@ export default defineCommand({
       const { withLeftOver } = await import("./left-over.ts");
       throw await withLeftOver(error, args, socket);
     });
+    await checkSameConfig(client, args);
     const since = now();
     const id = crypto.randomUUID();
     const isExecuting = await ask(client, id, args.binary);

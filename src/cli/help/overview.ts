@@ -1,6 +1,7 @@
 // What `fcgivisor help` and a wrong call print: the commands, one line each, from their table.
 
 import type { CommandTable } from "../command.ts";
+import { row } from "../usage.ts";
 
 export interface Row {
   readonly name: string;
@@ -23,11 +24,12 @@ export function overviewText(
   const commands = listedCommands(table);
   const width = Math.max(...[...commands, ...further].map(({ name }) => name.length));
   const lines = (rows: readonly Row[]) =>
-    rows.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+    rows.flatMap(({ name, summary }) => row(name.padEnd(width), summary));
   return [
     "Usage: fcgivisor COMMAND [OPTIONS]",
     "",
-    "Supervises FastCGI workers: prespawns them, keeps them running, reloads without losing a request.",
+    "Supervises FastCGI workers: prespawns them, keeps them running, reloads",
+    "without losing a request.",
     "",
     "Commands (COMMAND --help lists its options):",
     ...lines(commands),

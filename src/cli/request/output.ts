@@ -4,6 +4,7 @@
 import { STATUS_CODES } from "node:http";
 import type { FcgiResponse } from "../../fcgi/client.ts";
 import { type Address, addressText } from "../../sys/address.ts";
+import { snakeNames } from "../../log/snake.ts";
 import { printData, printError, printJson } from "../print.ts";
 
 /** The body; before it, when `include` is set, the status line and the headers as HTTP has them. */
@@ -17,8 +18,9 @@ export function printAnswer(response: FcgiResponse, address: Address): void {
   const { body, ...rest } = response;
   const text = utf8(body);
   const content =
-    text === null ? { bodyBase64: Buffer.from(body).toString("base64") } : { body: text };
-  const json = { address: addressText(address), ...rest, bytes: body.length, ...content };
+    text === null ? { body_base64: Buffer.from(body).toString("base64") } : { body: text };
+  const named = snakeNames(rest) as object;
+  const json = { address: addressText(address), ...named, bytes: body.length, ...content };
   printJson(JSON.parse(JSON.stringify(json, rounded)));
 }
 

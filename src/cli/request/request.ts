@@ -7,12 +7,14 @@ import { Fault } from "../../fault.ts";
 import { fcgiRequest, type FcgiResponse, paramsFor } from "../../fcgi/client.ts";
 import { type Address, addressText } from "../../sys/address.ts";
 import { defineCommand } from "../command.ts";
+import { printError } from "../print.ts";
 import { COMMON, type ValuesOf } from "../options.ts";
 import { usageFault } from "../usage.ts";
 import { type Header, headerOf, withClientHeaders } from "./headers.ts";
 import { requestBody } from "./body.ts";
 import { PAGE_OPTIONS } from "./page-options.ts";
-import { findTarget } from "./target.ts";
+import { missingScript } from "./missing-script.ts";
+import { findTarget, type Target } from "./target.ts";
 
 const OPTIONS = {
   ...COMMON,
@@ -61,15 +63,24 @@ export default defineCommand({
   description: "Sends one FastCGI request to a pool, or to any address, and prints the answer.",
   options: OPTIONS,
   async run(given) {
-    const { address, root } = await findTarget(given, "request");
-    const folder = given.root === undefined ? root : resolve(given.root);
-    const response = await send(given, address, folder);
+    const target = await findTarget(given, "request");
+    const { address } = target;
+    const root =
+      given.root === undefined ? target : { root: resolve(given.root), rootIs: "given by --root" };
+    const { response, params } = await send(given, address, root.root);
     await print(response, given, address);
+    const missing = missingScript(response, params);
+    if (missing !== null) printError(`${missingText(missing, given, root)}\n`);
     return verdict(response, given, address);
   },
 });
 
-async function send(given: Given, address: Address, root: string): Promise<FcgiResponse> {
+interface Answered {
+  readonly response: FcgiResponse;
+  readonly params: ReadonlyMap<string, string>;
+}
+
+async function send(given: Given, address: Address, root: string): Promise<Answered> {
   const timeoutMs = timeoutOf(given.timeout ?? "30s");
   const headers = given.header.map((text) => headerOf(text, "request"));
   const extra = given.param.map(paramOf);
@@ -87,7 +98,13 @@ async function send(given: Given, address: Address, root: string): Promise<FcgiR
     ...(address.kind === "unix" ? {} : { serverAddr: address.host }),
   });
   for (const [name, value] of extra) params.set(name, value);
-  return fcgiRequest({ address, params, timeoutMs, ...(body ? { stdin: body.data } : {}) });
+  const stdin = body ? { stdin: body.data } : {};
+  return { response: await fcgiRequest({ address, params, timeoutMs, ...stdin }), params };
+}
+
+function missingText(script: string, given: Given, { root, rootIs }: Omit<Target, "address">) {
+  const from = given.script === undefined ? `, below ${root}: ${rootIs}` : "";
+  return `the worker found no script at SCRIPT_FILENAME = ${script}${from}; name the folder with --root, or the script with --script`;
 }
 
 function timeoutOf(text: string): number {

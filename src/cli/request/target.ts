@@ -2,8 +2,9 @@
 // a pool listens; the config is asked for the rest, and for pools that no supervisor of ours has.
 
 import { resolve } from "node:path";
+import type { AdminClient } from "../../admin/client.ts";
 import { asFault, Fault } from "../../fault.ts";
-import { type Address, parseAddress } from "../../sys/address.ts";
+import { type Address, isDualStack, parseAddress } from "../../sys/address.ts";
 import { usageFault } from "../usage.ts";
 import { firstOf } from "../../log/words.ts";
 
@@ -11,7 +12,11 @@ export interface Target {
   readonly address: Address;
   /** The folder that the URL's path is looked up in. */
   readonly root: string;
+  /** Where that is from: "the pool's chdir". */
+  readonly rootIs: string;
 }
+
+const HERE = "this folder, for want of another";
 
 export interface TargetOptions {
   readonly to?: string | undefined;
@@ -29,7 +34,7 @@ export async function findTarget(options: TargetOptions, command: string): Promi
 function addressTarget(to: string, command: string): Target {
   const parsed = parseAddress(to, (path) => resolve(path));
   if ("problem" in parsed) throw usageFault(`--to: ${parsed.problem}; ${parsed.hint}`, command);
-  return { address: reachable(parsed.ok), root: process.cwd() };
+  return { address: reachable(parsed.ok), root: process.cwd(), rootIs: HERE };
 }
 
 /** A pool as one of the two sources knows it. */
@@ -47,21 +52,32 @@ async function poolTarget(options: TargetOptions): Promise<Target> {
   const all = [running, configured].flatMap((pools) => (pools instanceof Fault ? [] : pools));
   const { name, address } = pick(all, options.pool);
   const chdir = all.find((pool) => pool.name === name && pool.chdir !== null)?.chdir;
-  return { address: reachable(address), root: chdir ?? process.cwd() };
+  if (chdir == null) return { address: reachable(address), root: process.cwd(), rootIs: HERE };
+  return { address: reachable(address), root: chdir, rootIs: "the pool's chdir" };
 }
 
 async function runningPools(options: TargetOptions): Promise<KnownPool[] | Fault> {
   const { controlSocket } = await import("../control/control-socket.ts");
   const { AdminClient } = await import("../../admin/client.ts");
   try {
-    const { pools } = await new AdminClient(await controlSocket(options)).status();
+    const client = new AdminClient(await controlSocket(options));
+    const { pools } = await client.status();
+    const folders = await foldersOf(client);
     return pools.flatMap(({ name, listen }) => {
       const parsed = parseAddress(listen, (path) => path);
-      return "problem" in parsed ? [] : [{ name, address: parsed.ok, chdir: null }];
+      const chdir = folders.get(name) ?? null;
+      return "problem" in parsed ? [] : [{ name, address: parsed.ok, chdir }];
     });
   } catch (error) {
     return asFault(error);
   }
+}
+
+/** The chdir of each pool that runs; of none where the supervisor does not tell. */
+async function foldersOf(client: AdminClient): Promise<ReadonlyMap<string, string | null>> {
+  const { configFromJson } = await import("../../config/derived/wire.ts");
+  const config = await client.config().then(configFromJson, () => null);
+  return new Map(config?.pools.map(({ name, chdir }) => [name, chdir]));
 }
 
 async function configPools(options: TargetOptions): Promise<KnownPool[] | Fault> {
@@ -94,8 +110,8 @@ function withAddressHint({ message, exitCode }: Fault): Fault {
 
 /** A listener on all addresses is asked on the loopback one. */
 function reachable(address: Address): Address {
-  if (address.kind === "inet" && address.host === "0.0.0.0") {
-    return { ...address, host: "127.0.0.1" };
-  }
+  if (address.kind === "unix") return address;
+  if (address.host === "0.0.0.0" || isDualStack(address))
+    return { kind: "inet", host: "127.0.0.1", port: address.port };
   return address.kind === "inet6" && address.host === "::" ? { ...address, host: "::1" } : address;
 }

@@ -3,6 +3,8 @@
 import { resolve } from "node:path";
 import type { Loaded } from "../../config/load.ts";
 import type { Config } from "../../config/model.ts";
+import { Fault } from "../../fault.ts";
+import { shellWord } from "../../log/words.ts";
 import { stateDirDefault } from "../../admin/default-place.ts";
 import { loadGivenConfig } from "../config/load-config.ts";
 import { InheritedSockets } from "../../socket/inherited.ts";
@@ -28,16 +30,17 @@ export default defineCommand({
     background: { type: "boolean", description: "internal: the part of `start` that stays" },
   },
   async run({ background, ...given }, { rawArgs }) {
-    const read = loader(given, afterDashes(rawArgs));
+    const source = new ConfigSource(given, afterDashes(rawArgs));
     const signals = new HeldSignals();
     const manager = ServiceManager.of(process.env, process.pid);
     try {
       const inherited = new InheritedSockets(process.env, process.pid);
-      const load = async () => inherited.resolve(await read());
+      const load = async (file?: string) => inherited.resolve(await source.read(file));
       await serve({
         version: VERSION,
         loaded: await load(),
         load,
+        switchTo: (file) => source.switchTo(file),
         inherited,
         manager,
         signals,
@@ -56,7 +59,42 @@ export default defineCommand({
   },
 });
 
-/** Reads the config again each time it is called. */
+/** Where the config is read from, each time it is asked for: a file, which may be another one later, or the command line. */
+class ConfigSource {
+  private given: Given;
+  private readonly command: readonly string[];
+
+  constructor(given: Given, command: readonly string[]) {
+    this.given = given;
+    this.command = command;
+  }
+
+  /** `file`: another one, to see what it would be like. */
+  async read(file?: string): Promise<Loaded> {
+    if (file === undefined) return loader(this.given, this.command)();
+    if (this.given.listen !== undefined)
+      throw new Fault(
+        "this supervisor runs with settings from its command line, and with no file",
+        {
+          hint: `stop it, and start it with the file: fcgivisor start -c ${shellWord(file)}`,
+        },
+      );
+    return loader({ ...this.given, config: file }, [])();
+  }
+
+  /** From here on it is that file, for the program that an upgrade makes of this one as well. */
+  switchTo(file: string): void {
+    const words = process.argv.slice(2);
+    const at = words.findIndex((word) => /^(-c|--config)$/.test(word));
+    const joined = words.findIndex((word) => word.startsWith("--config="));
+    if (at >= 0) words[at + 1] = file;
+    else if (joined >= 0) words[joined] = `--config=${file}`;
+    else words.push("-c", file);
+    process.argv = [...process.argv.slice(0, 2), ...words];
+    this.given = { ...this.given, config: file };
+  }
+}
+
 function loader(args: Given, command: readonly string[]): () => Promise<Loaded> {
   const { listen, workers, user, group } = args;
   if (command.length === 0 && listen === undefined) {
@@ -111,8 +149,7 @@ function announce(supervisor: Supervisor, background: boolean, quiet: boolean): 
   if (background) {
     // `start` waits for this line; afterwards there is nobody to read.
     const ready = { pid: process.pid, pools: poolCount, takenOver, failed: failedPools };
-    process.stdout.write(`${JSON.stringify({ ready })}\n`);
-    detachOutput();
+    detachOutput(`${JSON.stringify({ ready })}\n`);
   } else if (!quiet && logFile !== null) {
     process.stderr.write(`fcgivisor: ready; the log is ${logFile}\n`);
   }

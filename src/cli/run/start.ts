@@ -1,8 +1,6 @@
 // `fcgivisor start`: the same as run, in the background. Returns when every pool serves, or with the
 // reason why not; then nothing is left running.
 
-import { realpathSync } from "node:fs";
-import { resolve } from "node:path";
 import { defaultSocket } from "../../admin/default-place.ts";
 import { AdminClient, BrokenOff } from "../../admin/client.ts";
 import type { Status } from "../../admin/contract.ts";
@@ -11,9 +9,11 @@ import { Fault, type FaultJson, faultText } from "../../fault.ts";
 import { sleep } from "../../sys/clock.ts";
 import { spawnDaemon } from "../../sys/exec/daemon.ts";
 import { controlSocket, ownSocket, type SocketArgs } from "../control/control-socket.ts";
+import { samePath } from "../control/same-config.ts";
 import type { TakenOver } from "../../supervisor/supervisor.ts";
-import { print, printError } from "../print.ts";
+import { print, printError, printJson } from "../print.ts";
 import { defineCommand } from "../command.ts";
+import { COMMON } from "../options.ts";
 import { RUN_OPTIONS } from "./options.ts";
 import { firstOf } from "../../log/words.ts";
 
@@ -33,17 +33,24 @@ const TRIES = 100;
 export default defineCommand({
   name: "start",
   description: "Starts in the background; returns when ready, or with the reason why not.",
-  options: RUN_OPTIONS,
+  options: { ...RUN_OPTIONS, json: COMMON.json },
   async run(args, { rawArgs }) {
     const running = await runningPid(args);
     if (running !== null) {
-      if (!args.quiet) print(`already running as process ${running}; nothing was changed\n`);
+      if (args.json) printJson({ ok: true, pid: running, already_running: true });
+      else if (!args.quiet) print(`already running as process ${running}; nothing was changed\n`);
       return 0;
     }
-    const daemon = spawnDaemon(["run", "--background", ...rawArgs], (text) => printError(text));
+    let said = "";
+    const words = ["run", "--background", ...withoutJson(rawArgs)];
+    const daemon = spawnDaemon(words, (text) => {
+      said += text;
+      printError(text);
+    });
     const line = await daemon.firstLine;
-    if (line === null) return failed(args, await daemon.exitCode);
+    if (line === null) return failed(args, await daemon.exitCode, said);
     const { ready } = JSON.parse(line) as Ready;
+    if (args.json) return tellJson(ready);
     if (!args.quiet) {
       print(
         `started as process ${ready.pid}, ${ready.pools} ${ready.pools === 1 ? "pool serves" : "pools serve"}\n`,
@@ -56,6 +63,18 @@ export default defineCommand({
   },
 });
 
+/** `run`, which the other words are for, prints no result. */
+function withoutJson(rawArgs: readonly string[]): string[] {
+  const end = rawArgs.indexOf("--");
+  return rawArgs.filter((word, i) => word !== "--json" || (end >= 0 && i > end));
+}
+
+function tellJson({ pid, pools, takenOver, failed }: Ready["ready"]): number {
+  const ok = failed.length === 0;
+  printJson({ ok, pid, already_running: false, pools, taken_over: takenOver, failed });
+  return ok ? 0 : 1;
+}
+
 function takenOverText({ workers, reopened }: TakenOver): string {
   if (workers === 0) return "";
   const what =
@@ -66,12 +85,18 @@ function takenOverText({ workers, reopened }: TakenOver): string {
 }
 
 /** The daemon has told the reason on its stderr, which is ours; unless another start was quicker. */
-async function failed(args: StartArgs, exitCode: number): Promise<number> {
+async function failed(args: StartArgs, exitCode: number, said: string): Promise<number> {
   if (exitCode === 0) throw new Fault("the supervisor was stopped while it was starting");
-  return (await runningPid(args)) === null ? exitCode : 0;
+  const running = await runningPid(args);
+  if (!args.json) return running === null ? exitCode : 0;
+  const message = said.trim().replace(/^fcgivisor: /, "");
+  if (running === null) printJson({ ok: false, fault: { message } });
+  else printJson({ ok: true, pid: running, already_running: true });
+  return running === null ? exitCode : 0;
 }
 
 interface StartArgs extends SocketArgs {
+  readonly json: boolean;
   readonly listen?: string | undefined;
 }
 
@@ -109,17 +134,4 @@ function checkItIsOurs({ pid, config }: Status, { config: given, listen }: Start
       hint: "stop it first, or give this one a [supervisor] state_dir or a --socket of its own",
     },
   );
-}
-
-function samePath(one: string | null, other: string | null): boolean {
-  if (one === null || other === null) return one === other;
-  return followed(one) === followed(other);
-}
-
-function followed(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return resolve(path); // It is gone, but its name is the same still.
-  }
 }

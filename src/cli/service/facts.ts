@@ -110,11 +110,6 @@ function poolFacts(config: PoolConfig): PoolFacts {
   };
 }
 
-/** A word for sh, quoted where it must be. */
-export function shellWord(word: string): string {
-  return /^[A-Za-z0-9_./:=@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}
-
 /** A word for a command line in a unit file (systemd.syntax(7)): `%` and `$` mean something there. */
 export function unitWord(word: string): string {
   const text = word.replaceAll("%", "%%").replaceAll("$", "$$$$");

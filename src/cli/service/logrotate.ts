@@ -1,6 +1,7 @@
 // The logrotate snippet: the program reopens its files by itself, and says when it could not.
 
-import { shellWord, type ServiceFacts } from "./facts.ts";
+import { shellWord } from "../../log/words.ts";
+import type { ServiceFacts } from "./facts.ts";
 
 export function logrotateSnippet({
   program,

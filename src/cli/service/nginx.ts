@@ -1,6 +1,7 @@
-// For nginx: an upstream for each pool, and a server to begin with that shows how it is asked.
+// For nginx: an upstream for each pool, and a server to begin with that shows how it is asked. Which folder
+// may be published no config of workers says (chdir is where they work, often "/"), so that is left to fill in.
 
-import { type Address } from "../../sys/address.ts";
+import { type Address, isDualStack } from "../../sys/address.ts";
 import type { PoolFacts, ServiceFacts } from "./facts.ts";
 
 export function nginxSnippet({ pools, config }: ServiceFacts): string {
@@ -20,13 +21,23 @@ function block(pool: PoolFacts): string {
 server {
     listen 80;
     server_name ${pool.name}.example.com;
-    root ${quoted(pool.config.chdir ?? "/srv/www")};
+    # Fill in: everybody can fetch what is below it, so name the public folder of the application alone.
+    root ${PLACEHOLDER};
+
+    # Neither .git nor .env nor .htpasswd.
+    location ~ /\\.(?!well-known/) { return 404; }
 ${pool.isPhp ? phpLocation(upstream) : anyLocation(upstream)}}
 `;
 }
 
+const PLACEHOLDER = "/nonexistent/FILL-IN/public";
+
 function phpLocation(upstream: string): string {
-  return `    index index.php;
+  return `
+    index index.php;
+
+    # For an application with one front controller:
+    # location / { try_files $uri $uri/ /index.php?$query_string; }
 
     location ~ [^/]\\.php(/|$) {
         fastcgi_split_path_info ^(.+?\\.php)(/.*)$;
@@ -61,7 +72,8 @@ function serverText(address: Address): string {
     case "inet":
       return `${address.host === "0.0.0.0" ? "127.0.0.1" : address.host}:${address.port}`;
     case "inet6":
-      return `[${address.host === "::" ? "::1" : address.host}]:${address.port}`;
+      if (isDualStack(address)) return `127.0.0.1:${address.port}`;
+      return `[${address.ipv6Only ? "::1" : address.host}]:${address.port}`;
   }
 }
 

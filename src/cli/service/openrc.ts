@@ -1,7 +1,8 @@
 // The OpenRC service script. OpenRC's own ways to start daemons are passed by: `start` returns when every
 // pool serves, with the reason when not.
 
-import { shellWord, type ServiceFacts } from "./facts.ts";
+import { shellWord } from "../../log/words.ts";
+import type { ServiceFacts } from "./facts.ts";
 
 export function openrcScript({ program, words, config, pidFile }: ServiceFacts): string {
   const command = (word: string) => [program, word, ...words].map(shellWord).join(" ");

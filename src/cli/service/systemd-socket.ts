@@ -1,6 +1,6 @@
 // Socket units: systemd opens a pool's socket before anything runs, and keeps it while nothing does.
 
-import { addressText } from "../../sys/address.ts";
+import { type Address, addressText, isDualStack } from "../../sys/address.ts";
 import type { PoolFacts, ServiceFacts } from "./facts.ts";
 import { socketUnit } from "./systemd.ts";
 
@@ -21,7 +21,7 @@ ${pool.descriptor === null ? `# The pool takes it with: listen = "systemd:${name
 Description=Socket of the FastCGI pool ${pool.name}
 
 [Socket]
-ListenStream=${addressText(pool.address).replaceAll("%", "%%")}
+ListenStream=${streamText(pool.address).replaceAll("%", "%%")}
 FileDescriptorName=${name}
 Service=fcgivisor.service
 ${backlog < 0 ? "" : `Backlog=${backlog}\n`}${ownership(pool)}
@@ -30,7 +30,13 @@ WantedBy=sockets.target
 `;
 }
 
+/** Which families it takes stands in a line of its own in a unit. */
+function streamText(address: Address): string {
+  return address.kind === "inet6" ? `[${address.host}]:${address.port}` : addressText(address);
+}
+
 function ownership({ address, config: { listen } }: PoolFacts): string {
+  if (isDualStack(address)) return "BindIPv6Only=both\n";
   if (address.kind === "inet6") return "BindIPv6Only=ipv6-only\n";
   if (address.kind !== "unix") return "";
   return [

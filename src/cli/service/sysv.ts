@@ -1,7 +1,8 @@
 // The SysV init script, with headers for LSB (insserv, update-rc.d) and for chkconfig. The words are the
 // commands', so the script only passes them on; exit codes are LSB's already.
 
-import { shellWord, type ServiceFacts } from "./facts.ts";
+import { shellWord } from "../../log/words.ts";
+import type { ServiceFacts } from "./facts.ts";
 
 export function sysvScript({ program, words, config, pidFile }: ServiceFacts): string {
   return `#!/bin/sh

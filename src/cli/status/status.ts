@@ -2,7 +2,9 @@
 
 import { AdminClient } from "../../admin/client.ts";
 import { sleep } from "../../sys/clock.ts";
+import { asFault } from "../../fault.ts";
 import { controlSocket } from "../control/control-socket.ts";
+import { checkSameConfig } from "../control/same-config.ts";
 import { clearScreen, print, printJson } from "../print.ts";
 import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
@@ -20,6 +22,9 @@ export default defineCommand({
   async run(args) {
     const socket = await controlSocket(args);
     const client = new AdminClient(socket);
+    await checkSameConfig(client, args).catch((error: unknown) => {
+      if (asFault(error).exitCode !== 3) throw error;
+    });
     for (;;) {
       const status = await client.status().catch(async (error: unknown) => {
         const { withLeftOver } = await import("../control/left-over.ts");

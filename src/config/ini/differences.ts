@@ -53,8 +53,8 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "pool/prefix": { form: "path", why: HANDLED },
   "pool/php_value": { form: "pairs", why: HANDLED, array: true },
   "pool/php_flag": { form: "pairs", why: HANDLED, array: true },
-  "pool/php_admin_value": admin("php_admin_value"),
-  "pool/php_admin_flag": admin("php_admin_flag"),
+  "pool/php_admin_value": { form: "pairs", why: HANDLED, array: true },
+  "pool/php_admin_flag": { form: "pairs", why: HANDLED, array: true },
   "pool/listen.acl_users": acl("owner"),
   "pool/listen.acl_groups": acl("group"),
   "pool/listen.setfib": {
@@ -138,15 +138,6 @@ function syslog(): Difference {
     form: "text",
     why: "is not used: there is no output to syslog",
     instead: "under systemd a log on stderr goes to the journal: error_log = /dev/stderr",
-  };
-}
-
-function admin(name: string): Difference {
-  return {
-    form: "pairs",
-    array: true,
-    why: "is passed on, but scripts can change it with ini_set(), which php-fpm forbids",
-    instead: `what must hold belongs into a php.ini section [PATH=/srv/www], not into ${name}`,
   };
 }
 

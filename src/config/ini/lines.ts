@@ -6,7 +6,7 @@ import type { Place } from "../../fault.ts";
 import type { Environment } from "../default-places.ts";
 import type { PoolReport } from "../php-fpm/pool-rules.ts";
 import { LONGEST_SHOWN } from "../place.ts";
-import { iniValue } from "./value.ts";
+import { iniSectionName, iniValue } from "./value.ts";
 
 /** What the reading of an INI file knows at every step. */
 export interface IniReading extends PoolReport {
@@ -40,7 +40,7 @@ export type IniLine = IniSectionLine | IniValueLine;
 export function* iniLines(file: string, text: string, reading: IniReading): Generator<IniLine> {
   for (const { plain, where } of writtenLines(file, text)) {
     const line = plain.startsWith("[")
-      ? sectionLine(plain, where)
+      ? sectionLine(plain, where, reading.env)
       : valueLine(plain, where, reading);
     if ("problem" in line) reading.problems.error(line.problem, where, line.hint);
     else yield line;
@@ -72,15 +72,21 @@ interface Wrong {
   readonly hint: string;
 }
 
-function sectionLine(line: string, where: Place): IniSectionLine | Wrong {
+const SECTION_FORM =
+  "a section stands alone on its line: [global], or the name of a pool such as [www]";
+
+function sectionLine(line: string, where: Place, env: Environment): IniSectionLine | Wrong {
   const close = line.indexOf("]");
   const behind = close < 0 ? "" : line.slice(close + 1).trimStart();
   const alone = close > 0 && (behind === "" || behind.startsWith(";"));
-  const name = alone ? unquoted(line.slice(1, close).trim()) : null;
+  const read = alone ? iniSectionName(line.slice(1, close), env) : null;
+  if (read !== null && "problem" in read)
+    return { problem: `the section's name: ${read.problem}`, hint: read.hint ?? SECTION_FORM };
+  const name = read?.ok ?? null;
   if (name !== null && name !== "") return { kind: "section", name, where };
   return {
     problem: name === "" ? "the section has no name" : "this is no section",
-    hint: "a section stands alone on its line: [global], or the name of a pool such as [www]",
+    hint: SECTION_FORM,
   };
 }
 

@@ -39,7 +39,6 @@ export async function readPhpFpmIni(
   checkPoolCount(pools.length, file);
   const base = options.prefix === undefined ? stateFolder(prefix) : prefix;
   const supervisor = global.entries("supervisor", base);
-  checkGrace(reading, global);
   return {
     source: { format: "php-fpm-ini", file, files, prefix },
     supervisor: [...supervisor, ...besidePidFile(supervisor, "state_dir", ".state")],
@@ -63,19 +62,12 @@ function logEntries({ problems }: IniReading, global: IniSection, base: string):
     const hint = "under systemd stderr goes to the journal; or name a file";
     problems.warn(`${file.label} = syslog: the log goes to stderr instead`, file.where, hint);
   }
-  if (entries.some(({ name }) => name === "file")) return entries;
-  return [...entries, impliedEntry("file", "log/php-fpm.log", base, undefined, "error_log")];
+  return entries;
 }
 
 // php-fpm's own default is 0, and its users' commonest surprise: a reload cuts requests in flight.
-function checkGrace({ problems }: IniReading, global: IniSection): void {
-  if (global.scalar("process_control_timeout") !== undefined) return;
-  problems.warn(
-    "process_control_timeout is not set: php-fpm cuts requests in hand at a reload, here they have 30 seconds",
-    global.where,
-    "say how long they may take, for example: process_control_timeout = 30s",
-  );
-}
+const GRACE =
+  'drain_timeout is "30s" unless set: so long may a request take at a reload, where php-fpm cuts it at once';
 
 function daemonizeOf(global: IniSection): boolean {
   const scalar = global.scalar("daemonize");
@@ -91,10 +83,11 @@ function poolsOf(
   const wanted = sections.map(({ name, where }) => ({ name: name ?? "", where }));
   const names = uniqueNames(wanted, reading.problems);
   const shared = [...program(reading, php), ...forEveryPool(reading, global)].map(asShared);
+  const graceIsGiven = global.scalar("process_control_timeout") !== undefined;
   return sections.map((section, i) => {
     const name = names[i]!;
     const entries = iniPoolEntries({ reading, php, shared }, section, name);
-    return { name, where: section.where, entries };
+    return { name, where: section.where, entries, notes: graceIsGiven || i > 0 ? [] : [GRACE] };
   });
 }
 

@@ -39,16 +39,16 @@ export function iniPoolEntries(
   section: IniSection,
   name: string,
 ): Entry[] {
-  const { reading, php, shared } = context;
+  const { reading, shared } = context;
   const base = resolve(reading.prefix, section.scalar("prefix")?.value || ".");
   checkRequired(reading, section, name);
   checkSlowlog(reading, section, name);
   checkExtensions(reading, section, name);
   const address = section.scalar("listen")?.value ?? "";
   const own = section.entries("pool", base).filter((entry) => applies(reading, entry, address));
-  const env = environment(reading, section, php, base);
-  const defines = phpDefines(reading, section, base);
-  return [...shared, ...own, ...env, ...defines, ...phpFpmDefaults(section, base)];
+  const env = environment(reading, section, context.php, base);
+  const php = phpSettings(reading, section, base);
+  return [...shared, ...own, ...env, ...php, ...phpFpmDefaults(section, base)];
 }
 
 /** Drops, with a word, what means nothing for the pool's kind of address, and zeros that mean "leave alone". */
@@ -60,13 +60,6 @@ function applies(reading: IniReading, entry: Entry, address: string): boolean {
     const [kind, hint] = unix ? UNIX : TCP;
     problems.warn(`${entry.label} means nothing for a ${kind}`, entry.where, hint);
     return false;
-  }
-  if (entry.name === "listen.address" && /^\d+$/.test(address)) {
-    problems.warn(
-      `${entry.label} = ${address} listens on all IPv4 addresses (php-fpm: on IPv6 too)`,
-      entry.where,
-      `write 127.0.0.1:${address} if only this machine asks, or [::]:${address} for IPv6`,
-    );
   }
   return true;
 }
@@ -130,15 +123,16 @@ function environment(
   return pairs.size === 0 ? [] : [impliedEntry("env", pairs, base, items[0]?.where)];
 }
 
-/** The admin ones win; php-fpm applies them last. */
-function phpDefines(reading: IniReading, section: IniSection, base: string): Entry[] {
-  const plain = section.items(["php_value", "php_flag"]);
-  const admin = section.items(["php_admin_value", "php_admin_flag"]);
-  const pairs = new Map<string, string>();
-  for (const item of [...plain, ...admin]) pairs.set(item.key, phpText(reading, item, base));
-  if (pairs.size === 0) return [];
-  const where = (plain[0] ?? admin[0])!.where;
-  return [impliedEntry("php.defines", pairs, base, where, "php_value")];
+function phpSettings(reading: IniReading, section: IniSection, base: string): Entry[] {
+  const entry = (setting: string, kind: string): Entry[] => {
+    const items = section.items([`${kind}_value`, `${kind}_flag`]);
+    const pairs = new Map(items.map((item) => [item.key, phpText(reading, item, base)]));
+    const [first] = items;
+    return first === undefined
+      ? []
+      : [impliedEntry(setting, pairs, base, first.where, `${kind}_value`)];
+  };
+  return [...entry("php.defines", "php"), ...entry("php.admin", "php_admin")];
 }
 
 /** php-fpm takes these as paths relative to the prefix. */

@@ -39,7 +39,7 @@ export function iniValue(text: string, env: Environment): Parsed<string> {
   if (text.includes("\ufffd")) return NOT_UTF8;
   const trimmed = text.trim();
   if (!MARKED.test(trimmed)) return meaning(trimmed);
-  const scan: Scan = { text: trimmed, env, lastBrace: trimmed.lastIndexOf("}"), at: 0, parts: [] };
+  const scan = scanOf(trimmed, env);
   while (scan.at < trimmed.length && trimmed[scan.at] !== ";") {
     const problem = step(scan);
     if (problem !== null) return problem;
@@ -51,7 +51,27 @@ export function iniValue(text: string, env: Environment): Parsed<string> {
 
 const NOT_UTF8 = { problem: "this value is not UTF-8", hint: "save the file as UTF-8" };
 
+/** The text of a section's name: quotes and variables are read, but no word has a meaning of its own. */
+export function iniSectionName(text: string, env: Environment): Parsed<string> {
+  const scan = scanOf(text.trim(), env);
+  while (scan.at < scan.text.length) {
+    const problem = step(scan);
+    if (problem !== null) return problem;
+  }
+  if (scan.parts.some((part) => part.plain && /\$$|\\/.test(part.text)))
+    return {
+      problem: "a backslash, or a dollar sign at the end, cannot stand there",
+      hint: "leave it out, or put the name into single quotes",
+    };
+  return { ok: scan.parts.map((part) => part.text).join("") };
+}
+
+function scanOf(text: string, env: Environment): Scan {
+  return { text, env, lastBrace: text.lastIndexOf("}"), at: 0, parts: [] };
+}
+
 type Problem = { readonly problem: string; readonly hint: string };
+type Text = { readonly ok: string } | Problem;
 
 const MARKED = /["'$=;]/;
 /** The next character with a meaning; `$` alone has none. */
@@ -101,26 +121,52 @@ function quoted(scan: Scan): Problem | null {
   const from = scan.at + 1;
   BLANKS.lastIndex = end + 1;
   scan.at = end + 1 + BLANKS.exec(text)![0].length;
-  return keep(scan, unescaped(scan, from, end));
+  const inside = unescaped(scan, from, end);
+  return "ok" in inside ? keep(scan, inside.ok) : inside;
 }
 
-/** Backslashes before quotes and backslashes go, `${NAME}` is replaced. */
-function unescaped({ text, env, lastBrace }: Scan, from: number, end: number): string {
+/** Backslashes before double quotes, dollar signs and backslashes go, `${NAME}` is replaced. */
+function unescaped({ text, env, lastBrace }: Scan, from: number, end: number): Text {
   let out = "";
   let start = from;
   for (let at = from; at < end; at++) {
-    if (text[at] === "\\" && at + 1 < end && "\"'\\".includes(text[at + 1]!)) {
+    if (text[at] === "\\" && at + 1 < end && '"$\\'.includes(text[at + 1]!)) {
       out += text.slice(start, at);
       start = ++at;
     } else if (text[at] === "$" && text[at + 1] === "{" && at + 2 <= lastBrace) {
       const close = text.indexOf("}", at + 2);
       if (close >= end) continue;
-      out += text.slice(start, at) + (env[text.slice(at + 2, close)] ?? "");
+      const value = variableValue(text.slice(at + 2, close), env);
+      if ("problem" in value) return value;
+      out += text.slice(start, at) + value.ok;
       start = close + 1;
       at = close;
     }
   }
-  return out + text.slice(start, end);
+  return { ok: out + text.slice(start, end) };
+}
+
+/**
+ * What stands in for `${NAME}` or, as from PHP 8.3 on, `${NAME:-DEFAULT}`: what is between the braces is
+ * given. php-fpm takes a variable that is not set for an empty text, which is never what was meant.
+ */
+function variableValue(inside: string, env: Environment): Text {
+  const [, name = inside, fallback] = /^([^:]*):-(.*)$/s.exec(inside) ?? [];
+  const value = env[name];
+  if (value !== undefined && (value !== "" || fallback === undefined)) return { ok: value };
+  if (fallback === undefined) return notSet(name);
+  if (!/["'${\\]/.test(fallback)) return { ok: fallback };
+  return {
+    problem: `the default of the variable ${name} has quotes, a dollar sign or a backslash in it`,
+    hint: `write a plain text behind \${${name}:-`,
+  };
+}
+
+function notSet(name: string): Problem {
+  return {
+    problem: `the variable ${name} is not set in the environment of this command, so nothing would stand here`,
+    hint: `set it, or say what stands in for it: \${${name}:-DEFAULT}`,
+  };
 }
 
 function literal(scan: Scan): Problem | null {
@@ -134,9 +180,9 @@ function literal(scan: Scan): Problem | null {
 function variable(scan: Scan): Problem | null {
   const close = scan.text.indexOf("}", scan.at);
   if (close >= 0) {
-    const name = scan.text.slice(scan.at + 2, close);
+    const value = variableValue(scan.text.slice(scan.at + 2, close), scan.env);
     scan.at = close + 1;
-    return keep(scan, scan.env[name] ?? "");
+    return "ok" in value ? keep(scan, value.ok) : value;
   }
   return {
     problem: "this variable has no closing brace",
@@ -178,21 +224,31 @@ function meaning(text: string): Parsed<string> {
   if (word !== undefined) return { ok: word };
   const constant = constantText(text);
   if (constant !== null) return { ok: constant };
-  if (text.includes("_") && /^(?:PHP|DIRECTORY|PATH|M|INI|LC|LOG)_[A-Z0-9_]+$/.test(text)) {
-    return {
-      problem: `php-fpm would put the value of PHP's constant ${text} here, which is not known outside PHP`,
-      hint: `write the value itself, or "${text}" in quotes for the name`,
-    };
-  }
+  const unknown = unknownConstant(text);
+  if (unknown !== null) return unknown;
   if (!SEVERAL.test(text)) return { ok: text };
   if (!OPERATORS.test(text)) return plainText(text);
   const value = expressionText(text);
   return value === null ? nothingToCalculate(text) : { ok: value };
 }
 
+const CONSTANT = /(?<!\S)(?:PHP|DIRECTORY|PATH|M|INI|LC|LOG)_[A-Z0-9_]+(?!\S)/;
+
+/** What is wrong where a constant stands that only PHP knows. */
+function unknownConstant(text: string): Problem | null {
+  const name = text.includes("_") ? CONSTANT.exec(text)?.[0] : undefined;
+  if (name === undefined) return null;
+  return {
+    problem: `php-fpm would put the value of PHP's constant ${name} here, which is not known outside PHP`,
+    hint: `write the value itself, or "${name}" in quotes for the name`,
+  };
+}
+
 /** Text beside other text: words with a meaning cannot stand there, constants are replaced. */
 function plainText(text: string): Parsed<string> {
   if (OPERATORS.test(text)) return nothingToCalculate(text);
+  const unknown = unknownConstant(text);
+  if (unknown !== null) return unknown;
   const special = SPECIAL.exec(text)?.[0];
   if (special === undefined)
     return { ok: text.replaceAll(/(?<!\S)E_[A-Z_]+(?!\S)/g, (word) => constantText(word) ?? word) };

@@ -2,7 +2,14 @@
 // config that is going to run here; a conversion may be for another machine.
 
 import { join } from "node:path";
-import { fileLack, folderLack, groupLack, type Lack, userLack } from "../../sys/machine.ts";
+import {
+  existsLack,
+  fileLack,
+  folderLack,
+  groupLack,
+  type Lack,
+  userLack,
+} from "../../sys/machine.ts";
 import type { PoolConfig } from "../model.ts";
 
 export interface PoolLack extends Lack {
@@ -20,8 +27,17 @@ export function poolLacks(pool: PoolConfig, uid: number): PoolLack[] {
     ...ask("listen.group", pool.listen.group, groupLack),
     // Without the root directory nothing is inside it either.
     ...(chroot.length > 0 ? chroot : folder("chdir", inside(root, pool.chdir))),
+    ...named(ask("php.ini", inside(root, pool.php.ini), iniLack)),
     ...named(ask("health.script", inside(root, pool.health?.script ?? null), fileLack)),
   ];
+}
+
+/** php-cgi does not mind, and runs with what is built in: errors are shown to everybody, for one. */
+function iniLack(path: string): Lack | null {
+  const lack = existsLack(path);
+  return lack === null
+    ? null
+    : { ...lack, message: `${lack.message}; PHP would run with its built-in settings` };
 }
 
 function ask(

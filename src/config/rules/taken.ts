@@ -1,7 +1,7 @@
 // Which addresses are taken: two listeners on one port get in each other's way when their hosts are
 // the same or one of them is all hosts. Found by looking up, not by comparing each with each.
 
-import { addressText, type ListenAddress } from "../../sys/address.ts";
+import { addressText, isDualStack, type ListenAddress } from "../../sys/address.ts";
 import { ipBytes } from "../../sys/ip.ts";
 
 interface Taken<T> {
@@ -22,13 +22,24 @@ export class TakenAddresses<T> {
     if (address.kind === "unix" || address.kind === "systemd") {
       return first(this.#exact, `${address.kind} ${addressText(address)}`, taken)?.by;
     }
-    const port = `${address.kind} ${address.port}`;
+    const own = this.#takeOf(address.kind, address, taken);
+    if (!isDualStack(address)) return own?.by;
+    return earlier(own, this.#takeOf("inet", { ...address, host: "0.0.0.0" }, taken))?.by;
+  }
+
+  /** The same within one family. */
+  #takeOf(
+    family: "inet" | "inet6",
+    address: { readonly host: string; readonly port: number },
+    taken: Taken<T>,
+  ): Taken<T> | undefined {
+    const port = `${family} ${address.port}`;
     const host = String(ipBytes(address.host)); // the same, however it is written
     const anyHost = /^[0,]+$/.test(host);
     const onPort = first(this.#ports, port, taken);
     const same = first(this.#exact, `${port} ${host}`, taken);
     const all = anyHost ? first(this.#allHosts, port, taken) : this.#allHosts.get(port);
-    return (anyHost ? onPort : earlier(same, all))?.by;
+    return anyHost ? onPort : earlier(same, all);
   }
 }
 

@@ -3,7 +3,7 @@
 import { duration } from "./durations.ts";
 import type { PoolConfig, Scaling } from "../model.ts";
 import { REQUIRED, type Setting } from "./setting.ts";
-import { address, stopSignal } from "./special-values.ts";
+import { address, stopSignal, workerCount } from "./special-values.ts";
 import * as v from "./values.ts";
 
 const pool = <V>(row: Setting<PoolConfig, V>) => row;
@@ -83,9 +83,9 @@ export const POOL_SETTINGS = {
     get: (from) => from.scaling,
   }),
   workers: pool({
-    type: v.integer(1, 10_000),
+    type: workerCount,
     default: 4,
-    doc: "How many workers (static), or how many at most (dynamic, ondemand).",
+    doc: 'How many workers (static), or how many at most (dynamic, ondemand). "auto" is one for each processor that the supervisor may use, limits of control groups counted; "auto*4" is four for each.',
     example: "8",
     legacy: "pool/pm/max_children",
     fpm: "pool/pm.max_children",

@@ -48,6 +48,7 @@ export function exampleText(row: Setting<never, unknown>, name: string, format: 
 function fpmExample(row: Setting<never, unknown>, name: string, plain: string): string {
   if (name === "env") return "env[PATH] = /usr/bin:/bin";
   if (name === "php.defines") return "php_value[display_errors] = 0";
+  if (name === "php.admin") return "php_admin_value[memory_limit] = 256M";
   return `${row.fpm?.split("/").at(-1) ?? name} = ${plain}`;
 }
 

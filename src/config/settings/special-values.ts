@@ -4,21 +4,32 @@ import { resolve } from "node:path";
 import type { ExtraWorkers } from "../model.ts";
 import { addressText, parseAddress, type ListenAddress } from "../../sys/address.ts";
 import { parseIpBlock, type IpBlock } from "../../sys/ip.ts";
-import { plainString, quote, strings, unexpected, type Parsed, type ValueType } from "./values.ts";
+import { processors } from "../../sys/processors.ts";
+import {
+  integer,
+  plainString,
+  quote,
+  strings,
+  unexpected,
+  type Parsed,
+  type ValueType,
+} from "./values.ts";
 
 export const address: ValueType<ListenAddress> = {
   expected: 'an address such as "127.0.0.1:9000" or "/run/www.sock"',
   form: "address",
-  schema: { type: "string", minLength: 1 },
+  schema: { type: ["string", "integer"], minLength: 1, minimum: 1, maximum: 65_535 },
   parse(raw, base) {
-    if (typeof raw === "number") {
-      return { ...unexpected(address.expected, raw), hint: `write it in quotes: "${raw}"` };
-    }
-    const plain = plainString(address.expected, raw);
+    // A port alone may stand without quotes.
+    const plain = plainString(address.expected, Number.isInteger(raw) ? String(raw) : raw);
     if (!("ok" in plain)) return plain;
     if (plain.ok.startsWith("systemd:")) return handedOver(plain.ok.slice("systemd:".length));
     if (/^unix:$|\/$/.test(plain.ok)) {
       return { problem: `${quote(plain.ok)} is not the path of a socket` };
+    }
+    if (plain.ok.includes("$")) {
+      const problem = `${quote(plain.ok)} has a dollar sign in it, and no variable is replaced here`;
+      return { problem, hint: "write the address itself" };
     }
     const parsed = parseAddress(plain.ok, (path) => resolve(base, path));
     if ("ok" in parsed || parsed.problem.includes(plain.ok)) return parsed;
@@ -35,6 +46,8 @@ function handedOver(name: string): Parsed<ListenAddress> {
     hint: 'it is what FileDescriptorName= says in the socket unit, for example "systemd:www"',
   };
 }
+
+const AUTO = /^auto(?:\*([0-9]{1,4}(?:\.[0-9]{1,3})?))?$/;
 
 /** Addresses or CIDR blocks, of both families. */
 export const clients: ValueType<readonly string[]> = {
@@ -93,19 +106,26 @@ function tooManyNames(): Parsed<never> {
   return { problem: `there are more than ${MOST_PAIRS} names in it: a program cannot take them` };
 }
 
-/** A table of strings; numbers and booleans are a frequent slip, and get a hint. */
-export function pairs(what: string, checkName: (name: string) => string | null) {
+/** What else than strings may stand in a table of pairs; a frequent slip where it may not. */
+type OtherValues = "numbers and booleans" | "nothing else";
+
+export function pairs(
+  what: string,
+  checkName: (name: string) => string | null,
+  others: OtherValues = "nothing else",
+) {
   const expected = `a table of strings: ${what}`;
+  const types = others === "nothing else" ? "string" : ["string", "number", "boolean"];
   const type: ValueType<ReadonlyMap<string, string>> = {
     expected,
     form: "pairs",
-    schema: { type: "object", additionalProperties: { type: "string" } },
+    schema: { type: "object", additionalProperties: { type: types } },
     parse(raw) {
       if (typeof raw !== "object" || raw === null || Array.isArray(raw) || raw instanceof Date) {
         return unexpected(expected, raw);
       }
       const entries = raw instanceof Map ? [...raw] : Object.entries(raw);
-      return entries.length > MOST_PAIRS ? tooManyNames() : pairsOf(entries, checkName);
+      return entries.length > MOST_PAIRS ? tooManyNames() : pairsOf(entries, checkName, others);
     },
     print: (value) =>
       value.size === 0
@@ -118,18 +138,26 @@ export function pairs(what: string, checkName: (name: string) => string | null) 
 function pairsOf(
   entries: readonly (readonly [string, unknown])[],
   checkName: (name: string) => string | null,
+  others: OtherValues,
 ): Parsed<ReadonlyMap<string, string>> {
+  const texts = new Map<string, string>();
   for (const [name, value] of entries) {
     const wrong = checkName(name);
     if (wrong !== null) return { problem: `${quote(name)} ${wrong}` };
     if (typeof value !== "string") {
       const simple = typeof value === "number" || typeof value === "boolean";
+      if (simple && others === "numbers and booleans") {
+        // As PHP itself has them in an ini file.
+        texts.set(name, String(Number(value)));
+        continue;
+      }
       const problem = `${keyText(name)}: ${unexpected("a string", value).problem}`;
       return simple ? { problem, hint: `write it in quotes: "${value}"` } : { problem };
     }
     if (value.includes("\0")) return { problem: `${keyText(name)} contains a NUL character` };
+    texts.set(name, value);
   }
-  return { ok: new Map(entries as readonly (readonly [string, string])[]) };
+  return { ok: texts };
 }
 
 /** A key as TOML: bare where it can be. */
@@ -141,14 +169,36 @@ export const environment = pairs("names and values", (name) =>
   name === "" || /[=\0]/.test(name) ? "cannot be the name of an environment variable" : null,
 );
 
-export const defines = pairs("php.ini settings and their values", (name) =>
-  /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name) ? null : "cannot be the name of a php.ini setting",
+export const defines = pairs(
+  "php.ini settings and their values",
+  (name) =>
+    /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name) ? null : "cannot be the name of a php.ini setting",
+  "numbers and booleans",
 );
 
 /** The variable that a whole value `$NAME` stands for; null when the value is meant as written. */
 export function referencedName(value: string): string | null {
   return /^\$[A-Za-z_][A-Za-z0-9_]*$/.test(value) ? value.slice(1) : null;
 }
+
+const MOST_WORKERS = 10_000;
+const count = integer(1, MOST_WORKERS);
+
+/** How many workers; "auto" is one for each processor that this process may use, "auto*4" four. */
+export const workerCount: ValueType<number> = {
+  expected: `${count.expected}, or "auto" or "auto*4"`,
+  form: "integer",
+  schema: { anyOf: [count.schema, { type: "string", pattern: AUTO.source }] },
+  parse(raw, base) {
+    const auto = typeof raw === "string" ? AUTO.exec(raw) : null;
+    if (auto === null) {
+      const read = count.parse(raw, base);
+      return "ok" in read || typeof raw === "number" ? read : unexpected(workerCount.expected, raw);
+    }
+    return count.parse(Math.ceil(processors() * Number(auto[1] ?? 1)), base);
+  },
+  print: count.print,
+};
 
 /** A number of workers, or percent of a pool's. */
 export const countOrPercent: ValueType<ExtraWorkers> = {

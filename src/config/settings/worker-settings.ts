@@ -157,11 +157,19 @@ export const WORKER_SETTINGS = {
   "php.defines": pool<ReadonlyMap<string, string>>({
     type: defines,
     default: new Map(),
-    doc: "php.ini settings of this pool.",
-    example: '{ display_errors = "0" }',
+    doc: "php.ini settings of this pool, which scripts can change with ini_set(); what disable_functions and disable_classes name is disabled beside what php.ini disables.",
+    example: "{ display_errors = false }",
     legacy: "pool/php_defines",
-    aliases: ["php_defines", "php_value", "php_admin_value"],
+    aliases: ["php_defines", "php_value"],
     get: (from) => from.php.defines,
+  }),
+  "php.admin": pool<ReadonlyMap<string, string>>({
+    type: defines,
+    default: new Map(),
+    doc: "The same, and neither ini_set() nor a .user.ini changes them.",
+    example: '{ memory_limit = "256M" }',
+    aliases: ["php_admin_value", "php_admin_flag"],
+    get: (from) => from.php.admin,
   }),
   "health.script": pool<string | null>({
     type: v.path,

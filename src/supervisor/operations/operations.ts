@@ -3,12 +3,14 @@
 
 import { reloaded } from "../../config/derived/diff.ts";
 import type { Loaded } from "../../config/load.ts";
+import type { Event } from "../../event.ts";
 import { asFault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
 import { type Losses, NO_LOSSES } from "../../worker/losses.ts";
 import type { OperationQueue, Tell } from "./operation-queue.ts";
 import { planned, type Planned } from "./plan.ts";
 import { tellUntil } from "./progress.ts";
+import { changedPools } from "./changed.ts";
 import { propose } from "./proposal.ts";
 import { reload } from "../reload.ts";
 import { type BackgroundProcesses, type Report, reportOf } from "./report.ts";
@@ -26,6 +28,10 @@ export interface ReloadRequest {
   readonly pools: readonly string[];
   /** false: answer at the swap. */
   readonly wait: boolean;
+  /** The file to run with from here on; null = the one that there is. */
+  readonly config: string | null;
+  /** Only those pools that have changed since their workers started. */
+  readonly changed: boolean;
 }
 
 /** What the operations need. */
@@ -35,8 +41,8 @@ export interface Dependencies {
   readonly keeper: StateKeeper;
   /** Looks at the shared sockets before workers are started on them. */
   readonly socketWatch: SocketWatch;
-  /** Reads the config once more. */
-  readonly load: () => Promise<Loaded>;
+  /** Reads the config once more, or another file. */
+  readonly load: (file?: string) => Promise<Loaded>;
   /** Reopens every log file, after the settings given; returns their paths. */
   readonly reopenLog: (loaded?: Loaded) => readonly string[];
   /** The descriptor of the lock on the state directory. */
@@ -48,16 +54,26 @@ const EXEC_PAUSE_MS = 50;
 
 export class Operations {
   private readonly dependencies: Dependencies;
+  /** Warnings that were told at the start or by the last reload: a reload tells what is new. */
+  private told: ReadonlySet<string> = new Set();
 
   constructor(dependencies: Dependencies) {
     this.dependencies = dependencies;
   }
 
-  async reload({ pools, wait }: ReloadRequest, by: string, tell: Tell): Promise<Report> {
+  /** Keeps the warnings of the start. */
+  hear(event: Event): void {
+    if (event.type === "config-warning") this.told = new Set([...this.told, event.fault.message]);
+  }
+
+  async reload(request: ReloadRequest, by: string, tell: Tell): Promise<Report> {
     const { state, queue } = this.dependencies;
-    const detail = pools.length === 0 ? "all pools" : pools.join(", ");
+    const { pools, wait, config } = request;
+    const all = request.changed ? "pools that have changed" : "all pools";
+    const which = pools.length === 0 ? all : pools.join(", ");
+    const detail = config === null ? which : `${which}, with the config ${config}`;
     return queue.carryOut({ operation: "reload", by, detail, tell }, async (signal, since) => {
-      const { plan, drained, warnings } = await this.renew(pools, signal, tell);
+      const { plan, drained, warnings } = await this.renew(request, signal, tell);
       const report = (left: boolean, losses?: Losses): Report => ({
         ...reportOf("reload", state, since),
         ...planPart(plan),
@@ -73,25 +89,51 @@ export class Operations {
   }
 
   /** The reload itself, up to the swap. */
-  private async renew(only: readonly string[], signal: AbortSignal, tell: Tell) {
-    const { state, keeper, socketWatch, load, reopenLog } = this.dependencies;
-    const { loaded, next, warnings } = await propose(state.config, load, only);
+  private async renew(request: Omit<ReloadRequest, "wait">, signal: AbortSignal, tell: Tell) {
+    const { state, keeper, socketWatch, reopenLog } = this.dependencies;
+    const { pools: only, config } = request;
+    const from = state.config.source.file;
+    const { loaded, next, warnings, plan, isTouched } = await this.proposal(request);
     socketWatch.look();
     tell({ step: "checked", pools: next.pools.length });
-    const plan = planned(state.config, next, only);
-    const { drained } = await reload(state, reloaded(state.config, next), only, signal, tell);
+    const { drained } = await reload(state, reloaded(state.config, next), isTouched, signal, tell);
     keeper.save();
     if (only.length === 0) reopenLog(loaded);
-    return { plan, warnings, drained: drained.catch((error: unknown) => this.trouble(error)) };
+    const to = loaded.config.source.file;
+    if (config !== null && to !== null) state.emit({ type: "config-switched", from, to });
+    const fresh = this.fresh(warnings);
+    this.told = new Set(warnings);
+    return {
+      plan,
+      warnings: fresh,
+      drained: drained.catch((error: unknown) => this.trouble(error)),
+    };
+  }
+
+  /** The config to come, and what becomes of each pool that is touched. */
+  private async proposal({ pools: only, config, changed }: Omit<ReloadRequest, "wait">) {
+    const { state } = this.dependencies;
+    const proposal = await propose(state.config, this.loadOf(config), only);
+    const { next } = proposal;
+    const reasons = changed ? await changedPools(state, next) : null;
+    const isTouched = (pool: string) =>
+      reasons === null ? only.length === 0 || only.includes(pool) : reasons.has(pool);
+    const plan = planned(state.config, next, isTouched);
+    const pools = plan.pools.map((outcome) => {
+      const because = reasons?.get(outcome.pool);
+      return because === undefined ? outcome : { ...outcome, because };
+    });
+    return { ...proposal, isTouched, plan: { ...plan, pools } };
   }
 
   /** What a reload would do now; touches nothing. */
-  async plan(pools: readonly string[]): Promise<Report> {
+  async plan(request: Omit<ReloadRequest, "wait">): Promise<Report> {
     const since = now();
-    const { state, load } = this.dependencies;
-    const { next, warnings } = await propose(state.config, load, pools);
-    const plan = planPart(planned(state.config, next, pools));
-    return { ...reportOf("reload", state, since), dry_run: true, ...plan, warnings };
+    const { state } = this.dependencies;
+    const { warnings, plan: found } = await this.proposal(request);
+    const plan = planPart(found);
+    const fresh = this.fresh(warnings);
+    return { ...reportOf("reload", state, since), dry_run: true, ...plan, warnings: fresh };
   }
 
   /** Becomes another program, or the same one again. Returns only when that fails: the answer comes from the next program. */
@@ -121,7 +163,9 @@ export class Operations {
       const losses = await restartPools(state, reloaded(state.config, next), signal, tell);
       keeper.save();
       reopenLog(loaded);
-      return async () => ({ ...reportOf("restart", state, since), ...losses, warnings });
+      const fresh = this.fresh(warnings);
+      this.told = new Set(warnings);
+      return async () => ({ ...reportOf("restart", state, since), ...losses, warnings: fresh });
     });
   }
 
@@ -133,6 +177,14 @@ export class Operations {
       for (const file of files) state.emit({ type: "log-reopened", file });
       return async () => ({ ...reportOf("logrotate", state, since), files });
     });
+  }
+
+  private fresh(warnings: readonly string[]): string[] {
+    return warnings.filter((warning) => !this.told.has(warning));
+  }
+
+  private loadOf(config: string | null): () => Promise<Loaded> {
+    return () => this.dependencies.load(config ?? undefined);
   }
 
   private trouble(error: unknown): Losses {

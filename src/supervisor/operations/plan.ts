@@ -42,12 +42,15 @@ export interface Planned {
   readonly needsRestart: readonly Change[];
 }
 
-/** What becomes of each pool that the reload is about. `only`: empty = all. */
-export function planned(running: Config, next: Config, only: readonly string[]): Planned {
+/** What becomes of each pool that the reload is about. */
+export function planned(
+  running: Config,
+  next: Config,
+  isTouched: (pool: string) => boolean,
+): Planned {
   const plan = diffConfigs(running, next);
-  const touched = ({ pool }: PoolOutcome) => only.length === 0 || only.includes(pool);
   return {
-    pools: outcomes(plan).filter(touched),
+    pools: outcomes(plan).filter(({ pool }) => isTouched(pool)),
     settings: [...plan.log, ...plan.supervisor],
     needsRestart: plan.needsRestart,
   };

@@ -10,6 +10,8 @@ export interface PoolOutcome {
   readonly outcome: "added" | "removed" | "readdressed" | "replaced";
   readonly listen: string;
   readonly changes: readonly Change[];
+  /** reload --changed: why it is touched. */
+  readonly because?: string;
 }
 
 export interface BackgroundProcesses {

@@ -135,14 +135,16 @@ function checkGroups(groups: unknown): PoolRecord["groups"] {
 }
 
 function checkAddress(value: unknown, pool: string): Address {
-  const { kind, host, port, path } = object(value, `the address of pool ${pool}`);
+  const { kind, host, port, path, ipv6Only } = object(value, `the address of pool ${pool}`);
   if (kind === "unix" && typeof path === "string") return { kind, path };
   if (
     (kind === "inet" || kind === "inet6") &&
     typeof host === "string" &&
     typeof port === "number"
   ) {
-    return { kind, host, port };
+    return kind === "inet6" && ipv6Only === true
+      ? { kind, host, port, ipv6Only }
+      : { kind, host, port };
   }
   throw new Fault(`the address of pool ${pool} is none`);
 }

@@ -1,0 +1,148 @@
+// The JSON Schema of what the control socket answers, and of what commands print with --json: `status` is
+// an answer to GET /v1/status, `outcome` to each POST. Draft 7, as that of the config.
+
+import type { JsonSchema } from "../config/settings/values.ts";
+
+type Properties = Readonly<Record<string, JsonSchema>>;
+
+const TEXT = { type: "string" };
+const COUNT = { type: "integer", minimum: 0 };
+const FLAG = { type: "boolean" };
+
+/** An object whose names are all there, but for those in `optional`. */
+function object(required: Properties, optional: Properties = {}): JsonSchema {
+  return {
+    type: "object",
+    required: Object.keys(required),
+    properties: { ...required, ...optional },
+    additionalProperties: false,
+  };
+}
+
+function list(items: JsonSchema): JsonSchema {
+  return { type: "array", items };
+}
+
+function orNull(schema: JsonSchema): JsonSchema {
+  return { anyOf: [schema, { type: "null" }] };
+}
+
+function named(name: string): JsonSchema {
+  return { $ref: `#/definitions/${name}` };
+}
+
+const PLACE = object({ file: TEXT }, { line: COUNT, column: COUNT, text: TEXT });
+
+const FAULT = {
+  description: "What went wrong: where, the cause, and what to do next.",
+  ...object(
+    { message: TEXT },
+    {
+      where: { anyOf: [TEXT, PLACE] },
+      hint: TEXT,
+      cause: TEXT,
+      parts: list(named("fault")),
+    },
+  ),
+};
+
+const WORKER = object({
+  pid: COUNT,
+  state: { enum: ["idle", "busy", "working", "stopped", "unknown"] },
+  rss_bytes: orNull(COUNT),
+  request: orNull(object({ method: TEXT, uri: TEXT, script: TEXT })),
+});
+
+const GROUP = object({
+  pid: COUNT,
+  generation: COUNT,
+  state: TEXT,
+  uptime_ms: COUNT,
+  draining: orNull(object({ age_ms: COUNT, left_ms: COUNT })),
+  workers: list(WORKER),
+});
+
+const POOL = object({
+  name: TEXT,
+  state: { enum: ["serving", "degraded", "down"] },
+  listen: TEXT,
+  runtime: TEXT,
+  user: orNull(TEXT),
+  scaling: TEXT,
+  generation: COUNT,
+  workers: object({
+    wanted: COUNT,
+    idle: COUNT,
+    busy: COUNT,
+    unknown: COUNT,
+    starting: COUNT,
+    draining: COUNT,
+  }),
+  queue: orNull(object({ length: COUNT, limit: COUNT })),
+  failures: COUNT,
+  groups: list(GROUP),
+});
+
+const STATUS = object({
+  name: { const: "fcgivisor" },
+  version: TEXT,
+  pid: COUNT,
+  state: TEXT,
+  operation: orNull(TEXT),
+  started_at: TEXT,
+  uptime_ms: COUNT,
+  config: orNull(TEXT),
+  socket: TEXT,
+  log: orNull(TEXT),
+  generation: COUNT,
+  upgrade: orNull(object({ id: TEXT, from: TEXT, failure: orNull(TEXT) })),
+  rss_bytes: orNull(COUNT),
+  pools: list(POOL),
+});
+
+const CHANGE = object({ setting: TEXT, from: orNull(TEXT), to: orNull(TEXT) });
+
+const OUTCOME_OF_POOL = object(
+  {
+    pool: TEXT,
+    outcome: { enum: ["added", "removed", "readdressed", "replaced"] },
+    listen: TEXT,
+    changes: list(CHANGE),
+  },
+  { because: TEXT },
+);
+
+const REPORT = object(
+  { operation: TEXT, pid: COUNT, duration_ms: COUNT, generation: COUNT },
+  {
+    dry_run: FLAG,
+    pools: list(OUTCOME_OF_POOL),
+    drained: FLAG,
+    cut: COUNT,
+    left_behind: COUNT,
+    stuck: list(object({ pool: TEXT, pid: COUNT })),
+    settings: list(CHANGE),
+    needs_restart: list(CHANGE),
+    files: list(TEXT),
+    warnings: list(TEXT),
+  },
+);
+
+export function answersSchema(): JsonSchema {
+  return {
+    $schema: "http://json-schema.org/draft-07/schema#",
+    title: "fcgivisor's answers",
+    anyOf: [named("status"), named("outcome")],
+    definitions: {
+      status: STATUS,
+      outcome: {
+        anyOf: [
+          object({ ok: { const: true }, report: named("report") }),
+          object({ ok: { const: false }, fault: named("fault") }),
+        ],
+      },
+      report: REPORT,
+      fault: FAULT,
+    },
+  };
+}

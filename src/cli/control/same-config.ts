@@ -1,0 +1,42 @@
+// Whether the supervisor that answers is that of the config which was named: two configs can lead to one
+// control socket (a php-fpm.conf and what was converted from it do), and a command must not act on the other.
+
+import { realpathSync } from "node:fs";
+import { resolve } from "node:path";
+import type { AdminClient } from "../../admin/client.ts";
+import { Fault } from "../../fault.ts";
+import { shellWord } from "../../log/words.ts";
+import type { SocketArgs } from "./control-socket.ts";
+
+/** Throws the Fault that another config runs there. A default place or a socket names no config. */
+export async function checkSameConfig(client: AdminClient, args: SocketArgs): Promise<void> {
+  const named = args.config ?? (process.env["FCGIVISOR_CONFIG"] || undefined);
+  if (args.socket !== undefined || named === undefined) return;
+  const { config, pid, socket } = await client.status();
+  if (samePath(named, config)) return;
+  const file = shellWord(resolve(named));
+  throw new Fault(
+    `the supervisor of this config's control socket (process ${pid}) runs with another config: ${config ?? "a command line without a file"}`,
+    {
+      where: resolve(named),
+      hint:
+        config === null
+          ? `to act on it all the same: --socket ${shellWord(socket)}`
+          : `name that one: -c ${shellWord(config)}; to have it run with this one from now on: fcgivisor reload --switch-config ${file}`,
+    },
+  );
+}
+
+/** Whether both lead to one file; null = none. */
+export function samePath(one: string | null, other: string | null): boolean {
+  if (one === null || other === null) return one === other;
+  return followed(one) === followed(other);
+}
+
+function followed(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path); // It is gone, but its name is the same still.
+  }
+}

@@ -1,0 +1,77 @@
+// Which pools have changed since their workers started, and what about each: `reload --changed` leaves the
+// others alone. A file has changed when its inode has since (ctime, which a rename sets as well); that is
+// asked of the files now, so nothing need be kept from the start.
+
+import { readFileSync, statSync } from "node:fs";
+import { isAbsolute, join, resolve } from "node:path";
+import { diffConfigs } from "../../config/derived/diff.ts";
+import type { Config, PoolConfig } from "../../config/model.ts";
+import { runtimeOf } from "../../runtime/registry.ts";
+import { now, wallClock } from "../../sys/clock.ts";
+import { capture } from "../../sys/process.ts";
+import { launchForQuestion } from "../../worker/launch.ts";
+import { chrootOf, findProgram } from "../../worker/program.ts";
+import type { SupervisorState } from "../supervisor-state.ts";
+
+const QUESTION_TIMEOUT_MS = 10_000;
+
+/** By pool the reason, in words that complete "because"; pools that have gone are among them. */
+export async function changedPools(
+  state: SupervisorState,
+  next: Config,
+): Promise<ReadonlyMap<string, string>> {
+  const { added, removed, readdressed, replaced } = diffConfigs(state.config, next);
+  const files = await Promise.all(
+    replaced.map(async ({ name, next: pool, changes }) => {
+      if (changes.length > 0) return [name, "its config has changed"] as const;
+      const startedAt = state.pools.get(name)?.current.startedAt;
+      const age = startedAt === undefined ? 0 : now() - startedAt;
+      const file = await changedFile(pool, wallClock().getTime() - age);
+      return [name, file === null ? null : `${file} has changed`] as const;
+    }),
+  );
+  return new Map([
+    ...added.map(({ name }) => [name, "it is new"] as const),
+    ...readdressed.map(({ name }) => [name, "its address has changed"] as const),
+    ...files.flatMap(([name, why]) => (why === null ? [] : [[name, why] as const])),
+    ...removed.map(({ name }) => [name, "it is not in the config any more"] as const),
+  ]);
+}
+
+async function changedFile(pool: PoolConfig, since: number): Promise<string | null> {
+  const root = chrootOf(pool) ?? "/";
+  const files = [...programFiles(pool, root), ...(await settingsFiles(pool))];
+  return files.find((file) => changedSince(join(root, file), since)) ?? null;
+}
+
+/** The program, its interpreter where it is a script, and whatever file is an argument of it. */
+function programFiles(pool: PoolConfig, root: string): string[] {
+  const program = findProgram(pool);
+  const folder = pool.chdir ?? "/";
+  const words = pool.command
+    .slice(1)
+    .map((word) => (isAbsolute(word) ? word : resolve(folder, word)));
+  return [program, ...interpreterOf(join(root, program)), ...words];
+}
+
+function interpreterOf(path: string): string[] {
+  try {
+    const [, interpreter] = /^#![ \t]*(\/[^\s]+)/.exec(readFileSync(path, "latin1")) ?? [];
+    return interpreter === undefined ? [] : [interpreter];
+  } catch {
+    return []; // It may be executed without a right to read it.
+  }
+}
+
+async function settingsFiles(pool: PoolConfig): Promise<readonly string[]> {
+  const runtime = runtimeOf(pool);
+  if (runtime?.settingsFiles === undefined) return [];
+  return runtime.settingsFiles(pool, (args) =>
+    capture(launchForQuestion(pool, runtime, args), QUESTION_TIMEOUT_MS),
+  );
+}
+
+function changedSince(path: string, since: number): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  return stat !== undefined && stat.ctimeMs > since;
+}
