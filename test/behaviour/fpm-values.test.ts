@@ -28,7 +28,7 @@ interface Kind {
   readonly line: (text: string) => string;
   /** As php-fpm says it, made comparable; null: not to be compared. */
   readonly theirs: (dump: string) => unknown;
-  /** The same of a pool of the resolved TOML. */
+  /** The same of a pool as TOML, where defaults are left out. */
   readonly ours: (pool: Pool) => unknown;
 }
 
@@ -65,7 +65,7 @@ const KINDS: readonly Kind[] = [
   {
     line: (text) => `pm.max_requests = ${text}`,
     theirs: (dump) => Number(said(dump, "pm.max_requests")),
-    ours: (pool) => pool["max_requests"],
+    ours: (pool) => pool["max_requests"] ?? 0,
   },
   {
     line: (text) => `process.priority = ${text}`,
@@ -75,12 +75,12 @@ const KINDS: readonly Kind[] = [
   {
     line: (text) => `request_terminate_timeout = ${text}`,
     theirs: (dump) => milliseconds(said(dump, "request_terminate_timeout")),
-    ours: (pool) => milliseconds(pool["request_timeout"]),
+    ours: (pool) => milliseconds(pool["request_timeout"] ?? "0s"),
   },
   {
     line: (text) => `clear_env = ${text}`,
     theirs: (dump) => said(dump, "clear_env") === "yes",
-    ours: (pool) => pool["clear_env"],
+    ours: (pool) => pool["clear_env"] ?? true,
   },
   {
     line: (text) => `listen = /socket${text}`,
@@ -140,9 +140,10 @@ async function askPhpFpm(scene: Scene, { pool }: Case, i: number): Promise<strin
 
 /** What fcgivisor makes of each case; null where it refuses it, which it must say at that case's lines. */
 async function askFcgivisor(scene: Scene, all: readonly Case[]): Promise<(Pool | null)[]> {
-  const check = (some: readonly Case[], ...words: string[]) => {
+  // Not `check`, which would look for the folders of the sockets as well.
+  const convert = (some: readonly Case[]) => {
     const file = scene.write("ours.conf", GLOBAL + some.map(({ pool }) => pool).join(""));
-    return scene.fcgivisor(["check", "-c", file, "--quiet", ...words], { env: ENV });
+    return scene.fcgivisor(["convert", file, "--quiet"], { env: ENV });
   };
   const refused = new Set<Case>();
   const lines = all.flatMap((each) =>
@@ -151,11 +152,11 @@ async function askFcgivisor(scene: Scene, all: readonly Case[]): Promise<(Pool |
       .slice(1)
       .map(() => each),
   );
-  const { stderr } = await check(all);
+  const { stderr } = await convert(all);
   for (const [, line] of stderr.matchAll(/ours\.conf:(\d+):\d+: (?!warning: )/g))
     refused.add(lines[Number(line) - GLOBAL.split("\n").length]!);
   const kept = all.filter((each) => !refused.has(each));
-  const dump = await check(kept, "--dump");
+  const dump = await convert(kept);
   expect(dump.stderr).toBe("");
   const pools = Object.entries((parse(dump.stdout) as { pools: Record<string, object> }).pools);
   const resolved = new Map(
