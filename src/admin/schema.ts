@@ -79,6 +79,7 @@ const POOL = object({
     draining: COUNT,
   }),
   queue: orNull(object({ length: COUNT, limit: COUNT })),
+  background: COUNT,
   failures: COUNT,
   groups: list(GROUP),
 });
@@ -120,6 +121,7 @@ const REPORT = object(
     drained: FLAG,
     cut: COUNT,
     left_behind: COUNT,
+    background: list(object({ pool: TEXT, count: COUNT, pids: list(COUNT) })),
     stuck: list(object({ pool: TEXT, pid: COUNT })),
     settings: list(CHANGE),
     needs_restart: list(CHANGE),
