@@ -11,7 +11,7 @@ import type { Pool } from "./pool.ts";
 const STOPPED_MOST_MS = 10_000;
 const LOOK_EVERY_MS = 2000;
 /** Each is some files of /proc to read: of hundreds so many a second, and no more. */
-const POOLS_A_SECOND = 50;
+const POOLS_A_SECOND = 40;
 
 /** Looks at every process of the serving generations. */
 export class StoppedWatch implements Reader {

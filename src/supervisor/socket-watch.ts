@@ -9,7 +9,7 @@ import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
 const LOOK_EVERY_MS = 1000;
 /** Each takes a handful of system calls: of hundreds so many a second, and no more. */
-const SOCKETS_A_SECOND = 40;
+const SOCKETS_A_SECOND = 25;
 
 export class SocketWatch implements Reader {
   private readonly state: SupervisorState;
