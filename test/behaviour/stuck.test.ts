@@ -113,7 +113,7 @@ while (1) { accept(my $client, $listener) and sleep 600; }
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
     expect(old.filter(alive)).toEqual([]);
     for (const pid of old)
-      await supervisor.logged(new RegExp(`worker ${pid} of pool www .* gets SIGKILL`));
+      await supervisor.logged(new RegExp(`worker.*\\b${pid}\\b.* not exited .* gets? SIGKILL`));
     const last = await workersReach(spot, 2);
     expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
     expect(last.filter(alive)).toEqual([]);
