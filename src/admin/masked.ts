@@ -13,12 +13,14 @@ export function masked(config: Config): Config {
 /** Whether the config came out of `masked`, and so can be compared with a masked one only. */
 export function isMasked({ pools }: Config): boolean {
   return pools.some(({ env, php }) =>
-    [...env.values(), ...php.defines.values()].some((value) => value === MASK),
+    [...env.values(), ...php.defines.values(), ...php.admin.values()].some(
+      (value) => value === MASK,
+    ),
   );
 }
 
 /** The settings whose values are told to nobody else. */
-const SECRET = /^(env|php\.defines)\b/;
+const SECRET = /^(env|php\.defines|php\.admin)\b/;
 
 /** What a reload has changed, without such values. */
 export function maskedReport(report: Report): Report {
@@ -34,7 +36,11 @@ export function maskedReport(report: Report): Report {
 
 function maskedPool(pool: PoolConfig): PoolConfig {
   const { env, php } = pool;
-  return { ...pool, env: hidden(env), php: { ...php, defines: hidden(php.defines) } };
+  return {
+    ...pool,
+    env: hidden(env),
+    php: { ...php, defines: hidden(php.defines), admin: hidden(php.admin) },
+  };
 }
 
 function hidden(values: ReadonlyMap<string, string>): ReadonlyMap<string, string> {

@@ -112,13 +112,22 @@ async function operate(service: Service, operation: Operation, asked: Asked): Pr
   }
 }
 
-/** A program that is named is executed as the user we are: only he, and root, may name one. */
-function rightFault({ binary }: OperationOptions, peer: Peer | null): Fault | null {
-  if (binary === undefined || isOwn(peer)) return null;
-  return new Fault("only root, or the user the supervisor runs as, may name a program to become", {
-    where: personText(peer),
-    hint: "without a name, an upgrade becomes what now is in the program's own file",
-  });
+/** What is named is executed as the user we are, a program as well as a config's commands: only he, and root, may name it. */
+function rightFault({ binary, config }: OperationOptions, peer: Peer | null): Fault | null {
+  if (isOwn(peer)) return null;
+  const refuse = (what: string, hint: string) =>
+    new Fault(`only root, or the user the supervisor runs as, may name ${what}`, {
+      where: personText(peer),
+      hint,
+    });
+  if (binary !== undefined)
+    return refuse(
+      "a program to become",
+      "without a name, an upgrade becomes what now is in the program's own file",
+    );
+  if (config !== undefined)
+    return refuse("another config", "without a name, a reload reads the config that is in force");
+  return null;
 }
 
 function isOwn(peer: Peer | null): boolean {

@@ -1,5 +1,8 @@
-// Users and groups as the C library's name service knows them (files, LDAP, whatever is set up).
+// Users and groups as the C library's name service knows them (files, LDAP, whatever is set up). A question
+// may cost a hundred system calls, or a server's answer, and hundreds of pools ask the same ones: an answer
+// counts for a moment. That somebody is not known is asked again each time.
 
+import { now } from "./clock.ts";
 import { cString, libc, ptr, read, type Pointer } from "./libc.ts";
 
 export interface User {
@@ -10,6 +13,28 @@ export interface User {
 }
 
 const DIGITS = /^[0-9]+$/;
+const MOMENT_MS = 1000;
+
+/** Answers that were got within the last moment. */
+class Recent<K, V> {
+  private readonly answers = new Map<K, V>();
+  private since = 0;
+
+  of(key: K, ask: () => V | null): V | null {
+    if (now() - this.since > MOMENT_MS) {
+      this.answers.clear();
+      this.since = now();
+    }
+    const known = this.answers.get(key) ?? ask();
+    if (known !== null) this.answers.set(key, known);
+    return known;
+  }
+}
+
+const byName = new Recent<string, User>();
+const byId = new Recent<number, User>();
+const groupIds = new Recent<string, number>();
+const groupLists = new Recent<string, number[]>();
 
 /** struct passwd: name, passwd (pointers), uid, gid (32 bit), gecos, dir, shell (pointers). */
 function passwd(entry: Pointer | null): User | null {
@@ -34,13 +59,15 @@ function textAt(base: Pointer, offset: number): string {
 /** The user of a name or a numeric id; null when there is none of that name. */
 export function findUser(nameOrId: string): User | null {
   if (DIGITS.test(nameOrId)) return userOf(Number(nameOrId)) ?? bareUser(Number(nameOrId));
-  const name = cString(nameOrId);
-  return passwd(libc.getpwnam(ptr(name)) as Pointer | null);
+  return byName.of(nameOrId, () => {
+    const name = cString(nameOrId);
+    return passwd(libc.getpwnam(ptr(name)) as Pointer | null);
+  });
 }
 
 /** The passwd entry of an id, or null. */
 export function userOf(uid: number): User | null {
-  return passwd(libc.getpwuid(uid) as Pointer | null);
+  return byId.of(uid, () => passwd(libc.getpwuid(uid) as Pointer | null));
 }
 
 function bareUser(uid: number): User {
@@ -50,14 +77,20 @@ function bareUser(uid: number): User {
 /** The id of a group's name or number; null when there is none of that name. */
 export function findGroup(nameOrId: string): number | null {
   if (DIGITS.test(nameOrId)) return Number(nameOrId);
-  const name = cString(nameOrId);
-  const entry = libc.getgrnam(ptr(name)) as Pointer | null;
-  // struct group: name, passwd (pointers), gid (32 bit).
-  return entry === null ? null : read.u32(entry, 16);
+  return groupIds.of(nameOrId, () => {
+    const name = cString(nameOrId);
+    const entry = libc.getgrnam(ptr(name)) as Pointer | null;
+    // struct group: name, passwd (pointers), gid (32 bit).
+    return entry === null ? null : read.u32(entry, 16);
+  });
 }
 
 /** The groups that initgroups(3) would set, `gid` among them. */
 export function groupsOf(user: string, gid: number): number[] {
+  return groupLists.of(`${user} ${gid}`, () => askGroups(user, gid))!;
+}
+
+function askGroups(user: string, gid: number): number[] {
   const name = cString(user);
   let room = 64;
   for (;;) {

@@ -29,7 +29,10 @@ const PASSWORD = "hunter2";
 /** A supervisor that lets the group games in, and nogroup on a read-only socket. */
 async function letIn(scene: Scene): Promise<Supervisor> {
   const spot = await tcpSpot(scene);
-  const pool = barePool(scene, spot, { env: { DB_PASSWORD: PASSWORD } });
+  const pool = barePool(scene, spot, {
+    env: { DB_PASSWORD: PASSWORD },
+    php: { defines: { "own.one": PASSWORD }, admin: { "own.two": PASSWORD } },
+  });
   const supervisor = await scene.start({
     admin: {
       group: "games",
@@ -86,6 +89,22 @@ behaviour(
 );
 
 behaviour(
+  "a group on the control socket cannot have its own config's commands executed",
+  ROOT,
+  async (scene) => {
+    const supervisor = await letIn(scene);
+    const { program, trace } = spy(scene, "spy");
+    const text = `[pools.own]\nlisten = "/tmp/own.sock"\ncommand = ["${program}"]\n`;
+    const config = scene.write("own.toml", text);
+    const body = ["-X", "POST", "-d", JSON.stringify({ config })];
+    const answer = await curl(scene, MEMBER, supervisor.socket, ...body, "http://x/v1/reload");
+    expect(statusOf(answer), answer.stdout).toBe("403");
+    expect(answer.stdout).toContain("may name another config");
+    expect(existsSync(trace)).toBe(false);
+  },
+);
+
+behaviour(
   "a program that others can change is not executed for root either",
   ROOT,
   async (scene) => {
@@ -110,7 +129,7 @@ behaviour(
   },
 );
 
-behaviour("the values of env are for root alone", ROOT, async (scene) => {
+behaviour("the values of env and of php are for root alone", ROOT, async (scene) => {
   const supervisor = await letIn(scene);
   const ask = (who: readonly string[]) => curl(scene, who, supervisor.socket, "http://x/v1/config");
   const members = await ask(MEMBER);
@@ -125,7 +144,7 @@ behaviour("the values of env are for root alone", ROOT, async (scene) => {
   const report = await curl(scene, MEMBER, supervisor.socket, ...plan);
   expect(report.stdout).toContain('"setting":"env"');
   expect(report.stdout).not.toMatch(/hunter2|swordfish/);
-  const check = [BINARY, "check", "--against", "running", "-c", file];
+  const check = [BINARY, "check", "--against", "-c", file];
   expect((await scene.command(check)).stdout).toContain("swordfish");
   const checked = await scene.command([...MEMBER, ...check]);
   expect(checked, checked.stderr).toMatchObject({ code: 0 });
