@@ -31,10 +31,17 @@ export function after(ms: number, callback: () => void): () => void {
   return () => clearTimeout(timer);
 }
 
-/** Calls `callback` every `ms` milliseconds; the returned function ends it. */
+/**
+ * Calls `callback` every `ms` milliseconds, at whole multiples of that on the clock, so that what has the
+ * same beat wakes the process once; the returned function ends it.
+ */
 export function every(ms: number, callback: () => void): () => void {
-  const timer = setInterval(callback, ms);
-  return () => clearInterval(timer);
+  let timer = setTimeout(beat, ms - (now() % ms));
+  function beat(): void {
+    timer = setTimeout(beat, ms - (now() % ms));
+    callback();
+  }
+  return () => clearTimeout(timer);
 }
 
 /** Blocks the whole process for `ms` milliseconds; for a command, or the last moments of a supervisor. */
