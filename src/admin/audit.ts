@@ -2,7 +2,7 @@
 
 import type { Emit } from "../event.ts";
 import { now } from "../sys/clock.ts";
-import type { Peer } from "../sys/peer.ts";
+import type { Peer } from "../sys/socket/peer.ts";
 import type { Operation, OperationOptions } from "./contract.ts";
 
 export type WordResult = "done" | "failed" | "refused";

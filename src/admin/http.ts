@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { Socket } from "node:net";
 import { asFault, Fault } from "../fault.ts";
 import { after } from "../sys/clock.ts";
-import type { Peer } from "../sys/peer.ts";
+import type { Peer } from "../sys/socket/peer.ts";
 import { faultAnswer } from "./answer.ts";
 import { STREAM_TYPE } from "./contract.ts";
 

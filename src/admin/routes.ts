@@ -8,7 +8,7 @@ import { asFault, Fault } from "../fault.ts";
 import { jsonText } from "../log/escape.ts";
 import type { Tell } from "../supervisor/operations/operation-queue.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
-import type { Peer } from "../sys/peer.ts";
+import type { Peer } from "../sys/socket/peer.ts";
 import { isOurs } from "../sys/trust.ts";
 import { faultAnswer, jsonAnswer } from "./answer.ts";
 import { auditOf, optionsText, personText } from "./audit.ts";

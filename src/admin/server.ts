@@ -6,12 +6,12 @@ import { createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import type { AdminConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
-import { pathProblem } from "../sys/address.ts";
-import { neededGroup, neededUser, notASocket } from "../sys/machine.ts";
-import { peerOf } from "../sys/peer.ts";
-import { holderOf, unixInodes } from "../sys/proc-sockets.ts";
-import { bindSocket, closeSocket, listenOn, probeUnix } from "../sys/socket.ts";
-import { removeSocket, replacedFault, SocketFile } from "../sys/socket-file.ts";
+import { pathProblem } from "../sys/socket/address.ts";
+import { neededGroup, neededUser, notASocket } from "../sys/machine/machine.ts";
+import { peerOf } from "../sys/socket/peer.ts";
+import { holderOf, unixInodes } from "../sys/proc/proc-sockets.ts";
+import { bindSocket, closeSocket, listenOn, probeUnix } from "../sys/socket/socket.ts";
+import { removeSocket, replacedFault, SocketFile } from "../sys/socket/socket-file.ts";
 import { type Handle, HttpService } from "./http.ts";
 
 const CLOSE_PATIENCE_MS = 1000;

@@ -2,7 +2,7 @@
 // only this: frozen, complete, every path absolute, every duration in milliseconds.
 
 import type { LogConfig, LogLevel } from "../log/settings.ts";
-import type { ListenAddress } from "../sys/address.ts";
+import type { ListenAddress } from "../sys/socket/address.ts";
 
 export type { LogConfig, LogLevel };
 

@@ -1,7 +1,7 @@
 // Turns a draft into the frozen Config: every row read, every default filled in, every rule checked.
 
 import { join } from "node:path";
-import { parseAddress } from "../sys/address.ts";
+import { parseAddress } from "../sys/socket/address.ts";
 import { poolOf } from "./settings/assemble.ts";
 import type { Draft, Entry, PoolDraft } from "./draft.ts";
 import { freeze, type AdminConfig, type Config, type SupervisorConfig } from "./model.ts";

@@ -1,6 +1,6 @@
 // The rules that span more than one setting.
 
-import { addressText } from "../sys/address.ts";
+import { addressText } from "../sys/socket/address.ts";
 import type { ConfigFormat } from "./model.ts";
 import { checkMachine } from "./rules/machine.ts";
 import { originText, type Problems } from "./problems.ts";

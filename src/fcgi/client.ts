@@ -2,7 +2,7 @@
 // multiplexing. Sending and receiving run side by side, because a program may answer before it has
 // read its input, and either side waiting for the other would be a deadlock.
 
-import { type Address, addressText } from "../sys/address.ts";
+import { type Address, addressText } from "../sys/socket/address.ts";
 import { after, now } from "../sys/clock.ts";
 import { asFault, Fault } from "../fault.ts";
 import { type Answer, createAnswerReader } from "./answer.ts";

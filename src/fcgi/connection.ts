@@ -2,9 +2,9 @@
 // a send that waits while the socket is full, and errors told apart.
 
 import type { Socket } from "bun";
-import type { Address } from "../sys/address.ts";
+import type { Address } from "../sys/socket/address.ts";
 import { sleep } from "../sys/clock.ts";
-import { isUnixListening } from "../sys/unix-listening.ts";
+import { isUnixListening } from "../sys/socket/unix-listening.ts";
 
 export interface ConnectionEvents {
   readonly onData: (chunk: Uint8Array) => void;

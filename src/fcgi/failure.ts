@@ -2,7 +2,7 @@
 // one more word, `kind`, for callers that count or retry.
 
 import { statSync } from "node:fs";
-import { type Address, addressText } from "../sys/address.ts";
+import { type Address, addressText } from "../sys/socket/address.ts";
 import { Fault } from "../fault.ts";
 import type { ProtocolStatus } from "./record.ts";
 

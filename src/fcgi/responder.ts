@@ -10,7 +10,7 @@ import {
   interruptOn,
   receive,
   sendAll,
-} from "../sys/accept.ts";
+} from "../sys/socket/accept.ts";
 import { yieldToEvents } from "../sys/clock.ts";
 import { encodeEndRequest, encodeRecord, encodeStream, joined, RECORD } from "./record.ts";
 import { RequestReader, type Incoming, type ServerRequest } from "./request-reader.ts";

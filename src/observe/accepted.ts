@@ -1,8 +1,12 @@
 // The sockets that were accepted from a listener, by the kernel's tables of all sockets. Such a table is
 // read when it is first asked for, and once, for however many workers of however many pools.
 
-import type { Address } from "../sys/address.ts";
-import { allUnixInodes, connectedInodesByPort, unixInodesByPath } from "../sys/proc-sockets.ts";
+import type { Address } from "../sys/socket/address.ts";
+import {
+  allUnixInodes,
+  connectedInodesByPort,
+  unixInodesByPath,
+} from "../sys/proc/proc-sockets.ts";
 
 type Inodes = readonly string[];
 

@@ -1,9 +1,9 @@
 // What a worker is doing, seen from outside: it waits in accept(2) on the listener, whatever descriptor
 // that is in it, or it does not. No worker is asked, so this works while every one of them is busy.
 
-import type { Address } from "../sys/address.ts";
-import { socketAt, socketsOf } from "../sys/proc-sockets.ts";
-import { currentSyscall, type ProcessStat } from "../sys/procfs.ts";
+import type { Address } from "../sys/socket/address.ts";
+import { socketAt, socketsOf } from "../sys/proc/proc-sockets.ts";
+import { currentSyscall, type ProcessStat } from "../sys/proc/procfs.ts";
 import { AcceptedSockets } from "./accepted.ts";
 
 /** The socket that workers accept from. */

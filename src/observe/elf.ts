@@ -3,7 +3,7 @@
 // and may say anything: what does not fit together counts as no symbol.
 
 import { closeSync, fstatSync, readSync } from "node:fs";
-import { openProgram } from "../sys/memory.ts";
+import { openProgram } from "../sys/proc/memory.ts";
 
 const SHT_DYNSYM = 11;
 const SYMBOL_BYTES = 24;

@@ -2,7 +2,7 @@
 // sapi_globals, whose first fields are the same in every 64 bit PHP that is not thread-safe (SAPI.h:
 // server_context, then request_info). Nothing is asked of the worker.
 
-import { loadAddress, type ProcessMemory, withMemory } from "../sys/memory.ts";
+import { loadAddress, type ProcessMemory, withMemory } from "../sys/proc/memory.ts";
 import { symbolOffset } from "./elf.ts";
 import type { RequestRecord } from "./request.ts";
 

@@ -1,7 +1,7 @@
 // A Sample is one moment of the scoreboard. It reads /proc when it is asked, and nothing twice: whoever
 // shares it shares what was read. It is not to be kept; a moment later another one tells the truth.
 
-import { bytesRead, type ProcessStat } from "../sys/procfs.ts";
+import { bytesRead, type ProcessStat } from "../sys/proc/procfs.ts";
 import { AcceptedSockets } from "./accepted.ts";
 import { type Activity, activityOf, hasAccepted, type Listening } from "./activity.ts";
 import { requestIdentity, type RequestRecord } from "./request.ts";

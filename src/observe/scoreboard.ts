@@ -3,7 +3,7 @@
 // decision hangs on it, they ask for the moment. It decides nothing itself.
 
 import { after, now } from "../sys/clock.ts";
-import { processStat } from "../sys/procfs.ts";
+import { processStat } from "../sys/proc/procfs.ts";
 import { AcceptedSockets } from "./accepted.ts";
 import { type Activity, activityOf } from "./activity.ts";
 import { History, Sample, type WorkerSet } from "./sample.ts";

@@ -1,7 +1,7 @@
 // Since when processes have been seen to be as they are. It remembers no more than the last look at
 // each set of them: who was not in it is forgotten.
 
-import type { ProcessId } from "../sys/procfs.ts";
+import type { ProcessId } from "../sys/proc/procfs.ts";
 
 interface Seen {
   readonly startTime: number;

@@ -3,7 +3,7 @@
 
 import type { Reader } from "../observe/scoreboard.ts";
 import type { Sample, WorkerView } from "../observe/sample.ts";
-import { bytesRead, hasWaited, processStat, type ProcessStat } from "../sys/procfs.ts";
+import { bytesRead, hasWaited, processStat, type ProcessStat } from "../sys/proc/procfs.ts";
 import type { Group } from "../worker/group.ts";
 import { judgeForks } from "./fork-storm.ts";
 import type { Generation } from "./generation.ts";

@@ -1,7 +1,7 @@
 // The one place where a name that systemd was to give a socket under, and did not, becomes a fault.
 
 import { Fault } from "../fault.ts";
-import type { Address, ListenAddress } from "../sys/address.ts";
+import type { Address, ListenAddress } from "../sys/socket/address.ts";
 
 /** The address itself. Throws the Fault for a name that no socket was handed over under. */
 export function boundAddress(address: ListenAddress): Address {

@@ -1,8 +1,8 @@
 // allowed_clients as a classic BPF program on the listening socket: it works for every FastCGI
 // program, needs no root, and a stranger's SYN is simply not answered. Pure: entries in, program out.
 
-import type { IpBlock } from "../sys/ip.ts";
-import type { BpfInstruction } from "../sys/socket.ts";
+import type { IpBlock } from "../sys/socket/ip.ts";
+import type { BpfInstruction } from "../sys/socket/socket.ts";
 
 // linux/bpf_common.h: load a word absolute, jump if equal, and, return.
 const LD_W_ABS = 0x20;

@@ -1,8 +1,8 @@
 // Who accepts from a listening socket that nobody here has opened: the workers of an earlier supervisor,
 // found by the socket's inode.
 
-import { type SocketHolder, SocketHolders } from "../sys/proc-sockets.ts";
-import { type ProcessId, type ProcessStat, processStat } from "../sys/procfs.ts";
+import { type SocketHolder, SocketHolders } from "../sys/proc/proc-sockets.ts";
+import { type ProcessId, type ProcessStat, processStat } from "../sys/proc/procfs.ts";
 import { userIdOf } from "../sys/trust.ts";
 
 export interface LeftSocket {

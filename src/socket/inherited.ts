@@ -11,9 +11,9 @@ import {
   isDualStack,
   type ListenAddress,
   sameAddress,
-} from "../sys/address.ts";
-import { type HandedDescriptor, receiveDescriptors } from "../sys/listen-fds.ts";
-import { closeSocket, hasIpv6, listeningAddress } from "../sys/socket.ts";
+} from "../sys/socket/address.ts";
+import { type HandedDescriptor, receiveDescriptors } from "../sys/socket/listen-fds.ts";
+import { closeSocket, hasIpv6, listeningAddress } from "../sys/socket/socket.ts";
 import { boundAddress } from "./bound.ts";
 import type { Listener, Maker } from "./listener.ts";
 

@@ -5,9 +5,9 @@
 import { fstatSync } from "node:fs";
 import type { PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
-import { type Address, addressText } from "../sys/address.ts";
-import { neededGroup, neededUser } from "../sys/machine.ts";
-import { maxBacklog } from "../sys/procfs.ts";
+import { type Address, addressText } from "../sys/socket/address.ts";
+import { neededGroup, neededUser } from "../sys/machine/machine.ts";
+import { maxBacklog } from "../sys/proc/procfs.ts";
 import {
   attachFilter,
   type BpfInstruction,
@@ -22,12 +22,12 @@ import {
   makeBlocking,
   replaceDescriptor,
   tcpQueue,
-} from "../sys/socket.ts";
-import { replacedFault, SocketFile } from "../sys/socket-file.ts";
-import { unixQueue } from "../sys/unix-diag.ts";
+} from "../sys/socket/socket.ts";
+import { replacedFault, SocketFile } from "../sys/socket/socket-file.ts";
+import { unixQueue } from "../sys/socket/unix-diag.ts";
 import { boundAddress } from "./bound.ts";
 import { filterProgram } from "./filter.ts";
-import { type IpBlock, parseIpBlock } from "../sys/ip.ts";
+import { type IpBlock, parseIpBlock } from "../sys/socket/ip.ts";
 import { openSocket } from "./open.ts";
 import { flawsOf, type Wanted } from "./shared-state.ts";
 

@@ -5,14 +5,14 @@ import { lstatSync } from "node:fs";
 import { dirname } from "node:path";
 import { Fault } from "../fault.ts";
 import { escapeControls } from "../log/escape.ts";
-import { type Address, addressText, isDualStack } from "../sys/address.ts";
-import { ipv4Bytes, ipv6Bytes } from "../sys/ip.ts";
-import { notASocket } from "../sys/machine.ts";
+import { type Address, addressText, isDualStack } from "../sys/socket/address.ts";
+import { ipv4Bytes, ipv6Bytes } from "../sys/socket/ip.ts";
+import { notASocket } from "../sys/machine/machine.ts";
 import { SysError } from "../sys/libc.ts";
-import { holderOf, listeningInodes, unixInodes } from "../sys/proc-sockets.ts";
-import { bindSocket, probeUnix } from "../sys/socket.ts";
-import { removeSocket } from "../sys/socket-file.ts";
-import { isUnixListening } from "../sys/unix-listening.ts";
+import { holderOf, listeningInodes, unixInodes } from "../sys/proc/proc-sockets.ts";
+import { bindSocket, probeUnix } from "../sys/socket/socket.ts";
+import { removeSocket } from "../sys/socket/socket-file.ts";
+import { isUnixListening } from "../sys/socket/unix-listening.ts";
 
 /** Binds the address and returns the descriptor, not yet listening. Throws a Fault saying why not. */
 export function openSocket(address: Address): number {

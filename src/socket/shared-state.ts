@@ -1,7 +1,7 @@
 // What every holder of a listening socket can change for all the others, the supervisor among them: any
 // script of any worker is a holder. Each is looked at, and has a way to be set right.
 
-import type { BpfInstruction } from "../sys/socket.ts";
+import type { BpfInstruction } from "../sys/socket/socket.ts";
 import {
   clearAcceptTimeout,
   hasAcceptTimeout,
@@ -9,7 +9,7 @@ import {
   isAccepting,
   isBlocking,
   makeBlocking,
-} from "../sys/socket.ts";
+} from "../sys/socket/socket.ts";
 
 export interface Flaw {
   /** How it was found, as the end of "it was …". */

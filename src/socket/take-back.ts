@@ -2,13 +2,13 @@
 // very socket that clients are connected to and wait on.
 
 import { fstatSync } from "node:fs";
-import { type Address, sameAddress } from "../sys/address.ts";
+import { type Address, sameAddress } from "../sys/socket/address.ts";
 import { copyDescriptor } from "../sys/exec/handover.ts";
 import { takeDescriptor } from "../sys/pidfd.ts";
-import { SocketHolders } from "../sys/proc-sockets.ts";
-import type { ProcessStat } from "../sys/procfs.ts";
-import { closeSocket, listeningAddress } from "../sys/socket.ts";
-import { SocketFile } from "../sys/socket-file.ts";
+import { SocketHolders } from "../sys/proc/proc-sockets.ts";
+import type { ProcessStat } from "../sys/proc/procfs.ts";
+import { closeSocket, listeningAddress } from "../sys/socket/socket.ts";
+import { SocketFile } from "../sys/socket/socket-file.ts";
 import { holdersOf, type LeftSocket } from "./holders.ts";
 
 export type TakeBack =

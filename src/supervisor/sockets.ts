@@ -5,7 +5,7 @@ import type { PoolConfig } from "../config/model.ts";
 import { asFault } from "../fault.ts";
 import { boundAddress } from "../socket/bound.ts";
 import { Listener } from "../socket/listener.ts";
-import { addressText, sameAddress } from "../sys/address.ts";
+import { addressText, sameAddress } from "../sys/socket/address.ts";
 import type { RecoveryContext, SupervisorState } from "./supervisor-state.ts";
 
 /** The sockets of an operation in progress: none is closed before `release`, even when its last worker leaves meanwhile. */

@@ -7,10 +7,10 @@ import type { Activity } from "../observe/activity.ts";
 import type { RequestRecord } from "../observe/request.ts";
 import type { Sample } from "../observe/sample.ts";
 import type { Handover } from "../sys/exec/handover.ts";
-import { addressText } from "../sys/address.ts";
-import { residentBytes } from "../sys/procfs.ts";
+import { addressText } from "../sys/socket/address.ts";
+import { residentBytes } from "../sys/proc/procfs.ts";
 import type { Group } from "../worker/group.ts";
-import { backgroundOf } from "./background.ts";
+import { backgroundOf } from "./watch/background.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 

@@ -6,8 +6,8 @@
 import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cString, libc, ptr } from "./libc.ts";
-import { readText, TABLE_MOST } from "./proc-file.ts";
-import { lives } from "./procfs.ts";
+import { readText, TABLE_MOST } from "./proc/proc-file.ts";
+import { lives } from "./proc/procfs.ts";
 
 const PREFIX = "fcgivisor";
 

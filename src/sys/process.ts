@@ -8,7 +8,7 @@ import type { ProcessEnd } from "../event.ts";
 import { after } from "./clock.ts";
 import { noDearerThanOthers, ownKeyring, usualFiles } from "./exec/become.ts";
 import { checked, cString, libc, ptr } from "./libc.ts";
-import { type ProcessId, processesWhere, type ProcessStat, processStat } from "./procfs.ts";
+import { type ProcessId, processesWhere, type ProcessStat, processStat } from "./proc/procfs.ts";
 
 export type Signal = NodeJS.Signals;
 

@@ -5,7 +5,7 @@ import { lstatSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Stats } from "node:fs";
 import { Fault } from "../fault.ts";
-import { userOf } from "./users.ts";
+import { userOf } from "./machine/users.ts";
 
 /** A place that somebody else can change, and who that is, in words. */
 export interface Exposure {

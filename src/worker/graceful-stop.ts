@@ -11,7 +11,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { now } from "../sys/clock.ts";
 import { hangUp } from "../sys/pidfd.ts";
 import { type Signal, sendSignal } from "../sys/process.ts";
-import { processStat } from "../sys/procfs.ts";
+import { processStat } from "../sys/proc/procfs.ts";
 import { untilNextLook } from "./pace.ts";
 import { type StopStep, stopStep } from "./stop-policy.ts";
 

@@ -1,8 +1,8 @@
 // As whom a pool's workers run. Only root may choose: for anybody else user and group are ignored.
 
 import type { PoolConfig } from "../config/model.ts";
-import { neededGroup, neededUser } from "../sys/machine.ts";
-import { findUser, groupsOf, userOf } from "../sys/users.ts";
+import { neededGroup, neededUser } from "../sys/machine/machine.ts";
+import { findUser, groupsOf, userOf } from "../sys/machine/users.ts";
 
 export interface Identity {
   readonly uid: number;

@@ -11,8 +11,8 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { holdersOf } from "../socket/holders.ts";
 import { now } from "../sys/clock.ts";
 import { sendSignal, type Signal } from "../sys/process.ts";
-import { SocketHolders } from "../sys/proc-sockets.ts";
-import { type ProcessId, type ProcessStat, stillThere } from "../sys/procfs.ts";
+import { SocketHolders } from "../sys/proc/proc-sockets.ts";
+import { type ProcessId, type ProcessStat, stillThere } from "../sys/proc/procfs.ts";
 import { stopGracefully } from "./graceful-stop.ts";
 import { Life } from "./life.ts";
 

@@ -6,7 +6,7 @@ import type { Emit } from "../event.ts";
 import { Fault } from "../fault.ts";
 import { after, now } from "../sys/clock.ts";
 import type { Signal } from "../sys/process.ts";
-import { processStat, waitChannel } from "../sys/procfs.ts";
+import { processStat, waitChannel } from "../sys/proc/procfs.ts";
 import { untilNextLook } from "./pace.ts";
 import {
   type GroupAction,

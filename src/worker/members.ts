@@ -13,7 +13,7 @@ import {
   type ProcessStat,
   processStat,
   stillThere,
-} from "../sys/procfs.ts";
+} from "../sys/proc/procfs.ts";
 
 export interface MembersContext {
   /** The process that was spawned. */

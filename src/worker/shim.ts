@@ -15,7 +15,7 @@ import {
   setUmask,
   usualFiles,
 } from "../sys/exec/become.ts";
-import { shortage } from "../sys/scarcity.ts";
+import { shortage } from "../sys/machine/scarcity.ts";
 import { takeTask } from "../sys/process.ts";
 import type { ShimTask } from "./shim-task.ts";
 

@@ -5,7 +5,7 @@ import type { PoolConfig } from "../config/model.ts";
 import type { ProcessEnd } from "../event.ts";
 import { Fault } from "../fault.ts";
 import { count, ended, shellWord } from "../log/words.ts";
-import { shortage } from "../sys/scarcity.ts";
+import { shortage } from "../sys/machine/scarcity.ts";
 import type { GroupEvent } from "./lifecycle.ts";
 
 export interface FailedStart {

@@ -3,7 +3,7 @@
 
 import { expect, test } from "bun:test";
 import { availableParallelism } from "node:os";
-import { eachLimited } from "../../src/supervisor/concurrency.ts";
+import { eachLimited } from "../../src/supervisor/start/concurrency.ts";
 
 const NEVER = new AbortController().signal;
 const AT_ONCE = 4 * availableParallelism();

@@ -12,7 +12,7 @@ import { referencedName } from "../../src/config/settings/special-values.ts";
 import { mode } from "../../src/config/settings/values.ts";
 import { findPlaces } from "../../src/config/toml/places.ts";
 import { readXml } from "../../src/config/legacy/xml.ts";
-import { parseAddress, type Address } from "../../src/sys/address.ts";
+import { parseAddress, type Address } from "../../src/sys/socket/address.ts";
 
 describe("durations", () => {
   test.each([

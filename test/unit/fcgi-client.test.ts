@@ -17,7 +17,7 @@ import {
 } from "../../src/fcgi/record.ts";
 import { startProgress, timeoutFault } from "../../src/fcgi/progress.ts";
 import { RequestReader, type ServerRequest } from "../../src/fcgi/request-reader.ts";
-import type { Address } from "../../src/sys/address.ts";
+import type { Address } from "../../src/sys/socket/address.ts";
 import { eventually, LONGEST_MS } from "../helper/wait.ts";
 
 let dir: string;

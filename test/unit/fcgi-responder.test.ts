@@ -7,10 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { fcgiRequest, paramsFor } from "../../src/fcgi/client.ts";
-import type { Address } from "../../src/sys/address.ts";
-import { socketsOf } from "../../src/sys/proc-sockets.ts";
+import type { Address } from "../../src/sys/socket/address.ts";
+import { socketsOf } from "../../src/sys/proc/proc-sockets.ts";
 import { libc } from "../../src/sys/libc.ts";
-import { bindSocket, closeSocket, listenOn } from "../../src/sys/socket.ts";
+import { bindSocket, closeSocket, listenOn } from "../../src/sys/socket/socket.ts";
 import { alive, statusField } from "../helper/processes.ts";
 import { eventually, LONGEST_MS } from "../helper/wait.ts";
 

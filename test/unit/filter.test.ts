@@ -4,8 +4,8 @@
 import { expect, test } from "bun:test";
 import { clients, filterLength } from "../../src/config/settings/special-values.ts";
 import { filterProgram } from "../../src/socket/filter.ts";
-import { parseIpBlock } from "../../src/sys/ip.ts";
-import type { BpfInstruction } from "../../src/sys/socket.ts";
+import { parseIpBlock } from "../../src/sys/socket/ip.ts";
+import type { BpfInstruction } from "../../src/sys/socket/socket.ts";
 
 /** What the kernel refuses to load: BPF_MAXINSNS. */
 const MOST_INSTRUCTIONS = 4_096;

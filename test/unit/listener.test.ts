@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Listener, type ListenSpec } from "../../src/socket/listener.ts";
-import type { Address } from "../../src/sys/address.ts";
-import { attachFilter, endListening, hasFilter, listenOn } from "../../src/sys/socket.ts";
+import type { Address } from "../../src/sys/socket/address.ts";
+import { attachFilter, endListening, hasFilter, listenOn } from "../../src/sys/socket/socket.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "fv-listener-"));
 afterAll(() => rmSync(dir, { recursive: true }));

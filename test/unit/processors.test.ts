@@ -2,7 +2,7 @@
 
 import { expect, test } from "bun:test";
 import { availableParallelism } from "node:os";
-import { processors, quota } from "../../src/sys/processors.ts";
+import { processors, quota } from "../../src/sys/machine/processors.ts";
 
 test("a quota is so many processors; none, or what cannot be read, limits nothing", () => {
   expect(quota("150000 100000\n")).toBe(1.5);

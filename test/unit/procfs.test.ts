@@ -5,8 +5,8 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { SocketHolders, socketsOf, unixInodes } from "../../src/sys/proc-sockets.ts";
-import { processStat, stillThere } from "../../src/sys/procfs.ts";
+import { SocketHolders, socketsOf, unixInodes } from "../../src/sys/proc/proc-sockets.ts";
+import { processStat, stillThere } from "../../src/sys/proc/procfs.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "fv-procfs-"));
 const spawned: Bun.Subprocess[] = [];

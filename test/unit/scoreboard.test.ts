@@ -5,7 +5,7 @@ import { requestIdentity, type RequestRecord } from "../../src/observe/request.t
 import type { Sample, WorkerSet } from "../../src/observe/sample.ts";
 import { type Reader, Scoreboard } from "../../src/observe/scoreboard.ts";
 import { Since } from "../../src/observe/since.ts";
-import { processStat } from "../../src/sys/procfs.ts";
+import { processStat } from "../../src/sys/proc/procfs.ts";
 
 /** Looks `times` times, and tells when that is done. */
 function reader(everyMs: number, times: number, look: (sample: Sample) => void = () => {}) {

@@ -8,7 +8,7 @@ import {
 } from "../../src/supervisor/service-manager/messages.ts";
 import { MessageQueue } from "../../src/supervisor/service-manager/message-queue.ts";
 import { Pulse, watchdogInterval } from "../../src/supervisor/service-manager/watchdog.ts";
-import { receiveDescriptors } from "../../src/sys/listen-fds.ts";
+import { receiveDescriptors } from "../../src/sys/socket/listen-fds.ts";
 import { monotonicMicroseconds } from "../../src/sys/monotonic.ts";
 import { NotifySocket } from "../../src/sys/notify.ts";
 import { readFileSync } from "node:fs";

@@ -4,7 +4,7 @@
 
 import { fcgiRequest } from "../../fcgi/client.ts";
 import { FcgiFault, type FailureKind } from "../../fcgi/failure.ts";
-import type { Address } from "../../sys/address.ts";
+import type { Address } from "../../sys/socket/address.ts";
 import { now } from "../../sys/clock.ts";
 import { missingScript } from "../request/missing-script.ts";
 import { Lost } from "./tally.ts";

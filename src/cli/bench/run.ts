@@ -1,6 +1,6 @@
 // One bench from its first request to its report: the load, the reloads beside it, and Ctrl-C.
 
-import { addressText } from "../../sys/address.ts";
+import { addressText } from "../../sys/socket/address.ts";
 import { now } from "../../sys/clock.ts";
 import type { BenchOrder } from "./order.ts";
 import { type Reload, Reloads } from "./reloads.ts";

@@ -96,8 +96,8 @@ async function planOf({ config }: Loaded, options: Given) {
 async function checked(options: Given) {
   const loaded = await loadGivenConfig(options, process.getuid?.() ?? 0);
   // What the config alone cannot tell (users, programs, folders) is looked at here.
-  const { preflight } = await import("../../supervisor/preflight.ts");
-  const { takenAddresses } = await import("../../supervisor/machine-fit.ts");
+  const { preflight } = await import("../../supervisor/start/preflight.ts");
+  const { takenAddresses } = await import("../../supervisor/start/machine-fit.ts");
   const found = await preflight(loaded.config);
   const taken = takenAddresses(loaded.config);
   return { loaded, warnings: [...loaded.warnings, ...found, ...together(taken)] };

@@ -9,7 +9,7 @@ import type { Config } from "../../config/model.ts";
 import { configPath } from "../../config/default-places.ts";
 import { Fault } from "../../fault.ts";
 import { shellWord } from "../../log/words.ts";
-import { listenerOf } from "../../sys/peer.ts";
+import { listenerOf } from "../../sys/socket/peer.ts";
 import { isOurs } from "../../sys/trust.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
 

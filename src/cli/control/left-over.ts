@@ -11,7 +11,7 @@ import { firstOf } from "../../log/words.ts";
 import { LeftService } from "../../supervisor/recovery/left-service.ts";
 import { now } from "../../sys/clock.ts";
 import { readOwnFile } from "../../sys/own-file.ts";
-import { removeSocket } from "../../sys/socket-file.ts";
+import { removeSocket } from "../../sys/socket/socket-file.ts";
 import { type SocketArgs, tracesOf } from "./control-socket.ts";
 import { printError } from "../print.ts";
 

@@ -5,7 +5,7 @@ import { AdminClient, BrokenOff } from "../../admin/client.ts";
 import type { Operation, OperationOptions, Report, ProgressStep } from "../../admin/contract.ts";
 import { Fault } from "../../fault.ts";
 import { sleep } from "../../sys/clock.ts";
-import { lives } from "../../sys/procfs.ts";
+import { lives } from "../../sys/proc/procfs.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
 import { print, printError, printJson } from "../print.ts";
 import { controlSocket } from "./control-socket.ts";

@@ -6,7 +6,7 @@ import { AdminClient, BrokenOff } from "../../admin/client.ts";
 import type { Status } from "../../admin/contract.ts";
 import { Fault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
-import { lives } from "../../sys/procfs.ts";
+import { lives } from "../../sys/proc/procfs.ts";
 import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 import { print, printJson } from "../print.ts";

@@ -5,7 +5,7 @@ import { AdminClient } from "../../admin/client.ts";
 import { asFault, Fault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
 import { sendSignal } from "../../sys/process.ts";
-import { lives } from "../../sys/procfs.ts";
+import { lives } from "../../sys/proc/procfs.ts";
 import { DemoStage, WORKERS } from "./stage.ts";
 import { Interrupts } from "../bench/interrupts.ts";
 import { Load } from "../bench/load.ts";

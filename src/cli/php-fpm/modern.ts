@@ -59,7 +59,7 @@ async function checked(config: string, options: PhpFpmOptions): Promise<Loaded> 
     },
     process.getuid!(),
   );
-  const { preflight } = await import("../../supervisor/preflight.ts");
+  const { preflight } = await import("../../supervisor/start/preflight.ts");
   return { ...loaded, warnings: [...loaded.warnings, ...(await preflight(loaded.config))] };
 }
 

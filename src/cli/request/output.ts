@@ -3,7 +3,7 @@
 
 import { STATUS_CODES } from "node:http";
 import type { FcgiResponse } from "../../fcgi/client.ts";
-import { type Address, addressText } from "../../sys/address.ts";
+import { type Address, addressText } from "../../sys/socket/address.ts";
 import { snakeNames } from "../../log/snake.ts";
 import { printData, printError, printJson } from "../print.ts";
 

@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { duration } from "../../config/settings/durations.ts";
 import { Fault } from "../../fault.ts";
 import { fcgiRequest, type FcgiResponse, paramsFor } from "../../fcgi/client.ts";
-import { type Address, addressText } from "../../sys/address.ts";
+import { type Address, addressText } from "../../sys/socket/address.ts";
 import { defineCommand } from "../command.ts";
 import { printError } from "../print.ts";
 import { COMMON, type ValuesOf } from "../options.ts";

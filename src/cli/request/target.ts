@@ -4,7 +4,7 @@
 import { resolve } from "node:path";
 import type { AdminClient } from "../../admin/client.ts";
 import { asFault, Fault } from "../../fault.ts";
-import { type Address, isDualStack, parseAddress } from "../../sys/address.ts";
+import { type Address, isDualStack, parseAddress } from "../../sys/socket/address.ts";
 import { usageFault } from "../usage.ts";
 import { firstOf } from "../../log/words.ts";
 

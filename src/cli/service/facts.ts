@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import type { Config, PoolConfig } from "../../config/model.ts";
 import { Fault } from "../../fault.ts";
 import { runtimeOf } from "../../runtime/registry.ts";
-import { type Address } from "../../sys/address.ts";
+import { type Address } from "../../sys/socket/address.ts";
 import { isCompiled } from "../../sys/exec/self.ts";
 import { firstOf } from "../../log/words.ts";
 

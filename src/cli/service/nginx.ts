@@ -1,7 +1,7 @@
 // For nginx: an upstream for each pool, and a server to begin with that shows how it is asked. Which folder
 // may be published no config of workers says (chdir is where they work, often "/"), so that is left to fill in.
 
-import { type Address, isDualStack } from "../../sys/address.ts";
+import { type Address, isDualStack } from "../../sys/socket/address.ts";
 import type { PoolFacts, ServiceFacts } from "./facts.ts";
 
 export function nginxSnippet({ pools, config }: ServiceFacts): string {

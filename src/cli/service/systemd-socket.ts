@@ -1,6 +1,6 @@
 // Socket units: systemd opens a pool's socket before anything runs, and keeps it while nothing does.
 
-import { type Address, addressText, isDualStack } from "../../sys/address.ts";
+import { type Address, addressText, isDualStack } from "../../sys/socket/address.ts";
 import type { PoolFacts, ServiceFacts } from "./facts.ts";
 import { socketUnit } from "./systemd.ts";
 

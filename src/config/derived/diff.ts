@@ -1,7 +1,7 @@
 // What a reload has to do, as data: the running config and the next one side by side. It only
 // compares; the story of the reload decides what to make of it.
 
-import { sameAddress } from "../../sys/address.ts";
+import { sameAddress } from "../../sys/socket/address.ts";
 import type { AdminConfig, Config, LogConfig, PoolConfig, SupervisorConfig } from "../model.ts";
 import type { Rows, Setting } from "../settings/setting.ts";
 import { ADMIN, LOG, POOL, SUPERVISOR } from "../settings/settings.ts";

@@ -1,7 +1,7 @@
 // Takes legacy text apart into what TOML would have given, after which the value types of the
 // settings table read it. What the original misread is refused with the way to write it (legacy FACTS 1.2).
 
-import { ipv4Bytes } from "../../sys/ip.ts";
+import { ipv4Bytes } from "../../sys/socket/ip.ts";
 import { coreText, integerText, timeText } from "../php-fpm/number-texts.ts";
 import type { TextForm, Parsed } from "../settings/values.ts";
 

@@ -9,7 +9,7 @@ import {
   groupLack,
   type Lack,
   userLack,
-} from "../../sys/machine.ts";
+} from "../../sys/machine/machine.ts";
 import type { PoolConfig } from "../model.ts";
 
 export interface PoolLack extends Lack {

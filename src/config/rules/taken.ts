@@ -1,8 +1,8 @@
 // Which addresses are taken: two listeners on one port get in each other's way when their hosts are
 // the same or one of them is all hosts. Found by looking up, not by comparing each with each.
 
-import { addressText, isDualStack, type ListenAddress } from "../../sys/address.ts";
-import { ipBytes } from "../../sys/ip.ts";
+import { addressText, isDualStack, type ListenAddress } from "../../sys/socket/address.ts";
+import { ipBytes } from "../../sys/socket/ip.ts";
 
 interface Taken<T> {
   readonly by: T;

@@ -2,9 +2,9 @@
 
 import { resolve } from "node:path";
 import type { ExtraWorkers } from "../model.ts";
-import { addressText, parseAddress, type ListenAddress } from "../../sys/address.ts";
-import { parseIpBlock, type IpBlock } from "../../sys/ip.ts";
-import { processors } from "../../sys/processors.ts";
+import { addressText, parseAddress, type ListenAddress } from "../../sys/socket/address.ts";
+import { parseIpBlock, type IpBlock } from "../../sys/socket/ip.ts";
+import { processors } from "../../sys/machine/processors.ts";
 import {
   integer,
   plainString,

@@ -15,11 +15,11 @@ import { propose } from "./proposal.ts";
 import { reload } from "../reload.ts";
 import { type BackgroundProcesses, type Report, reportOf } from "./report.ts";
 import { restartPools } from "../restart.ts";
-import { backgroundOf } from "../background.ts";
-import type { SocketWatch } from "../socket-watch.ts";
+import { backgroundOf } from "../watch/background.ts";
+import type { SocketWatch } from "../watch/socket-watch.ts";
 import type { StateKeeper } from "../recovery/state-keeper.ts";
 import { OWN_PROGRAM } from "../../sys/exec/self.ts";
-import { tryCanaries } from "../canary.ts";
+import { tryCanaries } from "../start/canary.ts";
 import { becomeBinary, checkBinary } from "../upgrade.ts";
 import type { SupervisorState } from "../supervisor-state.ts";
 

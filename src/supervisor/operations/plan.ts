@@ -3,7 +3,7 @@
 import { type Change, diffConfigs, type Plan } from "../../config/derived/diff.ts";
 import type { Config, PoolConfig } from "../../config/model.ts";
 import { Fault } from "../../fault.ts";
-import { addressText, sameAddress } from "../../sys/address.ts";
+import { addressText, sameAddress } from "../../sys/socket/address.ts";
 import type { PoolOutcome } from "./report.ts";
 import { firstOf } from "../../log/words.ts";
 

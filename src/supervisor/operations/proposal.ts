@@ -4,7 +4,7 @@
 import type { Loaded } from "../../config/load.ts";
 import type { Config } from "../../config/model.ts";
 import { limitedTo } from "./plan.ts";
-import { preflight } from "../preflight.ts";
+import { preflight } from "../start/preflight.ts";
 
 export interface Proposal {
   readonly loaded: Loaded;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Emit } from "../../event.ts";
 import { Scoreboard } from "../../observe/scoreboard.ts";
 import { InheritedSockets } from "../../socket/inherited.ts";
-import { addressText } from "../../sys/address.ts";
+import { addressText } from "../../sys/socket/address.ts";
 import { Lock } from "../../sys/lock.ts";
 import { Recovery } from "./recovery.ts";
 import { readState, removeState, type State } from "./state-file.ts";

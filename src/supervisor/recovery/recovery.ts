@@ -5,9 +5,9 @@
 import type { PoolConfig } from "../../config/model.ts";
 import { asFault } from "../../fault.ts";
 import { Listener } from "../../socket/listener.ts";
-import { addressText } from "../../sys/address.ts";
+import { addressText } from "../../sys/socket/address.ts";
 import { now } from "../../sys/clock.ts";
-import { SocketHolders } from "../../sys/proc-sockets.ts";
+import { SocketHolders } from "../../sys/proc/proc-sockets.ts";
 import { drainLeftOver } from "../../worker/left-over-workers.ts";
 import type { RecoveryContext } from "../supervisor-state.ts";
 import { keptSocket, LeftOver, ownGroups } from "./left-over.ts";

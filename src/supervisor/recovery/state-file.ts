@@ -6,7 +6,7 @@ import { rmSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { asFault, Fault } from "../../fault.ts";
-import type { Address } from "../../sys/address.ts";
+import type { Address } from "../../sys/socket/address.ts";
 import { readOwnFile, unfinishedName, writeOwnFile } from "../../sys/own-file.ts";
 import { refuseExposed } from "../../sys/trust.ts";
 import { STATE_FORMAT, STATE_DIR_HINT } from "./state-format.ts";

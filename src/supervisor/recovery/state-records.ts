@@ -9,9 +9,9 @@ import type { Pool } from "../../pool/pool.ts";
 import { generic } from "../../runtime/generic.ts";
 import { runtimeOf } from "../../runtime/registry.ts";
 import type { Listener } from "../../socket/listener.ts";
-import type { Address } from "../../sys/address.ts";
-import { findUser } from "../../sys/users.ts";
-import { processStat } from "../../sys/procfs.ts";
+import type { Address } from "../../sys/socket/address.ts";
+import { findUser } from "../../sys/machine/users.ts";
+import { processStat } from "../../sys/proc/procfs.ts";
 import type { PoolRecord } from "./state-file.ts";
 import { poolsInOrder, type SupervisorState } from "../supervisor-state.ts";
 

@@ -5,7 +5,7 @@
 // more CPU for what a supervisor does.
 
 import { execute } from "./become.ts";
-import { passDescriptors } from "../listen-fds.ts";
+import { passDescriptors } from "../socket/listen-fds.ts";
 import { isSteady, ownEnvironment, selfCommand } from "./self.ts";
 
 /** Executes this program once more, as the same process, unless its environment is right already. */

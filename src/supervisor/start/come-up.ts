@@ -1,15 +1,15 @@
 // The story of coming up: look for what an earlier supervisor left, start the pools (on its sockets,
 // where there are any), and then let its workers leave.
 
-import type { Fault } from "../fault.ts";
-import type { InheritedSockets } from "../socket/inherited.ts";
-import type { Handover } from "../sys/exec/handover.ts";
+import type { Fault } from "../../fault.ts";
+import type { InheritedSockets } from "../../socket/inherited.ts";
+import type { Handover } from "../../sys/exec/handover.ts";
 import { endLeftOverCanaries } from "./canary.ts";
 import { preflight } from "./preflight.ts";
-import { leftOverRecords } from "./recovery/left-over-records.ts";
-import { type OpenSocket, Recovery } from "./recovery/recovery.ts";
+import { leftOverRecords } from "../recovery/left-over-records.ts";
+import { type OpenSocket, Recovery } from "../recovery/recovery.ts";
 import { startEachPool, startPools } from "./start.ts";
-import type { SupervisorState } from "./supervisor-state.ts";
+import type { SupervisorState } from "../supervisor-state.ts";
 
 export interface ComeUpOptions {
   readonly inherited: InheritedSockets;

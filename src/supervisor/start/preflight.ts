@@ -3,20 +3,20 @@
 // looked at before anything is touched, and everything wrong is reported at once.
 
 import { dirname } from "node:path";
-import type { Config, PoolConfig } from "../config/model.ts";
-import { together } from "../config/together.ts";
-import { poolLacks } from "../config/rules/pool-lacks.ts";
-import { asFault, Fault } from "../fault.ts";
-import { logFileFault } from "../log/file.ts";
-import { RUNTIMES, runtimeOf } from "../runtime/registry.ts";
-import type { Preflight, Runtime } from "../runtime/runtime.ts";
-import { type Captured, capture } from "../sys/process.ts";
-import { groupLack, type Lack, lackFault, userLack } from "../sys/machine.ts";
-import { shortage } from "../sys/scarcity.ts";
-import { exposure, exposureText } from "../sys/trust.ts";
+import type { Config, PoolConfig } from "../../config/model.ts";
+import { together } from "../../config/together.ts";
+import { poolLacks } from "../../config/rules/pool-lacks.ts";
+import { asFault, Fault } from "../../fault.ts";
+import { logFileFault } from "../../log/file.ts";
+import { RUNTIMES, runtimeOf } from "../../runtime/registry.ts";
+import type { Preflight, Runtime } from "../../runtime/runtime.ts";
+import { type Captured, capture } from "../../sys/process.ts";
+import { groupLack, type Lack, lackFault, userLack } from "../../sys/machine/machine.ts";
+import { shortage } from "../../sys/machine/scarcity.ts";
+import { exposure, exposureText } from "../../sys/trust.ts";
 import { missingSocketFolders, tooManyForMemory } from "./machine-fit.ts";
-import { identityOf, isRoot } from "../worker/identity.ts";
-import { launchForQuestion } from "../worker/launch.ts";
+import { identityOf, isRoot } from "../../worker/identity.ts";
+import { launchForQuestion } from "../../worker/launch.ts";
 
 const QUESTION_TIMEOUT_MS = 10_000;
 

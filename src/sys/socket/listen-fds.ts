@@ -1,7 +1,7 @@
 // Descriptors that a service manager hands over at the start (sd_listen_fds(3)): from 3 on, as many
 // as LISTEN_FDS says, if LISTEN_PID means this process. They arrive without close-on-exec.
 
-import { libc } from "./libc.ts";
+import { libc } from "../libc.ts";
 
 const FIRST = 3;
 const F_SETFD = 2;

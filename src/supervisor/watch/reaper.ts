@@ -1,8 +1,8 @@
 // Orphans come to us as their subreaper and must be reaped when they die. Looking for dead ones costs a
 // walk through /proc, so it is done only when a child has changed, and not oftener than needed.
 
-import { every } from "../sys/clock.ts";
-import { onChildChange, reapOrphans } from "../sys/process.ts";
+import { every } from "../../sys/clock.ts";
+import { onChildChange, reapOrphans } from "../../sys/process.ts";
 
 const REAP_EVERY_MS = 1000;
 

@@ -2,7 +2,7 @@
 // its inode, whatever descriptor it is in whatever process. A look from outside never throws.
 
 import { closeSync, constants, openSync, readlinkSync } from "node:fs";
-import { cString, errno, libc, ptr } from "./libc.ts";
+import { cString, errno, libc, ptr } from "../libc.ts";
 import { readText, TABLE_MOST } from "./proc-file.ts";
 import { allPids, commandLine, type ProcessStat, processesWhere } from "./procfs.ts";
 

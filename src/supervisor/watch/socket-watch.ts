@@ -1,11 +1,11 @@
 // The shared sockets as they are in our own copy: what a script has changed on one is set right with the
 // beat and before each operation, and told. Workers of a socket that had to be opened again are replaced.
 
-import { asFault } from "../fault.ts";
-import type { Reader } from "../observe/scoreboard.ts";
-import type { Listener } from "../socket/listener.ts";
-import { allListeners } from "./sockets.ts";
-import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
+import { asFault } from "../../fault.ts";
+import type { Reader } from "../../observe/scoreboard.ts";
+import type { Listener } from "../../socket/listener.ts";
+import { allListeners } from "../sockets.ts";
+import { poolsInOrder, type SupervisorState } from "../supervisor-state.ts";
 
 const LOOK_EVERY_MS = 1000;
 /** Each takes a handful of system calls: of hundreds so many a second, and no more. */

@@ -2,7 +2,7 @@
 // wording of its answer: a check, a start and a reload say the same, and the fault at the last moment does.
 
 import { statSync, type Stats } from "node:fs";
-import { Fault } from "../fault.ts";
+import { Fault } from "../../fault.ts";
 import { findGroup, findUser, type User } from "./users.ts";
 
 /** Something that this machine has not, and what to do about it. */

@@ -2,8 +2,8 @@
 // may cost a hundred system calls, or a server's answer, and hundreds of pools ask the same ones: an answer
 // counts for a moment. That somebody is not known is asked again each time.
 
-import { now } from "./clock.ts";
-import { cString, libc, ptr, read, type Pointer } from "./libc.ts";
+import { now } from "../clock.ts";
+import { cString, libc, ptr, read, type Pointer } from "../libc.ts";
 
 export interface User {
   readonly name: string;

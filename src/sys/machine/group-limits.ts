@@ -1,7 +1,7 @@
 // What the control groups of this process say of a limit: its own and each above it (cgroups(7)), in
 // version 2, or in version 1, where each controller has a tree of its own.
 
-import { readText } from "./proc-file.ts";
+import { readText } from "../proc/proc-file.ts";
 
 export interface LimitFiles {
   /** As version 1 names it. */

@@ -4,16 +4,16 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { HealthConfig, PoolConfig } from "../config/model.ts";
-import { Fault } from "../fault.ts";
-import { type FcgiResponse, fcgiRequest, paramsFor } from "../fcgi/client.ts";
-import { Listener } from "../socket/listener.ts";
-import { type Address, UNIX_PATH_MAX } from "../sys/address.ts";
-import { sendSignal } from "../sys/process.ts";
-import { removeSocket } from "../sys/socket-file.ts";
-import { SocketHolders, unixInodes } from "../sys/proc-sockets.ts";
+import type { HealthConfig, PoolConfig } from "../../config/model.ts";
+import { Fault } from "../../fault.ts";
+import { type FcgiResponse, fcgiRequest, paramsFor } from "../../fcgi/client.ts";
+import { Listener } from "../../socket/listener.ts";
+import { type Address, UNIX_PATH_MAX } from "../../sys/socket/address.ts";
+import { sendSignal } from "../../sys/process.ts";
+import { removeSocket } from "../../sys/socket/socket-file.ts";
+import { SocketHolders, unixInodes } from "../../sys/proc/proc-sockets.ts";
 import { eachLimited } from "./concurrency.ts";
-import { newGeneration, type SupervisorState } from "./supervisor-state.ts";
+import { newGeneration, type SupervisorState } from "../supervisor-state.ts";
 
 const CANARY_PREFIX = "canary-";
 /** Only the supervisor talks to a canary. */

@@ -1,10 +1,10 @@
 // Who is at the other end of a Unix connection: the kernel's word for it (SO_PEERCRED in unix(7)), taken when
 // the connection was made.
 
-import { libc, ptr } from "./libc.ts";
-import { processStat } from "./procfs.ts";
+import { libc, ptr } from "../libc.ts";
+import { processStat } from "../proc/procfs.ts";
 import { closeSocket, connectUnix } from "./socket.ts";
-import { nameOf } from "./trust.ts";
+import { nameOf } from "../trust.ts";
 
 export interface Peer {
   readonly uid: number;

@@ -1,7 +1,7 @@
 // What the kernel says of one Unix socket, asked by its inode through netlink's sock_diag(7): what waits in
 // its queue, and which file it is bound to, whatever stands at that path by now.
 
-import { libc, ptr } from "./libc.ts";
+import { libc, ptr } from "../libc.ts";
 
 const AF_UNIX = 1;
 const AF_NETLINK = 16;

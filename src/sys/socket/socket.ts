@@ -3,7 +3,7 @@
 
 import { type Address, isDualStack } from "./address.ts";
 import { ipv4Bytes, ipv6Bytes, ipv6Text } from "./ip.ts";
-import { checked, errno, libc, ptr, SysError } from "./libc.ts";
+import { checked, errno, libc, ptr, SysError } from "../libc.ts";
 
 const AF = { unix: 1, inet: 2, inet6: 10 } as const;
 const SOCK_STREAM = 1;

@@ -3,16 +3,16 @@
 
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
-import type { Config, PoolConfig } from "../config/model.ts";
-import { Fault } from "../fault.ts";
-import { groupSizeOf, runtimeOf } from "../runtime/registry.ts";
-import { boundAddress } from "../socket/bound.ts";
-import { listenerInTheWay } from "../socket/open.ts";
-import { addressText } from "../sys/address.ts";
-import { listeningPorts } from "../sys/proc-sockets.ts";
-import { folderLack, lackFault } from "../sys/machine.ts";
-import { machineMemory } from "../sys/machine-memory.ts";
-import { readState } from "./recovery/state-file.ts";
+import type { Config, PoolConfig } from "../../config/model.ts";
+import { Fault } from "../../fault.ts";
+import { groupSizeOf, runtimeOf } from "../../runtime/registry.ts";
+import { boundAddress } from "../../socket/bound.ts";
+import { listenerInTheWay } from "../../socket/open.ts";
+import { addressText } from "../../sys/socket/address.ts";
+import { listeningPorts } from "../../sys/proc/proc-sockets.ts";
+import { folderLack, lackFault } from "../../sys/machine/machine.ts";
+import { machineMemory } from "../../sys/machine/machine-memory.ts";
+import { readState } from "../recovery/state-file.ts";
 
 /** Folders of Unix sockets that are missing; the state folder is made at the start. */
 export function missingSocketFolders({ pools, supervisor }: Config): Fault[] {

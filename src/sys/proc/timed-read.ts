@@ -4,7 +4,7 @@
 
 import { dlopen, type FFIFunction, ptr } from "bun:ffi";
 import { closeSync } from "node:fs";
-import { now } from "./clock.ts";
+import { now } from "../clock.ts";
 
 /** Milliseconds; memory that is there is read in microseconds. */
 const MOST_MS = 50;

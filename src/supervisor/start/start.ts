@@ -2,16 +2,16 @@
 // left), bring up every pool, and only then say that it serves. When anything fails, nothing of ours is
 // left but the sockets, which the recovery closes again, or leaves to the earlier workers.
 
-import type { PoolConfig } from "../config/model.ts";
-import { asFault, type Fault } from "../fault.ts";
-import { Pool } from "../pool/pool.ts";
-import type { Listener } from "../socket/listener.ts";
+import type { PoolConfig } from "../../config/model.ts";
+import { asFault, type Fault } from "../../fault.ts";
+import { Pool } from "../../pool/pool.ts";
+import type { Listener } from "../../socket/listener.ts";
 import { bringUp, whole } from "./bring-up.ts";
 import { askCanaries } from "./canary.ts";
 import { eachLimited } from "./concurrency.ts";
 import { preflight } from "./preflight.ts";
-import type { OpenSocket } from "./recovery/recovery.ts";
-import { newGeneration, type SupervisorState } from "./supervisor-state.ts";
+import type { OpenSocket } from "../recovery/recovery.ts";
+import { newGeneration, type SupervisorState } from "../supervisor-state.ts";
 
 /** Starts every pool, or none: rejects with the reason. */
 export async function startPools(

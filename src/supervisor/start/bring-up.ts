@@ -1,6 +1,6 @@
 // Bringing up the generations of several pools: all, or none.
 
-import type { Generation } from "../pool/generation.ts";
+import type { Generation } from "../../pool/generation.ts";
 import { eachLimited } from "./concurrency.ts";
 
 export interface Candidate {

@@ -2,7 +2,7 @@
 // be gone the moment after, so a missing file is an answer (null), never an error.
 
 import { readdirSync } from "node:fs";
-import { now } from "./clock.ts";
+import { now } from "../clock.ts";
 import { argumentsOf } from "./memory.ts";
 import { readText, TABLE_MOST } from "./proc-file.ts";
 

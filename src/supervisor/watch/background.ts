@@ -1,9 +1,9 @@
 // What scripts have left in the background: it has become a child of the supervisor, is no worker, and
 // holds the socket that it inherited. A reload does not end it, but says that it is there.
 
-import { socketsOf } from "../sys/proc-sockets.ts";
-import { orphans } from "../sys/process.ts";
-import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
+import { socketsOf } from "../../sys/proc/proc-sockets.ts";
+import { orphans } from "../../sys/process.ts";
+import { poolsInOrder, type SupervisorState } from "../supervisor-state.ts";
 
 /** The processes by the name of their pool; a pool without any has none here. */
 export function backgroundOf(state: SupervisorState): ReadonlyMap<string, readonly number[]> {

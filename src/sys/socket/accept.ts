@@ -3,7 +3,7 @@
 // instead a signal interrupts the waiting call, and the caller then lets the event loop deliver it.
 
 import { constants } from "node:os";
-import { checked, errno, libc, ptr, SysError } from "./libc.ts";
+import { checked, errno, libc, ptr, SysError } from "../libc.ts";
 
 const SOCK_CLOEXEC = 0o2000000;
 const MSG_DONTWAIT = 0x40;

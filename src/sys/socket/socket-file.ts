@@ -14,9 +14,9 @@ import {
 } from "node:fs";
 import type { Stats } from "node:fs";
 import { basename, dirname } from "node:path";
-import { Fault } from "../fault.ts";
-import { checked, cString, libc, ptr } from "./libc.ts";
-import { unixInodes } from "./proc-sockets.ts";
+import { Fault } from "../../fault.ts";
+import { checked, cString, libc, ptr } from "../libc.ts";
+import { unixInodes } from "../proc/proc-sockets.ts";
 import { boundFile } from "./unix-diag.ts";
 
 // Linux, x64 and arm64 alike (bits/fcntl-linux.h).

@@ -2,7 +2,7 @@
 // allows less.
 
 import { limitTexts } from "./group-limits.ts";
-import { readText } from "./proc-file.ts";
+import { readText } from "../proc/proc-file.ts";
 
 const FILES = {
   controller: "memory",
