@@ -2,7 +2,7 @@
 // neither follow it nor change, remove or believe what it finds there.
 
 import { expect } from "bun:test";
-import { chmodSync, chownSync, lstatSync, readdirSync, rmSync, statSync } from "node:fs";
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { gate } from "../helper/gate.ts";
 import { gatedPhpPool } from "../helper/gated-php.ts";
@@ -73,6 +73,7 @@ behaviour(
   { needs: ["root"] },
   async (scene) => {
     const open = openFolder(scene, "open");
+    mkdirSync(`${open}/below`);
     const pool = (listen: unknown) => ({ listen, command: [scene.fixture("fcgi/bare.pl")] });
     const check = async (listen: unknown, stateDir: string) => {
       const pools = { www: pool(listen) };
