@@ -33,7 +33,7 @@ export class Members implements WorkerSet {
   private readonly since = now();
   /** The leader's. It is known for certain only while it lives: the shim has another one. */
   private name: string;
-  /** The workers of the last look. */
+  /** The workers of the last look, and those of earlier ones that are there still. */
   private known: readonly ProcessStat[] = [];
 
   constructor(context: MembersContext) {
@@ -54,8 +54,19 @@ export class Members implements WorkerSet {
     if (leader === null) return { leader, workers: forks ? this.orphans() : [] };
     if (!forks) return { leader: null, workers: [leader] };
     this.name = leader.command;
-    this.known = this.childrenOf(leader);
+    const children = this.childrenOf(leader);
+    this.known = [...children, ...this.handedOn(children)];
     return { leader, workers: this.known };
+  }
+
+  /** Workers seen before that are ours by now: a leader that dies loses its children a moment before it is dead. */
+  private handedOn(children: readonly ProcessStat[]): ProcessStat[] {
+    const still = new Set(children.map(({ pid }) => pid));
+    return this.known
+      .filter(({ pid }) => !still.has(pid))
+      .map(stillThere)
+      .filter((stat) => stat !== null)
+      .filter(({ parent }) => parent === process.pid);
   }
 
   /**
