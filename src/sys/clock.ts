@@ -36,9 +36,13 @@ export function after(ms: number, callback: () => void): () => void {
  * same beat wakes the process once; the returned function ends it.
  */
 export function every(ms: number, callback: () => void): () => void {
-  let timer = setTimeout(beat, ms - (now() % ms));
+  const following = () => (Math.floor(now() / ms) + 1) * ms;
+  let due = following();
+  let timer = setTimeout(beat, due - now());
   function beat(): void {
-    timer = setTimeout(beat, ms - (now() % ms));
+    // A timer may strike a little early, and that beat counts as this one.
+    due = Math.max(due + ms, following());
+    timer = setTimeout(beat, due - now());
     callback();
   }
   return () => clearTimeout(timer);

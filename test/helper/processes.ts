@@ -22,11 +22,24 @@ export function procText(pid: number, name: string): string {
   }
 }
 
-/** True while the process lives; a zombie does not. */
+/**
+ * True while the process lives; a zombie does not. Killed, its first thread may be one while others still hold
+ * its sockets.
+ */
 export function alive(pid: number): boolean {
-  const stat = procText(pid, "stat");
-  const state = stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3);
-  return stat !== "" && state !== "Z" && state !== "X";
+  return threadIdsOf(pid).some((thread) => {
+    const stat = procText(pid, `task/${thread}/stat`);
+    const state = stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3);
+    return stat !== "" && state !== "Z" && state !== "X";
+  });
+}
+
+function threadIdsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
 }
 
 /** One line of /proc/PID/status, such as "Uid" or "SigBlk"; "" when absent. */

@@ -50,10 +50,19 @@ export function stillThere({ pid, startTime }: ProcessId): ProcessStat | null {
   return stat === null || stat.startTime !== startTime || stat.state === "Z" ? null : stat;
 }
 
-/** Whether a process of this pid lives (a zombie does not). */
+/** Whether a process of this pid lives. A zombie does not, unless other threads of it still hold what it had open. */
 export function lives(pid: number): boolean {
   const state = processStat(pid)?.state;
-  return state !== undefined && state !== "Z";
+  return state !== undefined && (state !== "Z" || hasOtherThreads(pid));
+}
+
+function hasOtherThreads(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length > 1;
+  } catch {
+    // It is gone.
+    return false;
+  }
 }
 
 /** Resident memory in bytes (VmRSS; what stat says of it is off by megabytes), or null when it is gone. */
