@@ -116,6 +116,10 @@ export interface PoolConfig {
   readonly rlimitProcesses: number | null;
   /** Bytes of address space. */
   readonly rlimitMemory: number | "unlimited" | null;
+  /** Bytes, of the pool's control group. */
+  readonly memoryMax: number | "unlimited" | null;
+  /** Of the pool's control group. */
+  readonly pidsMax: number | null;
   readonly noNewPrivs: boolean;
   readonly clearEnv: boolean;
   /** As written; `$NAME` as a whole value is looked up in the supervisor's environment at spawn. */

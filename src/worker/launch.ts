@@ -6,7 +6,7 @@ import type { PoolConfig } from "../config/model.ts";
 import { referencedName } from "../config/settings/special-values.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { SpawnSpec } from "../sys/process.ts";
-import { controlGroupOf } from "../sys/control-group.ts";
+import { controlGroupOf, type ControlLimits } from "../sys/control-group.ts";
 import { filesAreBounded } from "../sys/exec/become.ts";
 import { isOwnVariable, selfCommand } from "../sys/exec/self.ts";
 import { identityOf, userVariables } from "./identity.ts";
@@ -37,7 +37,14 @@ export function launchOf(pool: PoolConfig, runtime: Runtime, shape: GroupShape):
   };
   const launch = throughShim(pool, [findProgram(pool), ...args], env);
   const group = controlGroupOf(pool.name);
-  return group === null ? launch : { ...launch, controlGroup: group.path };
+  if (group === null) return launch;
+  group.limit(controlLimitsOf(pool));
+  return { ...launch, controlGroup: group.path };
+}
+
+/** What the control group of the pool shall hold. */
+export function controlLimitsOf({ memoryMax, pidsMax }: PoolConfig): ControlLimits {
+  return { memory: memoryMax === "unlimited" ? null : memoryMax, pids: pidsMax };
 }
 
 /** The same program with other arguments, for asking it something beforehand. */

@@ -2,6 +2,7 @@
 // shows, limits, rights. Seen from inside, or read from /proc of the real process.
 
 import { expect } from "bun:test";
+import { limitOfGroup } from "../helper/kernel.ts";
 import { barePool, bodyOf, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
 import { commandOf, environmentOf, leadersAt, procText, statusField } from "../helper/processes.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
@@ -93,4 +94,23 @@ behaviour("no_new_privs: no rights are gained, and no capability can be", PHP, a
 
 behaviour("without no_new_privs a setgid sendmail still works", ROOT, async (scene) => {
   expect(statusField(await oneWorker(scene, {}), "NoNewPrivs")).toBe("0");
+});
+
+behaviour("limits of a pool's control group: set, or told why not", ROOT, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const pool = barePool(scene, spot, { memory_max: "512M" });
+  const supervisor = await scene.start({ pools: { www: pool } });
+  scene.rewrite({ pools: { www: { ...pool, pids_max: 100 } } });
+  const { code, stdout } = await supervisor.control("reload");
+  expect(code).toBe(0);
+  const [worker] = await workersReach(spot, 2);
+  for (const { setting, file, value, told } of [
+    { setting: "memory_max", file: "memory.max", value: 2 ** 29, told: supervisor.log() },
+    { setting: "pids_max", file: "pids.max", value: 100, told: stdout },
+  ]) {
+    const set = limitOfGroup(worker!, file);
+    if (set !== null) expect(set).toBe(String(value));
+    const without = told.includes(`pool www: ${setting} has no effect, because`);
+    expect(without, `${setting}: ${told}`).toBe(set === null);
+  }
 });

@@ -34,12 +34,12 @@ log_rate = "unlimited"
 `);
   expect(lines[0]).toBe("pool safe: uses all there is");
   expect(lines[1]).toBe("pool open:");
-  const named = lines.slice(2).map((line) => line.trim().split(" ")[0]);
+  const named = lines.slice(2).map((line) => line.trim().split(/ (?:is|are) /)[0]);
   expect(named).toEqual([
     "no_new_privs",
     "clear_env",
-    "rlimit_memory",
-    "rlimit_processes",
+    "neither rlimit_memory nor memory_max",
+    "neither rlimit_processes nor pids_max",
     "log_rate",
     "request_timeout",
     "allowed_clients",

@@ -42,6 +42,8 @@ export function poolOf(name: string, where: Where, v: PoolValues): PoolConfig {
     rlimitCore: v.rlimit_core,
     rlimitProcesses: v.rlimit_processes,
     rlimitMemory: v.rlimit_memory,
+    memoryMax: v.memory_max,
+    pidsMax: v.pids_max,
     noNewPrivs: v.no_new_privs,
     clearEnv: v.clear_env,
     env: v.env,

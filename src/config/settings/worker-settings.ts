@@ -94,6 +94,20 @@ export const WORKER_SETTINGS = {
     example: '"2G"',
     get: (from) => from.rlimitMemory,
   }),
+  memory_max: pool<number | "unlimited" | null>({
+    type: sizeLimit,
+    default: null,
+    doc: 'Memory of all that the pool runs together, old and new workers of a reload counted: a size, or "unlimited". Needs control groups of version 2.',
+    example: '"4G"',
+    get: (from) => from.memoryMax,
+  }),
+  pids_max: pool<number | null>({
+    type: v.integer(1, 4_194_304),
+    default: null,
+    doc: "How many processes and threads all that the pool runs may have together, likewise.",
+    example: "400",
+    get: (from) => from.pidsMax,
+  }),
   no_new_privs: pool({
     type: v.boolean,
     default: false,
