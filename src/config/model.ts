@@ -121,6 +121,10 @@ export interface PoolConfig {
   /** Of the pool's control group. */
   readonly pidsMax: number | null;
   readonly noNewPrivs: boolean;
+  readonly privateTmp: boolean;
+  readonly readOnly: boolean;
+  /** Folders, inside the chroot. */
+  readonly writable: readonly string[];
   readonly clearEnv: boolean;
   /** As written; `$NAME` as a whole value is looked up in the supervisor's environment at spawn. */
   readonly env: ReadonlyMap<string, string>;

@@ -9,7 +9,7 @@ import type { SpawnSpec } from "../sys/process.ts";
 import { controlGroupOf, type ControlLimits } from "../sys/control-group.ts";
 import { filesAreBounded } from "../sys/exec/become.ts";
 import { isOwnVariable, selfCommand } from "../sys/exec/self.ts";
-import { identityOf, userVariables } from "./identity.ts";
+import { identityOf, isRoot, userVariables } from "./identity.ts";
 import { chrootOf, findProgram } from "./program.ts";
 import { needsShim, SHIM_WORD, type ShimTask } from "./shim-task.ts";
 
@@ -100,6 +100,9 @@ function throughShim(pool: PoolConfig, argv: string[], env: Record<string, strin
     rlimitProcesses: pool.rlimitProcesses,
     rlimitMemory: pool.rlimitMemory,
     noNewPrivs: pool.noNewPrivs,
+    privateTmp: isRoot() && pool.privateTmp,
+    readOnly: isRoot() && pool.readOnly,
+    writable: pool.writable,
   };
   if (!needsShim(task, filesAreBounded())) {
     return { argv, env, cwd: task.chdir, identity: task.identity };

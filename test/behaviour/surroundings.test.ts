@@ -2,8 +2,10 @@
 // shows, limits, rights. Seen from inside, or read from /proc of the real process.
 
 import { expect } from "bun:test";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { hold } from "../helper/gate.ts";
 import { limitOfGroup } from "../helper/kernel.ts";
-import { barePool, bodyOf, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
+import { barePool, bodyOf, phpPool, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
 import { commandOf, environmentOf, leadersAt, procText, statusField } from "../helper/processes.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 
@@ -113,4 +115,69 @@ behaviour("limits of a pool's control group: set, or told why not", ROOT, async 
     const without = told.includes(`pool www: ${setting} has no effect, because`);
     expect(without, `${setting}: ${told}`).toBe(set === null);
   }
+});
+
+const MOUNTING = { needs: ["php-cgi", "root", "mounting"] } as const;
+
+/** A folder that anybody may write in, outside /tmp. */
+function openFolderElsewhere(scene: Scene): string {
+  const dir = mkdtempSync("/var/opt/fv-");
+  chmodSync(dir, 0o777);
+  scene.atEnd(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** Writes a file of this path, and says what is in its folder then. */
+const WRITE = `<?php
+$path = $_SERVER["QUERY_STRING"];
+echo @file_put_contents($path, "x") ? "written" : "refused", " ", implode(",", array_diff(scandir(dirname($path)), [".", ".."]));`;
+
+behaviour(
+  "private_tmp: a script sees no other's files in /tmp, nor others its",
+  MOUNTING,
+  async (scene) => {
+    const dir = openFolderElsewhere(scene);
+    const script = scene.write(`${dir}/write.php`, WRITE);
+    const [mine, other] = [await tcpSpot(scene), await tcpSpot(scene)];
+    const pool = (spot: Spot) => phpPool(spot, { private_tmp: true });
+    const supervisor = await scene.start({ pools: { mine: pool(mine), other: pool(other) } });
+    for (const tmp of ["/tmp", "/var/tmp"]) {
+      const name = dir.replace("/var/opt/", "");
+      const query = `${tmp}/${name}`;
+      expect(await bodyOf(mine, { script, query })).toBe(`written ${name}`);
+      expect(await bodyOf(other, { script, query: `${query}-2` })).toBe(`written ${name}-2`);
+      expect(existsSync(query)).toBe(false);
+    }
+    // A worker with mounts of its own is looked into as any other.
+    const gated = scene.write(
+      `${dir}/gate.php`,
+      readFileSync(scene.fixture("php/gate.php"), "utf8"),
+    );
+    const held = await hold({ path: () => dir }, mine, { script: gated });
+    expect((await supervisor.control("status")).stdout).toContain("GET /gate.php");
+    await held.finish();
+  },
+);
+
+behaviour("read_only: a script writes only where writable lets it", MOUNTING, async (scene) => {
+  const [closed, open] = [openFolderElsewhere(scene), openFolderElsewhere(scene)];
+  const script = scene.write(`${closed}/write.php`, WRITE);
+  const spot = await tcpSpot(scene);
+  const extra = { read_only: true, writable: [open], private_tmp: true };
+  await scene.run({ pools: { www: phpPool(spot, extra) } });
+  const write = (query: string) => bodyOf(spot, { script, query });
+  expect(await write(`${closed}/new`)).toBe("refused write.php");
+  expect(await write(`${open}/new`)).toBe("written new");
+  expect(existsSync(`${open}/new`)).toBe(true);
+  expect(await write("/dev/shm/new")).toStartWith("refused");
+  expect(await write("/tmp/new")).toBe("written new");
+});
+
+behaviour("a folder of writable that is missing is told", MOUNTING, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const extra = { read_only: true, writable: ["/nonexistent"] };
+  const config = scene.config({ pools: { www: phpPool(spot, extra) } });
+  const { code, stderr } = await scene.fcgivisor(["start", "-c", config]);
+  expect(code).toBe(1);
+  expect(stderr).toContain("writable: /nonexistent is not a directory");
 });

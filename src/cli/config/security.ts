@@ -17,6 +17,14 @@ const PROTECTIONS: readonly Protection[] = [
     without: "no_new_privs is off: setuid and setgid programs give rights to its scripts",
   },
   {
+    isUsed: ({ privateTmp }) => privateTmp,
+    without: "private_tmp is off: its scripts share /tmp with all others",
+  },
+  {
+    isUsed: ({ readOnly }) => readOnly,
+    without: "read_only is off: its scripts can change every file that their user may",
+  },
+  {
     isUsed: ({ clearEnv }) => clearEnv,
     without: "clear_env is off: its scripts see the environment that the supervisor was started in",
   },

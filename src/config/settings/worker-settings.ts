@@ -115,6 +115,27 @@ export const WORKER_SETTINGS = {
     example: "true",
     get: (from) => from.noNewPrivs,
   }),
+  private_tmp: pool({
+    type: v.boolean,
+    default: false,
+    doc: "A spawned process and its children have a /tmp and /var/tmp of their own: empty, in memory, gone with them. Needs root.",
+    example: "true",
+    get: (from) => from.privateTmp,
+  }),
+  read_only: pool({
+    type: v.boolean,
+    default: false,
+    doc: "Workers can write no file but in what writable names and in a private /tmp. Needs root.",
+    example: "true",
+    get: (from) => from.readOnly,
+  }),
+  writable: pool<readonly string[]>({
+    type: v.paths,
+    default: [],
+    doc: "Folders that workers can write in all the same, if their user may; inside the chroot where there is one.",
+    example: '["/var/lib/php/sessions"]',
+    get: (from) => from.writable,
+  }),
   clear_env: pool({
     type: v.boolean,
     default: true,
