@@ -117,6 +117,36 @@ behaviour("limits of a pool's control group: set, or told why not", ROOT, async 
   }
 });
 
+/** keyctl(2) and add_key(2), which only architectures number. */
+const [KEYCTL, ADD_KEY] = process.arch === "arm64" ? [219, 217] : [250, 248];
+/** Joins a session keyring of its own, puts a key into it, and becomes what its arguments say. */
+const WITH_KEY = `my @key = ("user", "fv-secret", "x"); syscall(${KEYCTL}, 1, 0); syscall(${ADD_KEY}, @key, 1, -3) > 0 or die "add_key: $!"; exec @ARGV;`;
+/** Looks for that key in the session keyring (KEYCTL_SEARCH). */
+const LOOK = `my @key = ("user", "fv-secret"); print STDERR syscall(${KEYCTL}, 10, -3, @key, 0) > 0 ? "has" : "has no", " key\\n"; `;
+
+for (const [how, extra] of [
+  ["started directly", {}],
+  ["started through the shim", { nice: 1 }],
+] as const) {
+  behaviour(
+    `the keys of whoever started the supervisor are not a worker's, ${how}`,
+    { needs: ["root", "keyrings"] },
+    async (scene) => {
+      const under = ["perl", "-e", WITH_KEY];
+      // It is there for what inherits it.
+      const child = await scene.command([...under, "perl", "-e", LOOK]);
+      expect(child.stderr).toBe("has key\n");
+      const spot = await tcpSpot(scene);
+      const bare = barePool(scene, spot, extra);
+      const command = ["perl", "-e", `${LOOK} exec @ARGV`, ...(bare["command"] as string[])];
+      const pools = { www: { ...bare, workers: 1, command } };
+      const supervisor = await scene.run({ pools }, { under });
+      await supervisor.logged("has no key");
+      expect(supervisor.log()).not.toContain("has key");
+    },
+  );
+}
+
 const MOUNTING = { needs: ["php-cgi", "root", "mounting"] } as const;
 
 /** A folder that anybody may write in, outside /tmp. */
