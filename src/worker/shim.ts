@@ -52,6 +52,8 @@ function taskIn(text: string): ShimTask | null {
   }
 }
 
+const OWN_MOUNTS =
+  "have mounts of its own (give it CAP_SYS_ADMIN, or set private_tmp and read_only to false)";
 const TEMPORARY = ["/tmp", "/var/tmp"];
 
 interface Step {
@@ -78,7 +80,7 @@ function steps(task: ShimTask): Step[] {
     wish(`set rlimit_processes to ${rlimitProcesses}`, () => limit("processes", rlimitProcesses));
   wish("be as likely to be killed as others when memory is short", noDearerThanOthers);
   if (nice !== null) wish(`set nice to ${nice}`, () => beNice(nice));
-  if (privateTmp || readOnly) need("have mounts of its own", ownMounts);
+  if (privateTmp || readOnly) need(OWN_MOUNTS, ownMounts);
   if (readOnly) need("make all but writable read-only", () => makeReadOnly(inside(writable)));
   if (privateTmp) need("have a /tmp of its own", () => inside(TEMPORARY).forEach(mountTemporary));
   if (chroot !== null) need(`chroot to ${chroot}`, () => changeRoot(chroot));

@@ -7,6 +7,7 @@ import { hold } from "../helper/gate.ts";
 import { limitOfGroup } from "../helper/kernel.ts";
 import { barePool, bodyOf, phpPool, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
 import { commandOf, environmentOf, leadersAt, procText, statusField } from "../helper/processes.ts";
+import { BINARY } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
@@ -210,4 +211,13 @@ behaviour("a folder of writable that is missing is told", MOUNTING, async (scene
   const { code, stderr } = await scene.fcgivisor(["start", "-c", config]);
   expect(code).toBe(1);
   expect(stderr).toContain("writable: /nonexistent is not a directory");
+});
+
+behaviour("without the right to mount the start says what it takes", MOUNTING, async (scene) => {
+  const pool = phpPool(await tcpSpot(scene), { private_tmp: true });
+  const config = scene.config({ pools: { www: pool } });
+  const under = ["setpriv", "--bounding-set", "-sys_admin", "--", BINARY];
+  const { code, stderr } = await scene.command([...under, "start", "-c", config]);
+  expect(code).toBe(1);
+  expect(stderr).toContain("cannot have mounts of its own (give it CAP_SYS_ADMIN,");
 });

@@ -91,7 +91,7 @@ ProtectHostname=yes
 LockPersonality=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
-RestrictNamespaces=${mounts ? "~cgroup ipc net pid user uts" : "yes"}
+RestrictNamespaces=${mounts ? "mnt" : "yes"}
 SystemCallArchitectures=native
 # Workers' sockets; netlink tells how long the queue of a Unix socket is.
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
