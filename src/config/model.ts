@@ -116,7 +116,15 @@ export interface PoolConfig {
   readonly rlimitProcesses: number | null;
   /** Bytes of address space. */
   readonly rlimitMemory: number | "unlimited" | null;
+  /** Bytes, of the pool's control group. */
+  readonly memoryMax: number | "unlimited" | null;
+  /** Of the pool's control group. */
+  readonly pidsMax: number | null;
   readonly noNewPrivs: boolean;
+  readonly privateTmp: boolean;
+  readonly readOnly: boolean;
+  /** Folders, inside the chroot. */
+  readonly writable: readonly string[];
   readonly clearEnv: boolean;
   /** As written; `$NAME` as a whole value is looked up in the supervisor's environment at spawn. */
   readonly env: ReadonlyMap<string, string>;

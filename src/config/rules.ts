@@ -55,6 +55,13 @@ function checkUser(pool: ReadPool, context: RuleContext, problems: Problems): vo
     problems.error(`pool ${name}: its workers would run as root`, pool.place("user"), hint);
   }
   if (uid === 0 || uid === null) return;
+  for (const [setting, isSet] of [
+    ["private_tmp", pool.config.privateTmp],
+    ["read_only", pool.config.readOnly],
+  ] as const) {
+    const what = `pool ${name}: "${setting}" is ignored, because only root can mount`;
+    if (isSet) problems.warn(what, pool.place(setting));
+  }
   for (const setting of ["user", "group"] as const) {
     if (pool.config[setting] === null) continue;
     const what = `pool ${name}: "${setting}" is ignored, because only root can change it`;

@@ -3,13 +3,23 @@
 // whose they are. Only where we may make them: at the top of our own hierarchy, as in a container, or
 // where the service manager has delegated ours to us.
 
-import { mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { cString, libc, ptr } from "./libc.ts";
 import { readText, TABLE_MOST } from "./proc/proc-file.ts";
 import { lives } from "./proc/procfs.ts";
 
 const PREFIX = "fcgivisor";
+/** Where we go when the groups beside it are to have limits: a group with limits below it has no process of its own. */
+const ASIDE = "fcgivisor-supervisor";
+
+/** The most that all in a group may have together; null = no limit. Memory in bytes. */
+export interface ControlLimits {
+  readonly memory: number | null;
+  readonly pids: number | null;
+}
+
+export type Controller = keyof ControlLimits;
 
 let folder: string | null | undefined;
 
@@ -26,8 +36,8 @@ function findFolder(): string | null {
   const mounts = (readText("/proc/self/mountinfo", TABLE_MOST) ?? "").split("\n");
   const mount = mounts.find((line) => line.includes(" - cgroup2 "))?.split(" ")[4];
   if (within === undefined || mount === undefined) return null;
-  const own = join(mount, within);
-  return within === "/" || isDelegated(own) ? own : null;
+  const own = resolve(mount, `.${basename(within) === ASIDE ? dirname(within) : within}`);
+  return own === resolve(mount) || isDelegated(own) ? own : null;
 }
 
 /** How systemd marks a group with Delegate=yes. */
@@ -54,6 +64,33 @@ export function controlGroupOf(pool: string): ControlGroup | null {
   }
 }
 
+/**
+ * Why the groups of pools can have no limit of this kind; null = they can. Enables the controller
+ * (cgroups(7), "cgroup.subtree_control"), and moves this process out of the way where it is in the way.
+ */
+export function controllerLack(controller: Controller): string | null {
+  const own = ownFolder();
+  if (own === null) return "no control group of version 2 is ours to divide";
+  const has = (file: string) =>
+    (readText(join(own, file)) ?? "").trim().split(" ").includes(controller);
+  if (has("cgroup.subtree_control")) return null;
+  if (!has("cgroup.controllers")) return `the controller ${controller} is not available in ${own}`;
+  const enable = () => write(join(own, "cgroup.subtree_control"), `+${controller}`);
+  return enable() || (moveAside(own) && enable())
+    ? null
+    : `the controller ${controller} cannot be enabled in ${own}; other processes may be in it`;
+}
+
+function moveAside(own: string): boolean {
+  const aside = join(own, ASIDE);
+  try {
+    mkdirSync(aside, { recursive: true });
+  } catch {
+    return false;
+  }
+  return write(join(aside, "cgroup.procs"), String(process.pid));
+}
+
 /** The groups of all pools of this process. */
 export function ownControlGroups(): ControlGroup[] {
   const own = ownFolder();
@@ -63,7 +100,8 @@ export function ownControlGroups(): ControlGroup[] {
 
 /** Removes what supervisors that are gone have left, as far as it is empty. */
 function sweep(own: string): void {
-  for (const name of names(own, (pid) => !lives(pid))) new ControlGroup(join(own, name)).remove();
+  const left = [...names(own, (pid) => !lives(pid)), ASIDE];
+  for (const name of left) new ControlGroup(join(own, name)).remove();
 }
 
 function names(own: string, wanted: (pid: number) => boolean): string[] {
@@ -93,6 +131,16 @@ export class ControlGroup {
   get members(): number[] {
     const text = readText(join(this.path, "cgroup.procs"), TABLE_MOST) ?? "";
     return text.split("\n").filter(Boolean).map(Number);
+  }
+
+  /** As far as the controllers can be had; what has no limit any more loses the one it had. */
+  limit(limits: ControlLimits): void {
+    for (const controller of ["memory", "pids"] as const) {
+      const file = join(this.path, `${controller}.max`);
+      const most = limits[controller];
+      if (most !== null ? controllerLack(controller) === null : existsSync(file))
+        write(file, String(most ?? "max"));
+    }
   }
 
   /** Ends every process in it at once, those that are forked meanwhile too; false before Linux 5.14. */

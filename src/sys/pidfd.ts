@@ -12,9 +12,9 @@ const EAGAIN = 11;
 
 /** A copy of another process's descriptor, close-on-exec; null when the kernel does not let us have it. */
 export function takeDescriptor(pid: number, fd: number): number | null {
-  const pidfd = Number(libc.syscall(SYS_PIDFD_OPEN, pid, 0, 0, 0));
+  const pidfd = Number(libc.syscall(SYS_PIDFD_OPEN, pid, 0, 0, 0, 0));
   if (pidfd < 0) return null;
-  const copy = Number(libc.syscall(SYS_PIDFD_GETFD, pidfd, fd, 0, 0));
+  const copy = Number(libc.syscall(SYS_PIDFD_GETFD, pidfd, fd, 0, 0, 0));
   libc.close(pidfd);
   return copy < 0 ? null : copy;
 }

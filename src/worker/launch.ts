@@ -6,10 +6,10 @@ import type { PoolConfig } from "../config/model.ts";
 import { referencedName } from "../config/settings/special-values.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { SpawnSpec } from "../sys/process.ts";
-import { controlGroupOf } from "../sys/control-group.ts";
+import { controlGroupOf, type ControlLimits } from "../sys/control-group.ts";
 import { filesAreBounded } from "../sys/exec/become.ts";
 import { isOwnVariable, selfCommand } from "../sys/exec/self.ts";
-import { identityOf, userVariables } from "./identity.ts";
+import { identityOf, isRoot, userVariables } from "./identity.ts";
 import { chrootOf, findProgram } from "./program.ts";
 import { needsShim, SHIM_WORD, type ShimTask } from "./shim-task.ts";
 
@@ -37,7 +37,14 @@ export function launchOf(pool: PoolConfig, runtime: Runtime, shape: GroupShape):
   };
   const launch = throughShim(pool, [findProgram(pool), ...args], env);
   const group = controlGroupOf(pool.name);
-  return group === null ? launch : { ...launch, controlGroup: group.path };
+  if (group === null) return launch;
+  group.limit(controlLimitsOf(pool));
+  return { ...launch, controlGroup: group.path };
+}
+
+/** What the control group of the pool shall hold. */
+export function controlLimitsOf({ memoryMax, pidsMax }: PoolConfig): ControlLimits {
+  return { memory: memoryMax === "unlimited" ? null : memoryMax, pids: pidsMax };
 }
 
 /** The same program with other arguments, for asking it something beforehand. */
@@ -93,6 +100,9 @@ function throughShim(pool: PoolConfig, argv: string[], env: Record<string, strin
     rlimitProcesses: pool.rlimitProcesses,
     rlimitMemory: pool.rlimitMemory,
     noNewPrivs: pool.noNewPrivs,
+    privateTmp: isRoot() && pool.privateTmp,
+    readOnly: isRoot() && pool.readOnly,
+    writable: pool.writable,
   };
   if (!needsShim(task, filesAreBounded())) {
     return { argv, env, cwd: task.chdir, identity: task.identity };

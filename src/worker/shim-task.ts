@@ -19,6 +19,10 @@ export interface ShimTask {
   readonly rlimitProcesses: number | null;
   readonly rlimitMemory: number | "unlimited" | null;
   readonly noNewPrivs: boolean;
+  readonly privateTmp: boolean;
+  readonly readOnly: boolean;
+  /** Inside the chroot; where all can be written it means nothing. */
+  readonly writable: readonly string[];
 }
 
 /** `filesAreBounded`: whether there is a sane limit of open files without it. */
@@ -33,7 +37,9 @@ export function needsShim(task: ShimTask, filesAreBounded: boolean): boolean {
     task.rlimitCore !== null ||
     task.rlimitProcesses !== null ||
     task.rlimitMemory !== null ||
-    task.noNewPrivs
+    task.noNewPrivs ||
+    task.privateTmp ||
+    task.readOnly
   );
 }
 

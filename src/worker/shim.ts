@@ -1,8 +1,9 @@
 // The shim: this program started once more, which takes on a worker's limits, root and user, and
-// then becomes the worker. Its order is php-fpm's: limits, priority, chroot, chdir, then the user last.
+// then becomes the worker. Its order is php-fpm's: limits, priority, mounts (which php-fpm has not), chroot, chdir, then the user last.
 // What fails is told on stderr, which the supervisor shows as the worker's last words.
 
 import { writeSync } from "node:fs";
+import { join } from "node:path";
 import {
   becomeUser,
   beNice,
@@ -15,6 +16,7 @@ import {
   setUmask,
   usualFiles,
 } from "../sys/exec/become.ts";
+import { makeReadOnly, mountTemporary, ownMounts } from "../sys/exec/mounts.ts";
 import { shortage } from "../sys/machine/scarcity.ts";
 import { takeTask } from "../sys/process.ts";
 import type { ShimTask } from "./shim-task.ts";
@@ -50,6 +52,10 @@ function taskIn(text: string): ShimTask | null {
   }
 }
 
+const OWN_MOUNTS =
+  "have mounts of its own (give it CAP_SYS_ADMIN, or set private_tmp and read_only to false)";
+const TEMPORARY = ["/tmp", "/var/tmp"];
+
 interface Step {
   readonly what: string;
   /** A limit or a priority that cannot be had is told, but does not stop the worker (as in php-fpm). */
@@ -60,6 +66,8 @@ interface Step {
 function steps(task: ShimTask): Step[] {
   const { rlimitFiles, rlimitCore, rlimitProcesses, rlimitMemory } = task;
   const { nice, chroot, chdir, identity, umask, noNewPrivs } = task;
+  const { privateTmp, readOnly, writable } = task;
+  const inside = (paths: readonly string[]) => paths.map((path) => join(chroot ?? "/", path));
   const all: Step[] = [];
   const wish = (what: string, act: () => void) => all.push({ what, needed: false, act });
   const need = (what: string, act: () => void) => all.push({ what, needed: true, act });
@@ -72,6 +80,9 @@ function steps(task: ShimTask): Step[] {
     wish(`set rlimit_processes to ${rlimitProcesses}`, () => limit("processes", rlimitProcesses));
   wish("be as likely to be killed as others when memory is short", noDearerThanOthers);
   if (nice !== null) wish(`set nice to ${nice}`, () => beNice(nice));
+  if (privateTmp || readOnly) need(OWN_MOUNTS, ownMounts);
+  if (readOnly) need("make all but writable read-only", () => makeReadOnly(inside(writable)));
+  if (privateTmp) need("have a /tmp of its own", () => inside(TEMPORARY).forEach(mountTemporary));
   if (chroot !== null) need(`chroot to ${chroot}`, () => changeRoot(chroot));
   need(`change to the directory ${chdir}`, () => process.chdir(chdir));
   if (umask !== null) wish("set the umask", () => void setUmask(umask));

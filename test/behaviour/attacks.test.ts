@@ -2,14 +2,15 @@
 // seen of its process, and the supervisor looks at it, stays quick, and keeps the last word.
 
 import { expect } from "bun:test";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
 import { fcgi } from "../helper/fcgi.ts";
 import { barePool, bodyOf, phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
 import { controlGroupsOf } from "../helper/kernel.ts";
 import { alive, allPids, commandOf, rssOf } from "../helper/processes.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { statusOf } from "../helper/status.ts";
-import { eventually } from "../helper/wait.ts";
+import { eventually, within } from "../helper/wait.ts";
 
 const PHP = { needs: ["php-cgi", "root"] } as const;
 const MOUNTING = { needs: ["root", "mounting"] } as const;
@@ -186,5 +187,91 @@ behaviour(
     expect(reload.stdout).toContain(
       "1 process that scripts of pool www left in the background still holds",
     );
+  },
+);
+
+behaviour("PHP is asked of its settings as the pool's user, not as root", PHP, async (scene) => {
+  const asked = scene.path("asked");
+  scene.write("asked", "", 0o666);
+  const ask = `#!/bin/sh\necho "$(id -u):$(id -G):$*" >>${asked}\nexec ${Bun.which("php-cgi")} "$@"\n`;
+  const command = [scene.write("bin/php-cgi", ask, 0o755)];
+  const spot = await tcpSpot(scene);
+  const config = scene.config({ pools: { www: { ...phpPool(spot), command } } });
+  expect(await scene.fcgivisor(["check", "-c", config])).toMatchObject({ code: 0 });
+  const supervisor = await scene.start({ pools: { www: { ...phpPool(spot), command } } });
+  expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+  const lines = readFileSync(asked, "utf8").trimEnd().split("\n");
+  expect(lines.filter((line) => line.endsWith(" -v") || line.endsWith(":-v")).length).toBe(3);
+  for (const line of lines) expect(line).toStartWith("33:33:");
+});
+
+/** What comes on the control socket, and how it is answered: nobody is to be asked for the rest of it. */
+const ABUSES: readonly (readonly [what: string, bytes: string, answer: RegExp])[] = [
+  ["no HTTP at all", "\x00\xff\x1b[2J\r\n\r\n", /^HTTP\/1\.1 400 /],
+  [
+    "two lengths",
+    request("POST", "/v1/reload", "Content-Length: 2\r\nContent-Length: 3", "{}"),
+    /^HTTP\/1\.1 400 /,
+  ],
+  [
+    "a length and chunks",
+    request("POST", "/v1/reload", "Content-Length: 2\r\nTransfer-Encoding: chunked", "{}"),
+    /^HTTP\/1\.1 400 /,
+  ],
+  [
+    "a header without end",
+    `GET /healthz HTTP/1.1\r\nHost: x\r\nX: ${"x".repeat(1_000_000)}`,
+    /^HTTP\/1\.1 4\d\d /,
+  ],
+  ["a way up", request("GET", "/v1/../../etc/passwd"), /^HTTP\/1\.1 404 /],
+  ["escapes in the path", request("GET", "/v1/status%0d%0aX:%00%1b"), /^HTTP\/1\.1 404 /],
+  ["another method", request("DELETE", "/v1/status"), /^HTTP\/1\.1 405 /],
+  ["what every object has", request("GET", "/v1/constructor"), /^HTTP\/1\.1 404 /],
+  [
+    "a pool that every object has",
+    posted("reload", '{"pools": ["__proto__"]}'),
+    /^HTTP\/1\.1 4\d\d /,
+  ],
+  ["the prototype", posted("reload", '{"__proto__": {"dry_run": true}}'), /^HTTP\/1\.1 400 /],
+  ["the constructor", posted("reload", '{"constructor": {"prototype": {}}}'), /^HTTP\/1\.1 400 /],
+  ["depth", posted("reload", "[".repeat(500_000)), /^HTTP\/1\.1 400 /],
+];
+
+function request(method: string, path: string, headers = "X: y", body = ""): string {
+  return `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${headers}\r\n\r\n${body}`;
+}
+
+function posted(word: string, body: string): string {
+  return request("POST", `/v1/${word}`, `Content-Length: ${body.length}`, body);
+}
+
+/** Sends these bytes and waits for the end of the connection. */
+async function exchange(path: string, bytes: string): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let answer = "";
+  const socket = connect(path, () => socket.write(Buffer.from(bytes, "latin1")));
+  socket.on("data", (data) => (answer += data.toString("latin1")));
+  socket.on("error", () => resolve(answer));
+  socket.on("close", () => resolve(answer));
+  return within("the answer", promise);
+}
+
+behaviour(
+  "what is abuse of HTTP is refused, and neither changes anything nor keeps others waiting",
+  {},
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+    const workers = await workersReach(spot, 2);
+    // They have begun to ask, and say no more.
+    const idle = Array.from({ length: 200 }, () => connect(supervisor.socket));
+    scene.atEnd(() => idle.forEach((socket) => socket.destroy()));
+    for (const socket of idle) socket.on("error", () => {}).write("GET /v1/stat");
+    for (const [what, bytes, answer] of ABUSES)
+      expect(await exchange(supervisor.socket, bytes), what).toMatch(answer);
+    expect((await supervisor.http("/healthz")).status).toBe(200);
+    expect(await workersReach(spot, 2)).toEqual(workers);
+    expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
+    await supervisor.gone();
   },
 );

@@ -85,12 +85,16 @@ pid_file = "/usr/local/php/logs/p.pid"
 listen = "/run/%x.sock"
 command = ["x"]
 chroot = "/srv"
+private_tmp = true
 `,
   );
+  expect(unit).toContain("RestrictNamespaces=yes\n");
   const other = await printed(scene, "systemd", "-c", elsewhere);
   expect(other).toContain("RuntimeDirectory=fcgivisor\n");
   expect(other).toContain("ReadWritePaths=/usr/local/php/logs\n");
-  expect(other).toMatch(/^CapabilityBoundingSet=.* CAP_SYS_CHROOT$/m);
+  expect(other).toMatch(/^CapabilityBoundingSet=.* CAP_SYS_CHROOT CAP_SYS_ADMIN$/m);
+  expect(other).toContain("RestrictNamespaces=mnt\n");
+  expect(other).toMatch(/^SystemCallFilter=.* mount mount_setattr$/m);
   const socket = await printed(scene, "systemd-socket", "-c", elsewhere);
   expect(socket).toContain("ListenStream=/run/%%x.sock\n");
 });

@@ -2,8 +2,12 @@
 // shows, limits, rights. Seen from inside, or read from /proc of the real process.
 
 import { expect } from "bun:test";
-import { barePool, bodyOf, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { hold } from "../helper/gate.ts";
+import { limitOfGroup } from "../helper/kernel.ts";
+import { barePool, bodyOf, phpPool, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
 import { commandOf, environmentOf, leadersAt, procText, statusField } from "../helper/processes.ts";
+import { BINARY } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
@@ -93,4 +97,127 @@ behaviour("no_new_privs: no rights are gained, and no capability can be", PHP, a
 
 behaviour("without no_new_privs a setgid sendmail still works", ROOT, async (scene) => {
   expect(statusField(await oneWorker(scene, {}), "NoNewPrivs")).toBe("0");
+});
+
+behaviour("limits of a pool's control group: set, or told why not", ROOT, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const pool = barePool(scene, spot, { memory_max: "512M" });
+  const supervisor = await scene.start({ pools: { www: pool } });
+  scene.rewrite({ pools: { www: { ...pool, pids_max: 100 } } });
+  const { code, stdout } = await supervisor.control("reload");
+  expect(code).toBe(0);
+  const [worker] = await workersReach(spot, 2);
+  for (const { setting, file, value, told } of [
+    { setting: "memory_max", file: "memory.max", value: 2 ** 29, told: supervisor.log() },
+    { setting: "pids_max", file: "pids.max", value: 100, told: stdout },
+  ]) {
+    const set = limitOfGroup(worker!, file);
+    if (set !== null) expect(set).toBe(String(value));
+    const without = told.includes(`pool www: ${setting} has no effect, because`);
+    expect(without, `${setting}: ${told}`).toBe(set === null);
+  }
+});
+
+/** keyctl(2) and add_key(2), which only architectures number. */
+const [KEYCTL, ADD_KEY] = process.arch === "arm64" ? [219, 217] : [250, 248];
+/** Joins a session keyring of its own, puts a key into it, and becomes what its arguments say. */
+const WITH_KEY = `my @key = ("user", "fv-secret", "x"); syscall(${KEYCTL}, 1, 0); syscall(${ADD_KEY}, @key, 1, -3) > 0 or die "add_key: $!"; exec @ARGV;`;
+/** Looks for that key in the session keyring (KEYCTL_SEARCH). */
+const LOOK = `my @key = ("user", "fv-secret"); print STDERR syscall(${KEYCTL}, 10, -3, @key, 0) > 0 ? "has" : "has no", " key\\n"; `;
+
+for (const [how, extra] of [
+  ["started directly", {}],
+  ["started through the shim", { nice: 1 }],
+] as const) {
+  behaviour(
+    `the keys of whoever started the supervisor are not a worker's, ${how}`,
+    { needs: ["root", "keyrings"] },
+    async (scene) => {
+      const under = ["perl", "-e", WITH_KEY];
+      // It is there for what inherits it.
+      const child = await scene.command([...under, "perl", "-e", LOOK]);
+      expect(child.stderr).toBe("has key\n");
+      const spot = await tcpSpot(scene);
+      const bare = barePool(scene, spot, extra);
+      const command = ["perl", "-e", `${LOOK} exec @ARGV`, ...(bare["command"] as string[])];
+      const pools = { www: { ...bare, workers: 1, command } };
+      const supervisor = await scene.run({ pools }, { under });
+      await supervisor.logged("has no key");
+      expect(supervisor.log()).not.toContain("has key");
+    },
+  );
+}
+
+const MOUNTING = { needs: ["php-cgi", "root", "mounting"] } as const;
+
+/** A folder that anybody may write in, outside /tmp. */
+function openFolderElsewhere(scene: Scene): string {
+  const dir = mkdtempSync("/var/opt/fv-");
+  chmodSync(dir, 0o777);
+  scene.atEnd(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+/** Writes a file of this path, and says what is in its folder then. */
+const WRITE = `<?php
+$path = $_SERVER["QUERY_STRING"];
+echo @file_put_contents($path, "x") ? "written" : "refused", " ", implode(",", array_diff(scandir(dirname($path)), [".", ".."]));`;
+
+behaviour(
+  "private_tmp: a script sees no other's files in /tmp, nor others its",
+  MOUNTING,
+  async (scene) => {
+    const dir = openFolderElsewhere(scene);
+    const script = scene.write(`${dir}/write.php`, WRITE);
+    const [mine, other] = [await tcpSpot(scene), await tcpSpot(scene)];
+    const pool = (spot: Spot) => phpPool(spot, { private_tmp: true });
+    const supervisor = await scene.start({ pools: { mine: pool(mine), other: pool(other) } });
+    for (const tmp of ["/tmp", "/var/tmp"]) {
+      const name = dir.replace("/var/opt/", "");
+      const query = `${tmp}/${name}`;
+      expect(await bodyOf(mine, { script, query })).toBe(`written ${name}`);
+      expect(await bodyOf(other, { script, query: `${query}-2` })).toBe(`written ${name}-2`);
+      expect(existsSync(query)).toBe(false);
+    }
+    // A worker with mounts of its own is looked into as any other.
+    const gated = scene.write(
+      `${dir}/gate.php`,
+      readFileSync(scene.fixture("php/gate.php"), "utf8"),
+    );
+    const held = await hold({ path: () => dir }, mine, { script: gated });
+    expect((await supervisor.control("status")).stdout).toContain("GET /gate.php");
+    await held.finish();
+  },
+);
+
+behaviour("read_only: a script writes only where writable lets it", MOUNTING, async (scene) => {
+  const [closed, open] = [openFolderElsewhere(scene), openFolderElsewhere(scene)];
+  const script = scene.write(`${closed}/write.php`, WRITE);
+  const spot = await tcpSpot(scene);
+  const extra = { read_only: true, writable: [open], private_tmp: true };
+  await scene.run({ pools: { www: phpPool(spot, extra) } });
+  const write = (query: string) => bodyOf(spot, { script, query });
+  expect(await write(`${closed}/new`)).toBe("refused write.php");
+  expect(await write(`${open}/new`)).toBe("written new");
+  expect(existsSync(`${open}/new`)).toBe(true);
+  expect(await write("/dev/shm/new")).toStartWith("refused");
+  expect(await write("/tmp/new")).toBe("written new");
+});
+
+behaviour("a folder of writable that is missing is told", MOUNTING, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const extra = { read_only: true, writable: ["/nonexistent"] };
+  const config = scene.config({ pools: { www: phpPool(spot, extra) } });
+  const { code, stderr } = await scene.fcgivisor(["start", "-c", config]);
+  expect(code).toBe(1);
+  expect(stderr).toContain("writable: /nonexistent is not a directory");
+});
+
+behaviour("without the right to mount the start says what it takes", MOUNTING, async (scene) => {
+  const pool = phpPool(await tcpSpot(scene), { private_tmp: true });
+  const config = scene.config({ pools: { www: pool } });
+  const under = ["setpriv", "--bounding-set", "-sys_admin", "--", BINARY];
+  const { code, stderr } = await scene.command([...under, "start", "-c", config]);
+  expect(code).toBe(1);
+  expect(stderr).toContain("cannot have mounts of its own (give it CAP_SYS_ADMIN,");
 });

@@ -9,6 +9,7 @@ import {
   bodyOf,
   closed,
   NO_HURRY,
+  phpPool,
   tcpSpot,
   unixSpot,
   workersReach,
@@ -347,5 +348,24 @@ behaviour(
     expect(await manager.show(UNIT, "ActiveState")).toBe("active");
     expect(await manager.show(UNIT, "NRestarts")).toBe("0");
     expect(await manager.show(UNIT, "NFileDescriptorStore")).toBe("1");
+  },
+);
+
+behaviour(
+  "mounts of a pool's own work under the hardening of the unit",
+  { ...REAL, needs: [...REAL.needs, "php-cgi"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const manager = await systemd(scene);
+    const pool = phpPool(spot, { private_tmp: true, read_only: true });
+    const config = scene.daemonConfig({ pools: { www: pool } });
+    await started(scene, manager, config, "");
+    for (const pid of workersAt(spot.where)) {
+      const mounts = procText(pid, "mountinfo").split("\n");
+      expect(mounts.find((line) => line.includes(" / / "))).toContain(" / / ro,");
+      expect(mounts.findLast((line) => line.includes(" /tmp "))).toContain("tmpfs");
+    }
+    expect((await manager.ctl("stop", UNIT)).code).toBe(0);
+    await closed(spot);
   },
 );

@@ -21,6 +21,7 @@ import {
   listenersAt,
   niceOf,
   procLink,
+  procText,
   softLimit,
   statusField,
   workersAt,
@@ -106,24 +107,47 @@ function groupsOf(pid: number): number[] {
   return text === "" ? [] : text.split(" ").map(Number);
 }
 
-behaviour(
-  "chroot, and chdir inside it",
-  { needs: ["root", "gcc", "libfcgi", "libc-headers"] },
-  async (scene) => {
-    const source = scene.fixture("fcgi/hello.c");
-    mkdirSync(scene.path("jail/srv"), { recursive: true });
-    const compile = ["gcc", "-static", "-o", scene.path("jail/hello"), source, "-lfcgi"];
-    expect(await scene.command(compile)).toMatchObject({ code: 0 });
-    const extra = { command: ["/hello"], chroot: scene.path("jail"), chdir: "/srv", ...NO_HURRY };
-    const spot = await tcpSpot(scene);
-    await scene.run({ pools: { www: { listen: spot.listen, workers: 1, ...extra } } });
-    const [pid] = await workersReach(spot, 1);
-    expect(procLink(pid!, "root")).toBe(scene.path("jail"));
-    expect(procLink(pid!, "cwd")).toBe(scene.path("jail/srv"));
-    expect(statusField(pid!, "Uid").split("\t")[0]).toBe("33");
-    expect(await bodyOf(spot, {})).toContain("hello from C");
+for (const { title, more, needs } of [
+  { title: "chroot, and chdir inside it", more: {}, needs: [] },
+  {
+    title: "the same with mounts of its own",
+    more: { private_tmp: true, read_only: true, writable: ["/srv"] },
+    needs: ["mounting"],
   },
-);
+] as const) {
+  behaviour(
+    title,
+    { needs: ["root", "gcc", "libfcgi", "libc-headers", ...needs] },
+    async (scene) => {
+      mkdirSync(scene.path("jail/tmp"), { recursive: true });
+      const source = scene.fixture("fcgi/hello.c");
+      mkdirSync(scene.path("jail/srv"), { recursive: true });
+      const compile = ["gcc", "-static", "-o", scene.path("jail/hello"), source, "-lfcgi"];
+      expect(await scene.command(compile)).toMatchObject({ code: 0 });
+      const extra = {
+        command: ["/hello"],
+        chroot: scene.path("jail"),
+        chdir: "/srv",
+        ...NO_HURRY,
+        ...more,
+      };
+      const spot = await tcpSpot(scene);
+      await scene.run({ pools: { www: { listen: spot.listen, workers: 1, ...extra } } });
+      const [pid] = await workersReach(spot, 1);
+      expect(procLink(pid!, "root")).toBe(scene.path("jail"));
+      expect(procLink(pid!, "cwd")).toBe(scene.path("jail/srv"));
+      expect(statusField(pid!, "Uid").split("\t")[0]).toBe("33");
+      expect(await bodyOf(spot, {})).toContain("hello from C");
+      // Below its root directory, as proc_pid_mountinfo(5) tells it: where, and whether it can be written.
+      const mounts = procText(pid!, "mountinfo")
+        .split("\n")
+        .map((line) => line.split(" "));
+      const options = (path: string) =>
+        mounts.findLast((row) => row[4] === path)?.[5]?.split(",")[0];
+      if ("private_tmp" in more) expect(["/srv", "/tmp"].map(options)).toEqual(["rw", "rw"]);
+    },
+  );
+}
 
 behaviour(
   "a program that is not inside the chroot is found by check",

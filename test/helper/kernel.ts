@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { procText } from "./processes.ts";
 import type { Scene } from "./scene.ts";
 import { eventually } from "./wait.ts";
 
@@ -122,6 +123,14 @@ function unifiedGroups(): string | null {
 /** Whether a supervisor that is started here can make one for each pool. */
 export function canDivide(): boolean {
   return unifiedGroups() !== null;
+}
+
+/** What a file of the pool's control group says, whose worker this is; null = it has no such limit. */
+export function limitOfGroup(worker: number, file: string): string | null {
+  const root = unifiedGroups();
+  const own = /^0::(.*)$/m.exec(procText(worker, "cgroup"))?.[1];
+  const path = root === null || own === undefined ? null : join(root, own, file);
+  return path !== null && existsSync(path) ? readFileSync(path, "utf8").trim() : null;
 }
 
 /** Names of the groups that a supervisor has made. */

@@ -1,6 +1,6 @@
 // What a test left behind. Workers run with a cleaned environment and outlive their parents, so a
 // process belongs to a test by what it holds: the test's mark in its environment, the test's folder in
-// its command line, working directory or open files, or one of the test's sockets.
+// its command line, program, working directory or open files, or one of the test's sockets.
 
 import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -33,7 +33,7 @@ function belongs(pid: number, dir: string, sockets: ReadonlySet<string>): boolea
   const inside = (path: string): boolean => path === dir || path.startsWith(`${dir}/`);
   if (procText(pid, "environ").includes(`${MARK}=${dir}\0`)) return true;
   if (procText(pid, "cmdline").includes(`${dir}/`)) return true;
-  if (inside(procLink(pid, "cwd")) || inside(procLink(pid, "root"))) return true;
+  if (["cwd", "root", "exe"].some((name) => inside(procLink(pid, name)))) return true;
   for (const target of descriptorsOf(pid).values()) {
     if (inside(target) || sockets.has(target)) return true;
   }

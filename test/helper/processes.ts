@@ -116,6 +116,11 @@ export function startedAt(pid: number): number {
   return statField(pid, 22) * TICK_MS;
 }
 
+/** CPU time that the process has used so far, in milliseconds. */
+export function cpuMsOf(pid: number): number {
+  return (statField(pid, 14) + statField(pid, 15)) * TICK_MS;
+}
+
 /** Milliseconds since the machine was started. */
 export function sinceBoot(): number {
   return Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 1_000;

@@ -111,6 +111,7 @@ export type Need =
   | "a control group for memory"
   | "a control group for pids"
   | "a unified control group"
+  | "keyrings"
   | "a systemd that can run";
 
 export interface BehaviourOptions {
@@ -171,6 +172,7 @@ const NO_PARTS: readonly Need[] = [
   "a control group for memory",
   "a control group for pids",
   "a unified control group",
+  "keyrings",
   "a systemd that can run",
 ];
 
@@ -191,6 +193,7 @@ function isLacking(need: Need): boolean {
   if (need === "an overlay mount") return !AM_ROOT || !canOverlay();
   if (need === "a control group for memory") return !canLimit("memory");
   if (need === "a control group for pids") return !canLimit("pids");
+  if (need === "keyrings") return !existsSync("/proc/keys");
   if (need === "a unified control group") return !AM_ROOT || !canDivide();
   if (need === "a systemd that can run") return !AM_ROOT || !systemdRuns();
   return missing([need]).length > 0;

@@ -221,6 +221,16 @@ describe("who starts it", () => {
       ]);
     }));
 
+  test("anybody else is told that mounts of a pool's own are ignored", () =>
+    withTempDir(async (dir) => {
+      const own = "private_tmp = true\nread_only = true\n";
+      const { warnings } = await load(await write(dir, "a.toml", POOL + own), { uid: 1000 });
+      expect(warnings.map(({ message }) => message)).toEqual([
+        'pool www: "private_tmp" is ignored, because only root can mount',
+        'pool www: "read_only" is ignored, because only root can mount',
+      ]);
+    }));
+
   test("the shipped legacy file does not start as root", async () => {
     const file = join(import.meta.dir, "../config-cases/official-0.5.10-template.xml");
     expect(await complaint(load(file, { uid: 0 }))).toContain("workers would run as root");

@@ -15,6 +15,8 @@ async function linesFor(toml: string): Promise<string[]> {
 
 const SAFE = `command = ["php-cgi"]
 no_new_privs = true
+private_tmp = true
+read_only = true
 rlimit_memory = "2G"
 rlimit_processes = 200
 request_timeout = "60s"
@@ -34,12 +36,14 @@ log_rate = "unlimited"
 `);
   expect(lines[0]).toBe("pool safe: uses all there is");
   expect(lines[1]).toBe("pool open:");
-  const named = lines.slice(2).map((line) => line.trim().split(" ")[0]);
+  const named = lines.slice(2).map((line) => line.trim().split(/ (?:is|are) /)[0]);
   expect(named).toEqual([
     "no_new_privs",
+    "private_tmp",
+    "read_only",
     "clear_env",
-    "rlimit_memory",
-    "rlimit_processes",
+    "neither rlimit_memory nor memory_max",
+    "neither rlimit_processes nor pids_max",
     "log_rate",
     "request_timeout",
     "allowed_clients",

@@ -16,6 +16,9 @@ const PLAIN: ShimTask = {
   rlimitProcesses: null,
   rlimitMemory: null,
   noNewPrivs: false,
+  privateTmp: false,
+  readOnly: false,
+  writable: [],
 };
 const USER = { uid: 33, gid: 33, groups: [33] };
 
@@ -42,6 +45,8 @@ const EACH: Partial<ShimTask>[] = [
   { rlimitProcesses: 100 },
   { rlimitMemory: 1 },
   { noNewPrivs: true },
+  { privateTmp: true },
+  { readOnly: true },
 ];
 
 test.each(EACH)("%p", (part) => {

@@ -17,16 +17,26 @@ const PROTECTIONS: readonly Protection[] = [
     without: "no_new_privs is off: setuid and setgid programs give rights to its scripts",
   },
   {
+    isUsed: ({ privateTmp }) => privateTmp,
+    without: "private_tmp is off: its scripts share /tmp with all others",
+  },
+  {
+    isUsed: ({ readOnly }) => readOnly,
+    without: "read_only is off: its scripts can change every file that their user may",
+  },
+  {
     isUsed: ({ clearEnv }) => clearEnv,
     without: "clear_env is off: its scripts see the environment that the supervisor was started in",
   },
   {
-    isUsed: ({ rlimitMemory }) => rlimitMemory !== null,
-    without: "rlimit_memory is not set: one worker can use up the memory of the machine",
+    isUsed: ({ rlimitMemory, memoryMax }) => rlimitMemory !== null || memoryMax !== null,
+    without:
+      "neither rlimit_memory nor memory_max is set: one worker can use up the memory of the machine",
   },
   {
-    isUsed: ({ rlimitProcesses }) => rlimitProcesses !== null,
-    without: "rlimit_processes is not set: its scripts can fork until the machine is full",
+    isUsed: ({ rlimitProcesses, pidsMax }) => rlimitProcesses !== null || pidsMax !== null,
+    without:
+      "neither rlimit_processes nor pids_max is set: its scripts can fork until the machine is full",
   },
   {
     isUsed: ({ logOutput, logRate }) => !logOutput || logRate !== "unlimited",

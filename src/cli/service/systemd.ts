@@ -68,6 +68,7 @@ RuntimeDirectoryPreserve=yes
 function hardening(facts: ServiceFacts): string {
   const noNewPrivs = facts.pools.some(({ config }) => config.noNewPrivs);
   const chroot = facts.pools.some(({ config }) => config.chroot !== null);
+  const mounts = facts.pools.some(({ config }) => config.privateTmp || config.readOnly);
   const inTmp = facts.seen.filter((path) => /^\/(var\/)?tmp(\/|$)/.test(path));
   const readOnly = facts.written.filter((path) => /^\/(usr|boot|efi|etc)(\/|$)/.test(path));
   return `# Hardening. Left out, because it would break what workers may do: MemoryDenyWriteExecute (just-in-time
@@ -90,16 +91,16 @@ ProtectHostname=yes
 LockPersonality=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
-RestrictNamespaces=yes
+RestrictNamespaces=${mounts ? "mnt" : "yes"}
 SystemCallArchitectures=native
 # Workers' sockets; netlink tells how long the queue of a Unix socket is.
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 # Users of workers (SETUID, SETGID), sockets' owners and modes (CHOWN, FOWNER), files of other users
 # (DAC_OVERRIDE), signals (KILL), a look into workers and their sockets back (SYS_PTRACE), ports below
-# 1024 (NET_BIND_SERVICE), rlimit_* and nice (SYS_RESOURCE, SYS_NICE)${noNewPrivs ? ",\n# no_new_privs (SETPCAP)" : ""}.
-CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE CAP_KILL CAP_SYS_PTRACE CAP_NET_BIND_SERVICE CAP_SYS_RESOURCE CAP_SYS_NICE${noNewPrivs ? " CAP_SETPCAP" : ""}${chroot ? " CAP_SYS_CHROOT" : ""}
+# 1024 (NET_BIND_SERVICE), rlimit_* and nice (SYS_RESOURCE, SYS_NICE)${noNewPrivs ? ",\n# no_new_privs (SETPCAP)" : ""}${mounts ? ",\n# private_tmp and read_only (SYS_ADMIN)" : ""}.
+CapabilityBoundingSet=CAP_SETUID CAP_SETGID CAP_CHOWN CAP_FOWNER CAP_DAC_OVERRIDE CAP_KILL CAP_SYS_PTRACE CAP_NET_BIND_SERVICE CAP_SYS_RESOURCE CAP_SYS_NICE${noNewPrivs ? " CAP_SETPCAP" : ""}${chroot ? " CAP_SYS_CHROOT" : ""}${mounts ? " CAP_SYS_ADMIN" : ""}
 # pidfd_getfd takes a socket back out of a worker.
-SystemCallFilter=@system-service pidfd_getfd${chroot ? " chroot" : ""}
+SystemCallFilter=@system-service pidfd_getfd${chroot ? " chroot" : ""}${mounts ? " mount mount_setattr" : ""}
 SystemCallErrorNumber=EPERM
 `;
 }

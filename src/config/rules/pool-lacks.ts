@@ -27,6 +27,9 @@ export function poolLacks(pool: PoolConfig, uid: number): PoolLack[] {
     ...ask("listen.group", pool.listen.group, groupLack),
     // Without the root directory nothing is inside it either.
     ...(chroot.length > 0 ? chroot : folder("chdir", inside(root, pool.chdir))),
+    ...(uid === 0 && pool.readOnly ? pool.writable : []).flatMap((path) =>
+      folder("writable", inside(root, path)),
+    ),
     ...named(ask("php.ini", inside(root, pool.php.ini), iniLack)),
     ...named(ask("health.script", inside(root, pool.health?.script ?? null), fileLack)),
   ];

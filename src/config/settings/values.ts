@@ -181,6 +181,20 @@ export const path: ValueType<string> = {
   print: quote,
 };
 
+/** Paths, made absolute. */
+export const paths: ValueType<readonly string[]> = {
+  expected: "an array of paths",
+  form: "list",
+  schema: { type: "array", items: { type: "string", minLength: 1 } },
+  parse(raw, base) {
+    if (!Array.isArray(raw)) return unexpected(this.expected, raw);
+    const all = raw.map((each: unknown) => path.parse(each, base));
+    const wrong = all.find((each) => "problem" in each);
+    return wrong ?? { ok: all.flatMap((each) => ("ok" in each ? [each.ok] : [])) };
+  },
+  print: (value) => `[${value.map(quote).join(", ")}]`,
+};
+
 /** A path, or the word "stderr", which is null in the model. */
 export const logFile: ValueType<string | null> = {
   expected: 'a path or "stderr"',

@@ -4,6 +4,7 @@
 import type { Loaded } from "../../config/load.ts";
 import type { Config } from "../../config/model.ts";
 import { limitedTo } from "./plan.ts";
+import { missingLimits } from "../start/control-limits.ts";
 import { preflight } from "../start/preflight.ts";
 
 export interface Proposal {
@@ -22,6 +23,8 @@ export async function propose(
   const loaded = await load();
   const next = limitedTo(only, running, loaded.config);
   const found = await preflight(next, only.length === 0 ? undefined : new Set(only));
-  const warnings = [...loaded.warnings, ...found].map(({ message }) => message);
+  const warnings = [...loaded.warnings, ...found, ...missingLimits(next)].map(
+    ({ message }) => message,
+  );
   return { loaded, next, warnings };
 }

@@ -5,6 +5,7 @@ import type { Fault } from "../../fault.ts";
 import type { InheritedSockets } from "../../socket/inherited.ts";
 import type { Handover } from "../../sys/exec/handover.ts";
 import { endLeftOverCanaries } from "./canary.ts";
+import { missingLimits } from "./control-limits.ts";
 import { preflight } from "./preflight.ts";
 import { leftOverRecords } from "../recovery/left-over-records.ts";
 import { type OpenSocket, Recovery } from "../recovery/recovery.ts";
@@ -57,7 +58,7 @@ async function startAll(
   warn: (fault: Fault) => void,
 ): Promise<readonly Fault[]> {
   if (keepGoing) return startEachPool(state, open, signal);
-  (await preflight(state.config)).forEach(warn);
+  [...(await preflight(state.config)), ...missingLimits(state.config)].forEach(warn);
   await startPools(state, open, signal);
   return [];
 }

@@ -76,7 +76,7 @@ const KEYCTL_JOIN_SESSION_KEYRING = 1;
 
 /** Leaves the keys of whoever started the supervisor behind; where the kernel has no keyrings, there are none. */
 export function ownKeyring(): void {
-  libc.syscall(SYS_KEYCTL, KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0);
+  libc.syscall(SYS_KEYCTL, KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0);
 }
 
 export function beNice(value: number): void {

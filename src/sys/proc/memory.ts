@@ -28,14 +28,14 @@ const O_PATH = 0o10000000;
 
 /**
  * A descriptor of the program that a process runs; null when it may not be read, or is on a file system
- * that a user provides (FUSE) or that is not mounted where we are: such a one may never answer.
+ * that a user provides (FUSE) or that is mounted nowhere where we are: such a one may never answer.
  */
 export function openProgram(pid: number): number | null {
   try {
     // Names the file without asking its file system.
     const path = openSync(programFile(pid), O_PATH);
     try {
-      return answers(path) ? openSync(`/proc/self/fd/${path}`, "r") : null;
+      return answers(path, pid) ? openSync(`/proc/self/fd/${path}`, "r") : null;
     } finally {
       closeSync(path);
     }
@@ -45,13 +45,22 @@ export function openProgram(pid: number): number | null {
   }
 }
 
-/** Whether the file system of a descriptor is one of this machine's own. */
-function answers(fd: number): boolean {
+/**
+ * Whether the file system of a descriptor is one of this machine's own. A process with a table of mounts of
+ * its own (`private_tmp`) has others, of the same devices (proc_pid_mountinfo(5)).
+ */
+function answers(fd: number, pid: number): boolean {
   const mount = /^mnt_id:\s*([0-9]+)$/m.exec(readText(`/proc/self/fdinfo/${fd}`) ?? "")?.[1];
-  const mounts = readText("/proc/self/mountinfo", TABLE_MOST) ?? "";
-  const line = mounts.split("\n").find((text) => text.startsWith(`${mount} `));
+  const ours = mountsOf("self");
+  const of = (mounts: readonly string[]) => mounts.find((line) => line.startsWith(`${mount} `));
+  const device = (of(ours) ?? of(mountsOf(pid)))?.split(" ")[2];
+  const line = ours.find((each) => each.split(" ")[2] === device);
   const type = line === undefined ? undefined : / - (\S+)/.exec(line)?.[1];
   return type !== undefined && !type.startsWith("fuse");
+}
+
+function mountsOf(pid: number | "self"): string[] {
+  return (readText(`/proc/${pid}/mountinfo`, TABLE_MOST) ?? "").split("\n");
 }
 
 export interface ProcessMemory {

@@ -57,7 +57,7 @@ function lowestDescriptors(pid: number): number[] | null {
   }
   try {
     const filled = Number(
-      libc.syscall(SYS_GETDENTS64, folder, ptr(entries), entries.byteLength, 0),
+      libc.syscall(SYS_GETDENTS64, folder, ptr(entries), entries.byteLength, 0, 0),
     );
     return filled < 0 ? null : numbersIn(filled);
   } finally {
