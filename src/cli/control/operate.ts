@@ -7,7 +7,7 @@ import { Fault } from "../../fault.ts";
 import { sleep } from "../../sys/clock.ts";
 import { lives } from "../../sys/proc/procfs.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
-import { print, printError, printJson } from "../print.ts";
+import { errorsAreSeen, print, printError, printJson } from "../print.ts";
 import { controlSocket } from "./control-socket.ts";
 import { reportLines, stepText } from "./report-text.ts";
 import { checkSameConfig } from "./same-config.ts";
@@ -21,7 +21,7 @@ export async function operate(
   options: OperationOptions = {},
 ): Promise<number> {
   const socket = await controlSocket(args);
-  const show = process.stderr.isTTY && !args.quiet && !args.json ? showStep : () => {};
+  const show = !args.quiet && !args.json && errorsAreSeen() ? showStep : () => {};
   const client = new AdminClient(socket);
   const switches = options.config !== undefined;
   const report = await (switches ? Promise.resolve() : checkSameConfig(client, args))
