@@ -1,7 +1,6 @@
 // argv in, exit code out; the only process.exit. What is not needed for the command at hand is not
 // imported.
 
-import { basename } from "node:path";
 import { print, printError, printJson } from "./cli/print.ts";
 import { asFault, Fault, faultText } from "./fault.ts";
 import { STATE_FORMAT, STATE_FORMAT_WORD } from "./supervisor/recovery/state-format.ts";
@@ -10,7 +9,7 @@ import { SHIM_WORD } from "./worker/shim-task.ts";
 async function main(given: readonly string[]): Promise<number> {
   const [word, ...rest] = commandFirst(given);
   if (word === SHIM_WORD) return (await import("./worker/shim.ts")).runShim();
-  const asPhpFpm = /^php-fpm[0-9.]*$/.test(basename(process.argv0));
+  const asPhpFpm = /(^|\/)php-fpm[0-9.]*$/.test(process.argv0);
   // The words that stay; as early as can be, because it starts this program once more.
   if (asPhpFpm || word === "run") (await import("./sys/exec/steady.ts")).becomeSteady();
   if (asPhpFpm) {
