@@ -24,9 +24,8 @@ async function main(given: readonly string[]): Promise<number> {
     print(`${STATE_FORMAT}\n`);
     return 0;
   }
-  const { runStrict } = await import("./cli/runner.ts");
   const { COMMANDS } = await import("./cli/commands.ts");
-  if (word === undefined || word === "--help" || word === "-h") {
+  if (word === undefined || asksForHelp(word, rest)) {
     const { helpText } = await import("./cli/help/help.ts");
     const text = `${await helpText(COMMANDS, undefined)}\n`;
     if (word === undefined) printError(text);
@@ -41,7 +40,13 @@ async function main(given: readonly string[]): Promise<number> {
     const what = word.startsWith("-") ? `unknown option ${word}` : `unknown command "${word}"`;
     throw usageFault(close === null ? what : `${what}; did you mean "${close}"?`);
   }
+  const { runStrict } = await import("./cli/runner.ts");
   return runStrict((await row.load()).default, rest);
+}
+
+/** Without a topic: that one says which commands there are. */
+function asksForHelp(word: string, rest: readonly string[]): boolean {
+  return word === "--help" || word === "-h" || (word === "help" && rest.length === 0);
 }
 
 /** Options that every command knows may stand before the command, as behind it. */
