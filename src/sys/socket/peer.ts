@@ -19,23 +19,29 @@ export interface Peer {
 const SOL_SOCKET = 1;
 const SO_PEERCRED = 17;
 
-/** The process that connected to us, or listens where we have connected; null when the kernel cannot say. */
+/** The process that connected to us; null when the kernel cannot say. */
 export function peerOf(fd: number): Peer | null {
-  // struct ucred: pid, uid, gid.
-  const credentials = new Int32Array(3);
-  const size = new Uint32Array([12]);
-  if (libc.getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ptr(credentials), ptr(size)) !== 0) return null;
-  const [pid, uid] = [credentials[0]!, credentials[1]! >>> 0];
+  const found = credentials(fd);
+  if (found === null) return null;
+  const { uid, pid } = found;
   return { uid, user: nameOf(uid), pid, command: processStat(pid)?.command ?? null };
 }
 
-/** The process that listens on a Unix socket's path; null when nobody does, or the kernel cannot say. */
-export function listenerOf(path: string): Peer | null {
+/** The user id of who listens on a Unix socket's path; null when nobody does, or the kernel cannot say. */
+export function listenerUid(path: string): number | null {
   const fd = connectUnix(path);
   if (fd === null) return null;
   try {
-    return peerOf(fd);
+    return credentials(fd)?.uid ?? null;
   } finally {
     closeSocket(fd);
   }
+}
+
+function credentials(fd: number): Pick<Peer, "uid" | "pid"> | null {
+  // struct ucred: pid, uid, gid.
+  const found = new Int32Array(3);
+  const size = new Uint32Array([12]);
+  if (libc.getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ptr(found), ptr(size)) !== 0) return null;
+  return { pid: found[0]!, uid: found[1]! >>> 0 };
 }
