@@ -9,7 +9,7 @@ import type { Config } from "../../config/model.ts";
 import { configPath } from "../../config/default-places.ts";
 import { Fault } from "../../fault.ts";
 import { shellWord } from "../../log/words.ts";
-import { listenerUid } from "../../sys/socket/peer.ts";
+import { listenerUid } from "../../sys/socket/credentials.ts";
 import { isOurs, nameOf } from "../../sys/trust.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
 
