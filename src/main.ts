@@ -26,8 +26,8 @@ async function main(given: readonly string[]): Promise<number> {
   }
   const { COMMANDS } = await import("./cli/commands.ts");
   if (word === undefined || asksForHelp(word, rest)) {
-    const { helpText } = await import("./cli/help/help.ts");
-    const text = `${await helpText(COMMANDS, undefined)}\n`;
+    const { overviewText } = await import("./cli/help/overview.ts");
+    const text = `${overviewText(COMMANDS)}\n`;
     if (word === undefined) printError(text);
     else print(text);
     return word === undefined ? 2 : 0;

@@ -29,7 +29,7 @@ export function helpCommand(commands: CommandTable): Command {
 
 /** The text of a topic; without one, the list of commands and topics. Throws usage Faults. */
 export async function helpText(commands: CommandTable, topic: string | undefined): Promise<string> {
-  if (topic === undefined) return overviewText(commands, "Topics (fcgivisor help TOPIC):", TOPICS);
+  if (topic === undefined) return overviewText(commands);
   const page = TOPICS.find(({ name }) => name === topic);
   if (page !== undefined) return pageText(page.name);
   const row = Object.hasOwn(commands, topic) ? commands[topic] : undefined;
