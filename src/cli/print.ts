@@ -29,28 +29,19 @@ export function printJson(value: unknown, done?: string): boolean {
 
 /** The same for what is to be stored or piped: it comes out as it is, except on a terminal. */
 export function printData(data: string | Uint8Array): boolean {
-  if (!isTerminal(STDOUT)) return put(data);
+  if (!isTerminal()) return put(data);
   return print(typeof data === "string" ? data : new TextDecoder().decode(data));
 }
 
 /** Empties a terminal; does nothing elsewhere. */
 export function clearScreen(): void {
-  if (isTerminal(STDOUT)) put("\x1b[H\x1b[2J");
+  if (isTerminal()) put("\x1b[H\x1b[2J");
 }
 
-/** Whether stderr is a terminal. */
-export function errorsAreSeen(): boolean {
-  return isTerminal(STDERR);
-}
-
-/**
- * Whoever asks process.stdout or process.stderr makes it non-blocking, which is no harm to a terminal alone, and
- * opens a stream, which costs more than all the rest of a command.
- */
-function isTerminal(fd: typeof STDOUT | typeof STDERR): boolean {
+/** Whoever asks process.stdout makes it non-blocking, which is no harm to a terminal alone. */
+function isTerminal(): boolean {
   try {
-    if (!fs.fstatSync(fd).isCharacterDevice()) return false;
-    return (fd === STDOUT ? process.stdout : process.stderr).isTTY;
+    return fs.fstatSync(STDOUT).isCharacterDevice() && process.stdout.isTTY;
   } catch {
     // It is closed.
     return false;

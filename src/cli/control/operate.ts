@@ -6,8 +6,9 @@ import type { Operation, OperationOptions, Report, ProgressStep } from "../../ad
 import { Fault } from "../../fault.ts";
 import { sleep } from "../../sys/clock.ts";
 import { lives } from "../../sys/proc/procfs.ts";
+import { isTerminal, STDERR } from "../../sys/terminal.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
-import { errorsAreSeen, print, printError, printJson } from "../print.ts";
+import { print, printError, printJson } from "../print.ts";
 import { controlSocket } from "./control-socket.ts";
 import { reportLines, stepText } from "./report-text.ts";
 import { checkSameConfig } from "./same-config.ts";
@@ -21,7 +22,7 @@ export async function operate(
   options: OperationOptions = {},
 ): Promise<number> {
   const socket = await controlSocket(args);
-  const show = !args.quiet && !args.json && errorsAreSeen() ? showStep : () => {};
+  const show = !args.quiet && !args.json && isTerminal(STDERR) ? showStep : () => {};
   const client = new AdminClient(socket);
   const switches = options.config !== undefined;
   const report = await (switches ? Promise.resolve() : checkSameConfig(client, args))
