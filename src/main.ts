@@ -1,7 +1,6 @@
 // argv in, exit code out; the only process.exit. What is not needed for the command at hand is not
 // imported.
 
-import { basename } from "node:path";
 import { print, printError, printJson } from "./cli/print.ts";
 import { asFault, Fault, faultText } from "./fault.ts";
 import { STATE_FORMAT, STATE_FORMAT_WORD } from "./supervisor/recovery/state-format.ts";
@@ -10,7 +9,7 @@ import { SHIM_WORD } from "./worker/shim-task.ts";
 async function main(given: readonly string[]): Promise<number> {
   const [word, ...rest] = commandFirst(given);
   if (word === SHIM_WORD) return (await import("./worker/shim.ts")).runShim();
-  const asPhpFpm = /^php-fpm[0-9.]*$/.test(basename(process.argv0));
+  const asPhpFpm = /(^|\/)php-fpm[0-9.]*$/.test(process.argv0);
   // The words that stay; as early as can be, because it starts this program once more.
   if (asPhpFpm || word === "run") (await import("./sys/exec/steady.ts")).becomeSteady();
   if (asPhpFpm) {
@@ -25,11 +24,10 @@ async function main(given: readonly string[]): Promise<number> {
     print(`${STATE_FORMAT}\n`);
     return 0;
   }
-  const { runStrict } = await import("./cli/runner.ts");
   const { COMMANDS } = await import("./cli/commands.ts");
-  if (word === undefined || word === "--help" || word === "-h") {
-    const { helpText } = await import("./cli/help/help.ts");
-    const text = `${await helpText(COMMANDS, undefined)}\n`;
+  if (word === undefined || asksForHelp(word, rest)) {
+    const { overviewText } = await import("./cli/help/overview.ts");
+    const text = `${overviewText(COMMANDS)}\n`;
     if (word === undefined) printError(text);
     else print(text);
     return word === undefined ? 2 : 0;
@@ -42,7 +40,13 @@ async function main(given: readonly string[]): Promise<number> {
     const what = word.startsWith("-") ? `unknown option ${word}` : `unknown command "${word}"`;
     throw usageFault(close === null ? what : `${what}; did you mean "${close}"?`);
   }
+  const { runStrict } = await import("./cli/runner.ts");
   return runStrict((await row.load()).default, rest);
+}
+
+/** Without a topic: that one says which commands there are. */
+function asksForHelp(word: string, rest: readonly string[]): boolean {
+  return word === "--help" || word === "-h" || (word === "help" && rest.length === 0);
 }
 
 /** Options that every command knows may stand before the command, as behind it. */

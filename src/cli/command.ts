@@ -1,8 +1,9 @@
 // The one door to citty, which reads the command line. A command is made from a table of its options, and
 // gets their values with the types that the table says (citty's own types take what is missing for there).
+// citty brings node:util, which costs as much as half of a short command: it is loaded for a line that needs it.
 
-import { type ArgsDef, type CommandDef, runCommand } from "citty";
-import { given, type Options, repeated, type ValuesOf } from "./options.ts";
+import type { ArgsDef, CommandDef } from "citty";
+import { given, type Options, plainValues, repeated, type ValuesOf } from "./options.ts";
 
 /** What stands on the command line beside the values. */
 export interface CommandLine {
@@ -46,14 +47,24 @@ export function defineCommand<const T extends Options>(spec: CommandSpec<T>): Co
     options,
     async run(rawArgs) {
       const { words } = given(options, rawArgs);
-      const definition: CommandDef<ArgsDef> = {
-        args: options as ArgsDef,
-        run: ({ args }) => spec.run(valuesOf(options, args, rawArgs), { rawArgs, words }),
-      };
-      const { result } = await runCommand(definition, { rawArgs: [...rawArgs] });
-      return typeof result === "number" ? result : 0;
+      const values = plainValues(options, rawArgs) ?? (await parsedValues(options, rawArgs));
+      return (await spec.run(values, { rawArgs, words })) ?? 0;
     },
   };
+}
+
+/** What citty reads; the words are checked already. */
+export async function parsedValues<T extends Options>(
+  options: T,
+  rawArgs: readonly string[],
+): Promise<ValuesOf<T>> {
+  const { runCommand } = await import("citty");
+  const definition: CommandDef<ArgsDef> = {
+    args: options as ArgsDef,
+    run: ({ args }) => valuesOf(options, args, rawArgs),
+  };
+  const { result } = await runCommand(definition, { rawArgs: [...rawArgs] });
+  return result as ValuesOf<T>;
 }
 
 function valuesOf<T extends Options>(

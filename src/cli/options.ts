@@ -105,6 +105,33 @@ export function repeated(
     .map(({ value }) => value!);
 }
 
+/**
+ * The values of a line that can be read in one way only: each option stands there once and under its own name, and
+ * no value looks like an option. null: it takes a parser to say what such a line means.
+ */
+export function plainValues<T extends Options>(
+  options: T,
+  rawArgs: readonly string[],
+): ValuesOf<T> | null {
+  const { options: found, words } = given(options, rawArgs);
+  const names = found.map(({ name }) => name);
+  const isPlain = found.every(
+    ({ written, name, value }) =>
+      name !== null && written !== `--no-${name}` && value !== "" && !value?.startsWith("-"),
+  );
+  if (!isPlain || new Set(names).size < names.length || rawArgs.includes("--")) return null;
+  const values = new Map(found.map(({ name, value }) => [name, value]));
+  const left = [...words];
+  const read = Object.entries(options).map(([name, option]) => {
+    if (option.type === "boolean") return [name, values.has(name) || option.default === true];
+    if (option.type === "positional") return [name, option.repeatable ? words : left.shift()];
+    const value = values.get(name);
+    if (option.repeatable) return [name, value === undefined ? [] : [value]];
+    return [name, value];
+  });
+  return Object.fromEntries(read) as ValuesOf<T>;
+}
+
 export function beforeDashes(rawArgs: readonly string[]): readonly string[] {
   const at = rawArgs.indexOf("--");
   return at < 0 ? rawArgs : rawArgs.slice(0, at);

@@ -8,7 +8,13 @@ import type { ProcessEnd } from "../event.ts";
 import { after } from "./clock.ts";
 import { noDearerThanOthers, ownKeyring, usualFiles } from "./exec/become.ts";
 import { checked, cString, libc, ptr } from "./libc.ts";
-import { type ProcessId, processesWhere, type ProcessStat, processStat } from "./proc/procfs.ts";
+import {
+  childrenOf,
+  type ProcessId,
+  processesWhere,
+  type ProcessStat,
+  processStat,
+} from "./proc/procfs.ts";
 
 export type Signal = NodeJS.Signals;
 
@@ -190,8 +196,7 @@ const WNOHANG = 1;
 
 /** Reaps every dead child that was not spawned here: orphans that came to us as their subreaper. */
 export function reapOrphans(): void {
-  const dead = processesWhere((stat) => stat.parent === process.pid && stat.state === "Z");
-  for (const { pid } of dead) if (!ownChildren.has(pid)) libc.waitpid(pid, null, WNOHANG);
+  for (const { pid, state } of adopted()) if (state === "Z") libc.waitpid(pid, null, WNOHANG);
 }
 
 /**
@@ -199,9 +204,16 @@ export function reapOrphans(): void {
  * background. They hold the listening socket, which they inherited.
  */
 export function orphans(): ProcessStat[] {
-  return processesWhere(
-    ({ parent, state, pid }) => parent === process.pid && state !== "Z" && !ownChildren.has(pid),
-  );
+  return adopted().filter(({ state }) => state !== "Z");
+}
+
+/** An orphan becomes the child of its subreaper's first thread, whose list is read without a walk through /proc. */
+function adopted(): ProcessStat[] {
+  const { pid } = process;
+  const children =
+    childrenOf(pid)?.flatMap((child) => processStat(child) ?? []) ??
+    processesWhere(({ parent }) => parent === pid);
+  return children.filter((child) => !ownChildren.has(child.pid));
 }
 
 const PR_SET_CHILD_SUBREAPER = 36;

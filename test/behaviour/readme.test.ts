@@ -9,7 +9,8 @@ import { blockIn, README, settingsBlock } from "../helper/readme-settings.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 
 const readme = readFileSync(README, "utf8");
-const TEXTS = [{ name: "README.md", text: readme }, ...PAGES];
+const pages = Object.entries(PAGES).map(([name, text]) => ({ name, text }));
+const TEXTS = [{ name: "README.md", text: readme }, ...pages];
 
 /** Every `fcgivisor …` of a text: in code blocks, and in the running text between backticks. */
 function commandLines(text: string): string[] {

@@ -6,6 +6,7 @@ import { INI_NAMES } from "../../src/config/ini/names.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { helpText } from "../../src/cli/help/help.ts";
 import { PAGES } from "../../src/cli/help/pages.ts";
+import { TOPICS } from "../../src/cli/help/topics.ts";
 import { SECTIONS } from "../../src/config/settings/settings.ts";
 import { Fault } from "../../src/fault.ts";
 
@@ -15,7 +16,7 @@ test("without a topic it lists every command that is for people, and every topic
     if (summary === "") expect(text).not.toContain(`\n  ${name} `);
     else expect(text).toContain(summary);
   }
-  for (const { summary } of PAGES) expect(text).toContain(summary);
+  for (const { summary } of TOPICS) expect(text).toContain(summary);
 });
 
 test("the config page has every setting with its meaning, and none of the marks", async () => {
@@ -53,8 +54,8 @@ test("the README has the settings of the table", () => {
 });
 
 test("every topic that the manual names exists", () => {
-  const topics = PAGES.map(({ name }) => name);
-  const named = PAGES.flatMap(({ text }) =>
+  const topics: readonly string[] = TOPICS.map(({ name }) => name);
+  const named = Object.values(PAGES).flatMap((text) =>
     [...text.matchAll(/fcgivisor help ([a-z]+)/g)].map((match) => match[1]!),
   );
   expect(named.length).toBeGreaterThan(3);

@@ -4,8 +4,8 @@
 import { beforeEach, expect, test } from "bun:test";
 import { Fault } from "../../src/fault.ts";
 import { listen } from "../helper/printed.ts";
-import { defineCommand } from "../../src/cli/command.ts";
-import { afterDashes, COMMON, type Options, repeated } from "../../src/cli/options.ts";
+import { defineCommand, parsedValues } from "../../src/cli/command.ts";
+import { afterDashes, COMMON, type Options, plainValues, repeated } from "../../src/cli/options.ts";
 import { runStrict } from "../../src/cli/runner.ts";
 import { usageText } from "../../src/cli/usage.ts";
 
@@ -210,3 +210,40 @@ test("words that are names of an object's own parts are unknown like any other",
   for (const word of ["--constructor", "--toString", "--__proto__", "--hasOwnProperty"])
     expect(await refused(word)).toBe(`unknown option ${word}`);
 });
+
+const READ_TWICE = {
+  ...OPTIONS,
+  file: { type: "string", repeatable: true },
+  "dry-run": { type: "boolean" },
+} as const satisfies Options;
+
+test("a line that needs no parser is read as the parser reads it", async () => {
+  for (const line of [
+    "",
+    "www",
+    "-",
+    "-c a.toml --json",
+    "--config=a.toml www -q",
+    "--dry-run --header=a=b",
+    "-H line --wait --file one",
+    "--socket /run/a.sock --prefix ../x www",
+  ]) {
+    const words = line.split(" ").filter((word) => word !== "");
+    const plain = plainValues(READ_TWICE, words);
+    expect(plain, line).not.toBeNull();
+    expect(plain!, line).toEqual(await parsedValues(READ_TWICE, words));
+  }
+});
+
+test("words that may be several are all of them, by either reading", async () => {
+  const options = { ...COMMON, pool: { type: "positional", required: false, repeatable: true } };
+  for (const words of [[], ["a"], ["a", "-q", "b"]]) {
+    const plain = plainValues(options as Options, words);
+    expect(plain).toEqual(await parsedValues(options as Options, words));
+  }
+});
+
+test.each(["--no-wait", "--json --json", "-c a --config b", "-c --json", "--nothing", "a -- b"])(
+  "what takes a parser: %s",
+  (line) => expect(plainValues(READ_TWICE, line.split(" "))).toBeNull(),
+);

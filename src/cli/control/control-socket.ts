@@ -9,8 +9,8 @@ import type { Config } from "../../config/model.ts";
 import { configPath } from "../../config/default-places.ts";
 import { Fault } from "../../fault.ts";
 import { shellWord } from "../../log/words.ts";
-import { listenerOf } from "../../sys/socket/peer.ts";
-import { isOurs } from "../../sys/trust.ts";
+import { listenerUid } from "../../sys/socket/credentials.ts";
+import { isOurs, nameOf } from "../../sys/trust.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
 
 export type SocketArgs = Partial<Pick<ValuesOf<typeof COMMON>, "config" | "socket" | "prefix">>;
@@ -27,13 +27,14 @@ export async function controlSocket(args: SocketArgs): Promise<string> {
 
 /** The same socket. Throws the Fault of one that somebody else than root and this user listens on. */
 export function ownSocket(socket: string): string {
-  const listener = listenerOf(socket);
-  if (listener === null || isOurs(listener.uid)) return socket;
+  const uid = listenerUid(socket);
+  if (uid === null || isOurs(uid)) return socket;
+  const user = nameOf(uid);
   throw new Fault(
-    `the supervisor there runs as ${listener.user}, who is neither root nor this user, and is not trusted`,
+    `the supervisor there runs as ${user}, who is neither root nor this user, and is not trusted`,
     {
       where: socket,
-      hint: `run this as ${listener.user}; or, if it is the right one, name it: --socket ${socket}`,
+      hint: `run this as ${user}; or, if it is the right one, name it: --socket ${socket}`,
     },
   );
 }

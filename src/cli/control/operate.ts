@@ -6,6 +6,7 @@ import type { Operation, OperationOptions, Report, ProgressStep } from "../../ad
 import { Fault } from "../../fault.ts";
 import { sleep } from "../../sys/clock.ts";
 import { lives } from "../../sys/proc/procfs.ts";
+import { isTerminal, STDERR } from "../../sys/terminal.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
 import { print, printError, printJson } from "../print.ts";
 import { controlSocket } from "./control-socket.ts";
@@ -21,7 +22,7 @@ export async function operate(
   options: OperationOptions = {},
 ): Promise<number> {
   const socket = await controlSocket(args);
-  const show = process.stderr.isTTY && !args.quiet && !args.json ? showStep : () => {};
+  const show = !args.quiet && !args.json && isTerminal(STDERR) ? showStep : () => {};
   const client = new AdminClient(socket);
   const switches = options.config !== undefined;
   const report = await (switches ? Promise.resolve() : checkSameConfig(client, args))

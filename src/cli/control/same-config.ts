@@ -4,15 +4,23 @@
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import type { AdminClient } from "../../admin/client.ts";
+import type { Status } from "../../admin/contract.ts";
 import { Fault } from "../../fault.ts";
 import { shellWord } from "../../log/words.ts";
 import type { SocketArgs } from "./control-socket.ts";
 
-/** Throws the Fault that another config runs there. A default place or a socket names no config. */
+/** Asks, if there is anything to compare. Throws the Fault that another config runs there. */
 export async function checkSameConfig(client: AdminClient, args: SocketArgs): Promise<void> {
-  const named = args.config ?? (process.env["FCGIVISOR_CONFIG"] || undefined);
-  if (args.socket !== undefined || named === undefined) return;
-  const { config, pid, socket } = await client.status();
+  if (namedConfig(args) !== null) refuseOtherConfig(args, await client.status());
+}
+
+/** Throws the Fault that this status is of a supervisor with another config than was named. */
+export function refuseOtherConfig(
+  args: SocketArgs,
+  { config, pid, socket }: Pick<Status, "config" | "pid" | "socket">,
+): void {
+  const named = namedConfig(args);
+  if (named === null) return;
   if (samePath(named, config)) return;
   const file = shellWord(resolve(named));
   throw new Fault(
@@ -25,6 +33,12 @@ export async function checkSameConfig(client: AdminClient, args: SocketArgs): Pr
           : `name that one: -c ${shellWord(config)}; to have it run with this one from now on: fcgivisor reload --switch-config ${file}`,
     },
   );
+}
+
+/** A default place or a socket names no config: null. */
+function namedConfig(args: SocketArgs): string | null {
+  if (args.socket !== undefined) return null;
+  return args.config ?? (process.env["FCGIVISOR_CONFIG"] || null);
 }
 
 /** Whether both lead to one file; null = none. */

@@ -1,12 +1,11 @@
 // `fcgivisor help [TOPIC]`: a page of the manual, or of a command that has no page its options.
 
 import { nearest } from "../../config/nearest.ts";
-import { PAGES } from "./pages.ts";
-import { withSettings } from "./settings.ts";
 import { listedCommands, overviewText } from "./overview.ts";
 import { print } from "../print.ts";
 import { type Command, defineCommand, type CommandTable } from "../command.ts";
 import { usageFault, usageText } from "../usage.ts";
+import { type Topic, TOPICS } from "./topics.ts";
 
 /** The command itself; it is one of the table that it lists. */
 export function helpCommand(commands: CommandTable): Command {
@@ -30,16 +29,22 @@ export function helpCommand(commands: CommandTable): Command {
 
 /** The text of a topic; without one, the list of commands and topics. Throws usage Faults. */
 export async function helpText(commands: CommandTable, topic: string | undefined): Promise<string> {
-  if (topic === undefined) return overviewText(commands, "Topics (fcgivisor help TOPIC):", PAGES);
-  const page = PAGES.find(({ name }) => name === topic);
-  if (page !== undefined) return withSettings(page.text);
+  if (topic === undefined) return overviewText(commands);
+  const page = TOPICS.find(({ name }) => name === topic);
+  if (page !== undefined) return pageText(page.name);
   const row = Object.hasOwn(commands, topic) ? commands[topic] : undefined;
   if (row !== undefined) return usageText((await row.load()).default);
   const close = nearest(
     topic,
-    [...PAGES, ...listedCommands(commands)].map(({ name }) => name),
+    [...TOPICS, ...listedCommands(commands)].map(({ name }) => name),
   );
   throw usageFault(
     `there is no help on "${topic}"${close === null ? "" : `; did you mean "${close}"?`}`,
   );
+}
+
+async function pageText(topic: Topic): Promise<string> {
+  const { PAGES } = await import("./pages.ts");
+  const { withSettings } = await import("./settings.ts");
+  return withSettings(PAGES[topic]);
 }

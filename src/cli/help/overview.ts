@@ -1,7 +1,9 @@
-// What `fcgivisor help` and a wrong call print: the commands, one line each, from their table.
+// What `fcgivisor help` and a wrong call print: the commands, one line each, from their table, and the
+// topics.
 
 import type { CommandTable } from "../command.ts";
 import { row } from "../usage.ts";
+import { TOPICS } from "./topics.ts";
 
 export interface Row {
   readonly name: string;
@@ -15,14 +17,10 @@ export function listedCommands(table: CommandTable): Row[] {
     .map(([name, { summary }]) => ({ name, summary }));
 }
 
-/** Usage, the commands, and further rows under a heading. */
-export function overviewText(
-  table: CommandTable,
-  heading: string,
-  further: readonly Row[],
-): string {
+/** Usage, the commands, and the topics of the manual. */
+export function overviewText(table: CommandTable): string {
   const commands = listedCommands(table);
-  const width = Math.max(...[...commands, ...further].map(({ name }) => name.length));
+  const width = Math.max(...[...commands, ...TOPICS].map(({ name }) => name.length));
   const lines = (rows: readonly Row[]) =>
     rows.flatMap(({ name, summary }) => row(name.padEnd(width), summary));
   return [
@@ -34,7 +32,7 @@ export function overviewText(
     "Commands (COMMAND --help lists its options):",
     ...lines(commands),
     "",
-    heading,
-    ...lines(further),
+    "Topics (fcgivisor help TOPIC):",
+    ...lines(TOPICS),
   ].join("\n");
 }

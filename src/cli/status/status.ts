@@ -2,9 +2,8 @@
 
 import { AdminClient } from "../../admin/client.ts";
 import { sleep } from "../../sys/clock.ts";
-import { asFault } from "../../fault.ts";
 import { controlSocket } from "../control/control-socket.ts";
-import { checkSameConfig } from "../control/same-config.ts";
+import { refuseOtherConfig } from "../control/same-config.ts";
 import { clearScreen, print, printJson } from "../print.ts";
 import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
@@ -22,14 +21,12 @@ export default defineCommand({
   async run(args) {
     const socket = await controlSocket(args);
     const client = new AdminClient(socket);
-    await checkSameConfig(client, args).catch((error: unknown) => {
-      if (asFault(error).exitCode !== 3) throw error;
-    });
-    for (;;) {
+    for (let first = true; ; first = false) {
       const status = await client.status().catch(async (error: unknown) => {
         const { withLeftOver } = await import("../control/left-over.ts");
         throw await withLeftOver(error, args, socket);
       });
+      if (first) refuseOtherConfig(args, status);
       if (args.watch && !args.quiet) clearScreen();
       const show = () => (args.json ? printJson(status) : print(`${statusText(status)}\n`));
       const read = args.quiet || show();
