@@ -63,8 +63,8 @@ export class Group {
   readonly leader: ProcessId;
   readonly members: Members;
   readonly startedAt = now();
-  /** Connections that were waiting when it was started. */
-  readonly waiting: number;
+  /** Connections that were seen to wait while it started. */
+  private waiting = 0;
   /** Resolves when every worker has reached accept(2); rejects with a Fault when that fails. */
   readonly ready: Promise<void>;
   /** What its end costs. */
@@ -90,7 +90,7 @@ export class Group {
     this.ready.catch(() => {});
     this.settle = { ready: ready.resolve, failed: ready.reject };
     this.life = this.begin();
-    this.waiting = context.listener.queue()?.length ?? 0;
+    this.lookWhoWaits();
     this.output = new WorkerOutput(context.pool, context.output);
     this.leader = this.spawn();
     this.members = new Members({
@@ -198,7 +198,7 @@ export class Group {
   }
 
   private async watchStart(): Promise<void> {
-    const { pool, scoreboard } = this.context;
+    const { pool, runtime, scoreboard } = this.context;
     while (this.state === "starting") {
       const sample = scoreboard.now();
       const workers = sample.workers(this.members);
@@ -209,9 +209,16 @@ export class Group {
         return this.life.dispatch("ready");
       }
       if (this.uptimeMs > pool.startTimeoutMs) return this.life.dispatch("start-timeout");
-      const pause = Math.max(READY_POLL_MS, this.uptimeMs * READY_POLL_SHARE);
-      await sleep(Math.min(pause, READY_POLL_MOST_MS));
+      if (!runtime.recyclesItself) this.lookWhoWaits();
+      // One that may serve and exit by itself before it is ready is to be seen at that.
+      const most = runtime.recyclesItself ? READY_POLL_MOST_MS : READY_POLL_MS;
+      await sleep(Math.min(Math.max(READY_POLL_MS, this.uptimeMs * READY_POLL_SHARE), most));
     }
+  }
+
+  /** Whoever waits while it starts may be served by it before anybody sees that. */
+  private lookWhoWaits(): void {
+    if (this.waiting === 0) this.waiting = this.context.listener.queue()?.length ?? 0;
   }
 
   private onChange(event: GroupEvent, before: GroupState): void {
