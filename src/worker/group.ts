@@ -64,7 +64,7 @@ export class Group {
   readonly members: Members;
   readonly startedAt = now();
   /** Connections that were seen to wait while it started. */
-  private waiting = 0;
+  waiting = 0;
   /** Resolves when every worker has reached accept(2); rejects with a Fault when that fails. */
   readonly ready: Promise<void>;
   /** What its end costs. */
