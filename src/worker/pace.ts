@@ -4,7 +4,7 @@
 import { sleep } from "../sys/clock.ts";
 
 /** A look is a few files of /proc, about 50 µs each. */
-const LOOKS_A_SECOND = 2000;
+const LOOKS_A_SECOND = 8000;
 
 let waiting = 0;
 

@@ -141,11 +141,16 @@ export class Operations {
     const { state, queue, keeper, load, lock } = this.dependencies;
     const detail = binary ?? OWN_PROGRAM;
     return queue.carryOut({ operation: "upgrade", by, detail, tell }, async (signal) => {
-      const upgrade = await checkBinary(binary, state.config.source.file);
       // The config as it is now must come up, so that there is something to go back to.
-      const { next } = await propose(state.config, load);
-      await tryCanaries(state, next.pools, state.generation + 1, signal);
-      tell({ step: "checked", pools: next.pools.length });
+      const proof = propose(state.config, load).then(async ({ next }) => {
+        await tryCanaries(state, next.pools, state.generation + 1, signal);
+        return next.pools.length;
+      });
+      // Both to their end, whichever fails: nothing of them is to be left.
+      const asked = [checkBinary(binary, state.config.source.file), proof] as const;
+      await Promise.allSettled(asked);
+      const [upgrade, pools] = [await asked[0], await asked[1]];
+      tell({ step: "checked", pools });
       keeper.save();
       tell({ step: "executing", version: upgrade.version });
       await sleep(EXEC_PAUSE_MS);
