@@ -1,7 +1,7 @@
 // Reload: nothing lost, nobody stalled, and a service that a bad config cannot break.
 
 import { expect } from "bun:test";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { descriptorsAtRest, descriptorsFallTo } from "../helper/descriptors.ts";
 import { fcgi } from "../helper/fcgi.ts";
 import { hold, holdPhp } from "../helper/gate.ts";
@@ -525,7 +525,7 @@ behaviour(
     expect([script, other]).toEqual(before.slice(1));
 
     // The program itself, a setting, and a pool that has gone.
-    scene.fixture("fcgi/bare.pl");
+    utimesSync(scene.fixture("fcgi/bare.pl"), new Date(), new Date());
     const { other: gone, ...rest } = { ...pools, php: { ...pools.php, max_requests: 7 } };
     expect(gone).toBeDefined();
     scene.rewrite({ pools: rest });
