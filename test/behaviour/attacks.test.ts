@@ -120,20 +120,21 @@ for (const kind of ["TCP", "Unix"] as const) {
   );
 }
 
-behaviour(
-  "a reload finds a socket that was shut down a moment before, and heals it",
-  PHP,
-  async (scene) => {
-    const spot = unixSpot(scene);
-    const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
-    const script = attack(scene, "shared-socket.php");
-    scene.fixture("attack/shared-socket.pl");
-    expect(await bodyOf(spot, { script, query: "shutdown" })).toBe("done");
-    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
-    const hello = scene.fixture("php/hello.php");
-    expect(await bodyOf(spot, { script: hello })).toContain("hello");
-  },
-);
+for (const word of ["reload", "upgrade"])
+  behaviour(
+    `${word} finds a socket that was shut down a moment before, and heals it`,
+    PHP,
+    async (scene) => {
+      const spot = unixSpot(scene);
+      const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
+      const script = attack(scene, "shared-socket.php");
+      scene.fixture("attack/shared-socket.pl");
+      expect(await bodyOf(spot, { script, query: "shutdown" })).toBe("done");
+      expect(await supervisor.control(word)).toMatchObject({ code: 0 });
+      const hello = scene.fixture("php/hello.php");
+      expect(await bodyOf(spot, { script: hello })).toContain("hello");
+    },
+  );
 
 behaviour("a worker that floods its output fills no disk, and that is told", {}, async (scene) => {
   const spot = await tcpSpot(scene);

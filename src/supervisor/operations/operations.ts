@@ -138,7 +138,7 @@ export class Operations {
 
   /** Becomes another program, or the same one again. Returns only when that fails: the answer comes from the next program. */
   async upgrade(binary: string | null, id: string, by: string, tell: Tell): Promise<Report> {
-    const { state, queue, keeper, load, lock } = this.dependencies;
+    const { state, queue, keeper, socketWatch, load, lock } = this.dependencies;
     const detail = binary ?? OWN_PROGRAM;
     return queue.carryOut({ operation: "upgrade", by, detail, tell }, async (signal) => {
       // The config as it is now must come up, so that there is something to go back to.
@@ -150,6 +150,7 @@ export class Operations {
       const asked = [checkBinary(binary, state.config.source.file), proof] as const;
       await Promise.allSettled(asked);
       const [upgrade, pools] = [await asked[0], await asked[1]];
+      socketWatch.look();
       tell({ step: "checked", pools });
       keeper.save();
       tell({ step: "executing", version: upgrade.version });
