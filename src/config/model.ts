@@ -140,6 +140,8 @@ export interface PoolConfig {
     /** Like `defines`, but scripts cannot change them. */
     readonly admin: ReadonlyMap<string, string>;
   };
+  /** Pool directives of php-fpm, by name; for its runtime only. */
+  readonly fpm: ReadonlyMap<string, string>;
   readonly health: HealthConfig | null;
   readonly reload: { readonly maxExtra: ExtraWorkers };
   /** Where the pool stands in its file, for messages. */

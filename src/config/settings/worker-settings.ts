@@ -4,7 +4,7 @@
 import { duration, sizeLimit } from "./durations.ts";
 import type { ExtraWorkers, PoolConfig } from "../model.ts";
 import type { Setting } from "./setting.ts";
-import { clients, defines, environment, countOrPercent } from "./special-values.ts";
+import { clients, defines, environment, countOrPercent, fpmDirectives } from "./special-values.ts";
 import * as v from "./values.ts";
 
 const pool = <V>(row: Setting<PoolConfig, V>) => row;
@@ -205,6 +205,13 @@ export const WORKER_SETTINGS = {
     example: '{ memory_limit = "256M" }',
     aliases: ["php_admin_value", "php_admin_flag"],
     get: (from) => from.php.admin,
+  }),
+  fpm: pool<ReadonlyMap<string, string>>({
+    type: fpmDirectives,
+    default: new Map(),
+    doc: "Further pool directives of php-fpm, handed to it as they are (runtime php-fpm).",
+    example: '{ "access.log" = "/var/log/www.access" }',
+    get: (from) => from.fpm,
   }),
   "health.script": pool<string | null>({
     type: v.path,
