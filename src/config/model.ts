@@ -46,6 +46,9 @@ export interface AdminConfig {
   readonly owner: string | null;
   readonly group: string | null;
   readonly mode: number;
+  /** Group that may look; group that may reload, restart and rotate logs as well; null = none. */
+  readonly readers: string | null;
+  readonly operators: string | null;
   /** A second socket, on which one can look and nothing else; null = none. */
   readonly readOnlySocket: string | null;
   readonly readOnlyGroup: string | null;
