@@ -39,6 +39,11 @@ export type Event =
       readonly operation: "stop" | "quit";
       readonly by: string;
     }
+  | {
+      /** A quit waits so long, until whoever sends requests has seen that it is not ready any more. */
+      readonly type: "lame-duck";
+      readonly ms: number;
+    }
   | { readonly type: "supervisor-stopped"; readonly ms: number }
   | {
       /** A reload has gone over to another file. */

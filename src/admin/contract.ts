@@ -24,7 +24,13 @@ export interface UpgradeOptions {
   readonly id?: string;
 }
 
-export type OperationOptions = ReloadOptions & UpgradeOptions;
+/** What `quit` may be told, likewise. */
+export interface QuitOptions {
+  /** Milliseconds in which /readyz says no, and all else goes on, before it begins. */
+  readonly lame_duck_ms?: number;
+}
+
+export type OperationOptions = ReloadOptions & UpgradeOptions & QuitOptions;
 
 /** Asked for with `Accept`, an operation answers with its steps, one JSON object a line. */
 export const STREAM_TYPE = "application/x-ndjson";

@@ -8,7 +8,7 @@ import type { Asked } from "./http.ts";
 /** What each operation may be told. Anything else is refused: a `dry-run` misspelt must not be a reload. */
 const TAKES: Readonly<Record<Operation, readonly string[]>> = {
   stop: [],
-  quit: [],
+  quit: ["lame_duck_ms"],
   restart: [],
   logrotate: [],
   reload: ["pools", "wait", "dry_run", "config", "changed"],
@@ -27,7 +27,7 @@ export function operationOptions(
     const known = takes.length === 0 ? "nothing" : `only ${takes.join(", ")}`;
     throw bad(operation, `"${unknown}" is not known here: ${operation} takes ${known}`);
   }
-  const { pools, wait, dry_run, binary, id, config, changed } = given;
+  const { pools, wait, dry_run, binary, id, config, changed, lame_duck_ms: lameDuck } = given;
   if (
     pools !== undefined &&
     !(Array.isArray(pools) && pools.every((name) => typeof name === "string"))
@@ -42,11 +42,19 @@ export function operationOptions(
     if (value !== undefined && typeof value !== "string")
       throw bad(operation, `\`${name}\` must be a text`);
   }
+  if (lameDuck !== undefined && !isMilliseconds(lameDuck))
+    throw bad(operation, "`lame_duck_ms` must be a whole number of milliseconds, up to a day");
   if (typeof config === "string" && (!isAbsolute(config) || pools !== undefined))
     throw bad(operation, "`config` is an absolute path, and goes with no `pools`");
   if (changed === true && pools !== undefined)
     throw bad(operation, "`changed` goes with no `pools`: which they are is what it finds out");
   return given as OperationOptions;
+}
+
+const DAY_MS = 86_400_000;
+
+function isMilliseconds(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= DAY_MS;
 }
 
 const TRUTH: Readonly<Record<string, boolean>> = {
@@ -64,6 +72,7 @@ function queryOptions(query: URLSearchParams): Record<string, unknown> {
     if (name === "pool") given.set("pools", query.getAll(name));
     else if (name === "wait" || name === "dry_run" || name === "changed")
       given.set(name, TRUTH[value] ?? value);
+    else if (name === "lame_duck_ms" && /^\d+$/.test(value)) given.set(name, Number(value));
     else given.set(name, value);
   }
   return Object.fromEntries(given);

@@ -183,8 +183,9 @@ function start(
 ): Promise<Report> {
   switch (operation) {
     case "stop":
+      return supervisor.shutDown("stop", by, tell);
     case "quit":
-      return supervisor.shutDown(operation, by, tell);
+      return supervisor.shutDown("quit", by, tell, options.lame_duck_ms);
     case "restart":
       return supervisor.operations.restart(by, tell);
     case "logrotate":

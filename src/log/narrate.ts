@@ -52,6 +52,8 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
         ? `fcgivisor is stopping at once, requested by ${by}`
         : `fcgivisor is quitting, requested by ${by}; requests in flight finish`,
     ),
+  "lame-duck": ({ ms }) =>
+    notice(`/readyz says no from here on; requests are served for ${elapsed(ms)} more, then quit`),
   "supervisor-stopped": ({ ms }) => notice(`fcgivisor has stopped after ${elapsed(ms)}`),
   "config-switched": ({ from, to }) =>
     notice(`runs with the config ${to} from here on, instead of ${from ?? "the command line"}`),

@@ -18,6 +18,7 @@ import { residentBytes } from "../sys/proc/procfs.ts";
 import { comeUp } from "./start/come-up.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import type { Subscriber } from "./event-bus.ts";
+import { LameDuck } from "./lame-duck.ts";
 import { OperationQueue, type Tell } from "./operations/operation-queue.ts";
 import { tellUntil } from "./operations/progress.ts";
 import { Reaper } from "./watch/reaper.ts";
@@ -64,6 +65,7 @@ export class Supervisor {
   /** With `keepGoing`: why some pools do not serve yet. */
   failedPools: readonly Fault[] = [];
   private readonly reaper = new Reaper();
+  private readonly lameDuck: LameDuck;
   private cancelCollection: () => void = () => {};
   private readonly over = Promise.withResolvers<void>();
 
@@ -88,6 +90,7 @@ export class Supervisor {
       output: (line) => this.outputLimits.write(line),
     };
     this.queue = new OperationQueue(emit);
+    this.lameDuck = new LameDuck(emit);
     this.socketWatch = new SocketWatch(this.state);
     this.keeper = new StateKeeper(this.state, options.version);
     this.operations = new Operations({
@@ -210,9 +213,14 @@ export class Supervisor {
     scoreboard.start();
   }
 
-  /** stop and quit: override what is in progress. A stop hurries a quit; a quit after a stop changes nothing. */
-  async shutDown(word: "stop" | "quit", by: string, tell: Tell): Promise<Report> {
+  /**
+   * stop and quit: override what is in progress. A stop hurries a quit; a quit after a stop changes nothing.
+   * `lameDuckMs`: before that, so many milliseconds in which all goes on, but it is not ready.
+   */
+  async shutDown(word: "stop" | "quit", by: string, tell: Tell, lameDuckMs = 0): Promise<Report> {
     const since = now();
+    if (lameDuckMs > 0 && this.currentPhase === "running") await this.lameDuck.wait(lameDuckMs);
+    this.lameDuck.end();
     if (this.end === null) {
       this.state.emit({ type: "supervisor-stopping", operation: word, by });
       this.currentPhase = "stopping";
@@ -245,7 +253,7 @@ export class Supervisor {
       name: "fcgivisor",
       version: this.options.version,
       pid: process.pid,
-      state: this.currentPhase,
+      state: this.lameDuck.isOn ? "lame-duck" : this.currentPhase,
       operation: this.queue.current,
       started_at: this.startedOn.toISOString(),
       uptime_ms: Math.round(now() - this.startedAt),
@@ -271,6 +279,6 @@ export class Supervisor {
   }
 
   get isReady(): boolean {
-    return this.currentPhase === "running" && isReady(this.state);
+    return this.currentPhase === "running" && !this.lameDuck.isOn && isReady(this.state);
   }
 }

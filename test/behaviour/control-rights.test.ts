@@ -197,15 +197,20 @@ behaviour("operators operate, readers look, and nobody else is let in", ROOT, as
   expect(await ask([], "http://x/readyz")).toBe("200");
 });
 
-behaviour("whoever may do nothing on the control socket keeps no connection", ROOT, async (scene) => {
-  const { socket } = await withRoles(scene);
-  // perl waits for the end that the supervisor makes; it sends nothing itself.
-  const waiting = ["perl", "-MIO::Socket::UNIX", "-e"];
-  const program = "$s = IO::Socket::UNIX->new(Peer => shift) or exit 9; sysread $s, $b, 1; print 'over'";
-  const who = ["setpriv", "--reuid=mail", "--regid=mail", "--clear-groups"];
-  const outcome = await scene.command([...who, ...waiting, program, socket]);
-  expect(outcome).toMatchObject({ code: 0, stdout: "over" });
-});
+behaviour(
+  "whoever may do nothing on the control socket keeps no connection",
+  ROOT,
+  async (scene) => {
+    const { socket } = await withRoles(scene);
+    // perl waits for the end that the supervisor makes; it sends nothing itself.
+    const waiting = ["perl", "-MIO::Socket::UNIX", "-e"];
+    const program =
+      "$s = IO::Socket::UNIX->new(Peer => shift) or exit 9; sysread $s, $b, 1; print 'over'";
+    const who = ["setpriv", "--reuid=mail", "--regid=mail", "--clear-groups"];
+    const outcome = await scene.command([...who, ...waiting, program, socket]);
+    expect(outcome).toMatchObject({ code: 0, stdout: "over" });
+  },
+);
 
 behaviour("the read-only socket shows how it goes, and does nothing", ROOT, async (scene) => {
   const supervisor = await letIn(scene);
