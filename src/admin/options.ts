@@ -11,7 +11,8 @@ const TAKES: Readonly<Record<Operation, readonly string[]>> = {
   quit: ["lame_duck_ms"],
   restart: [],
   logrotate: [],
-  reload: ["pools", "wait", "dry_run", "config", "changed"],
+  reload: ["pools", "wait", "dry_run", "config", "changed", "wait_probation"],
+  rollback: ["generation", "wait", "dry_run"],
   upgrade: ["binary", "id"],
 };
 
@@ -28,13 +29,14 @@ export function operationOptions(
     throw bad(operation, `"${unknown}" is not known here: ${operation} takes ${known}`);
   }
   const { pools, wait, dry_run, binary, id, config, changed, lame_duck_ms: lameDuck } = given;
+  const { generation, wait_probation } = given;
   if (
     pools !== undefined &&
     !(Array.isArray(pools) && pools.every((name) => typeof name === "string"))
   ) {
     throw bad(operation, "`pools` must be a list of names");
   }
-  for (const [name, value] of Object.entries({ wait, dry_run, changed })) {
+  for (const [name, value] of Object.entries({ wait, dry_run, changed, wait_probation })) {
     if (value !== undefined && typeof value !== "boolean")
       throw bad(operation, `\`${name}\` must be true or false`);
   }
@@ -42,6 +44,8 @@ export function operationOptions(
     if (value !== undefined && typeof value !== "string")
       throw bad(operation, `\`${name}\` must be a text`);
   }
+  if (generation !== undefined && !(Number.isSafeInteger(generation) && (generation as number) > 0))
+    throw bad(operation, "`generation` must be the number of one: `fcgivisor history` lists them");
   if (lameDuck !== undefined && !isMilliseconds(lameDuck))
     throw bad(operation, "`lame_duck_ms` must be a whole number of milliseconds, up to a day");
   if (typeof config === "string" && (!isAbsolute(config) || pools !== undefined))
@@ -70,9 +74,15 @@ function queryOptions(query: URLSearchParams): Record<string, unknown> {
   const given = new Map<string, unknown>();
   for (const [name, value] of query) {
     if (name === "pool") given.set("pools", query.getAll(name));
-    else if (name === "wait" || name === "dry_run" || name === "changed")
+    else if (
+      name === "wait" ||
+      name === "dry_run" ||
+      name === "changed" ||
+      name === "wait_probation"
+    )
       given.set(name, TRUTH[value] ?? value);
-    else if (name === "lame_duck_ms" && /^\d+$/.test(value)) given.set(name, Number(value));
+    else if ((name === "lame_duck_ms" || name === "generation") && /^\d+$/.test(value))
+      given.set(name, Number(value));
     else given.set(name, value);
   }
   return Object.fromEntries(given);

@@ -39,20 +39,20 @@ export function routes(service: Service): Handle {
     const { pathname } = asked.url;
     const role = roleOf(asked.peer, service.admin);
     const operation = OPERATIONS.find((word) => pathname === `/v1/${word}`);
-    if (operation === undefined) return look(pagesFor(role, service, asked.peer), asked);
+    if (operation === undefined) return look(pagesFor(role, service, asked), asked);
     return asked.method === "POST" ? operate(service, operation, role, asked) : wrongMethod("POST");
   };
 }
 
-function pagesFor(role: Role, service: Service, peer: Peer | null): Pages {
-  const all = Object.entries(pages(service, peer));
+function pagesFor(role: Role, service: Service, asked: Asked): Pages {
+  const all = Object.entries(pages(service, asked));
   return Object.fromEntries(all.filter(([page]) => mayLookAt(role, page)));
 }
 
 /** Who may write to the read-only socket may look, but not at the config. */
 export function readOnlyRoutes(service: Service): Handle {
   return async (asked) => {
-    const { "/v1/config": _, ...rest } = pages(service, asked.peer);
+    const { "/v1/config": _, "/v1/diff": _changes, ...rest } = pages(service, asked);
     return look(rest, asked);
   };
 }
@@ -66,9 +66,11 @@ async function look(all: Pages, { method, url }: Asked): Promise<Response> {
   return method === "GET" || method === "HEAD" ? page() : wrongMethod("GET");
 }
 
-function pages({ supervisor, admin }: Service, peer: Peer | null): Pages {
+function pages({ supervisor, admin }: Service, { peer, url }: Asked): Pages {
   const { socket } = admin;
   return {
+    "/v1/history": () => jsonAnswer(supervisor.history.list()),
+    "/v1/diff": () => differenceAnswer(supervisor, url.searchParams, peer),
     "/v1/status": () => jsonAnswer(supervisor.status(socket)),
     "/v1/config": () =>
       jsonAnswer(configToJson(isOwn(peer) ? supervisor.config : masked(supervisor.config))),
@@ -82,6 +84,23 @@ function pages({ supervisor, admin }: Service, peer: Peer | null): Pages {
         ? new Response("ok\n")
         : new Response("not ready: see /v1/status\n", { status: 503 }),
   };
+}
+
+function differenceAnswer(
+  { operations }: Supervisor,
+  query: URLSearchParams,
+  peer: Peer | null,
+): Response {
+  const text = query.get("generation");
+  if (text !== null && !/^[1-9][0-9]{0,14}$/.test(text))
+    return faultAnswer(new Fault("`generation` must be the number of one"), 400);
+  try {
+    const report = operations.difference(text === null ? null : Number(text));
+    const shown = isOwn(peer) ? report : maskedReport(report);
+    return jsonAnswer({ ok: true, report: shown } satisfies OperationAnswer);
+  } catch (error) {
+    return faultAnswer(asFault(error), 422);
+  }
 }
 
 /** Checks it, does it, and leaves a line in the log: who has asked, for what, and what came of it. */
@@ -194,10 +213,16 @@ function start(
       return supervisor.operations.upgrade(options.binary ?? null, options.id ?? "", by, tell);
     case "reload": {
       const { pools = [], wait = true, dry_run = false, config = null, changed = false } = options;
-      const request = { pools, config, changed };
+      const request = { pools, config, changed, waitProbation: options.wait_probation === true };
       return dry_run
         ? supervisor.operations.plan(request)
         : supervisor.operations.reload({ ...request, wait }, by, tell);
+    }
+    case "rollback": {
+      const { generation = null, wait = true, dry_run = false } = options;
+      return dry_run
+        ? supervisor.operations.rollbackPlan(generation)
+        : supervisor.operations.rollback({ generation, wait }, by, tell);
     }
   }
 }

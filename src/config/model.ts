@@ -146,7 +146,11 @@ export interface PoolConfig {
   /** Pool directives of php-fpm, by name; for its runtime only. */
   readonly fpm: ReadonlyMap<string, string>;
   readonly health: HealthConfig | null;
-  readonly reload: { readonly maxExtra: ExtraWorkers };
+  readonly reload: {
+    readonly maxExtra: ExtraWorkers;
+    /** 0 = off. */
+    readonly probationMs: number;
+  };
   /** Where the pool stands in its file, for messages. */
   readonly place: { readonly file: string; readonly line: number } | null;
 }

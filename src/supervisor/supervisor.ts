@@ -18,6 +18,7 @@ import { residentBytes } from "../sys/proc/procfs.ts";
 import { comeUp } from "./start/come-up.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import type { Subscriber } from "./event-bus.ts";
+import { History } from "./history.ts";
 import { LameDuck } from "./lame-duck.ts";
 import { OperationQueue, type Tell } from "./operations/operation-queue.ts";
 import { tellUntil } from "./operations/progress.ts";
@@ -55,6 +56,8 @@ export class Supervisor {
   private readonly startedOn = wallClock();
   private currentPhase: SupervisorPhase = "starting";
   private readonly keeper: StateKeeper;
+  /** The configs that have served. */
+  readonly history: History;
   private readonly socketWatch: SocketWatch;
   private readonly outputLimits: OutputLimits;
   private readonly emergencies = new EmergencyCounter();
@@ -77,6 +80,7 @@ export class Supervisor {
     this.state = {
       config: loaded.config,
       generation: 0,
+      rolledBack: null,
       pools: new Map(),
       leftOver: [],
       claimed: new Map(),
@@ -93,8 +97,10 @@ export class Supervisor {
     this.lameDuck = new LameDuck(emit);
     this.socketWatch = new SocketWatch(this.state);
     this.keeper = new StateKeeper(this.state, options.version);
+    this.history = new History(loaded.config.supervisor.stateDir, emit);
     this.operations = new Operations({
       state: this.state,
+      history: this.history,
       queue: this.queue,
       socketWatch: this.socketWatch,
       keeper: this.keeper,
@@ -185,6 +191,7 @@ export class Supervisor {
         this.recovery = up.recovery;
         this.currentPhase = "running";
         this.keeper.save();
+        this.history.keep(this.state.config, this.state.generation, "start");
       });
     } catch (error) {
       this.keeper.giveUp();
@@ -230,6 +237,7 @@ export class Supervisor {
         this.currentPhase = "stopped";
         this.state.scoreboard.stop();
         this.keeper.remove();
+        this.history.remove();
         this.outputLimits.flush();
         this.state.emit({ type: "supervisor-stopped", ms: now() - since });
         this.over.resolve();
@@ -261,6 +269,7 @@ export class Supervisor {
       socket,
       log: this.options.log.file,
       generation,
+      rolled_back: this.state.rolledBack,
       upgrade: upgradeStatus(this.options.handover),
       rss_bytes: residentBytes(process.pid),
       pools: poolStatuses(this.state),
