@@ -10,7 +10,13 @@ export type {
   Report,
   ProgressStep,
 } from "../supervisor/operations/report.ts";
-export type { GroupStatus, PoolStatus, Status, WorkerStatus } from "../supervisor/status.ts";
+export type {
+  GroupStatus,
+  PoolStatus,
+  Status,
+  SupervisorStatus,
+  WorkerStatus,
+} from "../supervisor/status.ts";
 
 /** Operations, each a POST to /v1/NAME. */
 export const OPERATIONS = ["stop", "quit", "restart", "reload", "logrotate", "upgrade"] as const;

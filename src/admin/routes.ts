@@ -62,6 +62,7 @@ function pages({ supervisor, admin }: Service, peer: Peer | null): Pages {
   const { socket } = admin;
   return {
     "/v1/status": () => jsonAnswer(supervisor.status(socket)),
+    "/v1/supervisor": () => jsonAnswer(supervisor.ownStatus(socket)),
     "/v1/config": () =>
       jsonAnswer(configToJson(isOwn(peer) ? supervisor.config : masked(supervisor.config))),
     "/metrics": () =>

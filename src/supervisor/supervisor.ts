@@ -27,7 +27,14 @@ import { shutDown } from "./shutdown.ts";
 import { SocketWatch } from "./watch/socket-watch.ts";
 import { allListeners } from "./sockets.ts";
 import { StateKeeper } from "./recovery/state-keeper.ts";
-import { isReady, poolStatuses, summaryOf, type Status, upgradeStatus } from "./status.ts";
+import {
+  isReady,
+  poolStatuses,
+  type Status,
+  summaryOf,
+  type SupervisorStatus,
+  upgradeStatus,
+} from "./status.ts";
 import { Operations } from "./operations/operations.ts";
 import type { SupervisorOptions } from "./supervisor-options.ts";
 import { outputRate, poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
@@ -239,7 +246,13 @@ export class Supervisor {
     return shutDown(this.state, word, this.recovery?.retired ?? Promise.resolve());
   }
 
+  /** Of itself and its pools, as seen at this moment; `socket`: where it is asked. */
   status(socket: string): Status {
+    return { ...this.ownStatus(socket), pools: poolStatuses(this.state) };
+  }
+
+  /** Of itself alone. */
+  ownStatus(socket: string): SupervisorStatus {
     const { config, generation } = this.state;
     return {
       name: "fcgivisor",
@@ -255,7 +268,6 @@ export class Supervisor {
       generation,
       upgrade: upgradeStatus(this.options.handover),
       rss_bytes: residentBytes(process.pid),
-      pools: poolStatuses(this.state),
     };
   }
 

@@ -9,7 +9,7 @@ import type { Config } from "../../config/model.ts";
 import { configPath } from "../../config/default-places.ts";
 import { Fault } from "../../fault.ts";
 import { shellWord } from "../../log/words.ts";
-import { listenerUid } from "../../sys/socket/credentials.ts";
+import { listener } from "../../sys/socket/credentials.ts";
 import { isOurs, nameOf } from "../../sys/trust.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
 
@@ -27,9 +27,9 @@ export async function controlSocket(args: SocketArgs): Promise<string> {
 
 /** The same socket. Throws the Fault of one that somebody else than root and this user listens on. */
 export function ownSocket(socket: string): string {
-  const uid = listenerUid(socket);
-  if (uid === null || isOurs(uid)) return socket;
-  const user = nameOf(uid);
+  const found = listener(socket);
+  if (found === null || isOurs(found.uid)) return socket;
+  const user = nameOf(found.uid);
   throw new Fault(
     `the supervisor there runs as ${user}, who is neither root nor this user, and is not trusted`,
     {

@@ -22,12 +22,12 @@ export function credentials(fd: number): Credentials | null {
   return { pid: found[0]!, uid: found[1]! >>> 0 };
 }
 
-/** The user id of who listens on a Unix socket's path; null when nobody does, or the kernel cannot say. */
-export function listenerUid(path: string): number | null {
+/** Those of who listens on a Unix socket's path; null when nobody does, or the kernel cannot say. */
+export function listener(path: string): Credentials | null {
   const fd = connectUnix(path);
   if (fd === null) return null;
   try {
-    return credentials(fd)?.uid ?? null;
+    return credentials(fd);
   } finally {
     closeSocket(fd);
   }
