@@ -27,6 +27,7 @@ import {
 import { optionsOf, type SocketOptions } from "../sys/socket/socket-options.ts";
 import { replacedFault, SocketFile } from "../sys/socket/socket-file.ts";
 import { unixQueue } from "../sys/socket/unix-diag.ts";
+import { hasSignatureKeys } from "../sys/socket/signature-keys.ts";
 import { boundAddress } from "./bound.ts";
 import { filterProgram } from "./filter.ts";
 import { type IpBlock, parseIpBlock } from "../sys/socket/ip.ts";
@@ -135,6 +136,7 @@ export class Listener {
       filter: this.filter(this.inForce),
       attach: () => this.filterAgain(),
       options: this.wantedOptions,
+      isSigned: () => this.address.kind !== "unix" && hasSignatureKeys(this.address),
       limit: this.limit,
       limitNow: () => this.queue()?.limit ?? null,
       listen: () => this.listenAgain(),

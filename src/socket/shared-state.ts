@@ -29,6 +29,8 @@ export interface Wanted {
   readonly limit: number | null;
   /** The same now. */
   readonly limitNow: () => number | null;
+  /** Whether it hears only who signs (TCP_MD5SIG). */
+  readonly isSigned: () => boolean;
   /** Lets it listen again, by whatever it takes. */
   readonly listen: () => void;
   /** Another socket in its place. */
@@ -53,6 +55,8 @@ export function flawsOf(fd: number, wanted: Wanted): Flaw[] {
   else if (wanted.options !== null && isFilterLocked(fd))
     // allowed_clients could never be changed again.
     flaws.push({ was: "with a filter that is locked", heal: wanted.reopen });
+  if (wanted.isSigned())
+    flaws.push({ was: "given keys that clients would have to sign with", heal: wanted.reopen });
   if (wanted.options !== null) flaws.push(...optionFlaws(fd, wanted.options, wanted.reopen));
   return flaws;
 }

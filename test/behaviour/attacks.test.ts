@@ -89,6 +89,7 @@ const TCP_ATTACKS = [
   ["lock", "found without its allowed_clients"],
   ["bolt", "found with a filter that is locked"],
   ["minttl", "found with another IP_MINTTL"],
+  ["sign", "found given keys that clients would have to sign with"],
   ["linger", "found with another SO_LINGER"],
   ["crawl", "with another SO_SNDBUF, with another SO_BUF_LOCK and with another SO_MAX_PACING_RATE"],
   ["defer", "found with another TCP_DEFER_ACCEPT"],

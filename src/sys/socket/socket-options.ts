@@ -69,24 +69,33 @@ export function putBack(fd: number, name: string, wanted: SocketOptions): boolea
   const row = ROWS.find((each) => each.name === name)!;
   const value = wanted.get(name)!;
   const set = row.setting?.(value) ?? value;
-  // An empty value, too, has to have a place.
-  const place = set.length === 0 ? new Uint8Array(1) : set;
-  libc.setsockopt(fd, row.level, row.option, ptr(place), set.length);
+  // An empty value, too, has to have an address.
+  const from = set.length === 0 ? new Uint8Array(1) : set;
+  libc.setsockopt(fd, row.level, row.option, ptr(from), set.length);
   if (row.sets !== undefined && wanted.has(row.sets)) putBack(fd, row.sets, wanted);
   return isAsWanted(fd, row, wanted);
 }
 
 function isAsWanted(fd: number, row: Row, wanted: SocketOptions): boolean {
   const value = wanted.get(row.name);
-  const is = valueOf(fd, row);
-  return value === undefined || is === null || Buffer.from(value).equals(is);
+  const length = value === undefined ? null : read(fd, row);
+  if (value === undefined || length === null) return true;
+  return length === value.length && value.every((byte, i) => byte === place[i]);
 }
 
-function valueOf(fd: number, { level, option }: Row): Uint8Array | null {
-  const value = new Uint8Array(LONGEST);
-  const size = new Uint32Array([LONGEST]);
-  if (libc.getsockopt(fd, level, option, ptr(value), ptr(size)) !== 0) return null;
-  return value.slice(0, size[0]);
+function valueOf(fd: number, row: Row): Uint8Array | null {
+  const length = read(fd, row);
+  return length === null ? null : place.slice(0, length);
+}
+
+/** Where the kernel writes a value and its length; made once, because this is done again and again. */
+const place = new Uint8Array(LONGEST);
+const size = new Uint32Array(1);
+
+/** Reads it into `place`; how many bytes it has, null: there is none. */
+function read(fd: number, { level, option }: Row): number | null {
+  size[0] = LONGEST;
+  return libc.getsockopt(fd, level, option, ptr(place), ptr(size)) === 0 ? size[0] : null;
 }
 
 function int32(value: number): Uint8Array {
