@@ -7,6 +7,7 @@ import type { Fault } from "../fault.ts";
 import { after, now, wallClock } from "../sys/clock.ts";
 import { EmergencyCounter } from "../pool/emergency.ts";
 import { Scoreboard } from "../observe/scoreboard.ts";
+import { InFlightWatch } from "../pool/in-flight-watch.ts";
 import { MemberWatch } from "../pool/member-watch.ts";
 import { RequestWatch } from "../pool/request-watch.ts";
 import { StoppedWatch } from "../pool/stopped-watch.ts";
@@ -212,7 +213,8 @@ export class Supervisor {
     this.reaper.start();
     const { scoreboard } = this.state;
     const pools = () => poolsInOrder(this.state);
-    for (const Watch of [RequestWatch, MemberWatch, StoppedWatch]) scoreboard.add(new Watch(pools));
+    for (const Watch of [RequestWatch, MemberWatch, StoppedWatch, InFlightWatch])
+      scoreboard.add(new Watch(pools));
     scoreboard.add(this.socketWatch);
     scoreboard.start();
   }
