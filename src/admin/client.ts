@@ -14,6 +14,7 @@ import {
   type Status,
   STREAM_TYPE,
   type StreamLine,
+  type SupervisorStatus,
 } from "./contract.ts";
 
 const RETRY_MS = 20;
@@ -33,6 +34,12 @@ export class AdminClient {
   async status(): Promise<Status> {
     const response = await ask(this.socket, "/v1/status", {});
     return (await response.json()) as Status;
+  }
+
+  /** The supervisor itself, without its pools: it costs the same however many there are. */
+  async supervisor(): Promise<SupervisorStatus> {
+    const response = await ask(this.socket, "/v1/supervisor", {});
+    return (await response.json()) as SupervisorStatus;
   }
 
   /** The config that is in force, as config/wire.ts writes it. */

@@ -11,7 +11,13 @@ export type {
   ProgressStep,
 } from "../supervisor/operations/report.ts";
 export type { HistoryEntry } from "../supervisor/history.ts";
-export type { GroupStatus, PoolStatus, Status, WorkerStatus } from "../supervisor/status.ts";
+export type {
+  GroupStatus,
+  PoolStatus,
+  Status,
+  SupervisorStatus,
+  WorkerStatus,
+} from "../supervisor/status.ts";
 
 /** Operations, each a POST to /v1/NAME. */
 export const OPERATIONS = [

@@ -1,9 +1,10 @@
 // How a control command finds the socket while the config is broken or gone: a running supervisor
 // leaves a small file, named after its config's path, that holds its socket's path.
 
-import { existsSync, mkdirSync, readdirSync, realpathSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { readOwnFile, writeOwnFile } from "../sys/own-file.ts";
+import { removeIfEmpty } from "../sys/own-folder.ts";
 import { exposure, refuseExposed } from "../sys/trust.ts";
 
 /** The folder of the pointers, in the default state directory whatever the config says. */
@@ -51,6 +52,20 @@ function removeStale(defaultStateDir: string): void {
   }
 }
 
+/** Removes the pointers of this config whose sockets are gone, as far as this user may. */
+export function forgetStale(defaultStateDir: string, config: string): void {
+  for (const name of namesOf(config)) {
+    const file = pointerFile(defaultStateDir, name);
+    const socket = readPointer(file);
+    if (socket === null || existsSync(socket)) continue;
+    try {
+      removePointers(defaultStateDir, [file], socket);
+    } catch {
+      // Another user's to remove.
+    }
+  }
+}
+
 /** Removes what a supervisor that has died left for this config and socket. */
 export function forgetPointer(defaultStateDir: string, config: string, socket: string): void {
   const files = namesOf(config).map((name) => pointerFile(defaultStateDir, name));
@@ -92,14 +107,5 @@ function readPointer(file: string): string | null {
   } catch {
     // Not ours.
     return null;
-  }
-}
-
-/** Removes a folder that nothing is left in. */
-export function removeIfEmpty(path: string): void {
-  try {
-    rmdirSync(path);
-  } catch {
-    // Not empty, or already gone.
   }
 }

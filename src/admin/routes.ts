@@ -72,6 +72,7 @@ function pages({ supervisor, admin }: Service, { peer, url }: Asked): Pages {
     "/v1/history": () => jsonAnswer(supervisor.history.list()),
     "/v1/diff": () => differenceAnswer(supervisor, url.searchParams, peer),
     "/v1/status": () => jsonAnswer(supervisor.status(socket)),
+    "/v1/supervisor": () => jsonAnswer(supervisor.ownStatus(socket)),
     "/v1/config": () =>
       jsonAnswer(configToJson(isOwn(peer) ? supervisor.config : masked(supervisor.config))),
     "/metrics": () =>

@@ -1,5 +1,5 @@
 // The JSON Schema of what the control socket answers, and of what commands print with --json: `status` is
-// an answer to GET /v1/status, `outcome` to each POST. Draft 7, as that of the config.
+// an answer to GET /v1/status, `supervisor` to GET /v1/supervisor, `outcome` to each POST. Draft 7, as that of the config.
 
 import type { JsonSchema } from "../config/settings/values.ts";
 
@@ -84,7 +84,7 @@ const POOL = object({
   groups: list(GROUP),
 });
 
-const STATUS = object({
+const SUPERVISOR = {
   name: { const: "fcgivisor" },
   version: TEXT,
   pid: COUNT,
@@ -99,8 +99,7 @@ const STATUS = object({
   rolled_back: orNull(object({ to: COUNT, why: orNull(TEXT) })),
   upgrade: orNull(object({ id: TEXT, from: TEXT, failure: orNull(TEXT) })),
   rss_bytes: orNull(COUNT),
-  pools: list(POOL),
-});
+};
 
 const CHANGE = object({ setting: TEXT, from: orNull(TEXT), to: orNull(TEXT) });
 
@@ -145,9 +144,10 @@ export function answersSchema(): JsonSchema {
   return {
     $schema: "http://json-schema.org/draft-07/schema#",
     title: "fcgivisor's answers",
-    anyOf: [named("status"), named("outcome"), named("history")],
+    anyOf: [named("status"), named("supervisor"), named("outcome"), named("history")],
     definitions: {
-      status: STATUS,
+      status: object({ ...SUPERVISOR, pools: list(POOL) }),
+      supervisor: object(SUPERVISOR),
       outcome: {
         anyOf: [
           object({ ok: { const: true }, report: named("report") }),

@@ -27,25 +27,9 @@ export function printJson(value: unknown, done?: string): boolean {
   return put(`${jsonText(value, 2)}\n`, done);
 }
 
-/** The same for what is to be stored or piped: it comes out as it is, except on a terminal. */
-export function printData(data: string | Uint8Array): boolean {
-  if (!isTerminal()) return put(data);
-  return print(typeof data === "string" ? data : new TextDecoder().decode(data));
-}
-
-/** Empties a terminal; does nothing elsewhere. */
-export function clearScreen(): void {
-  if (isTerminal()) put("\x1b[H\x1b[2J");
-}
-
-/** Whoever asks process.stdout makes it non-blocking, which is no harm to a terminal alone. */
-function isTerminal(): boolean {
-  try {
-    return fs.fstatSync(STDOUT).isCharacterDevice() && process.stdout.isTTY;
-  } catch {
-    // It is closed.
-    return false;
-  }
+/** The same for what is known to be safe as it is, or is to come out as it is (print-data.ts). */
+export function printAsItIs(data: string | Uint8Array): boolean {
+  return put(data);
 }
 
 /** A text for people to stderr; where nobody can be told, there is nobody to tell it. */

@@ -4,11 +4,11 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { stateDirDefault } from "../admin/default-place.ts";
-import { removeIfEmpty } from "../admin/pointer.ts";
 import { alreadyRunning } from "../admin/server.ts";
 import { Fault } from "../fault.ts";
 import { STATE_DIR_HINT } from "../supervisor/recovery/state-format.ts";
 import { Lock } from "../sys/lock.ts";
+import { removeIfEmpty } from "../sys/own-folder.ts";
 import { refuseExposed } from "../sys/trust.ts";
 
 export class StateDir {

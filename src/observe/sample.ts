@@ -83,16 +83,15 @@ export class Sample {
     return this.workers(set).filter(({ activity }) => activity.doing !== "idle").length;
   }
 
-  /** How many have a request in flight, stopped or not. */
-  inFlight(set: WorkerSet): number {
+  /** Those that have a request in flight, stopped or not. */
+  inFlight(set: WorkerSet): readonly WorkerView[] {
     // The program's own record says what a connection is for; without one only ours counts.
     const connected = (worker: WorkerView) =>
       (worker.activity.doing === "busy" && set.requestOf !== undefined) ||
       (["busy", "stopped"].includes(worker.activity.doing) && this.hasAccepted(worker, set));
-    const records = this.workers(set)
+    return this.workers(set)
       .filter(connected)
-      .map(({ pid }) => set.requestOf?.(pid));
-    return records.filter((record) => record !== "none").length;
+      .filter(({ pid }) => set.requestOf?.(pid) !== "none");
   }
 
   /** Whether it has a connection that was accepted from the listener of the set. */

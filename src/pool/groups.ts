@@ -66,12 +66,11 @@ export class Groups {
   }
 
   async start(size: number): Promise<void> {
-    const { wanted, onReady, onStartFailed, onUnproven } = this.context;
+    const { onReady, onStartFailed, onUnproven } = this.context;
     let group: Group | null = null;
     try {
-      await this.checked(size);
-      if (!wanted()) return;
-      group = this.spawn(size);
+      group = await this.spawnWhenChecked(size);
+      if (group === null) return;
       await group.ready;
     } catch (error) {
       if (group?.ended?.reason === "unproven") return onUnproven(group, error);
@@ -80,10 +79,12 @@ export class Groups {
     onReady();
   }
 
-  private async checked(size: number): Promise<void> {
+  /** null: it is no longer wanted. It counts as starting until it is there, or whoever looks would start another. */
+  private async spawnWhenChecked(size: number): Promise<Group | null> {
     this.checking += size;
     try {
       await this.check();
+      return this.context.wanted() ? this.spawn(size) : null;
     } finally {
       this.checking -= size;
     }

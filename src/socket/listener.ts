@@ -22,9 +22,12 @@ import {
   makeBlocking,
   replaceDescriptor,
   tcpQueue,
+  usualOptions,
 } from "../sys/socket/socket.ts";
+import { optionsOf, type SocketOptions } from "../sys/socket/socket-options.ts";
 import { replacedFault, SocketFile } from "../sys/socket/socket-file.ts";
 import { unixQueue } from "../sys/socket/unix-diag.ts";
+import { hasSignatureKeys } from "../sys/socket/signature-keys.ts";
 import { boundAddress } from "./bound.ts";
 import { filterProgram } from "./filter.ts";
 import { type IpBlock, parseIpBlock } from "../sys/socket/ip.ts";
@@ -56,6 +59,8 @@ export class Listener {
   private currentInode: number;
   /** How many connections may wait, as the kernel tells; null = it does not. */
   private limit: number | null = null;
+  /** Options of a TCP socket as they should be; null of a Unix one, whose connections inherit none. */
+  private options: SocketOptions | null = null;
   private inForce: ListenSpec;
   private open = true;
 
@@ -74,7 +79,7 @@ export class Listener {
     try {
       listener.setFile(spec);
       listener.setFilter(spec);
-      if (listener.address.kind !== "unix") deferAccept(listener.fd);
+      listener.setOptions();
       listener.listen(spec);
       return listener;
     } catch (error) {
@@ -96,6 +101,7 @@ export class Listener {
     else listener.setFile(spec);
     listener.setFilter(spec);
     clearAcceptTimeout(fd);
+    listener.learnOptions();
     listener.listen(spec);
     return listener;
   }
@@ -129,10 +135,18 @@ export class Listener {
     return {
       filter: this.filter(this.inForce),
       attach: () => this.filterAgain(),
+      options: this.wantedOptions,
+      isSigned: () => this.address.kind !== "unix" && hasSignatureKeys(this.address),
       limit: this.limit,
       limitNow: () => this.queue()?.limit ?? null,
       listen: () => this.listenAgain(),
+      reopen: () => this.reopen(),
     };
+  }
+
+  private get wantedOptions(): Wanted["options"] {
+    const [own, { kind }] = [this.options, this.address];
+    return own === null || kind === "unix" ? null : { own, usual: () => usualOptions(kind) };
   }
 
   /** False when it was closed or passed on: its number may be another descriptor by now. */
@@ -240,6 +254,19 @@ export class Listener {
     );
   }
 
+  private setOptions(): void {
+    if (this.address.kind === "unix") return;
+    deferAccept(this.fd);
+    this.options = optionsOf(this.fd);
+  }
+
+  /** A unit of systemd may have its own; of ours those of a socket that nobody has touched, whoever held this one. */
+  private learnOptions(): void {
+    const { kind } = this.address;
+    if (kind === "unix") return;
+    this.options = this.maker === "systemd" ? optionsOf(this.fd) : usualOptions(kind);
+  }
+
   private listen(spec: ListenSpec): void {
     listenOn(this.fd, backlogOf(spec));
     this.limit = this.queue()?.limit ?? null;
@@ -269,7 +296,7 @@ export class Listener {
     replaceDescriptor(this.fd, openSocket(this.address));
     this.currentInode = fstatSync(this.fd).ino;
     this.file = this.ownFile();
-    if (this.address.kind !== "unix") deferAccept(this.fd);
+    this.setOptions();
     this.setFile(this.inForce);
     this.setFilter(this.inForce);
     this.listen(this.inForce);

@@ -1,6 +1,7 @@
 // What every holder of a listening socket can change for all the others, the supervisor among them: any
 // script of any worker is a holder. Each is looked at, and has a way to be set right.
 
+import { otherOptions, putBack, type SocketOptions } from "../sys/socket/socket-options.ts";
 import type { BpfInstruction } from "../sys/socket/socket.ts";
 import {
   clearAcceptTimeout,
@@ -8,6 +9,7 @@ import {
   hasFilter,
   isAccepting,
   isBlocking,
+  isFilterLocked,
   makeBlocking,
 } from "../sys/socket/socket.ts";
 
@@ -21,12 +23,18 @@ export interface Wanted {
   /** The program of allowed_clients; null = none. */
   readonly filter: readonly BpfInstruction[] | null;
   readonly attach: () => void;
+  /** Options of a TCP socket as they were set up, and as a new one has them now; null of one of another kind. */
+  readonly options: { readonly own: SocketOptions; readonly usual: () => SocketOptions } | null;
   /** How many connections may wait, as the kernel told when it was set; null = it does not tell. */
   readonly limit: number | null;
   /** The same now. */
   readonly limitNow: () => number | null;
+  /** Whether it hears only who signs (TCP_MD5SIG). */
+  readonly isSigned: () => boolean;
   /** Lets it listen again, by whatever it takes. */
   readonly listen: () => void;
+  /** Another socket in its place. */
+  readonly reopen: () => void;
 }
 
 /** All that is not as it was set up; that it is deaf comes first, because healing it may set up the rest. */
@@ -44,5 +52,29 @@ export function flawsOf(fd: number, wanted: Wanted): Flaw[] {
       was: wanted.filter === null ? "given a filter" : "without its allowed_clients",
       heal: wanted.attach,
     });
+  else if (wanted.options !== null && isFilterLocked(fd))
+    // allowed_clients could never be changed again.
+    flaws.push({ was: "with a filter that is locked", heal: wanted.reopen });
+  if (wanted.isSigned())
+    flaws.push({ was: "given keys that clients would have to sign with", heal: wanted.reopen });
+  if (wanted.options !== null) flaws.push(...optionFlaws(fd, wanted.options, wanted.reopen));
   return flaws;
+}
+
+/** Some follow what is set for the whole machine (sysctl): what is as a new socket has it nobody has changed. */
+function optionFlaws(
+  fd: number,
+  { own, usual }: NonNullable<Wanted["options"]>,
+  reopen: () => void,
+): Flaw[] {
+  const others = otherOptions(fd, own);
+  const unusual = others.length === 0 ? [] : otherOptions(fd, usual());
+  return others
+    .filter((name) => unusual.includes(name))
+    .map((name) => ({
+      was: `with another ${name}`,
+      heal: () => {
+        if (!putBack(fd, name, own)) reopen();
+      },
+    }));
 }

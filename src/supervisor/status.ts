@@ -63,7 +63,8 @@ export interface PoolStatus {
   readonly groups: readonly GroupStatus[];
 }
 
-export interface Status {
+/** The supervisor itself: what can be told without a look at any worker. */
+export interface SupervisorStatus {
   readonly name: "fcgivisor";
   readonly version: string;
   readonly pid: number;
@@ -81,6 +82,9 @@ export interface Status {
   /** The last upgrade of this process, or null. */
   readonly upgrade: UpgradeStatus | null;
   readonly rss_bytes: number | null;
+}
+
+export interface Status extends SupervisorStatus {
   readonly pools: readonly PoolStatus[];
 }
 

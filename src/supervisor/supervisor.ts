@@ -7,6 +7,7 @@ import type { Fault } from "../fault.ts";
 import { after, now, wallClock } from "../sys/clock.ts";
 import { EmergencyCounter } from "../pool/emergency.ts";
 import { Scoreboard } from "../observe/scoreboard.ts";
+import { InFlightWatch } from "../pool/in-flight-watch.ts";
 import { MemberWatch } from "../pool/member-watch.ts";
 import { RequestWatch } from "../pool/request-watch.ts";
 import { StoppedWatch } from "../pool/stopped-watch.ts";
@@ -29,7 +30,14 @@ import { shutDown } from "./shutdown.ts";
 import { SocketWatch } from "./watch/socket-watch.ts";
 import { allListeners } from "./sockets.ts";
 import { StateKeeper } from "./recovery/state-keeper.ts";
-import { isReady, poolStatuses, summaryOf, type Status, upgradeStatus } from "./status.ts";
+import {
+  isReady,
+  poolStatuses,
+  type Status,
+  summaryOf,
+  type SupervisorStatus,
+  upgradeStatus,
+} from "./status.ts";
 import { Operations } from "./operations/operations.ts";
 import type { SupervisorOptions } from "./supervisor-options.ts";
 import { outputRate, poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
@@ -215,7 +223,8 @@ export class Supervisor {
     this.reaper.start();
     const { scoreboard } = this.state;
     const pools = () => poolsInOrder(this.state);
-    for (const Watch of [RequestWatch, MemberWatch, StoppedWatch]) scoreboard.add(new Watch(pools));
+    for (const Watch of [RequestWatch, MemberWatch, StoppedWatch, InFlightWatch])
+      scoreboard.add(new Watch(pools));
     scoreboard.add(this.socketWatch);
     scoreboard.start();
   }
@@ -255,7 +264,13 @@ export class Supervisor {
     return shutDown(this.state, word, this.recovery?.retired ?? Promise.resolve());
   }
 
+  /** Of itself and its pools, as seen at this moment; `socket`: where it is asked. */
   status(socket: string): Status {
+    return { ...this.ownStatus(socket), pools: poolStatuses(this.state) };
+  }
+
+  /** Of itself alone. */
+  ownStatus(socket: string): SupervisorStatus {
     const { config, generation } = this.state;
     return {
       name: "fcgivisor",
@@ -272,7 +287,6 @@ export class Supervisor {
       rolled_back: this.state.rolledBack,
       upgrade: upgradeStatus(this.options.handover),
       rss_bytes: residentBytes(process.pid),
-      pools: poolStatuses(this.state),
     };
   }
 

@@ -1,8 +1,9 @@
-// Whether a descriptor is a terminal. process.stderr.isTTY tells it too, but opens a stream for it, which costs
-// more than most of a command, and makes the terminal non-blocking.
+// Whether a descriptor is a terminal. process.stdout.isTTY and process.stderr.isTTY tell it too, but open a stream
+// for it, which costs more than most of a command, and make the terminal non-blocking.
 
 import { libc } from "./libc.ts";
 
+export const STDOUT = 1;
 export const STDERR = 2;
 
 /** isatty(3); false for a descriptor that is closed. */

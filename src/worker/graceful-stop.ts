@@ -27,6 +27,8 @@ export interface GracefulStop {
 /** What is remembered of one worker between two looks. */
 interface Memory {
   readonly firstConnection: string | null;
+  /** Inode of the last connection on which it was seen to do anything but wait for its client. */
+  usedConnection: string | null;
   signalledAt: number | null;
 }
 
@@ -66,6 +68,7 @@ async function askWorker(
     elapsedMs: now() - startedAt,
     signalledMs: known.signalledAt === null ? null : now() - known.signalledAt,
     silentMs: silentSince === null ? null : now() - silentSince,
+    mayBeNew: workers.listener.address.kind === "unix" && !isUsed(known, activity),
     patienceMs: Math.min(PATIENCE_MOST_MS, pool.drainTimeoutMs / 2),
   });
   // Many were looked at before this one, and an idle worker gets a request any moment.
@@ -83,10 +86,16 @@ function remember(memory: Map<number, Memory>, pid: number, activity: Activity):
   const connection = activity.doing === "busy" ? activity.connection : null;
   const known = memory.get(pid) ?? {
     firstConnection: connection?.inode ?? null,
+    usedConnection: null,
     signalledAt: null,
   };
+  if (connection?.awaited === false) known.usedConnection = connection.inode;
   memory.set(pid, known);
   return known;
+}
+
+function isUsed({ usedConnection }: Memory, activity: Activity): boolean {
+  return activity.doing === "busy" && activity.connection.inode === usedConnection;
 }
 
 /** Does it; whether the worker has been sent the signal. */

@@ -6,7 +6,7 @@ import type { PoolConfig } from "../config/model.ts";
 import type { Emit, EndReason, OutputLine, ProcessEnd } from "../event.ts";
 import type { Fault } from "../fault.ts";
 import type { Activity, Listening } from "../observe/activity.ts";
-import type { WorkerView } from "../observe/sample.ts";
+import type { Sample, WorkerView } from "../observe/sample.ts";
 import type { Scoreboard } from "../observe/scoreboard.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { now, sleep } from "../sys/clock.ts";
@@ -18,6 +18,7 @@ import { stopGracefully } from "./graceful-stop.ts";
 import { type GroupShape, launchOf } from "./launch.ts";
 import { Life } from "./life.ts";
 import type { GroupEvent, GroupState } from "./lifecycle.ts";
+import { InFlight } from "./in-flight.ts";
 import { GroupLosses } from "./losses.ts";
 import { Members } from "./members.ts";
 import { WorkerOutput } from "./output.ts";
@@ -71,6 +72,7 @@ export class Group {
   readonly losses: GroupLosses;
 
   private readonly life: Life;
+  private readonly inFlight = new InFlight();
   private readonly output: WorkerOutput;
   private readonly settle: { ready: () => void; failed: (fault: Fault) => void };
   /** Seen in accept(2), or with a connection from there, when it was ready. */
@@ -177,7 +179,7 @@ export class Group {
     };
     return new Life("starting", processes, {
       onChange: (event, before) => this.onChange(event, before),
-      onSignal: (name) => this.losses.signalled(name, this.inFlight),
+      onSignal: (name, wereThere) => this.countInFlight(name, wereThere),
       onStuck: (pids) => (this.losses.stuck = pids.map((pid) => ({ pool: pool.name, pid }))),
       onGone: () => this.closeOutput(),
     });
@@ -253,12 +255,19 @@ export class Group {
     // Whoever is seen now is known as a worker when the leader is gone.
     this.members.present();
     if (this.forks && this.leaderEnd === null) sendSignal(this.leader.pid, "SIGKILL");
+    this.lookWhoIsInFlight(scoreboard.now());
     return stopGracefully({ pool, runtime, workers: this.members, scoreboard, goesOn });
   }
 
-  /** Requests. */
-  private get inFlight(): number {
-    return this.context.scoreboard.now().inFlight(this.members);
+  /** To be done now and then: when it has been signalled it may be too late. */
+  lookWhoIsInFlight(sample: Sample): void {
+    this.inFlight.look(sample, this.members);
+  }
+
+  private countInFlight(name: "SIGTERM" | "SIGKILL", wereThere: readonly number[] | null): void {
+    const sample = this.context.scoreboard.now();
+    const count = this.inFlight.lookAfterSignal(sample, this.members, wereThere);
+    this.losses.signalled(name, count);
   }
 
   private onLeaderEnd(end: ProcessEnd): void {

@@ -4,7 +4,7 @@
 
 import type { Emit } from "../event.ts";
 import { Fault } from "../fault.ts";
-import { after, now } from "../sys/clock.ts";
+import { after, now, yieldToEvents } from "../sys/clock.ts";
 import type { Signal } from "../sys/process.ts";
 import { processStat, waitChannel } from "../sys/proc/procfs.ts";
 import { untilNextLook } from "./pace.ts";
@@ -33,8 +33,11 @@ export interface Processes {
 export interface Hooks {
   /** The state is another one already; what the table says is done to the processes comes after this. */
   readonly onChange?: (event: GroupEvent, before: GroupState) => void;
-  /** Before the signal goes out. */
-  readonly onSignal?: (name: "SIGTERM" | "SIGKILL") => void;
+  /**
+   * After the signal, and those that others get at the same moment, have gone out. `wereThere`: who was there before
+   * it, as last seen; null: nobody had looked.
+   */
+  readonly onSignal?: (name: "SIGTERM" | "SIGKILL", wereThere: readonly number[] | null) => void;
   /** Not even KILL has ended these. */
   readonly onStuck?: (pids: readonly number[]) => void;
   readonly onGone?: () => void;
@@ -57,6 +60,10 @@ export class Life {
   private cancelDeadline: () => void = () => {};
   private watching = false;
   private isTroubled = false;
+  /** Who was there at the last look; null: there was none. */
+  private lastSeen: readonly number[] | null = null;
+  /** Resolves when what the signals have met is told and counted. */
+  private counted: Promise<void> = Promise.resolve();
 
   constructor(state: "starting" | "serving", processes: Processes, hooks: Hooks = {}) {
     this.current = state;
@@ -117,23 +124,28 @@ export class Life {
     asked().catch((error: unknown) => this.tellTrouble(error));
   }
 
-  /** Whatever goes wrong with what is told and counted, the signal goes out, and KILL comes after it. */
+  /** First the signal: whatever goes wrong with what is told and counted, it has gone out, and KILL comes after it. */
   private escalate(rung: "terminating" | "killing"): void {
     const name = LADDER[rung].signal!;
-    this.setDeadline(rung);
-    this.attempt(() => this.tellLate(name), undefined);
-    this.attempt(() => this.hooks.onSignal?.(name), undefined);
+    const wereThere = this.lastSeen;
     this.processes.signal(name);
     // A stopped process takes no TERM before it goes on.
     this.processes.signal("SIGCONT");
+    this.setDeadline(rung);
+    const before = this.counted;
+    this.counted = yieldToEvents().then(async () => {
+      await before;
+      this.attempt(() => this.tellLate(name, wereThere ?? []), undefined);
+      this.attempt(() => this.hooks.onSignal?.(name, wereThere), undefined);
+    });
   }
 
   /** Who is stopped was not late. */
-  private tellLate(name: Signal): void {
-    const { tell, living } = this.processes;
+  private tellLate(name: Signal, pids: readonly number[]): void {
+    const { tell } = this.processes;
     if (tell === null || this.drain === null || this.drain.hurried) return;
     const afterMs = now() - this.drain.since;
-    for (const pid of living())
+    for (const pid of pids)
       tell.emit({ type: "drain-escalated", pool: tell.pool, pid, signal: name, afterMs });
   }
 
@@ -151,8 +163,10 @@ export class Life {
   }
 
   private finish(): void {
-    this.attempt(() => this.hooks.onGone?.(), undefined);
-    this.resolveGone();
+    void this.counted.then(() => {
+      this.attempt(() => this.hooks.onGone?.(), undefined);
+      this.resolveGone();
+    });
   }
 
   /** Looks at the processes; what a look throws is told, and stops nothing. */
@@ -190,8 +204,9 @@ export class Life {
     if (this.watching) return;
     this.watching = true;
     for (let pause = POLL_MS; this.current !== "gone";) {
-      const left = this.attempt(() => this.processes.living().length, null);
-      if (left === 0) return this.dispatch("all-ended");
+      const left = this.attempt(() => this.processes.living(), null);
+      this.lastSeen = left ?? this.lastSeen;
+      if (left?.length === 0) return this.dispatch("all-ended");
       // Somebody may have been forked since.
       if (this.current === "killing") this.processes.signal("SIGKILL");
       const escalated = this.current === "terminating" || this.current === "killing";

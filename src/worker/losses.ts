@@ -31,21 +31,28 @@ export function sumOf(losses: readonly Losses[]): Losses {
  */
 export class GroupLosses implements Losses {
   private readonly forks: boolean;
-  /** Requests in flight at the last signal. */
+  /** Requests in flight at the last signal, and at KILL. */
   private interrupted = 0;
-  cut = 0;
+  private killed = 0;
+  private endedBySignal = false;
   stuck: readonly StuckProcess[] = [];
 
   constructor(forks: boolean) {
     this.forks = forks;
   }
 
-  signalled(name: "SIGTERM" | "SIGKILL", inFlight: number): void {
-    this.interrupted = inFlight;
-    if (this.forks && name === "SIGKILL") this.cut = inFlight;
+  get cut(): number {
+    if (this.forks) return this.killed;
+    return this.endedBySignal ? this.interrupted : 0;
   }
 
+  signalled(name: "SIGTERM" | "SIGKILL", inFlight: number): void {
+    this.interrupted = inFlight;
+    if (name === "SIGKILL") this.killed = inFlight;
+  }
+
+  /** It may have ended before it is known what the signal has met. */
   leaderEnded({ how }: ProcessEnd): void {
-    if (!this.forks && how === "signaled") this.cut = this.interrupted;
+    this.endedBySignal = how === "signaled";
   }
 }

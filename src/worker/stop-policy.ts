@@ -28,7 +28,12 @@ export interface StopSnapshot {
   readonly signalledMs: number | null;
   /** For how long it has been seen to wait for a silent client; null = it does not. */
   readonly silentMs: number | null;
-  /** How long a busy worker that may be signalled is left alone. */
+  /**
+   * Whether its client may not have sent anything yet: a Unix socket hands a connection over at once, and the worker has
+   * been seen to do nothing on it but wait.
+   */
+  readonly mayBeNew: boolean;
+  /** How long a busy worker that may be signalled is left alone, and a client that may have just come. */
   readonly patienceMs: number;
 }
 
@@ -36,7 +41,11 @@ export interface StopSnapshot {
 const RESEND_MS = 100;
 /** How long a worker that cannot be seen is given, when a signal would end its request. */
 const BLIND_GRACE_MS = 2000;
-/** An idle keep-alive connection is closed after so much silence: sooner where the record says that no request is in flight. */
+/**
+ * An idle keep-alive connection is closed after so much silence: sooner where the record says that no request is in
+ * flight. (PHP waits for the first byte of a new connection in poll(2), and then keeps it for 5 s itself; only between
+ * two requests does it wait in read(2), which is what counts as silence.)
+ */
 const SILENCE_MS = { certain: 1000, guessed: 2000 } as const;
 
 /** What to do with one worker of a draining group now. */
@@ -68,9 +77,12 @@ function forBusy(snapshot: StopSnapshot, connection: Connection, finishes: boole
   if (snapshot.silentMs === null || snapshot.request === "in-flight") return "wait";
   // First the signal, where it cuts nothing: a worker that has it closes the connection after the next request by itself.
   if (finishes && snapshot.signalledMs === null) return "wait";
-  return snapshot.silentMs >= SILENCE_MS[snapshot.request === "none" ? "certain" : "guessed"]
-    ? "hang-up"
-    : "wait";
+  return snapshot.silentMs >= longestSilence(snapshot) ? "hang-up" : "wait";
+}
+
+function longestSilence({ request, mayBeNew, patienceMs }: StopSnapshot): number {
+  if (request === "none") return SILENCE_MS.certain;
+  return mayBeNew ? Math.max(SILENCE_MS.guessed, patienceMs) : SILENCE_MS.guessed;
 }
 
 function mayBeSignalled(snapshot: StopSnapshot, connection: Connection): boolean {

@@ -84,6 +84,17 @@ behaviour(
   },
 );
 
+/** What there is to do to a TCP socket only: how it is asked for, and how it is told. */
+const TCP_ATTACKS = [
+  ["lock", "found without its allowed_clients"],
+  ["bolt", "found with a filter that is locked"],
+  ["minttl", "found with another IP_MINTTL"],
+  ["sign", "found given keys that clients would have to sign with"],
+  ["linger", "found with another SO_LINGER"],
+  ["crawl", "with another SO_SNDBUF, with another SO_BUF_LOCK and with another SO_MAX_PACING_RATE"],
+  ["defer", "found with another TCP_DEFER_ACCEPT"],
+] as const;
+
 for (const kind of ["TCP", "Unix"] as const) {
   behaviour(
     `what a script does to the shared ${kind} socket is set right and told`,
@@ -102,7 +113,7 @@ for (const kind of ["TCP", "Unix"] as const) {
         ["backlog", "found given a backlog of 1 "],
         ...(kind === "TCP" ? [["filter", "found without its allowed_clients"] as const] : []),
         ["shutdown", "found shut down"],
-        ...(kind === "TCP" ? [["lock", "found without its allowed_clients"] as const] : []),
+        ...(kind === "TCP" ? TCP_ATTACKS : []),
       ] as const;
       const times = (text: string) => supervisor.log().split(text).length;
       for (const [query, told] of attacks) {

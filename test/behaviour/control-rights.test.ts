@@ -217,7 +217,7 @@ behaviour("the read-only socket shows how it goes, and does nothing", ROOT, asyn
   const socket = scene.path("run/look.sock");
   expect(statSync(socket)).toMatchObject({ uid: 0, gid: 65534 });
   const ask = (...words: string[]) => curl(scene, MONITOR, socket, ...words);
-  for (const page of ["v1/status", "metrics", "healthz", "readyz"])
+  for (const page of ["v1/status", "v1/supervisor", "metrics", "healthz", "readyz"])
     expect(statusOf(await ask(`http://x/${page}`)), page).toBe("200");
   const config = await ask("http://x/v1/config");
   expect(statusOf(config)).toBe("404");

@@ -716,6 +716,10 @@ behaviour(
       expect(await json(...words)).toMatchObject({ code: 0 });
     // What the control socket says is as its schema has it.
     checked((await json("status")).value);
+    const own = await (await supervisor.http("/v1/supervisor")).json();
+    checked(own);
+    expect(own).toMatchObject({ pid, config });
+    expect(own).not.toHaveProperty("pools");
     for (const words of [
       ["reload"],
       ["reload", "--dry-run"],

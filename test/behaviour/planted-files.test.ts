@@ -2,11 +2,23 @@
 // neither follow it nor change, remove or believe what it finds there.
 
 import { expect } from "bun:test";
-import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { join } from "node:path";
+import { crash } from "../helper/crash.ts";
 import { gate } from "../helper/gate.ts";
 import { gatedPhpPool } from "../helper/gated-php.ts";
 import { bodyOf, phpPool, type Spot, unixSpot } from "../helper/pool.ts";
+import { alive } from "../helper/processes.ts";
 import { openFolder } from "../helper/planted.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 
@@ -126,5 +138,57 @@ behaviour(
     open();
     expect(await reload).toMatchObject({ code: 0 });
     expect(folders()).toEqual([]);
+  },
+);
+
+behaviour(
+  "the folder of a canary whose supervisor was killed goes with the next start, and no other's",
+  ROOT_PHP,
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const deep = scene.path("run", ...new Array<string>(12).fill("a-deep-folder"));
+    const temporary = openFolder(scene, "tmp");
+    const env = { TMPDIR: temporary };
+    const settings = {
+      supervisor: { state_dir: deep },
+      admin: { socket: scene.path("run/admin.sock") },
+      pools: { www: gatedPhpPool(scene, spot, 2) },
+    };
+    const first = await scene.start(settings, { env });
+    const { reached } = gate(scene, "health");
+    const reload = first.control("reload");
+    const canary = await reached();
+    await crash(first);
+    await reload;
+    expect(readdirSync(temporary)).toEqual([
+      expect.stringMatching(new RegExp(`^fcgivisor-canary-${first.pid}-`)),
+    ]);
+    gate(scene, "health").open();
+
+    // Of somebody who is dead: another user's folder, a link to one of root's, one that holds more than a socket, and a
+    // name that is not quite it. Of somebody who lives: one of root's.
+    const folder = (name: string, mode = 0o700) => {
+      mkdirSync(join(temporary, name));
+      chmodSync(join(temporary, name), mode);
+      return join(temporary, name);
+    };
+    const dead = `fcgivisor-canary-${first.pid}-`;
+    chownSync(folder(`${dead}other1`), 33, 33);
+    folder(`${dead}open00`, 0o777);
+    symlinkSync(scene.path("secret"), join(temporary, `${dead}link00`));
+    mkdirSync(scene.path("secret"));
+    scene.write("secret/canary.sock", "of root's");
+    scene.write(join(folder(`${dead}full00`), "canary.sock"), "no socket");
+    folder(`${dead}toolong`);
+    folder(`fcgivisor-canary-${process.pid}-living`);
+    const kept = ["other1", "open00", "link00", "full00", "toolong"].map((name) => dead + name);
+    kept.push(`fcgivisor-canary-${process.pid}-living`);
+
+    const again = await scene.fcgivisor(["start", "-c", first.configFile], { env });
+    expect(again, again.stderr).toMatchObject({ code: 0 });
+    scene.followDaemon(first.configFile);
+    expect(alive(canary)).toBe(false);
+    expect(readdirSync(temporary).toSorted()).toEqual(kept.toSorted());
+    expect(readFileSync(scene.path("secret/canary.sock"), "utf8")).toBe("of root's");
   },
 );

@@ -8,6 +8,7 @@ import { freezable } from "../helper/kernel.ts";
 import { barePool, bodyOf, phpPool, renewed, tcpSpot, workersReach } from "../helper/pool.ts";
 import { alive, leadersAt, statusField, workersAt } from "../helper/processes.ts";
 import { behaviour } from "../helper/scene.ts";
+import { statusOf } from "../helper/status.ts";
 import { eventually, LONGEST_MS } from "../helper/wait.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
@@ -92,6 +93,31 @@ behaviour("a report says how many requests were cut short", {}, async (scene) =>
   expect(again).toMatchObject({ code: 0 });
   expect(again.stdout).not.toContain("cut short");
 });
+
+/** Ends at once by TERM, in the middle of a request, too; waits for ever in each. */
+const NO_HANDLER = `use Socket; open(my $l, "+<&=", 0); while (accept(my $c, $l)) { <$c>; sleep 600 }`;
+
+for (const word of ["reload", "stop"])
+  behaviour(`what TERM ends at once is counted as it was last seen: ${word}`, {}, async (scene) => {
+    const spot = await tcpSpot(scene);
+    const command = ["perl", "-e", NO_HANDLER];
+    const pool = barePool(scene, spot, { command, workers: 3, drain_timeout: "300ms" });
+    const supervisor = await scene.start({ pools: { www: pool } });
+    await workersReach(spot, 3);
+    const lost = [fcgi(spot.where, {}), fcgi(spot.where, {})].map((answer) =>
+      answer.catch((error: unknown) => error),
+    );
+    const busyFor = await eventually(async () => {
+      const { pools, uptime_ms } = await statusOf(supervisor);
+      return pools[0]!.workers.busy === 2 ? uptime_ms : null;
+    });
+    // A look is never longer ago than a second.
+    await eventually(async () => (await statusOf(supervisor)).uptime_ms > busyFor + 2000);
+    const { code, stdout } = await supervisor.control(word, "--json");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ ok: true, report: { cut: 2, stuck: [] } });
+    for (const loss of lost) expect(await loss).toBeInstanceOf(Lost);
+  });
 
 behaviour(
   "a worker that ignores every signal for a graceful stop is killed after its drain_timeout",

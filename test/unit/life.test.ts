@@ -94,6 +94,65 @@ test("a stop ends the patience with what drains", async () => {
   expect(events).toEqual([]);
 });
 
+test("signals go first: nothing is looked at before those of others have gone out, too", async () => {
+  const order: string[] = [];
+  const lives = ["a", "b"].map((name) => {
+    let there = true;
+    return new Life(
+      "serving",
+      {
+        living: () => {
+          if (there) order.push(`look at ${name}`);
+          return there ? [1] : [];
+        },
+        signal: (signal) => {
+          order.push(`${signal} to ${name}`);
+          there = false;
+        },
+        ask: () => {},
+        drainTimeoutMs: 0,
+        tell: null,
+      },
+      { onSignal: () => order.push(`count of ${name}`) },
+    );
+  });
+  for (const life of lives) life.dispatch("stop");
+  await Promise.all(lives.map(({ gone }) => gone));
+  expect(order).toEqual([
+    "SIGTERM to a",
+    "SIGCONT to a",
+    "SIGTERM to b",
+    "SIGCONT to b",
+    "count of a",
+    "count of b",
+  ]);
+});
+
+test("what was there before a signal is told to who counts", async () => {
+  const counts: unknown[] = [];
+  const living = new Set([11, 12]);
+  const life = new Life(
+    "serving",
+    {
+      living: () => [...living],
+      signal: (name) => {
+        living.delete(11);
+        if (name === "SIGKILL") living.clear();
+      },
+      ask: () => {},
+      drainTimeoutMs: 0,
+      tell: null,
+    },
+    { onSignal: (...what) => counts.push(what) },
+  );
+  life.dispatch("drain");
+  await life.gone;
+  expect(counts).toEqual([
+    ["SIGTERM", [11, 12]],
+    ["SIGKILL", [12]],
+  ]);
+});
+
 test("what is forked meanwhile is killed as well", async () => {
   let kills = 0;
   const { life } = processes((name, living) => {

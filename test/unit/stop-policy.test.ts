@@ -18,6 +18,7 @@ const PLAIN: StopSnapshot = {
   elapsedMs: 0,
   signalledMs: null,
   silentMs: null,
+  mayBeNew: false,
   patienceMs: 5_000,
 };
 
@@ -140,6 +141,26 @@ rows("a silent client", [
   },
   { title: "by guess, a moment early", snapshot: { ...asked, silentMs: 1_999 }, step: "wait" },
   { title: "by guess", snapshot: { ...asked, silentMs: 2_000 }, step: "hang-up" },
+  {
+    title: "by guess, which may have just come and not have begun to speak",
+    snapshot: { ...asked, mayBeNew: true, silentMs: 4_999 },
+    step: "wait",
+  },
+  {
+    title: "by guess, which may have just come, when patience ends",
+    snapshot: { ...asked, mayBeNew: true, silentMs: 5_000 },
+    step: "hang-up",
+  },
+  {
+    title: "by guess, which may have just come, with a drain_timeout of less than a second",
+    snapshot: { ...asked, mayBeNew: true, patienceMs: 400, silentMs: 1_999 },
+    step: "wait",
+  },
+  {
+    title: "that has certainly had its answer",
+    snapshot: { ...asked, mayBeNew: true, request: "none", silentMs: 1_000 },
+    step: "hang-up",
+  },
   {
     title: "which is in the middle of its request",
     snapshot: { ...asked, request: "in-flight", silentMs: 1e9 },

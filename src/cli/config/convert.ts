@@ -2,7 +2,8 @@
 
 import { faultText } from "../../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
-import { printData, printError } from "../print.ts";
+import { printData } from "../print-data.ts";
+import { printError } from "../print.ts";
 import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 

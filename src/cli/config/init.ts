@@ -7,7 +7,8 @@ import { type Found, starterText } from "../../config/derived/starter.ts";
 import { asFault, Fault } from "../../fault.ts";
 import { shellWord } from "../../log/words.ts";
 import { findUser } from "../../sys/machine/users.ts";
-import { printData, printError } from "../print.ts";
+import { printData } from "../print-data.ts";
+import { printError } from "../print.ts";
 import { defineCommand } from "../command.ts";
 import { usageFault } from "../usage.ts";
 

@@ -4,12 +4,12 @@
 import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { defaultSocket, stateDirDefault } from "../../admin/default-place.ts";
-import { followPointer } from "../../admin/pointer.ts";
+import { followPointer, forgetStale } from "../../admin/pointer.ts";
 import type { Config } from "../../config/model.ts";
 import { configPath } from "../../config/default-places.ts";
 import { Fault } from "../../fault.ts";
 import { shellWord } from "../../log/words.ts";
-import { listenerUid } from "../../sys/socket/credentials.ts";
+import { listener } from "../../sys/socket/credentials.ts";
 import { isOurs, nameOf } from "../../sys/trust.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
 
@@ -27,9 +27,9 @@ export async function controlSocket(args: SocketArgs): Promise<string> {
 
 /** The same socket. Throws the Fault of one that somebody else than root and this user listens on. */
 export function ownSocket(socket: string): string {
-  const uid = listenerUid(socket);
-  if (uid === null || isOurs(uid)) return socket;
-  const user = nameOf(uid);
+  const found = listener(socket);
+  if (found === null || isOurs(found.uid)) return socket;
+  const user = nameOf(found.uid);
   throw new Fault(
     `the supervisor there runs as ${user}, who is neither root nor this user, and is not trusted`,
     {
@@ -43,9 +43,13 @@ async function foundSocket(args: SocketArgs): Promise<string> {
   const stateDir = stateDirDefault();
   const config = configPath({ given: args.config, env: process.env, calledAsPhpFpm: null });
   if (config === null) return defaultSocket();
-  const told =
-    followPointer(stateDir, config) ?? (await readConfig(config, args.prefix))?.admin.socket;
-  if (told !== undefined) return told;
+  const pointed = followPointer(stateDir, config);
+  if (pointed !== null && existsSync(pointed)) return pointed;
+  const told = (await readConfig(config, args.prefix))?.admin.socket;
+  // A pointer that leads nowhere is of one that was killed: it counts only while nothing else tells.
+  if (pointed !== null && told !== undefined) forgetStale(stateDir, config);
+  const found = told ?? pointed;
+  if (found !== null) return found;
   if (args.config === undefined && !process.env["FCGIVISOR_CONFIG"]) return defaultSocket();
   throw new Fault(
     "fcgivisor is not running with this config, as far as can be told: no supervisor has recorded its control socket, and the file, which would name it, cannot be read",

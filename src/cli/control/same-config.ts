@@ -4,20 +4,20 @@
 import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import type { AdminClient } from "../../admin/client.ts";
-import type { Status } from "../../admin/contract.ts";
+import type { SupervisorStatus } from "../../admin/contract.ts";
 import { Fault } from "../../fault.ts";
 import { shellWord } from "../../log/words.ts";
 import type { SocketArgs } from "./control-socket.ts";
 
 /** Asks, if there is anything to compare. Throws the Fault that another config runs there. */
 export async function checkSameConfig(client: AdminClient, args: SocketArgs): Promise<void> {
-  if (namedConfig(args) !== null) refuseOtherConfig(args, await client.status());
+  if (namedConfig(args) !== null) refuseOtherConfig(args, await client.supervisor());
 }
 
 /** Throws the Fault that this status is of a supervisor with another config than was named. */
 export function refuseOtherConfig(
   args: SocketArgs,
-  { config, pid, socket }: Pick<Status, "config" | "pid" | "socket">,
+  { config, pid, socket }: Pick<SupervisorStatus, "config" | "pid" | "socket">,
 ): void {
   const named = namedConfig(args);
   if (named === null) return;

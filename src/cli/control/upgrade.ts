@@ -3,7 +3,7 @@
 
 import { resolve } from "node:path";
 import { AdminClient, BrokenOff } from "../../admin/client.ts";
-import type { Status } from "../../admin/contract.ts";
+import type { SupervisorStatus } from "../../admin/contract.ts";
 import { Fault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
 import { lives } from "../../sys/proc/procfs.ts";
@@ -11,7 +11,7 @@ import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 import { print, printJson } from "../print.ts";
 import { controlSocket } from "./control-socket.ts";
-import { checkSameConfig } from "./same-config.ts";
+import { refuseOtherConfig } from "./same-config.ts";
 
 const POLL_MS = 20;
 /** Reading the config and starting every pool again. */
@@ -33,11 +33,11 @@ export default defineCommand({
   async run(args) {
     const socket = await controlSocket(args);
     const client = new AdminClient(socket);
-    const before = await client.status().catch(async (error: unknown) => {
+    const before = await client.supervisor().catch(async (error: unknown) => {
       const { withLeftOver } = await import("./left-over.ts");
       throw await withLeftOver(error, args, socket);
     });
-    await checkSameConfig(client, args);
+    refuseOtherConfig(args, before);
     const since = now();
     const id = crypto.randomUUID();
     const isExecuting = await ask(client, id, args.binary);
@@ -73,13 +73,13 @@ function wentBack(failure: string, socket: string): Fault {
 async function untilUpgraded(
   client: AdminClient,
   id: string,
-  before: Status,
+  before: SupervisorStatus,
   socket: string,
-): Promise<Status> {
+): Promise<SupervisorStatus> {
   const { pid } = before;
   const known = before.upgrade?.id;
   for (const since = now(); now() - since < PATIENCE_MS; await sleep(POLL_MS)) {
-    const status = await client.status().catch(() => null);
+    const status = await client.supervisor().catch(() => null);
     const last = status?.upgrade?.id;
     const isAnother = last === id || (last !== undefined && last !== known);
     if (isAnother && status?.state === "running") return status;
@@ -101,8 +101,8 @@ function overtaken(socket: string): Fault {
 
 function show(
   args: { readonly json: boolean; readonly quiet: boolean },
-  before: Status,
-  after: Status,
+  before: SupervisorStatus,
+  after: SupervisorStatus,
   ms: number,
 ): void {
   const result = {

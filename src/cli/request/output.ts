@@ -5,7 +5,8 @@ import { STATUS_CODES } from "node:http";
 import type { FcgiResponse } from "../../fcgi/client.ts";
 import { type Address, addressText } from "../../sys/socket/address.ts";
 import { snakeNames } from "../../log/snake.ts";
-import { printData, printError, printJson } from "../print.ts";
+import { printData } from "../print-data.ts";
+import { printError, printJson } from "../print.ts";
 
 /** The body; before it, when `include` is set, the status line and the headers as HTTP has them. */
 export function printBody(response: FcgiResponse, include: boolean): void {

@@ -2,7 +2,7 @@
 // use. It prints; putting them in their places is for who asked.
 
 import { loadGivenConfig } from "../config/load-config.ts";
-import { printData } from "../print.ts";
+import { printData } from "../print-data.ts";
 import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 import { usageFault } from "../usage.ts";

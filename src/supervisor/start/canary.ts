@@ -1,22 +1,16 @@
 // A canary: one worker of the new generation on a private socket, before any new worker joins the public
 // one. With `health` it is asked over FastCGI: a generation that answers wrong never meets a client.
 
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { HealthConfig, PoolConfig } from "../../config/model.ts";
 import { Fault } from "../../fault.ts";
 import type { FcgiResponse } from "../../fcgi/client.ts";
 import { Listener } from "../../socket/listener.ts";
-import { type Address, UNIX_PATH_MAX } from "../../sys/socket/address.ts";
-import { sendSignal } from "../../sys/process.ts";
-import { removeSocket } from "../../sys/socket/socket-file.ts";
-import { SocketHolders, unixInodes } from "../../sys/proc/proc-sockets.ts";
+import type { Address } from "../../sys/socket/address.ts";
+import { privatePlace } from "./canary-place.ts";
 import { eachLimited } from "./concurrency.ts";
 import { askHealth, healthPath, wrongWith } from "./health.ts";
 import { newGeneration, type SupervisorState } from "../supervisor-state.ts";
 
-const CANARY_PREFIX = "canary-";
 /** Only the supervisor talks to a canary. */
 const PRIVATE_MODE = 0o600;
 const SHOWN_CHARACTERS = 200;
@@ -86,31 +80,6 @@ async function tryAt(
   } finally {
     await generation.stop();
     listener.close();
-  }
-}
-
-let asked = 0;
-
-/**
- * A path that nobody else can take or reach: in the state directory, or, where that is too deep for a socket, in
- * a folder of its own (mkdtemp(3): mode 0700, a name that cannot be guessed). `remove` takes the folder away.
- */
-function privatePlace(stateDir: string): { readonly path: string; readonly remove: () => void } {
-  const path = join(stateDir, `${CANARY_PREFIX}${process.pid}-${++asked}.sock`);
-  if (Buffer.byteLength(path) <= UNIX_PATH_MAX) return { path, remove: () => {} };
-  const folder = mkdtempSync(join(tmpdir(), `fcgivisor-${CANARY_PREFIX}`));
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  return { path: join(folder, "canary.sock"), remove };
-}
-
-/** A supervisor that died while it asked a canary left it over, with its socket. */
-export function endLeftOverCanaries(stateDir: string): void {
-  for (const name of readdirSync(stateDir)) {
-    if (!name.startsWith(CANARY_PREFIX)) continue;
-    const path = join(stateDir, name);
-    for (const { pid } of unixInodes(path).flatMap((inode) => new SocketHolders().of(inode)))
-      sendSignal(pid, "SIGKILL");
-    removeSocket(path);
   }
 }
 

@@ -4,7 +4,7 @@
 import type { Fault } from "../../fault.ts";
 import type { InheritedSockets } from "../../socket/inherited.ts";
 import type { Handover } from "../../sys/exec/handover.ts";
-import { endLeftOverCanaries } from "./canary.ts";
+import { endLeftOverCanaries } from "./canary-place.ts";
 import { missingLimits } from "./control-limits.ts";
 import { preflight } from "./preflight.ts";
 import { leftOverRecords } from "../recovery/left-over-records.ts";

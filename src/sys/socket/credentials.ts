@@ -42,12 +42,12 @@ function supplementaryGroups(fd: number): number[] {
   return [];
 }
 
-/** The user id of who listens on a Unix socket's path; null when nobody does, or the kernel cannot say. */
-export function listenerUid(path: string): number | null {
+/** Those of who listens on a Unix socket's path; null when nobody does, or the kernel cannot say. */
+export function listener(path: string): Credentials | null {
   const fd = connectUnix(path);
   if (fd === null) return null;
   try {
-    return credentials(fd)?.uid ?? null;
+    return credentials(fd);
   } finally {
     closeSocket(fd);
   }

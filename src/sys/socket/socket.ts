@@ -3,6 +3,7 @@
 
 import { type Address, isDualStack } from "./address.ts";
 import { ipv4Bytes, ipv6Bytes, ipv6Text } from "./ip.ts";
+import { optionsOf, type SocketOptions } from "./socket-options.ts";
 import { checked, errno, libc, ptr, SysError } from "../libc.ts";
 
 const AF = { unix: 1, inet: 2, inet6: 10 } as const;
@@ -20,6 +21,7 @@ const F_GETFL = 3;
 const F_SETFL = 4;
 const SO_ATTACH_FILTER = 26;
 const SO_DETACH_FILTER = 27;
+const SO_LOCK_FILTER = 44;
 const POLLHUP = 0x10;
 const POLLRDHUP = 0x2000;
 const IPPROTO_IPV6 = 41;
@@ -91,6 +93,17 @@ export function bindSocket(address: Address): number {
  */
 export function deferAccept(fd: number): void {
   setOption(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_SECONDS);
+}
+
+/** The options of a TCP socket of this family as `bindSocket` and `deferAccept` leave them. */
+export function usualOptions(kind: "inet" | "inet6"): SocketOptions {
+  const fd = checked("socket", libc.socket(AF[kind], SOCK_STREAM | SOCK_CLOEXEC, 0));
+  try {
+    deferAccept(fd);
+    return optionsOf(fd);
+  } finally {
+    libc.close(fd);
+  }
 }
 
 /** Starts listening, or changes the backlog of a socket that listens already. */
@@ -246,6 +259,11 @@ export function hasFilter(fd: number, program: readonly BpfInstruction[] | null)
   const bytes = new Uint8Array(program.length * 8);
   const got = libc.getsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, ptr(bytes), ptr(size));
   return got === 0 && Buffer.from(filterBytes(program)).equals(bytes);
+}
+
+/** Whether its filter, or that it has none, can be changed no more, by nobody (SO_LOCK_FILTER). */
+export function isFilterLocked(fd: number): boolean {
+  return intOption(fd, SO_LOCK_FILTER) === 1;
 }
 
 function filterBytes(program: readonly BpfInstruction[]): Uint8Array {

@@ -1,16 +1,14 @@
-// What the kernel says of one Unix socket, asked by its inode through netlink's sock_diag(7): what waits in
-// its queue, and which file it is bound to, whatever stands at that path by now.
+// What the kernel says of one Unix socket, asked by its inode: what waits in its queue, and which file it is bound
+// to, whatever stands at that path by now.
 
-import { libc, ptr } from "../libc.ts";
+import { askSockDiag } from "./sock-diag.ts";
 
 const AF_UNIX = 1;
-const AF_NETLINK = 16;
-const SOCK_RAW = 3;
-const SOCK_CLOEXEC = 0o2000000;
-const NETLINK_SOCK_DIAG = 4;
-const SOCK_DIAG_BY_FAMILY = 20;
-const NLM_F_REQUEST = 1;
-const TCPF_ALL = 0xffffffff;
+const ALL_STATES = 0xffffffff;
+/** No cookie: any socket of this inode. */
+const NO_COOKIE = 0xffffffff;
+/** Bytes of a struct unix_diag_msg. */
+const MESSAGE = 16;
 // linux/unix_diag.h: what is asked for, and the attribute it comes in.
 const VFS = { show: 0x02, attribute: 1 } as const;
 const QUEUE = { show: 0x10, attribute: 4 } as const;
@@ -33,42 +31,15 @@ type Asked = typeof VFS | typeof QUEUE;
 
 /** Both attributes are two 32-bit numbers. */
 function askedPair(inode: number, { show, attribute }: Asked): readonly [number, number] | null {
-  const fd = libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-  if (fd < 0) return null;
-  try {
-    // nlmsghdr (16 bytes), then unix_diag_req: family, protocol, pad, states, inode, show, cookie.
-    const request = new DataView(new ArrayBuffer(40));
-    request.setUint32(0, 40, true);
-    request.setUint16(4, SOCK_DIAG_BY_FAMILY, true);
-    request.setUint16(6, NLM_F_REQUEST, true);
-    request.setUint8(16, AF_UNIX);
-    request.setUint32(20, TCPF_ALL, true);
-    request.setUint32(24, inode, true);
-    request.setUint32(28, show, true);
-    request.setUint32(32, 0xffffffff, true);
-    request.setUint32(36, 0xffffffff, true);
-    if (Number(libc.send(fd, ptr(request), 40, 0)) !== 40) return null;
-    const answer = new DataView(new ArrayBuffer(512));
-    const length = Number(libc.recv(fd, ptr(answer), 512, 0));
-    if (length < 32 || answer.getUint16(4, true) !== SOCK_DIAG_BY_FAMILY) return null;
-    return pairIn(answer, length, attribute);
-  } finally {
-    libc.close(fd);
-  }
-}
-
-/** Looks for it among the attributes behind nlmsghdr and unix_diag_msg (16 bytes each). */
-function pairIn(
-  answer: DataView,
-  length: number,
-  attribute: number,
-): readonly [number, number] | null {
-  for (let at = 32; at + 12 <= length;) {
-    const size = answer.getUint16(at, true);
-    if (answer.getUint16(at + 2, true) === attribute)
-      return [answer.getUint32(at + 4, true), answer.getUint32(at + 8, true)];
-    if (size < 4) return null;
-    at += (size + 3) & ~3;
-  }
-  return null;
+  // unix_diag_req: family, protocol, pad, states, inode, show, cookie.
+  const question = new DataView(new ArrayBuffer(24));
+  question.setUint8(0, AF_UNIX);
+  question.setUint32(4, ALL_STATES, true);
+  question.setUint32(8, inode, true);
+  question.setUint32(12, show, true);
+  question.setUint32(16, NO_COOKIE, true);
+  question.setUint32(20, NO_COOKIE, true);
+  const value = askSockDiag(new Uint8Array(question.buffer), MESSAGE)?.get(attribute);
+  if (value === undefined || value.byteLength < 8) return null;
+  return [value.getUint32(0, true), value.getUint32(4, true)];
 }
