@@ -23,8 +23,8 @@ export type Activity =
   | { readonly doing: "busy"; readonly connection: Connection }
   /** Neither waits nor has a connection: it starts, or is between two requests. */
   | { readonly doing: "working" }
-  /** SIGSTOP, or a debugger. */
-  | { readonly doing: "stopped" }
+  /** By SIGSTOP, or by a debugger, which may want to look at it for a while. */
+  | { readonly doing: "stopped"; readonly traced: boolean }
   /** /proc does not let us see (no right to look at another user's process). */
   | { readonly doing: "unknown" }
   | { readonly doing: "gone" };
@@ -68,7 +68,7 @@ export function activityOf(
   accepted: AcceptedSockets,
 ): Activity {
   if (state === "Z" || state === "X") return { doing: "gone" };
-  if (state === "T" || state === "t") return { doing: "stopped" };
+  if (state === "T" || state === "t") return { doing: "stopped", traced: state === "t" };
   const call = currentSyscall(pid);
   const isIn = (numbers: ReadonlySet<number>) => call !== null && numbers.has(call.number);
   if (isIn(SYSCALLS.accept) && socketAt(pid, call!.fd) === String(listener.inode))

@@ -104,6 +104,9 @@ function act(
       return sendSignal(pid, name);
     case "freeze-and-look":
       return signalIfIdle(pid, listener, name);
+    case "wake":
+      sendSignal(pid, "SIGCONT");
+      return false;
     case "wake-and-signal": {
       const sent = sendSignal(pid, name);
       sendSignal(pid, "SIGCONT");
