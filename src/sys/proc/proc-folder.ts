@@ -6,8 +6,8 @@ import { libc, ptr } from "../libc.ts";
 
 const SYS_GETDENTS64 = process.arch === "arm64" ? 61 : 217;
 const MOST = 1024;
-/** Bytes; an entry of a short name takes so many (linux/dirent.h). */
-const ENTRY_BYTES = 24;
+/** Bytes that an entry takes at most: its head and a number of seven digits (linux/dirent.h). */
+const ENTRY_BYTES = 32;
 const ENTRY = { length: 16, name: 19 } as const;
 const entries = new DataView(new ArrayBuffer(ENTRY_BYTES * (MOST + 2)));
 
@@ -26,7 +26,7 @@ export function numbersIn(path: string, most: number): number[] | null {
   try {
     const room = ENTRY_BYTES * (Math.min(most, MOST) + 2);
     const filled = Number(libc.syscall(SYS_GETDENTS64, folder, ptr(entries), room, 0, 0));
-    return filled < 0 ? null : numbersAmong(filled);
+    return filled < 0 ? null : numbersAmong(filled).slice(0, most);
   } finally {
     closeSync(folder);
   }
