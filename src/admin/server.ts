@@ -10,7 +10,8 @@ import { pathProblem } from "../sys/socket/address.ts";
 import { neededGroup, neededUser, notASocket } from "../sys/machine/machine.ts";
 import { peerOf } from "../sys/socket/peer.ts";
 import { holderOf, unixInodes } from "../sys/proc/proc-sockets.ts";
-import { bindSocket, closeSocket, listenOn, probeUnix } from "../sys/socket/socket.ts";
+import { bindSocket, closeSocket, listenOn } from "../sys/socket/socket.ts";
+import { probeUnix } from "../sys/socket/unix-connect.ts";
 import { removeSocket, replacedFault, SocketFile } from "../sys/socket/socket-file.ts";
 import { type Handle, HttpService } from "./http.ts";
 

@@ -2,11 +2,12 @@
 // once when the process exits, and reports a full disk after that, to nobody; a command that says "done"
 // must have said it. (`run` does not come here: a supervisor waits for no reader.)
 
-// Imported whole, so that a test can listen.
-import fs from "node:fs";
 import { Fault } from "../fault.ts";
 import { escapeLines, jsonText } from "../log/escape.ts";
 import { block } from "../sys/clock.ts";
+import { writeSome } from "../sys/file.ts";
+import { SysError } from "../sys/libc.ts";
+import { isTerminal } from "../sys/terminal.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -29,23 +30,13 @@ export function printJson(value: unknown, done?: string): boolean {
 
 /** The same for what is to be stored or piped: it comes out as it is, except on a terminal. */
 export function printData(data: string | Uint8Array): boolean {
-  if (!isTerminal()) return put(data);
+  if (!isTerminal(STDOUT)) return put(data);
   return print(typeof data === "string" ? data : new TextDecoder().decode(data));
 }
 
 /** Empties a terminal; does nothing elsewhere. */
 export function clearScreen(): void {
-  if (isTerminal()) put("\x1b[H\x1b[2J");
-}
-
-/** Whoever asks process.stdout makes it non-blocking, which is no harm to a terminal alone. */
-function isTerminal(): boolean {
-  try {
-    return fs.fstatSync(STDOUT).isCharacterDevice() && process.stdout.isTTY;
-  } catch {
-    // It is closed.
-    return false;
-  }
+  if (isTerminal(STDOUT)) put("\x1b[H\x1b[2J");
 }
 
 /** A text for people to stderr; where nobody can be told, there is nobody to tell it. */
@@ -75,7 +66,7 @@ function writeAll(fd: number, text: string | Uint8Array): void {
   let left: Uint8Array = typeof text === "string" ? new TextEncoder().encode(text) : text;
   while (left.length > 0) {
     try {
-      left = left.subarray(fs.writeSync(fd, left));
+      left = left.subarray(writeSome(fd, left));
     } catch (error) {
       const code = codeOf(error);
       // A terminal or pipe that somebody else made non-blocking.
@@ -86,5 +77,5 @@ function writeAll(fd: number, text: string | Uint8Array): void {
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
+  return error instanceof SysError ? error.code : "";
 }

@@ -4,7 +4,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { stateDirDefault } from "../admin/default-place.ts";
-import { removeIfEmpty } from "../admin/pointer.ts";
+import { removeIfEmpty } from "../admin/pointers.ts";
 import { alreadyRunning } from "../admin/server.ts";
 import { Fault } from "../fault.ts";
 import { STATE_DIR_HINT } from "../supervisor/recovery/state-format.ts";

@@ -10,8 +10,9 @@ import { ipv4Bytes, ipv6Bytes } from "../sys/socket/ip.ts";
 import { notASocket } from "../sys/machine/machine.ts";
 import { SysError } from "../sys/libc.ts";
 import { holderOf, listeningInodes, unixInodes } from "../sys/proc/proc-sockets.ts";
-import { bindSocket, probeUnix } from "../sys/socket/socket.ts";
+import { bindSocket } from "../sys/socket/socket.ts";
 import { removeSocket } from "../sys/socket/socket-file.ts";
+import { probeUnix } from "../sys/socket/unix-connect.ts";
 import { isUnixListening } from "../sys/socket/unix-listening.ts";
 
 /** Binds the address and returns the descriptor, not yet listening. Throws a Fault saying why not. */

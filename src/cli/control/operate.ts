@@ -5,7 +5,6 @@ import { AdminClient, BrokenOff } from "../../admin/client.ts";
 import type { Operation, OperationOptions, Report, ProgressStep } from "../../admin/contract.ts";
 import { Fault } from "../../fault.ts";
 import { sleep } from "../../sys/clock.ts";
-import { lives } from "../../sys/proc/procfs.ts";
 import { isTerminal, STDERR } from "../../sys/terminal.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
 import { print, printError, printJson } from "../print.ts";
@@ -61,6 +60,7 @@ async function ifNotRunning(
 
 /** The answer comes when the workers have left; the process itself goes a moment later. */
 async function untilGone(pid: number): Promise<void> {
+  const { lives } = await import("../../sys/proc/procfs.ts");
   const POLL_MS = 5;
   const MOST_MS = 5000;
   for (let waited = 0; waited < MOST_MS && lives(pid); waited += POLL_MS) await sleep(POLL_MS);

@@ -2,7 +2,7 @@
 // unix(7)), taken when the connection was made.
 
 import { libc, ptr } from "../libc.ts";
-import { closeSocket, connectUnix } from "./socket.ts";
+import { connectUnix } from "./unix-connect.ts";
 
 export interface Credentials {
   readonly uid: number;
@@ -29,6 +29,6 @@ export function listenerUid(path: string): number | null {
   try {
     return credentials(fd)?.uid ?? null;
   } finally {
-    closeSocket(fd);
+    libc.close(fd);
   }
 }
