@@ -1,6 +1,7 @@
 // argv in, exit code out; the only process.exit. What is not needed for the command at hand is not
 // imported.
 
+import { COMMANDS } from "./cli/commands.ts";
 import { print, printError, printJson } from "./cli/print.ts";
 import { asFault, Fault, faultText } from "./fault.ts";
 import { STATE_FORMAT, STATE_FORMAT_WORD } from "./supervisor/recovery/state-format.ts";
@@ -24,7 +25,6 @@ async function main(given: readonly string[]): Promise<number> {
     print(`${STATE_FORMAT}\n`);
     return 0;
   }
-  const { COMMANDS } = await import("./cli/commands.ts");
   if (word === undefined || asksForHelp(word, rest)) {
     const { overviewText } = await import("./cli/help/overview.ts");
     const text = `${overviewText(COMMANDS)}\n`;

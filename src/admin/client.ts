@@ -1,9 +1,10 @@
 // Asking a running supervisor. Knows nothing but the socket's path, and imports nothing heavy: a
 // control command should feel instant.
 
-import { statSync } from "node:fs";
 import { Fault, type FaultJson } from "../fault.ts";
 import { now, sleep } from "../sys/clock.ts";
+import { statusOf } from "../sys/file.ts";
+import { SysError } from "../sys/libc.ts";
 import {
   type HistoryEntry,
   type Operation,
@@ -178,9 +179,9 @@ function unreachable(socket: string, error: unknown): Fault {
 
 function mayReach(socket: string): boolean {
   try {
-    statSync(socket);
+    statusOf(socket);
     return true;
   } catch (error) {
-    return (error as { code?: string }).code !== "EACCES";
+    return !(error instanceof SysError && error.code === "EACCES");
   }
 }

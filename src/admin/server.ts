@@ -11,7 +11,8 @@ import { neededGroup, neededUser, notASocket } from "../sys/machine/machine.ts";
 import { type Peer, peerOf } from "../sys/socket/peer.ts";
 import { after } from "../sys/clock.ts";
 import { holderOf, unixInodes } from "../sys/proc/proc-sockets.ts";
-import { bindSocket, closeSocket, listenOn, probeUnix } from "../sys/socket/socket.ts";
+import { bindSocket, closeSocket, listenOn } from "../sys/socket/socket.ts";
+import { probeUnix } from "../sys/socket/unix-connect.ts";
 import { removeSocket, replacedFault, SocketFile } from "../sys/socket/socket-file.ts";
 import { type Handle, HttpService } from "./http.ts";
 

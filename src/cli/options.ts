@@ -122,14 +122,16 @@ export function plainValues<T extends Options>(
   if (!isPlain || new Set(names).size < names.length || rawArgs.includes("--")) return null;
   const values = new Map(found.map(({ name, value }) => [name, value]));
   const left = [...words];
-  const read = Object.entries(options).map(([name, option]) => {
-    if (option.type === "boolean") return [name, values.has(name) || option.default === true];
-    if (option.type === "positional") return [name, option.repeatable ? words : left.shift()];
+  const valueOf = (name: string, option: Option): unknown => {
+    if (option.type === "boolean") return values.has(name) || option.default === true;
+    if (option.type === "positional") return option.repeatable ? words : left.shift();
     const value = values.get(name);
-    if (option.repeatable) return [name, value === undefined ? [] : [value]];
-    return [name, value];
-  });
-  return Object.fromEntries(read) as ValuesOf<T>;
+    if (option.repeatable) return value === undefined ? [] : [value];
+    return value;
+  };
+  const read: Record<string, unknown> = {};
+  for (const name in options) read[name] = valueOf(name, options[name]!);
+  return read as ValuesOf<T>;
 }
 
 export function beforeDashes(rawArgs: readonly string[]): readonly string[] {
@@ -151,17 +153,17 @@ export function takesValue({ type }: Option): boolean {
 export function positionals(
   options: Options,
 ): { readonly name: string; readonly needed: boolean; readonly takesAll: boolean }[] {
-  return Object.entries(options).flatMap(([name, option]) =>
-    option.type === "positional"
-      ? [
-          {
-            name: (option.valueHint ?? name).toUpperCase(),
-            needed: option.required !== false,
-            takesAll: option.repeatable === true,
-          },
-        ]
-      : [],
-  );
+  const found: ReturnType<typeof positionals> = [];
+  for (const name in options) {
+    const option = options[name]!;
+    if (option.type !== "positional") continue;
+    found.push({
+      name: (option.valueHint ?? name).toUpperCase(),
+      needed: option.required !== false,
+      takesAll: option.repeatable === true,
+    });
+  }
+  return found;
 }
 
 function isOption(word: string): boolean {

@@ -2,11 +2,11 @@
 // once when the process exits, and reports a full disk after that, to nobody; a command that says "done"
 // must have said it. (`run` does not come here: a supervisor waits for no reader.)
 
-// Imported whole, so that a test can listen.
-import fs from "node:fs";
 import { Fault } from "../fault.ts";
 import { escapeLines, jsonText } from "../log/escape.ts";
 import { block } from "../sys/clock.ts";
+import { writeSome } from "../sys/file.ts";
+import { SysError } from "../sys/libc.ts";
 
 const STDOUT = 1;
 const STDERR = 2;
@@ -59,7 +59,7 @@ function writeAll(fd: number, text: string | Uint8Array): void {
   let left: Uint8Array = typeof text === "string" ? new TextEncoder().encode(text) : text;
   while (left.length > 0) {
     try {
-      left = left.subarray(fs.writeSync(fd, left));
+      left = left.subarray(writeSome(fd, left));
     } catch (error) {
       const code = codeOf(error);
       // A terminal or pipe that somebody else made non-blocking.
@@ -70,5 +70,5 @@ function writeAll(fd: number, text: string | Uint8Array): void {
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
+  return error instanceof SysError ? error.code : "";
 }

@@ -1,7 +1,7 @@
 // Where things are when nobody says so: the config file, and the folder of socket and state.
 
-import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { statusIfAny } from "../sys/file.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -26,6 +26,6 @@ export function configPath(options: {
   if (options.given !== undefined) return options.given;
   const named = options.env["FCGIVISOR_CONFIG"];
   if (named) return named;
-  if (existsSync(SYSTEM_CONFIG)) return SYSTEM_CONFIG;
+  if (statusIfAny(SYSTEM_CONFIG) !== null) return SYSTEM_CONFIG;
   return options.calledAsPhpFpm === null ? null : join(options.calledAsPhpFpm, "etc/php-fpm.conf");
 }

@@ -4,8 +4,9 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { Fault } from "../fault.ts";
-import { readOwnFile, writeOwnFile } from "../sys/own-file.ts";
+import { readOwnFile } from "../sys/own-file.ts";
 import { lives } from "../sys/proc/procfs.ts";
+import { writeOwnFile } from "../sys/replace-file.ts";
 
 /** Writes it; the returned function removes it, if it is still ours. */
 export function writePidFile(path: string | null): () => void {

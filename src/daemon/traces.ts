@@ -3,7 +3,7 @@
 
 import { dirname } from "node:path";
 import { stateDirDefault } from "../admin/default-place.ts";
-import { leavePointer } from "../admin/pointer.ts";
+import { leavePointer } from "../admin/pointers.ts";
 import type { Config } from "../config/model.ts";
 import type { Emit } from "../event.ts";
 import { Fault } from "../fault.ts";

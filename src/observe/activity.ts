@@ -2,9 +2,10 @@
 // that is in it, or it does not. No worker is asked, so this works while every one of them is busy.
 
 import type { Address } from "../sys/socket/address.ts";
-import { socketAt, socketsOf } from "../sys/proc/proc-sockets.ts";
-import { currentSyscall, type ProcessStat } from "../sys/proc/procfs.ts";
+import { socketsOf } from "../sys/proc/proc-sockets.ts";
+import type { ProcessStat } from "../sys/proc/procfs.ts";
 import { AcceptedSockets } from "./accepted.ts";
+import { Waiting } from "./waiting.ts";
 
 /** The socket that workers accept from. */
 export interface Listening {
@@ -23,8 +24,8 @@ export type Activity =
   | { readonly doing: "busy"; readonly connection: Connection }
   /** Neither waits nor has a connection: it starts, or is between two requests. */
   | { readonly doing: "working" }
-  /** SIGSTOP, or a debugger. */
-  | { readonly doing: "stopped" }
+  /** By SIGSTOP, or by a debugger, which may want to look at it for a while. */
+  | { readonly doing: "stopped"; readonly traced: boolean }
   /** /proc does not let us see (no right to look at another user's process). */
   | { readonly doing: "unknown" }
   | { readonly doing: "gone" };
@@ -37,55 +38,39 @@ export interface Connection {
   readonly awaited: boolean;
 }
 
-interface SyscallNumbers {
-  readonly accept: ReadonlySet<number>;
-  /** select, poll, epoll_wait and their variants. */
-  readonly wait: ReadonlySet<number>;
-  /** read, recvfrom, recvmsg. */
-  readonly read: ReadonlySet<number>;
-}
-
-/** From the kernel's unistd tables. */
-const TABLES: Partial<Record<NodeJS.Architecture, SyscallNumbers>> = {
-  x64: {
-    accept: new Set([43, 288]),
-    wait: new Set([7, 23, 232, 270, 271, 281, 441]),
-    read: new Set([0, 45, 47]),
-  },
-  arm64: {
-    accept: new Set([202, 242]),
-    wait: new Set([22, 72, 73, 441]),
-    read: new Set([63, 207, 212]),
-  },
-};
-const NONE: SyscallNumbers = { accept: new Set(), wait: new Set(), read: new Set() };
-const SYSCALLS = TABLES[process.arch] ?? NONE;
-
-/** What a process does that accepts from this listener. */
+/**
+ * What a process does that accepts from this listener. With several threads it has a connection when one of
+ * them does, however many wait in accept(2) beside it.
+ */
 export function activityOf(
-  { pid, state }: ProcessStat,
+  stat: ProcessStat,
   listener: Listening,
   accepted: AcceptedSockets,
 ): Activity {
+  const { pid, state, threads } = stat;
   if (state === "Z" || state === "X") return { doing: "gone" };
-  if (state === "T" || state === "t") return { doing: "stopped" };
-  const call = currentSyscall(pid);
-  const isIn = (numbers: ReadonlySet<number>) => call !== null && numbers.has(call.number);
-  if (isIn(SYSCALLS.accept) && socketAt(pid, call!.fd) === String(listener.inode))
-    return { doing: "idle", inAccept: true };
+  if (state === "T" || state === "t") return { doing: "stopped", traced: state === "t" };
+  const waiting = new Waiting(stat);
+  const inAccept = waiting.inAccept(listener.inode).length > 0;
+  if (inAccept && threads === 1) return { doing: "idle", inAccept };
   const sockets = connectionsOf(pid, listener);
   if (sockets === null) return { doing: "unknown" };
-  if (isIn(SYSCALLS.wait)) {
-    // It may well have other sockets, to a database for instance.
-    const mine = accepted.at(listener.address);
-    const connection = sockets.find(({ inode }) => mine.has(inode));
-    if (connection === undefined) return { doing: "idle", inAccept: false };
-    return { doing: "busy", connection: { ...connection, awaited: false } };
-  }
-  const [connection] = sockets;
+  const isIdle = inAccept || waiting.inPoll;
+  // Who may be idle, or has several threads, may well have other sockets, to a database for instance.
+  const mine = isIdle || threads > 1 ? accepted.at(listener.address) : null;
+  const ours = sockets.find(({ inode }) => mine?.has(inode));
+  if (isIdle && ours === undefined) return { doing: "idle", inAccept };
+  const connection = ours ?? sockets[0];
   if (connection === undefined) return { doing: "working" };
-  const awaited = isIn(SYSCALLS.read) && call!.fd === connection.fd;
-  return { doing: "busy", connection: { ...connection, awaited } };
+  return {
+    doing: "busy",
+    connection: { ...connection, awaited: waiting.inRead(connection.fd) },
+  };
+}
+
+/** The threads that wait in accept(2) on this listener. */
+export function threadsInAccept(stat: ProcessStat, { inode }: Listening): readonly number[] {
+  return new Waiting(stat).inAccept(inode);
 }
 
 type Socket = Pick<Connection, "fd" | "inode">;
@@ -119,8 +104,12 @@ export function holdsConnection(
   return sockets.some(({ inode }) => !accepted.isOther(inode, listener.address));
 }
 
-/** Whether one of its sockets was accepted from this listener. */
-export function hasAccepted(pid: number, listener: Listening, accepted: AcceptedSockets): boolean {
+/** How many connections of this listener a process has: programs of several threads may have several. */
+export function connectionCount(
+  pid: number,
+  listener: Listening,
+  accepted: AcceptedSockets,
+): number {
   const mine = accepted.at(listener.address);
-  return (connectionsOf(pid, listener) ?? []).some(({ inode }) => mine.has(inode));
+  return (connectionsOf(pid, listener) ?? []).filter(({ inode }) => mine.has(inode)).length;
 }

@@ -3,7 +3,7 @@
 
 import { bytesRead, type ProcessStat } from "../sys/proc/procfs.ts";
 import { AcceptedSockets } from "./accepted.ts";
-import { type Activity, activityOf, hasAccepted, type Listening } from "./activity.ts";
+import { type Activity, activityOf, connectionCount, type Listening } from "./activity.ts";
 import { requestIdentity, type RequestRecord } from "./request.ts";
 import { type Sighting, Since } from "./since.ts";
 
@@ -83,20 +83,30 @@ export class Sample {
     return this.workers(set).filter(({ activity }) => activity.doing !== "idle").length;
   }
 
-  /** Those that have a request in flight, stopped or not. */
-  inFlight(set: WorkerSet): readonly WorkerView[] {
+  /** How many requests are in flight in each worker that has any, by pid; in those that are stopped, too. */
+  inFlight(set: WorkerSet): ReadonlyMap<number, number> {
+    const counts = this.workers(set).map((worker) => {
+      return [worker.pid, this.requestsIn(worker, set)] as const;
+    });
+    return new Map(counts.filter(([, requests]) => requests > 0));
+  }
+
+  private requestsIn(worker: WorkerView, set: WorkerSet): number {
+    const { doing } = worker.activity;
+    if (doing !== "busy" && doing !== "stopped") return 0;
+    if (set.requestOf === undefined) return this.connections(worker, set);
     // The program's own record says what a connection is for; without one only ours counts.
-    const connected = (worker: WorkerView) =>
-      (worker.activity.doing === "busy" && set.requestOf !== undefined) ||
-      (["busy", "stopped"].includes(worker.activity.doing) && this.hasAccepted(worker, set));
-    return this.workers(set)
-      .filter(connected)
-      .filter(({ pid }) => set.requestOf?.(pid) !== "none");
+    const mayHaveOne = doing === "busy" || this.hasAccepted(worker, set);
+    return mayHaveOne && set.requestOf(worker.pid) !== "none" ? 1 : 0;
   }
 
   /** Whether it has a connection that was accepted from the listener of the set. */
-  hasAccepted({ pid }: WorkerView, { listener }: WorkerSet): boolean {
-    return hasAccepted(pid, listener, this.accepted);
+  hasAccepted(worker: WorkerView, set: WorkerSet): boolean {
+    return this.connections(worker, set) > 0;
+  }
+
+  private connections({ pid }: WorkerView, { listener }: WorkerSet): number {
+    return connectionCount(pid, listener, this.accepted);
   }
 
   private look(set: WorkerSet): WorkerView[] {

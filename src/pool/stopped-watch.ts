@@ -13,7 +13,7 @@ const LOOK_EVERY_MS = 2000;
 /** Each is some files of /proc to read: of hundreds so many a second, and no more. */
 const POOLS_A_SECOND = 40;
 
-/** Looks at every process of the serving generations. */
+/** Looks at every process of the serving generations. Who is to leave may be stopped to be looked at. */
 export class StoppedWatch implements Reader {
   private readonly pools: () => readonly Pool[];
   /** When it was told of each that is stopped. */
@@ -29,7 +29,8 @@ export class StoppedWatch implements Reader {
 
   look(sample: Sample): void {
     const told = new Map<number, number>();
-    for (const group of this.pools().flatMap(({ current }) => current.all))
+    const groups = this.pools().flatMap(({ current }) => current.all);
+    for (const group of groups.filter(({ draining }) => draining === null))
       for (const pid of sample.stopped(group.members)) {
         const toldAt = this.told.get(pid) ?? tellStopped(group, pid, sample.takenAt);
         if (sample.takenAt - toldAt < STOPPED_MOST_MS) told.set(pid, toldAt);

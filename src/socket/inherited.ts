@@ -5,16 +5,10 @@
 import { lstatSync } from "node:fs";
 import type { Loaded } from "../config/load.ts";
 import { Fault } from "../fault.ts";
-import {
-  type Address,
-  addressText,
-  isDualStack,
-  type ListenAddress,
-  sameAddress,
-} from "../sys/socket/address.ts";
+import { type Address, addressText, sameAddress } from "../sys/socket/address.ts";
 import { type HandedDescriptor, receiveDescriptors } from "../sys/socket/listen-fds.ts";
-import { closeSocket, hasIpv6, listeningAddress } from "../sys/socket/socket.ts";
-import { boundAddress } from "./bound.ts";
+import { closeSocket, listeningAddress } from "../sys/socket/socket.ts";
+import { addressHere, boundAddress, withAddresses } from "./bound.ts";
 import type { Listener, Maker } from "./listener.ts";
 
 interface Socket {
@@ -52,7 +46,13 @@ export class InheritedSockets {
 
   /** The config with addresses in place of names. Throws the Fault for a name that was not handed over. */
   resolve(loaded: Loaded): Loaded {
-    return withAddresses(loaded, this.named);
+    const { named } = this;
+    const config = withAddresses(loaded.config, (address) =>
+      address.kind === "systemd"
+        ? (named.get(address.name) ?? boundAddress(address))
+        : addressHere(address),
+    );
+    return { ...loaded, config };
   }
 
   /** Whether the socket of this address was handed over and nobody has it yet. */
@@ -114,23 +114,6 @@ function hasFile(address: Address): boolean {
 function rememberedNames(env: Environment): [string, Address][] {
   const text = env[NAMES];
   return text === undefined ? [] : (JSON.parse(text) as [string, Address][]);
-}
-
-function withAddresses(loaded: Loaded, named: ReadonlyMap<string, Address>): Loaded {
-  const pools = loaded.config.pools.map((pool) => {
-    const address = openedAs(pool.listen.address, named);
-    return address === pool.listen.address
-      ? pool
-      : { ...pool, listen: { ...pool.listen, address } };
-  });
-  return { ...loaded, config: { ...loaded.config, pools } };
-}
-
-/** All addresses are those of IPv4 where the kernel has no others, as in php-fpm. */
-function openedAs(address: ListenAddress, named: ReadonlyMap<string, Address>): ListenAddress {
-  if (address.kind === "systemd") return named.get(address.name) ?? boundAddress(address);
-  if (!isDualStack(address) || address.kind !== "inet6" || hasIpv6()) return address;
-  return { kind: "inet", host: "0.0.0.0", port: address.port };
 }
 
 function uselessWarning({ name, fd }: HandedDescriptor): Fault {

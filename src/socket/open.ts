@@ -10,8 +10,9 @@ import { ipv4Bytes, ipv6Bytes } from "../sys/socket/ip.ts";
 import { notASocket } from "../sys/machine/machine.ts";
 import { SysError } from "../sys/libc.ts";
 import { holderOf, listeningInodes, unixInodes } from "../sys/proc/proc-sockets.ts";
-import { bindSocket, probeUnix } from "../sys/socket/socket.ts";
+import { bindSocket } from "../sys/socket/socket.ts";
 import { removeSocket } from "../sys/socket/socket-file.ts";
+import { probeUnix } from "../sys/socket/unix-connect.ts";
 import { isUnixListening } from "../sys/socket/unix-listening.ts";
 
 /** Binds the address and returns the descriptor, not yet listening. Throws a Fault saying why not. */
@@ -59,6 +60,15 @@ function bindFault(address: Address, error: SysError): Fault {
         hint: "`ip addr` lists the addresses there are",
         cause: error,
       });
+    case "EAFNOSUPPORT":
+      return new Fault(`there are no ${FAMILY[address.kind]} sockets here`, {
+        where,
+        hint:
+          address.kind === "inet6"
+            ? "listen on an IPv4 address, or on a port alone: that is on all addresses there are; under systemd, RestrictAddressFamilies can keep IPv6 away"
+            : "under systemd, name the family in RestrictAddressFamilies",
+        cause: error,
+      });
     case "EACCES":
     case "EPERM":
       return new Fault("no permission to open the listening socket", {
@@ -80,6 +90,8 @@ function bindFault(address: Address, error: SysError): Fault {
       return new Fault("cannot open the listening socket", { where, cause: error });
   }
 }
+
+const FAMILY = { inet: "IPv4", inet6: "IPv6", unix: "Unix" } as const;
 
 function takenFault(address: Address): Fault {
   const holder = holderOf(new Set(inodesOn(address)));

@@ -9,7 +9,8 @@ import { configFromJson, configToJson } from "../config/derived/wire.ts";
 import type { Emit } from "../event.ts";
 import { Fault } from "../fault.ts";
 import { wallClock } from "../sys/clock.ts";
-import { readOwnFile, writeOwnFile } from "../sys/own-file.ts";
+import { readOwnFile } from "../sys/own-file.ts";
+import { writeOwnFile } from "../sys/replace-file.ts";
 
 /** A config that has served. */
 export interface HistoryEntry {

@@ -29,10 +29,13 @@ const SIGNATURES = {
   listen: { args: ["i32", "i32"], returns: "i32" },
   memfd_create: { args: ["ptr", "u32"], returns: "i32" },
   mount: { args: ["ptr", "ptr", "ptr", "u64", "ptr"], returns: "i32" },
+  open: { args: ["ptr", "i32"], returns: "i32" },
   poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
   prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
   prlimit: { args: ["i32", "i32", "ptr", "ptr"], returns: "i32" },
+  read: { args: ["i32", "ptr", "u64"], returns: "i64" },
   readlink: { args: ["ptr", "ptr", "u64"], returns: "i64" },
+  realpath: { args: ["ptr", "ptr"], returns: "ptr" },
   recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
   recvmsg: { args: ["i32", "ptr", "i32"], returns: "i64" },
   send: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
@@ -55,6 +58,7 @@ const SIGNATURES = {
   unshare: { args: ["i32"], returns: "i32" },
   umask: { args: ["u32"], returns: "u32" },
   waitpid: { args: ["i32", "ptr", "i32"], returns: "i32" },
+  write: { args: ["i32", "ptr", "u64"], returns: "i64" },
 } as const satisfies Record<string, FFIFunction>;
 
 /** glibc, then musl under the name its loader has on each architecture. */
@@ -102,9 +106,19 @@ export function checked(call: string, result: number | bigint, what = ""): numbe
   return number;
 }
 
+// Buffer costs a short command more than all else that it does here.
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
 /** A NUL-terminated copy of the text; keep it referenced while C looks at it. */
 export function cString(text: string): Uint8Array {
-  return Buffer.from(`${text}\0`);
+  return encoder.encode(`${text}\0`);
+}
+
+/** The text of bytes that C has written, as far as the first NUL. */
+export function textOfBytes(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0);
+  return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
 export { ptr, read, type Pointer };

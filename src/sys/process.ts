@@ -187,6 +187,13 @@ export function sendSignal(pid: number, name: Signal): boolean {
   return libc.kill(pid, constants.signals[name]) === 0;
 }
 
+const SYS_TGKILL = process.arch === "arm64" ? 131 : 234;
+
+/** Sends a signal to one thread of a process; false when there is none. */
+export function signalThread(pid: number, thread: number, name: Signal): boolean {
+  return Number(libc.syscall(SYS_TGKILL, pid, thread, constants.signals[name], 0, 0)) === 0;
+}
+
 /** Sends a signal to a whole process group; false when nobody is left in it. */
 export function signalGroup(pgid: number, name: Signal): boolean {
   return libc.kill(-pgid, constants.signals[name]) === 0;

@@ -1,10 +1,9 @@
 // Who else than root and this user could change a file, a folder, or what they lead to. Whoever may write in a
 // folder can put something else in the place of what is there; so a path is as safe as every folder on the way.
 
-import { lstatSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import type { Stats } from "node:fs";
 import { Fault } from "../fault.ts";
+import { type FileStatus, isFolder, isLink, linkTarget, statusIfAny, textOf } from "./file.ts";
 import { userOf } from "./machine/users.ts";
 
 /** A place that somebody else can change, and who that is, in words. */
@@ -29,12 +28,12 @@ export function exposure(path: string, sticky: "only on the way" | "anywhere"): 
     const parent = dirname(place);
     const above = parent === place ? null : walk(parent, false);
     if (above !== null) return above;
-    const stat = statOf(place);
+    const stat = statusIfAny(place, "itself");
     if (stat === null) return null;
     if (!isOurs(stat.uid)) return { place, to: `it belongs to ${nameOf(stat.uid)}` };
-    if (stat.isSymbolicLink())
-      return ++links > LINKS_MOST ? null : walk(resolve(parent, readlinkSync(place)), isLast);
-    const passes = stat.isDirectory() && (stat.mode & STICKY) !== 0;
+    if (isLink(stat))
+      return ++links > LINKS_MOST ? null : walk(resolve(parent, linkTarget(place)), isLast);
+    const passes = isFolder(stat) && (stat.mode & STICKY) !== 0;
     if (passes && (!isLast || sticky === "anywhere")) return null;
     return writers(stat, place);
   };
@@ -47,13 +46,13 @@ export function isOurs(uid: number): boolean {
 }
 
 /** Whether its mode lets others than its owner write. The group of root has no members to speak of. */
-export function othersMayWrite({ mode, gid }: Stats): boolean {
+export function othersMayWrite({ mode, gid }: FileStatus): boolean {
   return (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0);
 }
 
 /** The user that a process runs as (its effective id); null when it is gone. */
 export function userIdOf(pid: number): number | null {
-  return statOf(`/proc/${pid}`)?.uid ?? null;
+  return statusIfAny(`/proc/${pid}`)?.uid ?? null;
 }
 
 /** A person's name for a user id. */
@@ -81,14 +80,14 @@ export function exposureText({ place, to }: Exposure): string {
 }
 
 function ownExposure(path: string): Exposure | null {
-  const stat = statOf(path, statSync);
+  const stat = statusIfAny(path);
   if (stat === null) return null;
   return isOurs(stat.uid)
     ? writers(stat, path)
     : { place: path, to: `it belongs to ${nameOf(stat.uid)}` };
 }
 
-function writers(stat: Stats, place: string): Exposure | null {
+function writers(stat: FileStatus, place: string): Exposure | null {
   if (!othersMayWrite(stat)) return null;
   const who = (stat.mode & 0o002) !== 0 ? "everybody" : `its group ${stat.gid}`;
   return { place, to: `${who} may write in it` };
@@ -98,17 +97,6 @@ function writers(stat: Stats, place: string): Exposure | null {
 const OVERFLOW_UID = 65534;
 
 function mapsEveryUser(): boolean {
-  try {
-    return /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync("/proc/self/uid_map", "utf8"));
-  } catch {
-    return true;
-  }
-}
-
-function statOf(place: string, look: (path: string) => Stats = lstatSync): Stats | null {
-  try {
-    return look(place);
-  } catch {
-    return null; // not there, or not ours to look at
-  }
+  const map = textOf("/proc/self/uid_map");
+  return map === null || /^\s*0\s+0\s+4294967295\s*$/.test(map);
 }

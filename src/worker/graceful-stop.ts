@@ -3,15 +3,21 @@
 // state.
 
 import type { PoolConfig } from "../config/model.ts";
-import { type Activity, holdsConnection, type Listening } from "../observe/activity.ts";
+import {
+  type Activity,
+  holdsConnection,
+  type Listening,
+  threadsInAccept,
+} from "../observe/activity.ts";
 import type { RequestRecord } from "../observe/request.ts";
 import type { Sample, WorkerSet, WorkerView } from "../observe/sample.ts";
 import type { Scoreboard } from "../observe/scoreboard.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { now } from "../sys/clock.ts";
 import { hangUp } from "../sys/pidfd.ts";
-import { type Signal, sendSignal } from "../sys/process.ts";
+import { type Signal, sendSignal, signalThread } from "../sys/process.ts";
 import { processStat } from "../sys/proc/procfs.ts";
+import { areAllStopped } from "../sys/proc/threads.ts";
 import { untilNextLook } from "./pace.ts";
 import { type StopStep, stopStep } from "./stop-policy.ts";
 
@@ -74,7 +80,26 @@ async function askWorker(
   // Many were looked at before this one, and an idle worker gets a request any moment.
   if (step === "signal" && scoreboard.activityNow(pid, workers).doing !== activity.doing) return;
   const name = (pool.stopSignal as Signal | null) ?? runtime.stopSignal;
-  if (await act(step, pid, activity, workers.listener, name)) known.signalledAt = now();
+  const signal: StopSignal = { name, again: known.signalledAt !== null };
+  if (await act(step, pid, activity, workers.listener, signal)) known.signalledAt = now();
+}
+
+/** How a worker is told to leave, and whether it has been told before. */
+interface StopSignal {
+  readonly name: Signal;
+  readonly again: boolean;
+}
+
+/**
+ * The kernel gives a signal to any one thread, the first one if it can, and where that has nothing to do with
+ * the sockets the others go on waiting in accept(2). So who has not left gets it there as well.
+ */
+function sendStop(pid: number, listener: Listening, { name, again }: StopSignal): boolean {
+  const sent = sendSignal(pid, name);
+  const stat = again ? processStat(pid) : null;
+  if (stat === null || stat.threads === 1) return sent;
+  for (const thread of threadsInAccept(stat, listener)) signalThread(pid, thread, name);
+  return sent;
 }
 
 function requestIn(record: RequestRecord): "in-flight" | "none" | "unknown" {
@@ -104,17 +129,20 @@ function act(
   pid: number,
   activity: Activity,
   listener: Listening,
-  name: Signal,
+  signal: StopSignal,
 ): boolean | Promise<boolean> {
   switch (step) {
     case "wait":
       return false;
     case "signal":
-      return sendSignal(pid, name);
+      return sendStop(pid, listener, signal);
     case "freeze-and-look":
-      return signalIfIdle(pid, listener, name);
+      return signalIfIdle(pid, listener, signal);
+    case "wake":
+      sendSignal(pid, "SIGCONT");
+      return false;
     case "wake-and-signal": {
-      const sent = sendSignal(pid, name);
+      const sent = sendStop(pid, listener, signal);
       sendSignal(pid, "SIGCONT");
       return sent;
     }
@@ -128,12 +156,16 @@ function act(
  * Stops the worker, looks whether it has a connection, signals it only if not, and lets it go on.
  * A connection cannot come in between: a stopped process accepts nothing.
  */
-async function signalIfIdle(pid: number, listener: Listening, name: Signal): Promise<boolean> {
+async function signalIfIdle(
+  pid: number,
+  listener: Listening,
+  signal: StopSignal,
+): Promise<boolean> {
   sendSignal(pid, "SIGSTOP");
   try {
     const stopped = await isStopped(pid);
     const free = stopped && holdsConnection(pid, listener) === false;
-    if (free) sendSignal(pid, name);
+    if (free) sendStop(pid, listener, signal);
     return free;
   } finally {
     sendSignal(pid, "SIGCONT");
@@ -143,9 +175,10 @@ async function signalIfIdle(pid: number, listener: Listening, name: Signal): Pro
 /** A stop takes effect when the process gets its CPU next: at once, or on a starved machine some time later. */
 async function isStopped(pid: number): Promise<boolean> {
   for (const deadline = now() + STOP_MOST_MS; now() < deadline; await untilNextLook(STOP_POLL_MS)) {
-    const state = processStat(pid)?.state;
-    if (state === undefined || state === "Z") return false;
-    if (state === "T" || state === "t") return true;
+    const stat = processStat(pid);
+    if (stat === null || stat.state === "Z") return false;
+    const isFirstStopped = stat.state === "T" || stat.state === "t";
+    if (isFirstStopped && (stat.threads === 1 || areAllStopped(pid))) return true;
   }
   return false;
 }

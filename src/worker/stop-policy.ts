@@ -11,6 +11,7 @@ export type StopStep =
   | "signal"
   /** Stop it, make sure that it has no connection, signal it, let it go on. */
   | "freeze-and-look"
+  | "wake"
   | "wake-and-signal"
   /** Close its connection, on which its client keeps silent. */
   | "hang-up";
@@ -64,7 +65,10 @@ export function stopStep(snapshot: StopSnapshot): StopStep {
     case "working":
       return finishes && signalledMs === null ? "signal" : "wait";
     case "stopped":
-      return finishes && signalledMs === null ? "wake-and-signal" : "wait";
+      // It is to go on, with the signal or with its request.
+      if (finishes && signalledMs === null) return "wake-and-signal";
+      if (activity.traced) return "wait";
+      return signalledMs === null ? "freeze-and-look" : "wake";
     case "unknown":
       if (signalledMs !== null) return "wait";
       return finishes || snapshot.elapsedMs >= BLIND_GRACE_MS ? "signal" : "wait";

@@ -12,7 +12,7 @@ import { bodyOf, NO_HURRY, phpPool, tcpSpot, unixSpot, workersReach } from "../h
 import { alive, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
 import { BINARY, textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
-import { onlyLeaving } from "../helper/status.ts";
+import { onlyLeaving, statusOf } from "../helper/status.ts";
 import { eventually } from "../helper/wait.ts";
 
 interface Kind {
@@ -25,6 +25,17 @@ interface Kind {
   readonly says: string;
   /** The page that waits at a gate, and what it says after that, where it is another one. */
   readonly held?: { readonly page: string; readonly says: string };
+}
+
+const C_WITH_LIBFCGI: readonly Part[] = ["gcc", "libfcgi", "libc-headers"];
+
+/** The path of a program made of a source in test/fixture/fcgi. */
+async function compiled(scene: Scene, name: string): Promise<string> {
+  const source = scene.fixture(`fcgi/${name}.c`);
+  const program = scene.path(`www/${name}-c`);
+  const made = await scene.command(["gcc", "-O1", "-o", program, source, "-lfcgi", "-lpthread"]);
+  expect(made).toMatchObject({ code: 0 });
+  return program;
 }
 
 const KINDS: readonly Kind[] = [
@@ -45,17 +56,18 @@ const KINDS: readonly Kind[] = [
   },
   {
     name: "C with libfcgi",
-    needs: ["gcc", "libfcgi", "libc-headers"],
-    command: async (scene) => {
-      const source = scene.fixture("fcgi/hello.c");
-      const program = scene.path("www/hello-c");
-      const made = await scene.command(["gcc", "-O1", "-o", program, source, "-lfcgi"]);
-      expect(made).toMatchObject({ code: 0 });
-      return [program];
-    },
+    needs: C_WITH_LIBFCGI,
+    command: async (scene) => [await compiled(scene, "hello")],
     page: "fcgi/hello.c",
     says: "hello from C",
   },
+  ...["join", "epoll", "serve"].map((mode): Kind => ({
+    name: `threads of libfcgi, the first one in ${mode}`,
+    needs: C_WITH_LIBFCGI,
+    command: async (scene) => [await compiled(scene, "threads"), mode],
+    page: "fcgi/threads.c",
+    says: "hello from a thread",
+  })),
   {
     name: "fcgiwrap",
     needs: ["fcgiwrap"],
@@ -166,6 +178,26 @@ for (const kind of KINDS) {
     expect(body).not.toContain(says);
   });
 }
+
+behaviour(
+  "of a program of threads each request counts, and each that is cut",
+  { needs: C_WITH_LIBFCGI },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const command = [await compiled(scene, "threads"), "serve"];
+    const pool = { listen: spot.listen, command, workers: 1, ...NO_HURRY, drain_timeout: "1s" };
+    const supervisor = await scene.start({ pools: { app: pool } });
+    // One in each thread but one, which waits in accept(2) and makes nobody idle.
+    const held = await Promise.all([1, 2, 3, 4].map(() => hold(scene, spot)));
+    expect(await statusOf(supervisor)).toMatchObject({
+      pools: [{ workers: { busy: 1, idle: 0 } }],
+    });
+    const reload = await supervisor.control("reload");
+    expect(reload).toMatchObject({ code: 0 });
+    expect(reload.stdout).toContain("4 requests were cut short");
+    for (const { answer } of held) expect(await answer.catch((e) => e)).toBeInstanceOf(Lost);
+  },
+);
 
 behaviour("stop_signal names another signal for a graceful stop", {}, async (scene) => {
   const spot = await tcpSpot(scene);

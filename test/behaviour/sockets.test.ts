@@ -1,8 +1,9 @@
 // Listening sockets, seen from a client's side and from /proc.
 
 import { expect } from "bun:test";
-import { existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
+import { fcgi } from "../helper/fcgi.ts";
 import { hold } from "../helper/gate.ts";
 import { nginx } from "../helper/nginx.ts";
 import {
@@ -15,10 +16,12 @@ import {
   tcpSpot,
   unixSpot,
 } from "../helper/pool.ts";
-import { procText, workersAt } from "../helper/processes.ts";
+import { alive, procText, workersAt } from "../helper/processes.ts";
+import { BINARY, ready } from "../helper/program.ts";
 import { runBare, runPhp } from "../helper/serving.ts";
 import { fateOf, isKeptOut, queueAt } from "../helper/tcp.ts";
-import { behaviour, type Scene } from "../helper/scene.ts";
+import { AM_ROOT, behaviour, type Scene } from "../helper/scene.ts";
+import { statusOf } from "../helper/status.ts";
 import { eventually } from "../helper/wait.ts";
 
 behaviour("serves PHP on an IPv4 address", { needs: ["php-cgi"] }, async (scene) => {
@@ -62,6 +65,93 @@ behaviour(
         await supervisor.gone();
       }
     }
+  },
+);
+
+/** The three ways to write a port alone, as configs of a foreground supervisor. */
+function portAlone(scene: Scene, port: number): readonly string[] {
+  const toml = ["", ":"].map((colon) =>
+    scene.config(
+      { pools: { www: barePool(scene, { where: { path: "" }, listen: `${colon}${port}` }) } },
+      `port${colon === "" ? "" : "-colon"}.toml`,
+    ),
+  );
+  const who = AM_ROOT ? "user = www-data\n" : "";
+  const ini = `[global]
+pid = ${scene.path("run/fcgivisor.pid")}
+error_log = /dev/stderr
+[www]
+${who}listen = ${port}
+pm = static
+pm.max_children = 2
+`;
+  mkdirSync(scene.path("run"), { recursive: true });
+  return [...toml, scene.write("port.conf", ini)];
+}
+
+behaviour(
+  "a port alone means every address of IPv4 where the kernel has no IPv6, before and after a death",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const without = scene.fixture("no-ipv6.pl");
+    const port = await scene.port();
+    const { four } = bothFamilies(port, `${port}`);
+    const request = { script: scene.fixture("php/hello.php") };
+    for (const config of portAlone(scene, port)) {
+      const socket = scene.path(
+        config.endsWith(".conf") ? "run/fcgivisor.admin.sock" : "run/admin.sock",
+      );
+      const begin = async () => {
+        const child = scene.spawn([without, BINARY, "run", "-c", config]);
+        const supervisor = scene.follow(child.pid, config, socket, child.stderr);
+        await ready(socket, () => alive(child.pid));
+        expect((await fcgi(four.where, request)).body).toMatch(/^hello /);
+        expect((await statusOf(supervisor)).pools).toMatchObject([{ listen: `0.0.0.0:${port}` }]);
+        return supervisor;
+      };
+      const first = await begin();
+      // Its own socket is in nobody's way, and is what the config means here.
+      const check = (...words: string[]) =>
+        scene.command([without, BINARY, "check", "-c", config, ...words]);
+      const checked = await check();
+      expect(checked).toMatchObject({ code: 0, stderr: expect.not.stringContaining("in use") });
+      expect((await check("--against")).stdout).toContain(`replace the workers of pool www`);
+      first.signal("SIGKILL");
+      await first.gone();
+      const second = await begin();
+      await second.logged("took over");
+      expect((await second.control("reload")).code).toBe(0);
+      expect((await second.control("stop")).code).toBe(0);
+      await second.gone();
+    }
+  },
+);
+
+behaviour("an IPv6 address is refused where there is none, with the way out", {}, async (scene) => {
+  const pool = barePool(scene, await tcpSpot(scene, "::1"));
+  const config = scene.config({ pools: { www: pool } });
+  const outcome = await scene.command([
+    scene.fixture("no-ipv6.pl"),
+    ...[BINARY, "run", "-c", config],
+  ]);
+  expect(outcome.code).toBe(1);
+  expect(outcome.stderr).toContain("there are no IPv6 sockets here");
+  expect(outcome.stderr).toContain("hint: listen on an IPv4 address, or on a port alone");
+});
+
+behaviour(
+  "a port alone serves in a network whose interfaces have IPv6 switched off",
+  { needs: ["root", "a network of its own"] },
+  async (scene) => {
+    const own = ["unshare", "--net", scene.fixture("no-ipv6-addresses.pl")];
+    const port = await scene.port();
+    const spot = { where: { path: "" }, listen: `${port}` };
+    const supervisor = await scene.run({ pools: { www: barePool(scene, spot) } }, { under: own });
+    const inside = ["nsenter", `--net=/proc/${supervisor.pid}/ns/net`, "--"];
+    expect((await scene.command([...inside, "cat", "/proc/net/if_inet6"])).stdout).toBe("");
+    const words = ["request", "/", "--to", `127.0.0.1:${port}`];
+    const answer = await scene.command([...inside, BINARY, ...words]);
+    expect(answer.stdout).toContain("hello from a bare loop");
   },
 );
 

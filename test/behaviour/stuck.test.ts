@@ -38,6 +38,30 @@ behaviour(
   },
 );
 
+for (const stop of [{}, { stop_signal: "SIGTERM" }]) {
+  const kind = "stop_signal" in stop ? ", with a signal that it understands" : "";
+  behaviour(
+    `who is stopped goes on when it is to leave, and may finish${kind}`,
+    {},
+    async (scene) => {
+      const spot = await tcpSpot(scene);
+      const supervisor = await scene.start({ pools: { www: barePool(scene, spot, stop) } });
+      const workers = await workersReach(spot, 2);
+      const held = await hold(scene, spot);
+      const idle = workers.find((pid) => pid !== held.worker)!;
+      const stopHeld = () => process.kill(held.worker, "SIGSTOP");
+      stopHeld();
+      process.kill(idle, "SIGSTOP");
+      const quit = supervisor.control("quit");
+      await eventually(() => !alive(idle), { what: "the idle worker leaves" });
+      stopHeld();
+      await held.finish();
+      expect(await quit).toMatchObject({ code: 0 });
+      expect(supervisor.log()).not.toContain("(SIGSTOP)");
+    },
+  );
+}
+
 behaviour(
   "a worker in an uninterruptible sleep: the reload ends, says so, and the address gets free",
   FREEZING,

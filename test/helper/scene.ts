@@ -105,6 +105,7 @@ export type Need =
   | Part
   | "root"
   | "ipv6"
+  | "a network of its own"
   | "mounting"
   | "a loop device"
   | "an overlay mount"
@@ -166,6 +167,7 @@ export function behaviour(
 const NO_PARTS: readonly Need[] = [
   "root",
   "ipv6",
+  "a network of its own",
   "mounting",
   "a loop device",
   "an overlay mount",
@@ -186,9 +188,8 @@ function isLacking(need: Need): boolean {
     const table = "/proc/net/if_inet6";
     return !existsSync(table) || !readFileSync(table, "utf8").includes("00000001 01 80");
   }
-  if (need === "mounting") {
-    return Bun.spawnSync(["unshare", "-m", "true"], { stderr: "ignore" }).exitCode !== 0;
-  }
+  if (need === "mounting") return !canUnshare("--mount");
+  if (need === "a network of its own") return !canUnshare("--net");
   if (need === "a loop device") return !AM_ROOT || !canFreeze();
   if (need === "an overlay mount") return !AM_ROOT || !canOverlay();
   if (need === "a control group for memory") return !canLimit("memory");
@@ -197,6 +198,11 @@ function isLacking(need: Need): boolean {
   if (need === "a unified control group") return !AM_ROOT || !canDivide();
   if (need === "a systemd that can run") return !AM_ROOT || !systemdRuns();
   return missing([need]).length > 0;
+}
+
+function canUnshare(what: "--mount" | "--net"): boolean {
+  if (Bun.which("unshare") === null) return false;
+  return Bun.spawnSync(["unshare", what, "true"], { stderr: "ignore" }).exitCode === 0;
 }
 
 function lackText(need: Need): string {

@@ -41,7 +41,7 @@ function rows(name: string, cases: readonly Case[]): void {
 const GONE: Activity = { doing: "gone" };
 const IDLE: Activity = { doing: "idle", inAccept: true };
 const WORKING: Activity = { doing: "working" };
-const STOPPED: Activity = { doing: "stopped" };
+const STOPPED: Activity = { doing: "stopped", traced: false };
 const UNKNOWN: Activity = { doing: "unknown" };
 
 rows("gone", [
@@ -194,10 +194,20 @@ rows("stopped", [
     snapshot: { activity: STOPPED },
     step: "wake-and-signal",
   },
-  { title: "signalled before", snapshot: { activity: STOPPED, signalledMs: 1e6 }, step: "wait" },
+  { title: "signalled before", snapshot: { activity: STOPPED, signalledMs: 0 }, step: "wake" },
   {
     title: "one that the signal would cut",
     snapshot: { activity: STOPPED, ...CUTS },
+    step: "freeze-and-look",
+  },
+  {
+    title: "the same, signalled before",
+    snapshot: { activity: STOPPED, ...CUTS, signalledMs: 0 },
+    step: "wake",
+  },
+  {
+    title: "the same, by a debugger",
+    snapshot: { activity: { ...STOPPED, traced: true }, ...CUTS },
     step: "wait",
   },
 ]);
@@ -229,7 +239,10 @@ test("no look at a program that a signal hurts while busy lets a plain signal go
         for (const signalledMs of [null, 0, 1e9]) {
           const snapshot = { activity, request, silentMs, signalledMs, elapsedMs: 1e9 };
           const step = stopStep({ ...PLAIN, ...CUTS, ...snapshot });
-          expect(["wait", "freeze-and-look", "hang-up"], JSON.stringify(snapshot)).toContain(step);
+          expect(
+            ["wait", "wake", "freeze-and-look", "hang-up"],
+            JSON.stringify(snapshot),
+          ).toContain(step);
         }
       }
     }

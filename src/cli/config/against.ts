@@ -6,11 +6,13 @@ import { isMasked, masked } from "../../admin/masked.ts";
 import type { Report } from "../../admin/contract.ts";
 import type { Config } from "../../config/model.ts";
 import { configFromJson } from "../../config/derived/wire.ts";
+import { withAddressesHere } from "../../socket/bound.ts";
 import { planned } from "../../supervisor/operations/plan.ts";
 import { controlSocket, type SocketArgs } from "../control/control-socket.ts";
 
 /** What a reload would do, as its report. Throws a Fault with exit code 3 when nothing runs. */
-export async function planAgainstRunning(next: Config, args: SocketArgs): Promise<Report> {
+export async function planAgainstRunning(config: Config, args: SocketArgs): Promise<Report> {
+  const next = withAddressesHere(config);
   const client = new AdminClient(await controlSocket(args));
   const status = await client.status();
   const running = configFromJson(await client.config());

@@ -99,8 +99,9 @@ async function checked(options: Given) {
   // What the config alone cannot tell (users, programs, folders) is looked at here.
   const { preflight } = await import("../../supervisor/start/preflight.ts");
   const { takenAddresses } = await import("../../supervisor/start/machine-fit.ts");
+  const { withAddressesHere } = await import("../../socket/bound.ts");
   const found = await preflight(loaded.config);
-  const taken = takenAddresses(loaded.config);
+  const taken = takenAddresses(withAddressesHere(loaded.config));
   return { loaded, warnings: [...loaded.warnings, ...found, ...together(taken)] };
 }
 

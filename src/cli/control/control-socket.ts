@@ -1,14 +1,14 @@
 // Which socket a control command is for. The config is read only when nothing else tells: a control
 // command works while the file is broken or gone.
 
-import { existsSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { resolve } from "node:path";
 import { defaultSocket, stateDirDefault } from "../../admin/default-place.ts";
-import { followPointer, forgetStale } from "../../admin/pointer.ts";
+import { followPointer } from "../../admin/pointer.ts";
 import type { Config } from "../../config/model.ts";
 import { configPath } from "../../config/default-places.ts";
 import { Fault } from "../../fault.ts";
 import { shellWord } from "../../log/words.ts";
+import { statusIfAny } from "../../sys/file.ts";
 import { listener } from "../../sys/socket/credentials.ts";
 import { isOurs, nameOf } from "../../sys/trust.ts";
 import type { COMMON, ValuesOf } from "../options.ts";
@@ -44,10 +44,13 @@ async function foundSocket(args: SocketArgs): Promise<string> {
   const config = configPath({ given: args.config, env: process.env, calledAsPhpFpm: null });
   if (config === null) return defaultSocket();
   const pointed = followPointer(stateDir, config);
-  if (pointed !== null && existsSync(pointed)) return pointed;
+  if (pointed !== null && statusIfAny(pointed) !== null) return pointed;
   const told = (await readConfig(config, args.prefix))?.admin.socket;
   // A pointer that leads nowhere is of one that was killed: it counts only while nothing else tells.
-  if (pointed !== null && told !== undefined) forgetStale(stateDir, config);
+  if (pointed !== null && told !== undefined) {
+    const { forgetStale } = await import("../../admin/pointers.ts");
+    forgetStale(stateDir, config);
+  }
   const found = told ?? pointed;
   if (found !== null) return found;
   if (args.config === undefined && !process.env["FCGIVISOR_CONFIG"]) return defaultSocket();
@@ -61,38 +64,8 @@ async function foundSocket(args: SocketArgs): Promise<string> {
   );
 }
 
-/** Where the supervisor of a control socket keeps its files. */
-export interface Traces {
-  readonly stateDir: string;
-  readonly pidFile: string | null;
-  readonly config: string | null;
-}
-
-/** What the config says, if it is that socket's; else what stands beside the socket. */
-export async function tracesOf(args: SocketArgs, socket: string): Promise<Traces> {
-  const file = configPath({ given: args.config, env: process.env, calledAsPhpFpm: null });
-  const config = file === null ? null : await readConfig(file, args.prefix);
-  if (config?.admin.socket !== socket) return { ...placesOf(resolve(socket)), config: file };
-  const { stateDir, pidFile } = config.supervisor;
-  return { stateDir, pidFile, config: file };
-}
-
-function placesOf(socket: string): Omit<Traces, "config"> {
-  const stateDir = followPointer(stateDirDefault(), socket);
-  const beside = placesBeside(socket);
-  return stateDir === null || stateDir === beside.stateDir ? beside : { stateDir, pidFile: null };
-}
-
-/** php-fpm.admin.sock and php-fpm.sock have php-fpm.state and php-fpm.pid beside them; admin.sock is in its state folder. */
-function placesBeside(path: string): Omit<Traces, "config"> {
-  const name = path.replace(/(\.admin)?\.sock$/, "");
-  const stateDir = `${name}.state`;
-  return existsSync(stateDir)
-    ? { stateDir, pidFile: `${name}.pid` }
-    : { stateDir: dirname(path), pidFile: null };
-}
-
-async function readConfig(file: string, prefix: string | undefined): Promise<Config | null> {
+/** What the config says, if it can be read at all. */
+export async function readConfig(file: string, prefix: string | undefined): Promise<Config | null> {
   const { loadConfig } = await import("../../config/load.ts");
   try {
     const { config } = await loadConfig({

@@ -3,7 +3,7 @@
 
 import { rmSync } from "node:fs";
 import { stateDirDefault } from "../../admin/default-place.ts";
-import { forgetPointer, forgetPointersTo } from "../../admin/pointer.ts";
+import { forgetPointer, forgetPointersTo } from "../../admin/pointers.ts";
 import type { Report } from "../../admin/contract.ts";
 import { Fault } from "../../fault.ts";
 import { narrate } from "../../log/narrate.ts";
@@ -12,8 +12,9 @@ import { LeftService } from "../../supervisor/recovery/left-service.ts";
 import { now } from "../../sys/clock.ts";
 import { readOwnFile } from "../../sys/own-file.ts";
 import { removeSocket } from "../../sys/socket/socket-file.ts";
-import { type SocketArgs, tracesOf } from "./control-socket.ts";
 import { printError } from "../print.ts";
+import type { SocketArgs } from "./control-socket.ts";
+import { tracesOf } from "./places.ts";
 
 /** "Not running" (exit code 3), with what is left where there is something; anything else as it is. */
 export async function withLeftOver(

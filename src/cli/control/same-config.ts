@@ -1,12 +1,12 @@
 // Whether the supervisor that answers is that of the config which was named: two configs can lead to one
 // control socket (a php-fpm.conf and what was converted from it do), and a command must not act on the other.
 
-import { realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import type { AdminClient } from "../../admin/client.ts";
 import type { SupervisorStatus } from "../../admin/contract.ts";
 import { Fault } from "../../fault.ts";
 import { shellWord } from "../../log/words.ts";
+import { realPath } from "../../sys/file.ts";
 import type { SocketArgs } from "./control-socket.ts";
 
 /** Asks, if there is anything to compare. Throws the Fault that another config runs there. */
@@ -47,10 +47,7 @@ export function samePath(one: string | null, other: string | null): boolean {
   return followed(one) === followed(other);
 }
 
+/** When it is gone, its name is the same still. */
 function followed(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    return resolve(path); // It is gone, but its name is the same still.
-  }
+  return realPath(path) ?? resolve(path);
 }

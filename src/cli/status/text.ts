@@ -20,13 +20,9 @@ export function statusText(status: Status): string {
       lines.push(
         `${background} ${background === 1 ? "process" : "processes"} that scripts of pool ${name} left in the background`,
       );
-  const workers = status.pools.flatMap(workerRows);
-  if (workers.length > 0) {
-    lines.push(
-      "",
-      ...table([["WORKER", "POOL", "STATE", "GENERATION", "AGE", "MEMORY", "REQUEST"], ...workers]),
-    );
-  }
+  const workers = [["WORKER", "POOL", "STATE", "GENERATION", "AGE", "MEMORY", "REQUEST"]];
+  for (const pool of status.pools) workers.push(...workerRows(pool));
+  if (workers.length > 1) lines.push("", ...table(workers));
   return lines.join("\n");
 }
 

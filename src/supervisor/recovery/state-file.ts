@@ -7,7 +7,8 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import { asFault, Fault } from "../../fault.ts";
 import type { Address } from "../../sys/socket/address.ts";
-import { readOwnFile, unfinishedName, writeOwnFile } from "../../sys/own-file.ts";
+import { readOwnFile } from "../../sys/own-file.ts";
+import { unfinishedName, writeOwnFile } from "../../sys/replace-file.ts";
 import { refuseExposed } from "../../sys/trust.ts";
 import { STATE_FORMAT, STATE_DIR_HINT } from "./state-format.ts";
 

@@ -1,9 +1,10 @@
 // What /proc tells of sockets: who holds which, and what the kernel's tables say of them. A socket goes by
 // its inode, whatever descriptor it is in whatever process. A look from outside never throws.
 
-import { closeSync, constants, openSync, readlinkSync } from "node:fs";
+import { readlinkSync } from "node:fs";
 import { cString, errno, libc, ptr } from "../libc.ts";
 import { readText, TABLE_MOST } from "./proc-file.ts";
+import { numbersIn } from "./proc-folder.ts";
 import { allPids, commandLine, type ProcessStat, processesWhere } from "./procfs.ts";
 
 /** Descriptors of one process that are looked at, the lowest ones: a worker may have as many as it likes. */
@@ -25,7 +26,7 @@ function inodeIn(link: string): string | null {
 
 /** Inodes of the sockets a process holds, by descriptor; null when they cannot be seen. */
 export function socketsOf(pid: number): Map<number, string> | null {
-  const descriptors = lowestDescriptors(pid);
+  const descriptors = numbersIn(`/proc/${pid}/fd`, DESCRIPTORS_MOST);
   if (descriptors === null) return null;
   const sockets = new Map<number, string>();
   for (const fd of descriptors) {
@@ -36,48 +37,6 @@ export function socketsOf(pid: number): Map<number, string> | null {
     if (inode !== null) sockets.set(fd, inode);
   }
   return sockets;
-}
-
-const SYS_GETDENTS64 = process.arch === "arm64" ? 61 : 217;
-/** Bytes; an entry of a short name takes 24 (linux/dirent.h). */
-const entries = new DataView(new ArrayBuffer(24 * (DESCRIPTORS_MOST + 2)));
-const ENTRY = { length: 16, name: 19 } as const;
-
-/**
- * The numbers of the descriptors that a process has open, in the kernel's order, the lowest first. One call
- * (getdents64(2)) brings no more than there is room for: to list all would cost as much as the process
- * has opened.
- */
-function lowestDescriptors(pid: number): number[] | null {
-  let folder: number;
-  try {
-    folder = openSync(`/proc/${pid}/fd`, constants.O_RDONLY | constants.O_DIRECTORY);
-  } catch {
-    return null;
-  }
-  try {
-    const filled = Number(
-      libc.syscall(SYS_GETDENTS64, folder, ptr(entries), entries.byteLength, 0, 0),
-    );
-    return filled < 0 ? null : numbersIn(filled);
-  } finally {
-    closeSync(folder);
-  }
-}
-
-/** Of the entries that take up so many bytes; `.` and `..` are none. */
-function numbersIn(filled: number): number[] {
-  const numbers: number[] = [];
-  for (let at = 0; at < filled; at += entries.getUint16(at + ENTRY.length, true)) {
-    let number = 0;
-    let i = at + ENTRY.name;
-    for (let digit = entries.getUint8(i) - 48; digit >= 0 && digit <= 9;) {
-      number = number * 10 + digit;
-      digit = entries.getUint8(++i) - 48;
-    }
-    if (entries.getUint8(i) === 0 && i > at + ENTRY.name) numbers.push(number);
-  }
-  return numbers;
 }
 
 const linkText = new Uint8Array(256);

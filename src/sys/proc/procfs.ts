@@ -5,6 +5,7 @@ import { readdirSync } from "node:fs";
 import { now } from "../clock.ts";
 import { argumentsOf } from "./memory.ts";
 import { readText, TABLE_MOST } from "./proc-file.ts";
+import { hasOtherThreads } from "./threads.ts";
 
 /** A pid alone may be used again by another process; with its start time it names one for ever. */
 export interface ProcessId {
@@ -23,6 +24,8 @@ export interface ProcessStat extends ProcessId {
   readonly pageFaults: number;
   /** CPU time used, user and system, in clock ticks. */
   readonly cpuTicks: number;
+  /** How many it has; 1 for most. */
+  readonly threads: number;
 }
 
 export function processStat(pid: number): ProcessStat | null {
@@ -40,6 +43,7 @@ export function processStat(pid: number): ProcessStat | null {
     group: Number(fields[2]),
     pageFaults: Number(fields[7]),
     cpuTicks: Number(fields[11]) + Number(fields[12]),
+    threads: Number(fields[17]),
     startTime: Number(fields[19]),
   };
 }
@@ -54,15 +58,6 @@ export function stillThere({ pid, startTime }: ProcessId): ProcessStat | null {
 export function lives(pid: number): boolean {
   const state = processStat(pid)?.state;
   return state !== undefined && (state !== "Z" || hasOtherThreads(pid));
-}
-
-function hasOtherThreads(pid: number): boolean {
-  try {
-    return readdirSync(`/proc/${pid}/task`).length > 1;
-  } catch {
-    // It is gone.
-    return false;
-  }
 }
 
 /** Resident memory in bytes (VmRSS; what stat says of it is off by megabytes), or null when it is gone. */
@@ -110,14 +105,6 @@ export function processesWhere(wanted: (stat: ProcessStat) => boolean): ProcessS
     if (stat !== null && wanted(stat)) found.push(stat);
   }
   return found;
-}
-
-/** The system call a process waits in, with its first argument; null when it runs or cannot be seen. */
-export function currentSyscall(pid: number): { number: number; fd: number } | null {
-  const text = readText(`/proc/${pid}/syscall`);
-  if (text === null || !/^\d/.test(text)) return null;
-  const [number, first] = text.split(" ");
-  return { number: Number(number), fd: Number(first) };
 }
 
 /** The command line, blanks between the words; the bare name for a process without one. */

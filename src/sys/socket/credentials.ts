@@ -2,7 +2,7 @@
 // unix(7)), taken when the connection was made.
 
 import { libc, ptr } from "../libc.ts";
-import { closeSocket, connectUnix } from "./socket.ts";
+import { connectUnix } from "./unix-connect.ts";
 
 export interface Credentials {
   readonly uid: number;
@@ -49,6 +49,6 @@ export function listener(path: string): Credentials | null {
   try {
     return credentials(fd);
   } finally {
-    closeSocket(fd);
+    libc.close(fd);
   }
 }

@@ -4,7 +4,8 @@
 import { type Address, isDualStack } from "./address.ts";
 import { ipv4Bytes, ipv6Bytes, ipv6Text } from "./ip.ts";
 import { optionsOf, type SocketOptions } from "./socket-options.ts";
-import { checked, errno, libc, ptr, SysError } from "../libc.ts";
+import { checked, libc, ptr } from "../libc.ts";
+import { unixAddress } from "./unix-connect.ts";
 
 const AF = { unix: 1, inet: 2, inet6: 10 } as const;
 const SOCK_STREAM = 1;
@@ -30,13 +31,8 @@ const IPV6_V6ONLY = 26;
 /** The address as struct sockaddr_in, sockaddr_in6 or sockaddr_un. */
 function sockaddr(address: Address): Uint8Array {
   switch (address.kind) {
-    case "unix": {
-      const path = Buffer.from(address.path);
-      const bytes = new Uint8Array(2 + path.length + 1);
-      bytes[0] = AF.unix;
-      bytes.set(path, 2);
-      return bytes;
-    }
+    case "unix":
+      return unixAddress(address.path);
     case "inet": {
       const bytes = new Uint8Array(16);
       bytes[0] = AF.inet;
@@ -195,33 +191,6 @@ export function endListening(fd: number): void {
 
 export function closeSocket(fd: number): void {
   libc.close(fd);
-}
-
-export type ProbeResult = "accepts" | "refuses" | "missing" | "not-a-socket";
-
-/** Whether somebody listens on a Unix socket's path; asks without waiting and without a request. */
-export function probeUnix(path: string): ProbeResult {
-  const address: Address = { kind: "unix", path };
-  const fd = socketFor(address, SOCK_NONBLOCK);
-  try {
-    const bytes = sockaddr(address);
-    if (libc.connect(fd, ptr(bytes), bytes.length) === 0) return "accepts";
-    const code = new SysError("connect", errno()).code;
-    if (code === "ENOENT" || code === "ENOTDIR") return "missing";
-    // EAGAIN: its queue is full, so somebody listens. EACCES: somebody's, we may not ask.
-    return code === "ECONNREFUSED" ? "refuses" : "accepts";
-  } finally {
-    libc.close(fd);
-  }
-}
-
-/** A connection to a Unix socket's path, made without waiting; null where nobody takes it. */
-export function connectUnix(path: string): number | null {
-  const fd = socketFor({ kind: "unix", path }, SOCK_NONBLOCK);
-  const bytes = sockaddr({ kind: "unix", path });
-  if (libc.connect(fd, ptr(bytes), bytes.length) === 0) return fd;
-  libc.close(fd);
-  return null;
 }
 
 /** One instruction of classic BPF (linux/filter.h). */
