@@ -3,7 +3,7 @@
 
 import { closeSync, openSync, readlinkSync } from "node:fs";
 import { readText, TABLE_MOST } from "./proc-file.ts";
-import { timedRead } from "./timed-read.ts";
+import { type Range, timedRead, timedReads } from "./timed-read.ts";
 
 /** Where the program's own file is mapped from its first byte; null when that cannot be seen. */
 export function loadAddress(pid: number): number | null {
@@ -66,6 +66,8 @@ function mountsOf(pid: number | "self"): string[] {
 export interface ProcessMemory {
   /** Exactly so many bytes, or null when they are not mapped, or nobody brings them. */
   read(address: number, length: number): Uint8Array | null;
+  /** The same for several ranges, one straight after the other. */
+  readAll(ranges: readonly Range[]): readonly (Uint8Array | null)[];
 }
 
 /** Hands the memory of a process to `look`; null when it may not be read. */
@@ -76,18 +78,36 @@ export function withMemory<T>(pid: number, look: (memory: ProcessMemory) => T): 
   } catch {
     return null;
   }
-  let isStuck = false;
+  const memory = new OpenMemory(fd);
   try {
-    return look({
-      read(address, length) {
-        if (isStuck || !Number.isSafeInteger(address) || address < 0) return null;
-        const read = timedRead(fd, address, length);
-        isStuck = read.got === "stuck";
-        return read.got === "bytes" && read.bytes.length === length ? read.bytes : null;
-      },
-    });
+    return look(memory);
   } finally {
-    if (!isStuck) closeSync(fd);
+    if (!memory.isStuck) closeSync(fd);
+  }
+}
+
+class OpenMemory implements ProcessMemory {
+  private readonly fd: number;
+  /** Nobody brings what was asked for: nothing more is, and the descriptor is in use. */
+  isStuck = false;
+
+  constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  read(address: number, length: number): Uint8Array | null {
+    return this.readAll([{ offset: address, length }])[0]!;
+  }
+
+  readAll(ranges: readonly Range[]): readonly (Uint8Array | null)[] {
+    const isPlace = ({ offset, length }: Range) =>
+      Number.isSafeInteger(offset) && offset >= 0 && length > 0;
+    if (this.isStuck || !ranges.every(isPlace)) return ranges.map(() => null);
+    const reads = timedReads(this.fd, ranges);
+    this.isStuck = reads.some(({ got }) => got === "stuck");
+    return reads.map((read, i) =>
+      read.got === "bytes" && read.bytes.length === ranges[i]!.length ? read.bytes : null,
+    );
   }
 }
 
