@@ -54,22 +54,18 @@ export function nameFrames(
   const records = frames.map((frame) => names.functions.get(frame.function));
   if (!records.every((record) => record !== undefined)) return null;
   const isCode = (i: number) => records[i]!.type !== INTERNAL;
-  readInstructions(
-    frames.filter((_, i) => isCode(i)),
-    program,
-    memory,
-    names,
-  );
+  const code = frames.filter((_, i) => isCode(i));
+  const instructions = readInstructions(code, program, memory, names);
   const at = (i: number) =>
-    i < frames.length && isCode(i) ? names.instructions.get(frames[i]!.opline) : undefined;
+    i < frames.length && isCode(i) ? instructions.get(frames[i]!.opline) : undefined;
   return frames.flatMap((_, i): PhpFrame[] => {
     const record = records[i]!;
     // Where a fiber begins stands one without a name.
     if (record.name === null && !isCode(i)) return [];
-    const name = record.name ?? (i === frames.length - 1 ? MAIN : includeWord(record, at(i + 1)));
-    return [
-      { function: name, class: record.class, file: record.file, line: lineOf(record, at(i)) },
-    ];
+    const place = { file: record.file, line: lineOf(record, at(i)) };
+    if (record.name !== null) return [{ function: record.name, class: record.class, ...place }];
+    const word = i === frames.length - 1 ? MAIN : includeWord(record, at(i + 1));
+    return [{ function: word, class: null, ...place }];
   });
 }
 
@@ -103,24 +99,28 @@ function lineOf(
 
 // ---------------------------------------------------------------- instructions
 
+/** By address, as far as they can be read. */
 function readInstructions(
   frames: readonly RawFrame[],
   program: PhpProgram,
   memory: LimitedMemory,
-  { instructions }: PhpNames,
-): void {
+  names: PhpNames,
+): ReadonlyMap<number, Instruction> {
   const wanted = new Set(frames.map(({ opline }) => opline).filter(isPlace));
-  const missing = [...wanted].filter((opline) => !instructions.has(opline));
+  const missing = [...wanted].filter((opline) => !names.instructions.has(opline));
+  if (missing.length === 0) return names.instructions;
   const places = missing.map((opline) => codePlace(opline, program, memory));
   const read = memory.readAll(places.map((offset) => ({ offset, length: OPLINE.bytes })));
+  const thrown = new Map<number, Instruction>();
   missing.forEach((opline, i) => {
     const bytes = read[i]!;
     if (bytes === null) return;
     const [line, code] = [bytes.number(OPLINE.line), bytes.byte(OPLINE.code)];
-    const instruction = { line, code, extended: bytes.number(OPLINE.extended) };
     // That of an exception is another one each time.
-    if (places[i] === opline) instructions.set(opline, instruction);
+    const found = places[i] === opline ? names.instructions : thrown;
+    found.set(opline, { line, code, extended: bytes.number(OPLINE.extended) });
   });
+  return thrown.size === 0 ? names.instructions : new Map([...names.instructions, ...thrown]);
 }
 
 const GLOBALS_BYTES = 2048;
@@ -228,7 +228,9 @@ function textOf(address: number, first: Bytes | null, memory: LimitedMemory): st
   if (bytes === null) return null;
   if (length === kept && bytes.byte(STRING.text + kept) !== 0) return null;
   const text = new TextDecoder().decode(bytes.all.subarray(STRING.text, STRING.text + kept));
-  // The name of a class without a name goes on, behind a NUL, with where it stands.
-  const [plain] = text.split("\0", 1);
-  return kept < length ? `${plain}…` : plain!;
+  const plain = text.replace(PLACE_OF_ANONYMOUS, "");
+  return kept < length ? `${plain}…` : plain;
 }
+
+/** `class@anonymous` goes on, behind a NUL, with where it stands; a closure's name may have such a one in it. */
+const PLACE_OF_ANONYMOUS = /\0.*?(?:\$[0-9a-f]+(?=::|$)|$)/gs;

@@ -2,6 +2,7 @@
 // Both are that process's to shape: what is read is bounded, and nothing waits for what it maps.
 
 import { closeSync, openSync, readlinkSync } from "node:fs";
+import { now } from "../clock.ts";
 import { readText, TABLE_MOST } from "./proc-file.ts";
 import { type Range, timedRead, timedReads } from "./timed-read.ts";
 
@@ -86,8 +87,12 @@ export function withMemory<T>(pid: number, look: (memory: ProcessMemory) => T): 
   }
 }
 
+/** Milliseconds that one look may wait in all, each read a little. */
+const LOOK_MOST_MS = 200;
+
 class OpenMemory implements ProcessMemory {
   private readonly fd: number;
+  private waitedMs = 0;
   /** Nobody brings what was asked for: nothing more is, and the descriptor is in use. */
   isStuck = false;
 
@@ -102,8 +107,11 @@ class OpenMemory implements ProcessMemory {
   readAll(ranges: readonly Range[]): readonly (Uint8Array | null)[] {
     const isPlace = ({ offset, length }: Range) =>
       Number.isSafeInteger(offset) && offset >= 0 && length > 0;
-    if (this.isStuck || !ranges.every(isPlace)) return ranges.map(() => null);
+    const isOver = this.isStuck || this.waitedMs > LOOK_MOST_MS;
+    if (isOver || !ranges.every(isPlace)) return ranges.map(() => null);
+    const since = now();
     const reads = timedReads(this.fd, ranges);
+    this.waitedMs += now() - since;
     this.isStuck = reads.some(({ got }) => got === "stuck");
     return reads.map((read, i) =>
       read.got === "bytes" && read.bytes.length === ranges[i]!.length ? read.bytes : null,
