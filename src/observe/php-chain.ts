@@ -24,30 +24,45 @@ export type Chain =
       readonly isCut: boolean;
       /** What is above these came and went faster than it could be read. */
       readonly isMoving: boolean;
+      /** Differs from one request to the next. */
+      readonly request: string;
     }
   /** No PHP code runs. */
   | { readonly got: "nothing" }
   | { readonly got: "unsure" };
 
 const TRIES = 6;
-/** Bytes below a frame that are copied with it: most stacks are shorter. */
+/** Bytes on either side of a frame that are copied with it: most stacks are shorter. */
 const FIRST_WINDOW = 4096;
 const LARGEST_WINDOW = 64 * 1024;
 const PAGE = 4096;
 /** zend_generator's placeholder, and the like, are frames of no function; so many of them are none. */
 const EMPTY_MOST = 1000;
+/** Of sapi_globals: the request's own pointers, and when it began. */
+const REQUEST_PARTS = [
+  { at: 0, length: 56 },
+  { at: 424, length: 24 },
+] as const;
 
-export function readChain(program: PhpProgram, memory: LimitedMemory, most: number): Chain {
+/** `expected`: the address of the frame that ran at an earlier look, or 0. */
+export function readChain(
+  program: PhpProgram,
+  memory: LimitedMemory,
+  most: number,
+  expected = 0,
+): Chain {
   let before: readonly RawFrame[] | null = null;
+  let guess = expected;
   for (let tries = 0; tries < TRIES; tries++) {
-    const look = lookOnce(program, memory, most);
+    const look = lookOnce(program, memory, guess, most);
     if (look === "nothing") return { got: "nothing" };
+    guess = 0;
     if (look === null) continue;
-    const { frames, isCut, isExact } = look;
-    if (isExact) return { got: "frames", frames, isCut, isMoving: false };
+    const { frames, isCut, isExact, request } = look;
+    if (isExact) return { got: "frames", frames, isCut, isMoving: false, request };
     const common = isCut || before === null ? [] : commonBelow(frames, before);
     if (tries === TRIES - 1 && common.length > 0)
-      return { got: "frames", frames: common, isCut, isMoving: true };
+      return { got: "frames", frames: common, isCut, isMoving: true, request };
     before = isCut ? null : frames;
   }
   return { got: "unsure" };
@@ -58,21 +73,26 @@ interface Look {
   readonly isCut: boolean;
   /** The same frame ran before and after. */
   readonly isExact: boolean;
+  readonly request: string;
 }
 
 /** null: what was read makes no sense. */
 function lookOnce(
   program: PhpProgram,
   memory: LimitedMemory,
+  expected: number,
   most: number,
 ): Look | "nothing" | null {
   const current = { offset: program.executorGlobals + program.layout.currentFrame, length: 8 };
-  const guess = memory.read(current.offset, current.length)?.word(0);
-  if (guess === undefined) return null;
+  const guess = expected || (memory.read(current.offset, current.length)?.word(0) ?? null);
   if (guess === 0) return "nothing";
-  if (!isPlace(guess)) return null;
-  const window = { offset: Math.max(0, guess - FIRST_WINDOW), length: FIRST_WINDOW + FRAME.bytes };
-  const [first, copy, last] = memory.readAll([current, window, current]);
+  if (guess === null || !isPlace(guess)) return null;
+  const window = { offset: Math.max(0, guess - FIRST_WINDOW), length: 2 * FIRST_WINDOW };
+  const parts = REQUEST_PARTS.map(({ at, length }) => ({
+    offset: program.sapiGlobals + at,
+    length,
+  }));
+  const [first, copy, last, ...request] = memory.readAll([current, window, current, ...parts]);
   const top = first?.word(0);
   if (top === 0) return "nothing";
   if (top === undefined || !isPlace(top)) return null;
@@ -80,7 +100,9 @@ function lookOnce(
   const walked = walk(top, copies, program.layout.caller, most);
   if (walked === null) return null;
   const end = copies.wereLater ? memory.read(current.offset, current.length) : last;
-  return { ...walked, isExact: last?.word(0) === top && end?.word(0) === top };
+  const isExact = last?.word(0) === top && end?.word(0) === top;
+  const texts = request.map((bytes) => Buffer.from(bytes?.all ?? []).toString("latin1"));
+  return { ...walked, isExact, request: texts.join("|") };
 }
 
 function walk(

@@ -5,16 +5,7 @@ import { type Bytes, isPlace, type LimitedMemory } from "./memory-bytes.ts";
 import type { RawFrame } from "./php-chain.ts";
 import { CLASS, EVAL, FUNCTION, INTERNAL, OPLINE, STRING, USER } from "./php-layout.ts";
 import type { PhpProgram } from "./php-program.ts";
-
-export interface PhpFrame {
-  /** `{main}` for the script itself; `include`, `require_once`, `eval` … for what those run. */
-  readonly function: string;
-  readonly class: string | null;
-  /** null for a function that is part of PHP. */
-  readonly file: string | null;
-  /** Where in the file it is; null for a function of PHP's, and when the engine does not tell. */
-  readonly line: number | null;
-}
+import type { Frame } from "./stack.ts";
 
 interface FunctionRecord {
   readonly type: number;
@@ -36,11 +27,6 @@ interface Instruction {
 export class PhpNames {
   readonly functions = new Map<number, FunctionRecord>();
   readonly instructions = new Map<number, Instruction>();
-
-  clear(): void {
-    this.functions.clear();
-    this.instructions.clear();
-  }
 }
 
 /** null: what was read makes no sense. */
@@ -49,7 +35,7 @@ export function nameFrames(
   program: PhpProgram,
   memory: LimitedMemory,
   names: PhpNames,
-): PhpFrame[] | null {
+): Frame[] | null {
   readFunctions(frames, program, memory, names);
   const records = frames.map((frame) => names.functions.get(frame.function));
   if (!records.every((record) => record !== undefined)) return null;
@@ -58,7 +44,7 @@ export function nameFrames(
   const instructions = readInstructions(code, program, memory, names);
   const at = (i: number) =>
     i < frames.length && isCode(i) ? instructions.get(frames[i]!.opline) : undefined;
-  return frames.flatMap((_, i): PhpFrame[] => {
+  return frames.flatMap((_, i): Frame[] => {
     const record = records[i]!;
     // Where a fiber begins stands one without a name.
     if (record.name === null && !isCode(i)) return [];

@@ -34,6 +34,8 @@ export class PhpImage implements Memory {
       this.meanwhile();
       this.bytesRead += length;
       const inGlobals = offset - PROGRAM.executorGlobals;
+      const inRequest = offset - PROGRAM.sapiGlobals;
+      if (inRequest >= 0 && inRequest + length <= 4096) return new Uint8Array(length);
       if (inGlobals >= 0 && inGlobals + length <= this.globals.byteLength)
         return new Uint8Array(this.globals.buffer.slice(inGlobals, inGlobals + length));
       const at = offset - START;
