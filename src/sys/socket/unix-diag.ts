@@ -1,5 +1,5 @@
 // What the kernel says of one Unix socket, asked by its inode through netlink's sock_diag(7): what waits in
-// its queue, and which file it is bound to, whatever stands at that path by now.
+// its queue, and which file it is bound to, whatever stands at that path by now, and who is at its other end.
 
 import { libc, ptr } from "../libc.ts";
 
@@ -13,6 +13,7 @@ const NLM_F_REQUEST = 1;
 const TCPF_ALL = 0xffffffff;
 // linux/unix_diag.h: what is asked for, and the attribute it comes in.
 const VFS = { show: 0x02, attribute: 1 } as const;
+const PEER = { show: 0x04, attribute: 2 } as const;
 const QUEUE = { show: 0x10, attribute: 4 } as const;
 
 /** Connections that wait on a listening socket, and the most that may; null when the kernel cannot say. */
@@ -29,9 +30,14 @@ export function boundFile(inode: number): number | null {
   return askedPair(inode, VFS)?.[0] ?? null;
 }
 
-type Asked = typeof VFS | typeof QUEUE;
+/** The inode of the socket at the other end of a connection; null when there is none, or the kernel cannot say. */
+export function unixPeer(inode: number): number | null {
+  return askedPair(inode, PEER)?.[0] ?? null;
+}
 
-/** Both attributes are two 32-bit numbers. */
+type Asked = typeof VFS | typeof QUEUE | typeof PEER;
+
+/** The attributes are two 32-bit numbers, or one of them. */
 function askedPair(inode: number, { show, attribute }: Asked): readonly [number, number] | null {
   const fd = libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
   if (fd < 0) return null;
@@ -63,7 +69,7 @@ function pairIn(
   length: number,
   attribute: number,
 ): readonly [number, number] | null {
-  for (let at = 32; at + 12 <= length;) {
+  for (let at = 32; at + 8 <= length;) {
     const size = answer.getUint16(at, true);
     if (answer.getUint16(at + 2, true) === attribute)
       return [answer.getUint32(at + 4, true), answer.getUint32(at + 8, true)];
