@@ -5,7 +5,7 @@ import { type Bytes, isPlace, type LimitedMemory } from "./memory-bytes.ts";
 import type { RawFrame } from "./php-chain.ts";
 import { CLASS, EVAL, FUNCTION, INTERNAL, OPLINE, STRING, USER } from "./php-layout.ts";
 import type { PhpProgram } from "./php-program.ts";
-import type { Frame } from "./stack.ts";
+import { type Frame, MAIN } from "./stack.ts";
 
 interface FunctionRecord {
   readonly type: number;
@@ -55,7 +55,6 @@ export function nameFrames(
   });
 }
 
-const MAIN = "{main}";
 /** zend_vm_opcodes.h. */
 const INCLUDE_OR_EVAL = 73;
 /** zend_compile.h, by `extended_value` of such an instruction. */

@@ -1,5 +1,8 @@
 // The call stack of a worker, as far as the kind of program shows it to who looks from outside.
 
+/** The script itself, which is no function. */
+export const MAIN = "{main}";
+
 export interface Frame {
   /** `{main}` for the script itself; `include`, `require_once`, `eval` … for what those run. */
   readonly function: string;
