@@ -24,7 +24,7 @@ export const COMMANDS: CommandTable = {
   logrotate: { summary: "reopen every log file", load: () => import("./control/logrotate.ts") },
   status: { summary: "pools, workers, queues", load: () => import("./status/status.ts") },
   trace: {
-    summary: "what each busy worker is doing, with its PHP stack; where the time goes",
+    summary: "what each busy worker is doing, to the line of PHP",
     load: () => import("./trace/trace.ts"),
   },
   upgrade: {

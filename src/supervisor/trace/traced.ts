@@ -51,10 +51,8 @@ function noPool(name: string, all: readonly string[]): Fault {
 }
 
 function noWorker({ pid, pool }: TraceChoice): Fault {
-  const where = pool === null ? "no pool" : `pool ${pool}`;
-  const message =
-    pool === null
-      ? `process ${pid} is a worker of ${where}`
-      : `process ${pid} is no worker of ${where}`;
-  return new Fault(message, { hint: "`fcgivisor status` shows the workers that there are" });
+  const whose = pool === null ? "this supervisor" : `pool ${pool}`;
+  return new Fault(`process ${pid} is no worker of ${whose}`, {
+    hint: "`fcgivisor status` shows the workers that there are",
+  });
 }
