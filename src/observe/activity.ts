@@ -69,6 +69,15 @@ export function activityOf(
 ): Activity {
   if (state === "Z" || state === "X") return { doing: "gone" };
   if (state === "T" || state === "t") return { doing: "stopped" };
+  return doingOf(pid, listener, accepted);
+}
+
+/** The same of a process that lives, stopped or not: one that is stopped shows the call it was stopped in. */
+export function doingOf(
+  pid: number,
+  listener: Listening,
+  accepted: AcceptedSockets,
+): Exclude<Activity, { doing: "gone" | "stopped" }> {
   const call = currentSyscall(pid);
   const isIn = (numbers: ReadonlySet<number>) => call !== null && numbers.has(call.number);
   if (isIn(SYSCALLS.accept) && socketAt(pid, call!.fd) === String(listener.inode))

@@ -1,7 +1,7 @@
-// A call stack as lines of text, for the slow log and for `trace`: what it holds comes from a worker, so
+// A call stack as text, for the slow log and for `trace`: what it holds comes from a worker, so
 // whoever prints it escapes it.
 
-import { type Frame, MAIN } from "./stack.ts";
+import { type Frame, MAIN, type Stack } from "./stack.ts";
 
 /** `App\Repo::find`, `{main}`. */
 export function functionText(frame: Frame): string {
@@ -25,19 +25,14 @@ export function frameLine(frame: Frame): string {
   return place === "" ? callText(frame) : `${callText(frame)} ${place}`;
 }
 
-export interface StackParts {
-  readonly frames: readonly Frame[];
-  readonly cut: boolean;
-  readonly moving: boolean;
-  readonly unsure: string | null;
-}
-
-/** All of a stack, and what there is to say of it. */
-export function stackLines({ frames, cut, moving, unsure }: StackParts): string[] {
-  if (unsure !== null) return [`the stack cannot be told: ${unsure}`];
+/** All of a stack, at most so many frames of it, and what there is to say of it. */
+export function stackLines(stack: Stack, most: number): string[] {
+  if (stack.got === "nothing") return [];
+  if (stack.got === "unsure") return [`the stack cannot be told: ${stack.why}`];
+  const { frames, isCut, isMoving } = stack;
   return [
-    ...(moving ? ["(functions that come and go too fast to be read)"] : []),
-    ...frames.map(frameLine),
-    ...(cut ? [`(more frames than ${frames.length})`] : []),
+    ...(isMoving ? ["(functions that come and go too fast to be read)"] : []),
+    ...frames.slice(0, most).map(frameLine),
+    ...(isCut || frames.length > most ? ["(more frames)"] : []),
   ];
 }
