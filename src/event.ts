@@ -223,13 +223,10 @@ export type Event =
       readonly generation: number;
       readonly ms: number;
     }
-  | {
-      readonly type: "request-timeout";
-      readonly pool: string;
-      readonly pid: number;
-      readonly ageMs: number;
-      readonly limitMs: number;
-    }
+  /** Its request takes longer than slow_timeout, or than four times that. */
+  | ({ readonly type: "request-slow" } & LongRequest)
+  /** Its request takes longer than request_timeout; it is killed. */
+  | ({ readonly type: "request-timeout" } & LongRequest)
   | {
       readonly type: "operation-started";
       readonly operation: string;
@@ -273,6 +270,26 @@ export type Event =
     }
   | { readonly type: "log-lost"; readonly lines: number; readonly why: string }
   | { readonly type: "trouble"; readonly fault: FaultJson };
+
+/** A request that takes long, as it is seen from outside. What the texts say is the worker's affair. */
+export interface LongRequest {
+  readonly pool: string;
+  readonly pid: number;
+  readonly ageMs: number;
+  readonly limitMs: number;
+  /** "" where the program keeps no record of them. */
+  readonly method: string;
+  readonly uri: string;
+  readonly script: string;
+  /** `reading from 10.0.0.5:3306 (recvfrom)`. */
+  readonly waiting: string;
+  /** CPU time used since the request was first seen; null when that cannot be told. */
+  readonly cpuMs: number | null;
+  /** A line for each function, the one that runs first; empty where none can be told. */
+  readonly stack: readonly string[];
+  /** The file that all of it goes to; null = the log. */
+  readonly slowLog: string | null;
+}
 
 export type Emit = (event: Event) => void;
 

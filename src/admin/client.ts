@@ -10,12 +10,15 @@ import {
   type Operation,
   type OperationAnswer,
   type OperationOptions,
+  type ProfileBatch,
+  type ProfileLine,
   type ProgressStep,
   type Report,
   type Status,
   STREAM_TYPE,
   type StreamLine,
   type SupervisorStatus,
+  type Trace,
 } from "./contract.ts";
 
 const RETRY_MS = 20;
@@ -41,6 +44,26 @@ export class AdminClient {
   async supervisor(): Promise<SupervisorStatus> {
     const response = await ask(this.socket, "/v1/supervisor", {});
     return (await response.json()) as SupervisorStatus;
+  }
+
+  /** What the busy workers are doing. `query`: as GET /v1/trace takes it. */
+  async trace(query: URLSearchParams): Promise<Trace> {
+    const response = await ask(this.socket, `/v1/trace?${query}`, {});
+    return (await response.json()) as Trace;
+  }
+
+  /** Where their time goes, batch by batch, until the time is over or the reader has seen enough. */
+  async *profile(query: URLSearchParams): AsyncGenerator<ProfileBatch> {
+    const response = await ask(this.socket, `/v1/trace?${query}`, {});
+    try {
+      for await (const line of lines<ProfileLine>(response)) {
+        if ("done" in line) return;
+        yield line;
+      }
+    } catch {
+      // Told below.
+    }
+    throw brokenOff(this.socket);
   }
 
   /** The config that is in force, as config/wire.ts writes it. */
@@ -139,17 +162,17 @@ async function finalReport(
   return last.report;
 }
 
-async function* lines(response: Response): AsyncGenerator<StreamLine> {
+async function* lines<Line = StreamLine>(response: Response): AsyncGenerator<Line> {
   let rest = "";
   const decoder = new TextDecoder();
   for await (const chunk of response.body ?? []) {
     rest += decoder.decode(chunk, { stream: true });
     for (let end = rest.indexOf("\n"); end >= 0; end = rest.indexOf("\n")) {
-      yield JSON.parse(rest.slice(0, end)) as StreamLine;
+      yield JSON.parse(rest.slice(0, end)) as Line;
       rest = rest.slice(end + 1);
     }
   }
-  if (rest !== "") yield JSON.parse(rest) as StreamLine;
+  if (rest !== "") yield JSON.parse(rest) as Line;
 }
 
 /** The connection broke before the answer: the supervisor was killed, ended, or became another program. */

@@ -2,6 +2,7 @@
 // `curl --unix-socket` works. Server, client and commands share only this page.
 
 import type { FaultJson } from "../fault.ts";
+import type { ProfileBatch } from "../supervisor/trace/profile.ts";
 import type { Report, ProgressStep } from "../supervisor/operations/report.ts";
 
 export type {
@@ -11,6 +12,8 @@ export type {
   ProgressStep,
 } from "../supervisor/operations/report.ts";
 export type { HistoryEntry } from "../supervisor/history.ts";
+export type { ProfileBatch, ProfileStack } from "../supervisor/trace/profile.ts";
+export type { StackTrace, Trace, WorkerTrace } from "../supervisor/trace/trace.ts";
 export type {
   GroupStatus,
   PoolStatus,
@@ -75,6 +78,9 @@ export interface ReloadOptions {
 export type OperationAnswer =
   | { readonly ok: true; readonly report: Report }
   | { readonly ok: false; readonly fault: FaultJson };
+
+/** A line of a profile's stream; the last one says that it is over. */
+export type ProfileLine = ProfileBatch | { readonly done: true };
 
 /** A line of a stream. */
 export type StreamLine = ProgressStep | OperationAnswer;

@@ -25,6 +25,7 @@ import { masked, maskedReport } from "./masked.ts";
 import { metricsText } from "./metrics.ts";
 import { operationOptions } from "./options.ts";
 import { mayLookAt, mayOperate, type Role, roleOf } from "./role.ts";
+import { traceAnswer } from "./trace.ts";
 
 /** What there is to ask, and of whom. */
 export interface Service {
@@ -57,13 +58,13 @@ export function readOnlyRoutes(service: Service): Handle {
   };
 }
 
-type Pages = Readonly<Record<string, () => Response>>;
+type Pages = Readonly<Record<string, (url: URL) => Response | Promise<Response>>>;
 
 async function look(all: Pages, { method, url }: Asked): Promise<Response> {
   const page = Object.hasOwn(all, url.pathname) ? all[url.pathname] : undefined;
   if (Object.keys(all).length === 0) return notForYou();
   if (page === undefined) return notFound(url.pathname, Object.keys(all));
-  return method === "GET" || method === "HEAD" ? page() : wrongMethod("GET");
+  return method === "GET" || method === "HEAD" ? page(url) : wrongMethod("GET");
 }
 
 function pages({ supervisor, admin }: Service, { peer, url }: Asked): Pages {
@@ -75,6 +76,7 @@ function pages({ supervisor, admin }: Service, { peer, url }: Asked): Pages {
     "/v1/supervisor": () => jsonAnswer(supervisor.ownStatus(socket)),
     "/v1/config": () =>
       jsonAnswer(configToJson(isOwn(peer) ? supervisor.config : masked(supervisor.config))),
+    "/v1/trace": (url) => traceAnswer(supervisor.traces, url),
     "/metrics": () =>
       new Response(metricsText(supervisor.status(socket)), {
         headers: { "content-type": "text/plain; version=0.0.4" },

@@ -35,6 +35,10 @@ export const COMMANDS: CommandTable = {
   },
   logrotate: { summary: "reopen every log file", load: () => import("./control/logrotate.ts") },
   status: { summary: "pools, workers, queues", load: () => import("./status/status.ts") },
+  trace: {
+    summary: "what each busy worker is doing, to the line of PHP",
+    load: () => import("./trace/trace.ts"),
+  },
   upgrade: {
     summary: "replace the running program, same pid, same sockets",
     load: () => import("./control/upgrade.ts"),

@@ -107,6 +107,10 @@ export interface PoolConfig {
   readonly drainTimeoutMs: number;
   /** 0 = off. */
   readonly requestTimeoutMs: number;
+  /** 0 = off. */
+  readonly slowTimeoutMs: number;
+  /** Absolute path; null = the log. */
+  readonly slowLog: string | null;
   /** "SIGTERM"; null = the runtime's own for a graceful stop. */
   readonly stopSignal: string | null;
   readonly chdir: string | null;

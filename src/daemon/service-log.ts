@@ -1,26 +1,35 @@
 // The log of a supervising process: which file it goes to, and the change to another one when a reload
-// has changed the settings. In the background stderr is no place for it: it goes to the state directory.
+// has changed the settings; and the slow logs of its pools. In the background stderr is no place for it: it goes to the state directory.
 
 import { join } from "node:path";
 import type { Loaded } from "../config/load.ts";
 import type { Config, LogConfig } from "../config/model.ts";
 import type { EventRecord, OutputLine } from "../event.ts";
 import { Log } from "../log/logger.ts";
+import { SlowLogs } from "../log/slow-log.ts";
 import type { LogPort } from "../supervisor/supervisor-options.ts";
 
 export class ServiceLog implements LogPort {
   private readonly background: boolean;
   private settings: LogConfig;
   private log: Log;
+  private readonly slowLogs = new SlowLogs();
 
   /** Opens it. Throws the Fault that says why it cannot be opened. */
   constructor(config: Config, background: boolean) {
     this.background = background;
     this.settings = settingsOf(config, background);
     this.log = new Log(this.settings);
+    try {
+      this.slowLogs.keep(slowLogsOf(config));
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
-  readonly record = (record: EventRecord): void => this.log.record(record);
+  readonly record = ({ event, ...record }: EventRecord): void =>
+    this.log.record({ ...record, event: this.slowLogs.written(record.time, event) });
   readonly output = (line: OutputLine): void => this.log.output(line);
 
   get file(): string | null {
@@ -29,17 +38,25 @@ export class ServiceLog implements LogPort {
 
   readonly reopen = (loaded?: Loaded): readonly string[] => {
     const next = loaded === undefined ? this.settings : settingsOf(loaded.config, this.background);
-    if (JSON.stringify(next) === JSON.stringify(this.settings)) return this.log.reopen();
+    const slow =
+      loaded === undefined ? this.slowLogs.reopen() : this.slowLogs.keep(slowLogsOf(loaded.config));
+    if (JSON.stringify(next) === JSON.stringify(this.settings))
+      return [...this.log.reopen(), ...slow];
     const old = this.log;
     this.log = new Log(next);
     this.settings = next;
     old.close();
-    return next.file === null ? [] : [next.file];
+    return [...(next.file === null ? [] : [next.file]), ...slow];
   };
 
   close(): void {
     this.log.close();
+    this.slowLogs.close();
   }
+}
+
+function slowLogsOf({ pools }: Config): string[] {
+  return pools.map(({ slowLog }) => slowLog).filter((path) => path !== null);
 }
 
 function settingsOf({ log, supervisor }: Config, background: boolean): LogConfig {

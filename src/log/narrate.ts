@@ -4,7 +4,7 @@
 // itself, error needs a person, alert is an emergency.
 
 import type { LogLevel } from "./settings.ts";
-import type { EndReason, Event } from "../event.ts";
+import type { EndReason, Event, LongRequest } from "../event.ts";
 import { Fault, faultLines, type FaultJson } from "../fault.ts";
 import { advice, count, elapsed, ended, list } from "./words.ts";
 
@@ -166,10 +166,20 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     notice(`process ${pid} of pool ${pool} was still stopped and has been continued`),
   "drain-finished": ({ pool, generation, ms }) =>
     notice(`generation ${generation} of pool ${pool} has drained after ${elapsed(ms)}`),
-  "request-timeout": ({ pool, pid, ageMs, limitMs }) =>
-    warn(
-      `worker ${pid} of pool ${pool} is killed: its request has taken ${elapsed(ageMs)}; request_timeout is ${elapsed(limitMs)}`,
-    ),
+  "request-slow": (event) => {
+    const { pool, pid, ageMs, limitMs, waiting } = event;
+    const what = requestName(event);
+    return warn(
+      `worker ${pid} of pool ${pool} has been in ${what} for ${elapsed(ageMs)}, ${waiting}; slow_timeout is ${elapsed(limitMs)}${stackOf(event)}`,
+    );
+  },
+  "request-timeout": (event) => {
+    const { pool, pid, ageMs, limitMs, waiting } = event;
+    const what = requestName(event);
+    return warn(
+      `worker ${pid} of pool ${pool} is killed: ${what} has taken ${elapsed(ageMs)}; request_timeout is ${elapsed(limitMs)}; it was ${waiting}${stackOf(event)}`,
+    );
+  },
 
   "operation-started": ({ operation, by, detail }) =>
     notice(withDetail(`${operation} started, requested by ${by}`, detail)),
@@ -201,6 +211,20 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     ),
   trouble: ({ fault }) => error(faultLines(Fault.fromJSON(fault)).join("\n")),
 };
+
+/** `GET /report.php`, as far as the program tells. */
+function requestName({ method, uri, script }: LongRequest): string {
+  const target = uri || script;
+  return target === "" ? "its request" : `${method} ${target}`;
+}
+
+/** In the slow log there is all of it; else its top stands here. */
+function stackOf({ stack, slowLog }: LongRequest): string {
+  if (slowLog !== null) return `; more is in ${slowLog}`;
+  return ["", ...stack.slice(0, LOGGED_FRAMES)].join("\n");
+}
+
+const LOGGED_FRAMES = 20;
 
 const AFTER_END: {
   readonly [R in EndReason]: { readonly say: typeof debug; readonly rest: string };

@@ -47,9 +47,19 @@ export function activityOf(
   listener: Listening,
   accepted: AcceptedSockets,
 ): Activity {
-  const { pid, state, threads } = stat;
+  const { state } = stat;
   if (state === "Z" || state === "X") return { doing: "gone" };
   if (state === "T" || state === "t") return { doing: "stopped", traced: state === "t" };
+  return doingOf(stat, listener, accepted);
+}
+
+/** The same of a process that lives, stopped or not: one that is stopped shows the call it was stopped in. */
+export function doingOf(
+  stat: ProcessStat,
+  listener: Listening,
+  accepted: AcceptedSockets,
+): Exclude<Activity, { doing: "gone" | "stopped" }> {
+  const { pid, threads } = stat;
   const waiting = new Waiting(stat);
   const inAccept = waiting.inAccept(listener.inode).length > 0;
   if (inAccept && threads === 1) return { doing: "idle", inAccept };

@@ -34,6 +34,8 @@ export interface RequestView {
   readonly record: RequestRecord;
   /** Since when it has been seen in this request; null = in none. */
   readonly since: number | null;
+  /** Tells the request from the next one. */
+  readonly identity: string | null;
 }
 
 /** What is remembered from one sample to the next. */
@@ -133,7 +135,10 @@ export class Sample {
     });
     const since = this.history.requests.look(set, seen, this.takenAt);
     return new Map(
-      seen.map(({ process: { pid }, record }) => [pid, { record, since: since.get(pid) ?? null }]),
+      seen.map(({ process: { pid }, record, what }) => [
+        pid,
+        { record, since: since.get(pid) ?? null, identity: what },
+      ]),
     );
   }
 

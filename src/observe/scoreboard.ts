@@ -3,9 +3,10 @@
 // decision hangs on it, they ask for the moment. It decides nothing itself.
 
 import { after, now } from "../sys/clock.ts";
-import { processStat } from "../sys/proc/procfs.ts";
+import { bytesRead, processStat } from "../sys/proc/procfs.ts";
 import { AcceptedSockets } from "./accepted.ts";
-import { type Activity, activityOf } from "./activity.ts";
+import { type Activity, activityOf, doingOf } from "./activity.ts";
+import { requestIdentity } from "./request.ts";
 import { History, Sample, type WorkerSet } from "./sample.ts";
 
 /** Who wants to look again and again. */
@@ -31,6 +32,16 @@ export class Scoreboard {
   activityNow(pid: number, { listener }: WorkerSet): Activity {
     const stat = processStat(pid);
     return stat === null ? { doing: "gone" } : activityOf(stat, listener, new AcceptedSockets());
+  }
+
+  /** Whether a worker, stopped or not, is at this very moment in the request of this identity. */
+  isIn(identity: string, pid: number, { listener, requestOf }: WorkerSet): boolean {
+    const stat = processStat(pid);
+    if (stat === null) return false;
+    const activity = doingOf(stat, listener, new AcceptedSockets());
+    if (activity.doing !== "busy") return false;
+    const record = requestOf?.(pid) ?? null;
+    return requestIdentity(activity.connection, record, () => bytesRead(pid)) === identity;
   }
 
   /** From now on the reader looks, while the scoreboard runs. */

@@ -5,6 +5,7 @@ import { readdirSync } from "node:fs";
 import type { PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
 import { phpRequestOf } from "../observe/php-request.ts";
+import { PhpStackReader } from "../observe/php-stack.ts";
 import type { Preflight, Runtime } from "./runtime.ts";
 
 export const phpCgi: Runtime = {
@@ -29,6 +30,7 @@ export const phpCgi: Runtime = {
   stopSignalWhileBusy: "finishes-request",
   recyclesItself: true,
   requestOf: phpRequestOf,
+  stackReader: (pid) => new PhpStackReader(pid),
   preflight,
   settingsFiles,
 };

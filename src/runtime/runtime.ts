@@ -4,6 +4,7 @@
 import type { PoolConfig } from "../config/model.ts";
 import type { Fault } from "../fault.ts";
 import type { RequestRecord } from "../observe/request.ts";
+import type { StackReader } from "../observe/stack.ts";
 import type { Captured } from "../sys/process.ts";
 
 export interface Runtime {
@@ -32,6 +33,8 @@ export interface Runtime {
   readonly recyclesItself: boolean;
   /** The request a worker is in, where the program keeps a record that can be read from outside. */
   readonly requestOf?: (pid: number) => RequestRecord;
+  /** A reader of a worker's call stack, where that can be read from outside. */
+  readonly stackReader?: (pid: number) => StackReader;
   /**
    * Asks the program itself what would go wrong; `run` starts it with these arguments as the pool's
    * workers would be, but without the socket.

@@ -38,6 +38,7 @@ import {
   type SupervisorStatus,
   upgradeStatus,
 } from "./status.ts";
+import { SupervisorTraces } from "./trace/traces.ts";
 import { Operations } from "./operations/operations.ts";
 import type { SupervisorOptions } from "./supervisor-options.ts";
 import { outputRate, poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
@@ -60,6 +61,7 @@ export class Supervisor {
   private readonly state: SupervisorState;
   private readonly queue: OperationQueue;
   readonly operations: Operations;
+  readonly traces: SupervisorTraces;
   private readonly startedAt = now();
   private readonly startedOn = wallClock();
   private currentPhase: SupervisorPhase = "starting";
@@ -101,6 +103,7 @@ export class Supervisor {
       emit,
       output: (line) => this.outputLimits.write(line),
     };
+    this.traces = new SupervisorTraces(this.state);
     this.queue = new OperationQueue(emit);
     this.lameDuck = new LameDuck(emit);
     this.socketWatch = new SocketWatch(this.state);

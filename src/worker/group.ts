@@ -21,6 +21,7 @@ import type { GroupEvent, GroupState } from "./lifecycle.ts";
 import { InFlight } from "./in-flight.ts";
 import { GroupLosses } from "./losses.ts";
 import { Members } from "./members.ts";
+import { holdStill } from "./hold-still.ts";
 import { WorkerOutput } from "./output.ts";
 import { hasReachedAccept } from "./readiness.ts";
 import { spawnFault, startFault } from "./start-fault.ts";
@@ -148,10 +149,20 @@ export class Group {
     return [...new Set([...leader, ...this.members.workers().map(({ pid }) => pid)])];
   }
 
-  /** Ends one of its workers whose request takes too long; the stop signal would let it go on. */
-  endRequest(pid: number): void {
+  /**
+   * Ends one of its workers whose request takes too long; the stop signal would let it go on. false: that
+   * request is over, and the worker goes on.
+   */
+  endRequest(pid: number, identity: string): boolean {
+    // Stopped first, so that it cannot come to another request between the last look and the end.
+    holdStill(pid);
+    if (!this.context.scoreboard.isIn(identity, pid, this.members)) {
+      sendSignal(pid, "SIGCONT");
+      return false;
+    }
     this.timedOut ||= pid === this.leader.pid;
     sendSignal(pid, "SIGKILL");
+    return true;
   }
 
   /** Lets it finish the requests in flight, within the pool's drain_timeout; then TERM, then KILL. */

@@ -128,7 +128,8 @@ function responseOf(answer: Answer): FcgiResponse {
   };
 }
 
-function encodeRequest(request: FcgiRequest): Buffer {
+/** One request with all its records, on request id 1. */
+export function encodeRequest(request: FcgiRequest): Buffer {
   const body = Buffer.from(request.body ?? "");
   const params = Buffer.concat(
     Object.entries({

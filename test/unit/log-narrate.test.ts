@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { EndReason, Event, ProcessEnd } from "../../src/event.ts";
+import type { EndReason, Event, LongRequest, ProcessEnd } from "../../src/event.ts";
 import { narrate } from "../../src/log/narrate.ts";
 import { count, elapsed, list } from "../../src/log/words.ts";
 
@@ -115,6 +115,20 @@ test("lost lines are an error with their number and the reason", () => {
 });
 
 // One of each, so that every sentence is built once; the table itself is complete by its type.
+const LONG: LongRequest = {
+  pool: "www",
+  pid: 3,
+  ageMs: 31_000,
+  limitMs: 30_000,
+  method: "GET",
+  uri: "/report",
+  script: "/srv/report",
+  waiting: "reading from 10.0.0.5:3306 (recvfrom)",
+  cpuMs: 20,
+  stack: [],
+  slowLog: "/var/log/slow.log",
+};
+
 const EVERY: readonly Event[] = [
   { type: "supervisor-starting", version: "1.2.3", pid: 1, config: null },
   { type: "supervisor-ready", pools: 1, workers: 4, ms: 30 },
@@ -141,7 +155,9 @@ const EVERY: readonly Event[] = [
   { type: "worker-stopped", pool: "www", pid: 3, resumesInMs: 10_000 },
   { type: "worker-resumed", pool: "www", pid: 3 },
   { type: "drain-finished", pool: "www", generation: 1, ms: 30 },
-  { type: "request-timeout", pool: "www", pid: 3, ageMs: 31_000, limitMs: 30_000 },
+  { type: "request-slow", ...LONG },
+  { type: "request-slow", ...LONG, method: "", uri: "", script: "", slowLog: null },
+  { type: "request-timeout", ...LONG },
   { type: "operation-started", operation: "reload", by: "root", detail: "" },
   { type: "operation-done", operation: "reload", ms: 30, detail: "" },
   { type: "operation-failed", operation: "reload", ms: 30, fault: { message: "broken" } },

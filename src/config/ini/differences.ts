@@ -18,7 +18,6 @@ export interface Difference {
 const HANDLED = null;
 const LOG_INSTEAD =
   "let the web server write it: its access log has time, status and upstream time";
-const SLOW_INSTEAD = '"fcgivisor status" shows the request each worker is in and since when';
 
 export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "global/daemonize": { form: "boolean", why: HANDLED },
@@ -93,21 +92,9 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     array: true,
     bareKey: true,
   },
-  "pool/slowlog": {
-    form: "path",
-    why: "is not written: a backtrace cannot be taken from php-cgi outside",
-    instead: SLOW_INSTEAD,
-  },
-  "pool/request_slowlog_timeout": {
-    form: "time",
-    why: "is not acted on: there is no slow log",
-    instead: SLOW_INSTEAD,
-    harmless: ["0s", "0m", "0h", "0d"],
-  },
   "pool/request_slowlog_trace_depth": {
     form: "integer",
-    why: "is not used: there is no slow log",
-    instead: SLOW_INSTEAD,
+    why: "is not used: the slow log has up to a hundred functions of a stack",
   },
   "pool/request_terminate_timeout_track_finished": {
     form: "boolean",

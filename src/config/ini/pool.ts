@@ -24,7 +24,7 @@ export const INI_WORDING: PoolWording = {
   references: "; ${NAME} can stand anywhere",
   zeroLimit: (label) => `${label} = 0 leaves the limit alone, as in php-fpm`,
   zeroLimitHint: () => undefined,
-  slowlogHint: "remove it: there is no slow log here",
+  slowlogHint: "for example: slowlog = /var/log/php-slow.log",
 };
 
 export interface IniPoolContext {

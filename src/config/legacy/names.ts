@@ -20,8 +20,6 @@ const ALONE: Readonly<Record<string, TextForm>> = {
   "pool/pm/apache_like/StartServers": "integer",
   "pool/pm/apache_like/MinSpareServers": "integer",
   "pool/pm/apache_like/MaxSpareServers": "integer",
-  "pool/request_slowlog_timeout": "time",
-  "pool/slowlog": "path",
 };
 
 /** "pool/pm/max_children" to what it is. */

@@ -141,11 +141,7 @@ function checkManager(reading: LegacyReading, name: string, where: Where, last: 
 function checkSlowlog(reading: LegacyReading, name: string, last: Last): void {
   const timeout = last("pool/request_slowlog_timeout");
   if (timeout === undefined || /^\s*0+[smhd]$/.test(timeout.text)) return;
-  if (!hasSlowlog(name, timeout.where, last("pool/slowlog"), reading)) return;
-  reading.problems.warn(
-    `pool ${name}: request_slowlog_timeout is not acted on: there is no slow log yet`,
-    timeout.where,
-  );
+  hasSlowlog(name, timeout.where, last("pool/slowlog"), reading);
 }
 
 function environment(reading: LegacyReading, { where, ...value }: LegacyValue): LegacyValue {

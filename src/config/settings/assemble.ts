@@ -33,6 +33,8 @@ export function poolOf(name: string, where: Where, v: PoolValues): PoolConfig {
     startTimeoutMs: v.start_timeout,
     drainTimeoutMs: v.drain_timeout,
     requestTimeoutMs: v.request_timeout,
+    slowTimeoutMs: v.slow_timeout,
+    slowLog: v.slow_log,
     stopSignal: v.stop_signal,
     chdir: v.chdir,
     chroot: v.chroot,

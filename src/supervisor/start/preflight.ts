@@ -8,6 +8,7 @@ import { together } from "../../config/together.ts";
 import { poolLacks } from "../../config/rules/pool-lacks.ts";
 import { asFault, Fault } from "../../fault.ts";
 import { logFileFault } from "../../log/file.ts";
+import { shellWord } from "../../log/words.ts";
 import { RUNTIMES, runtimeOf } from "../../runtime/registry.ts";
 import type { Preflight, Runtime } from "../../runtime/runtime.ts";
 import { type Captured, capture } from "../../sys/process.ts";
@@ -50,16 +51,25 @@ async function inspect(
   const runtime = runtimeOf(pool);
   if (runtime === undefined) return { errors: [unknownRuntime(pool)], warnings: [] };
   const lacks = poolLacks(pool, process.geteuid!());
-  const errors =
-    lacks.length > 0
+  const errors = [
+    ...(lacks.length > 0
       ? lacks.map((lack) => lackFault(lack, `pool ${pool.name}`))
-      : rootFaults(pool, allowRoot);
+      : rootFaults(pool, allowRoot)),
+    ...slowLogFaults(pool),
+  ];
   if (errors.length > 0) return { errors, warnings: [] };
   try {
     return await ask(pool, runtime, asked);
   } catch (error) {
     return { errors: [asFault(error)], warnings: [] };
   }
+}
+
+function slowLogFaults({ name, slowLog }: PoolConfig): Fault[] {
+  const fault = slowLog === null ? null : logFileFault(slowLog);
+  if (fault === null) return [];
+  const hint = `slow_log needs a folder that is there: mkdir -p ${shellWord(dirname(slowLog!))}`;
+  return [new Fault(`pool ${name}: its slow log cannot be opened`, { where: slowLog!, hint })];
 }
 
 /** Pools that differ only in what the question does not depend on share one answer. */

@@ -2,8 +2,9 @@
 // Both are that process's to shape: what is read is bounded, and nothing waits for what it maps.
 
 import { closeSync, openSync, readlinkSync } from "node:fs";
+import { now } from "../clock.ts";
 import { readText, TABLE_MOST } from "./proc-file.ts";
-import { timedRead } from "./timed-read.ts";
+import { type Range, timedRead, timedReads } from "./timed-read.ts";
 
 /** Where the program's own file is mapped from its first byte; null when that cannot be seen. */
 export function loadAddress(pid: number): number | null {
@@ -66,6 +67,8 @@ function mountsOf(pid: number | "self"): string[] {
 export interface ProcessMemory {
   /** Exactly so many bytes, or null when they are not mapped, or nobody brings them. */
   read(address: number, length: number): Uint8Array | null;
+  /** The same for several ranges, one straight after the other. */
+  readAll(ranges: readonly Range[]): readonly (Uint8Array | null)[];
 }
 
 /** Hands the memory of a process to `look`; null when it may not be read. */
@@ -76,18 +79,43 @@ export function withMemory<T>(pid: number, look: (memory: ProcessMemory) => T): 
   } catch {
     return null;
   }
-  let isStuck = false;
+  const memory = new OpenMemory(fd);
   try {
-    return look({
-      read(address, length) {
-        if (isStuck || !Number.isSafeInteger(address) || address < 0) return null;
-        const read = timedRead(fd, address, length);
-        isStuck = read.got === "stuck";
-        return read.got === "bytes" && read.bytes.length === length ? read.bytes : null;
-      },
-    });
+    return look(memory);
   } finally {
-    if (!isStuck) closeSync(fd);
+    if (!memory.isStuck) closeSync(fd);
+  }
+}
+
+/** Milliseconds that one look may wait in all, each read a little. */
+const LOOK_MOST_MS = 200;
+
+class OpenMemory implements ProcessMemory {
+  private readonly fd: number;
+  private waitedMs = 0;
+  /** Nobody brings what was asked for: nothing more is, and the descriptor is in use. */
+  isStuck = false;
+
+  constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  read(address: number, length: number): Uint8Array | null {
+    return this.readAll([{ offset: address, length }])[0]!;
+  }
+
+  readAll(ranges: readonly Range[]): readonly (Uint8Array | null)[] {
+    const isPlace = ({ offset, length }: Range) =>
+      Number.isSafeInteger(offset) && offset >= 0 && length > 0;
+    const isOver = this.isStuck || this.waitedMs > LOOK_MOST_MS;
+    if (isOver || !ranges.every(isPlace)) return ranges.map(() => null);
+    const since = now();
+    const reads = timedReads(this.fd, ranges);
+    this.waitedMs += now() - since;
+    this.isStuck = reads.some(({ got }) => got === "stuck");
+    return reads.map((read, i) =>
+      read.got === "bytes" && read.bytes.length === ranges[i]!.length ? read.bytes : null,
+    );
   }
 }
 

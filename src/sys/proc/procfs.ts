@@ -7,6 +7,9 @@ import { argumentsOf } from "./memory.ts";
 import { readText, TABLE_MOST } from "./proc-file.ts";
 import { hasOtherThreads } from "./threads.ts";
 
+/** A clock tick: USER_HZ is 100 on every machine that this runs on. */
+export const TICK_MS = 10;
+
 /** A pid alone may be used again by another process; with its start time it names one for ever. */
 export interface ProcessId {
   readonly pid: number;

@@ -12,7 +12,7 @@ const MOST_MS = 50;
 const STUCK_MOST = 4;
 
 const SIGNATURES = {
-  aio_read: { args: ["ptr"], returns: "i32" },
+  lio_listio: { args: ["i32", "ptr", "i32", "ptr"], returns: "i32" },
   aio_error: { args: ["ptr"], returns: "i32" },
   aio_return: { args: ["ptr"], returns: "i64" },
   aio_suspend: { args: ["ptr", "i32", "ptr"], returns: "i32" },
@@ -40,18 +40,39 @@ function open() {
 }
 
 /** struct aiocb, the same in glibc and musl on 64 bit. */
-const AIOCB = { bytes: 168, fd: 0, buffer: 16, length: 24, notify: 44, offset: 128 } as const;
+const AIOCB = {
+  bytes: 168,
+  fd: 0,
+  operation: 4,
+  buffer: 16,
+  length: 24,
+  notify: 44,
+  offset: 128,
+} as const;
+const LIO_READ = 0;
+const LIO_NOWAIT = 1;
 const SIGEV_NONE = 1;
 const EINPROGRESS = 115;
 
-/** What the kernel may still write to; a descriptor in use is not closed. */
+/** Bytes of a file, or of a process's memory. */
+export interface Range {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** What the kernel may still write to. */
 interface Request {
-  readonly fd: number;
   readonly control: Uint8Array;
   readonly buffer: Uint8Array;
 }
 
-const stuck = new Set<Request>();
+/** A descriptor in use is not closed. */
+interface Batch {
+  readonly fd: number;
+  readonly requests: readonly Request[];
+}
+
+const stuck = new Set<Batch>();
 
 export type TimedRead =
   | { readonly got: "bytes"; readonly bytes: Uint8Array }
@@ -62,29 +83,53 @@ export type TimedRead =
 
 /** At most `length` bytes at this offset of a descriptor. */
 export function timedRead(fd: number, offset: number, length: number): TimedRead {
+  return timedReads(fd, [{ offset, length }])[0]!;
+}
+
+/**
+ * The same for several ranges, begun at once and read one straight after the other: a third of the cost of
+ * asking for each, and next to no time in between. All are stuck when one is.
+ */
+export function timedReads(fd: number, ranges: readonly Range[]): readonly TimedRead[] {
   library ??= open();
-  if (library === null || !hasRoom()) return { got: "nothing" };
-  const request = { fd, control: new Uint8Array(AIOCB.bytes), buffer: new Uint8Array(length) };
+  if (library === null || !hasRoom()) return ranges.map(() => ({ got: "nothing" }));
+  const batch = { fd, requests: ranges.map((range) => requestFor(fd, range)) };
+  const list = addresses(batch.requests);
+  // What cannot be begun has an error of its own (aio_error), which reads as nothing.
+  library.lio_listio(LIO_NOWAIT, ptr(list), ranges.length, null);
+  const until = now() + MOST_MS;
+  if (!batch.requests.every((request) => waitFor(request, until))) {
+    stuck.add(batch);
+    return ranges.map(() => ({ got: "stuck" }));
+  }
+  return batch.requests.map(result);
+}
+
+function requestFor(fd: number, { offset, length }: Range): Request {
+  const request = { control: new Uint8Array(AIOCB.bytes), buffer: new Uint8Array(length) };
   const view = new DataView(request.control.buffer);
   view.setInt32(AIOCB.fd, fd, true);
+  view.setInt32(AIOCB.operation, LIO_READ, true);
   view.setBigUint64(AIOCB.buffer, BigInt(ptr(request.buffer)), true);
   view.setBigUint64(AIOCB.length, BigInt(length), true);
   view.setInt32(AIOCB.notify, SIGEV_NONE, true);
   view.setBigUint64(AIOCB.offset, BigInt(offset), true);
-  if (library.aio_read(ptr(request.control)) !== 0) return { got: "nothing" };
-  if (!waitFor(request)) {
-    stuck.add(request);
-    return { got: "stuck" };
-  }
-  const count = Number(library.aio_return(ptr(request.control)));
-  if (count <= 0) return { got: "nothing" };
-  return { got: "bytes", bytes: request.buffer.subarray(0, count) };
+  return request;
+}
+
+function addresses(requests: readonly Request[]): BigUint64Array {
+  return new BigUint64Array(requests.map(({ control }) => BigInt(ptr(control))));
+}
+
+function result({ control, buffer }: Request): TimedRead {
+  const count = Number(library!.aio_return(ptr(control)));
+  return count <= 0 ? { got: "nothing" } : { got: "bytes", bytes: buffer.subarray(0, count) };
 }
 
 /** Whether it has ended in time. */
-function waitFor(request: Request): boolean {
-  const list = new BigUint64Array([BigInt(ptr(request.control))]);
-  const until = now() + MOST_MS;
+function waitFor(request: Request, until: number): boolean {
+  if (!isUnderWay(request)) return true;
+  const list = addresses([request]);
   while (isUnderWay(request)) {
     const left = until - now();
     if (left <= 0) return false;
@@ -100,11 +145,11 @@ function isUnderWay({ control }: Request): boolean {
 
 /** Lets go of those that have ended meanwhile. */
 function hasRoom(): boolean {
-  for (const request of stuck) {
-    if (isUnderWay(request)) continue;
-    library!.aio_return(ptr(request.control));
-    stuck.delete(request);
-    closeSync(request.fd);
+  for (const batch of stuck) {
+    if (batch.requests.some(isUnderWay)) continue;
+    for (const request of batch.requests) result(request);
+    stuck.delete(batch);
+    closeSync(batch.fd);
   }
   return stuck.size < STUCK_MOST;
 }

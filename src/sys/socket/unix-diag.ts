@@ -1,5 +1,5 @@
-// What the kernel says of one Unix socket, asked by its inode: what waits in its queue, and which file it is bound
-// to, whatever stands at that path by now.
+// What the kernel says of one Unix socket, asked by its inode: what waits in its queue, which file it is bound to,
+// whatever stands at that path by now, and who is at its other end.
 
 import { askSockDiag } from "./sock-diag.ts";
 
@@ -11,6 +11,7 @@ const NO_COOKIE = 0xffffffff;
 const MESSAGE = 16;
 // linux/unix_diag.h: what is asked for, and the attribute it comes in.
 const VFS = { show: 0x02, attribute: 1 } as const;
+const PEER = { show: 0x04, attribute: 2 } as const;
 const QUEUE = { show: 0x10, attribute: 4 } as const;
 
 /** Connections that wait on a listening socket, and the most that may; null when the kernel cannot say. */
@@ -27,9 +28,14 @@ export function boundFile(inode: number): number | null {
   return askedPair(inode, VFS)?.[0] ?? null;
 }
 
-type Asked = typeof VFS | typeof QUEUE;
+/** The inode of the socket at the other end of a connection; null when there is none, or the kernel cannot say. */
+export function unixPeer(inode: number): number | null {
+  return askedPair(inode, PEER)?.[0] ?? null;
+}
 
-/** Both attributes are two 32-bit numbers. */
+type Asked = typeof VFS | typeof QUEUE | typeof PEER;
+
+/** The attributes are two 32-bit numbers, or one of them. */
 function askedPair(inode: number, { show, attribute }: Asked): readonly [number, number] | null {
   // unix_diag_req: family, protocol, pad, states, inode, show, cookie.
   const question = new DataView(new ArrayBuffer(24));
@@ -40,6 +46,6 @@ function askedPair(inode: number, { show, attribute }: Asked): readonly [number,
   question.setUint32(16, NO_COOKIE, true);
   question.setUint32(20, NO_COOKIE, true);
   const value = askSockDiag(new Uint8Array(question.buffer), MESSAGE)?.get(attribute);
-  if (value === undefined || value.byteLength < 8) return null;
-  return [value.getUint32(0, true), value.getUint32(4, true)];
+  if (value === undefined || value.byteLength < 4) return null;
+  return [value.getUint32(0, true), value.byteLength < 8 ? 0 : value.getUint32(4, true)];
 }

@@ -1,0 +1,183 @@
+// The frames of a PHP stack as they stand in memory, while the process runs on: a copy of the engine's stack is
+// made in one piece, and it counts for certain only when the frame that runs was the same before and after.
+// What two copies have in common counts when it never is.
+
+import { type Bytes, isPlace, type LimitedMemory } from "./memory-bytes.ts";
+import { FRAME } from "./php-layout.ts";
+import type { PhpProgram } from "./php-program.ts";
+
+/** A frame whose names are not known yet. */
+export interface RawFrame {
+  readonly address: number;
+  /** Of its zend_function. */
+  readonly function: number;
+  /** Of the instruction it is at; of an internal function it says nothing. */
+  readonly opline: number;
+}
+
+export type Chain =
+  /** Top first. */
+  | {
+      readonly got: "frames";
+      readonly frames: readonly RawFrame[];
+      /** There are more below. */
+      readonly isCut: boolean;
+      /** What is above these came and went faster than it could be read. */
+      readonly isMoving: boolean;
+      /** Differs from one request to the next. */
+      readonly request: string;
+    }
+  /** No PHP code runs. */
+  | { readonly got: "nothing" }
+  | { readonly got: "unsure" };
+
+const TRIES = 6;
+/** Bytes on either side of a frame that are copied with it: most stacks are shorter. */
+const FIRST_WINDOW = 4096;
+const LARGEST_WINDOW = 64 * 1024;
+const PAGE = 4096;
+/** zend_generator's placeholder, and the like, are frames of no function; so many of them are none. */
+const EMPTY_MOST = 1000;
+/** Of sapi_globals: the request's own pointers, and when it began. */
+const REQUEST_PARTS = [
+  { at: 0, length: 56 },
+  { at: 424, length: 24 },
+] as const;
+
+/** `expected`: the address of the frame that ran at an earlier look, or 0. */
+export function readChain(
+  program: PhpProgram,
+  memory: LimitedMemory,
+  most: number,
+  expected = 0,
+): Chain {
+  let before: readonly RawFrame[] | null = null;
+  let guess = expected;
+  for (let tries = 0; tries < TRIES; tries++) {
+    const look = lookOnce(program, memory, guess, most);
+    if (look === "nothing") return { got: "nothing" };
+    guess = 0;
+    if (look === null) continue;
+    const { frames, isCut, isExact, request } = look;
+    if (isExact) return { got: "frames", frames, isCut, isMoving: false, request };
+    const common = isCut || before === null ? [] : commonBelow(frames, before);
+    if (tries === TRIES - 1 && common.length > 0)
+      return { got: "frames", frames: common, isCut, isMoving: true, request };
+    before = isCut ? null : frames;
+  }
+  return { got: "unsure" };
+}
+
+interface Look {
+  readonly frames: readonly RawFrame[];
+  readonly isCut: boolean;
+  /** The same frame ran before and after. */
+  readonly isExact: boolean;
+  readonly request: string;
+}
+
+/** null: what was read makes no sense. */
+function lookOnce(
+  program: PhpProgram,
+  memory: LimitedMemory,
+  expected: number,
+  most: number,
+): Look | "nothing" | null {
+  const current = { offset: program.executorGlobals + program.layout.currentFrame, length: 8 };
+  const guess = expected || (memory.read(current.offset, current.length)?.word(0) ?? null);
+  if (guess === 0) return "nothing";
+  if (guess === null || !isPlace(guess)) return null;
+  const window = { offset: Math.max(0, guess - FIRST_WINDOW), length: 2 * FIRST_WINDOW };
+  const parts = REQUEST_PARTS.map(({ at, length }) => ({
+    offset: program.sapiGlobals + at,
+    length,
+  }));
+  const [first, copy, last, ...request] = memory.readAll([current, window, current, ...parts]);
+  const top = first?.word(0);
+  if (top === 0) return "nothing";
+  if (top === undefined || !isPlace(top)) return null;
+  const copies = new Copies(memory, copy ?? null);
+  const walked = walk(top, copies, program.layout.caller, most);
+  if (walked === null) return null;
+  const end = copies.wereLater ? memory.read(current.offset, current.length) : last;
+  const isExact = last?.word(0) === top && end?.word(0) === top;
+  const texts = request.map((bytes) => Buffer.from(bytes?.all ?? []).toString("latin1"));
+  return { ...walked, isExact, request: texts.join("|") };
+}
+
+function walk(
+  top: number,
+  copies: Copies,
+  caller: number,
+  most: number,
+): { readonly frames: readonly RawFrame[]; readonly isCut: boolean } | null {
+  const frames: RawFrame[] = [];
+  const seen = new Set<number>();
+  for (let address = top; address !== 0;) {
+    if (frames.length >= most) return { frames, isCut: true };
+    if (!isPlace(address) || seen.has(address) || seen.size > most + EMPTY_MOST) return null;
+    seen.add(address);
+    const found = copies.frameAt(address);
+    if (found === null)
+      return copies.areUsedUp && frames.length > 0 ? { frames, isCut: true } : null;
+    const { bytes, at } = found;
+    const callee = bytes.word(at + FRAME.function);
+    if (callee !== 0) {
+      if (!isPlace(callee)) return null;
+      frames.push({ address, function: callee, opline: bytes.word(at + FRAME.opline) });
+    }
+    address = bytes.word(at + caller);
+  }
+  return { frames, isCut: false };
+}
+
+/** Copies of parts of the engine's stack, which grows upwards. */
+class Copies {
+  private readonly memory: LimitedMemory;
+  private readonly all: Bytes[];
+  private size = FIRST_WINDOW;
+  /** Something was copied after the first part. */
+  wereLater = false;
+
+  constructor(memory: LimitedMemory, first: Bytes | null) {
+    this.memory = memory;
+    this.all = first === null ? [] : [first];
+  }
+
+  get areUsedUp(): boolean {
+    return this.memory.isUsedUp;
+  }
+
+  frameAt(address: number): { readonly bytes: Bytes; readonly at: number } | null {
+    const has = ({ address: start, all }: Bytes) =>
+      address >= start && address + FRAME.bytes <= start + all.length;
+    const bytes = this.all.findLast(has) ?? this.copy(address);
+    return bytes === null ? null : { bytes, at: address - bytes.address };
+  }
+
+  private copy(address: number): Bytes | null {
+    this.wereLater = true;
+    this.size = Math.min(this.size * 2, LARGEST_WINDOW);
+    // The memory below may belong to nobody; that of its page does not.
+    const starts = [address - this.size, address - (address % PAGE), address];
+    for (const start of starts) {
+      if (start < 0) continue;
+      const bytes = this.memory.read(start, address + FRAME.bytes - start);
+      if (bytes === null) continue;
+      this.all.push(bytes);
+      return bytes;
+    }
+    return null;
+  }
+}
+
+/** The frames at the lower end that two looks agree on; as they are in the first. */
+function commonBelow(frames: readonly RawFrame[], others: readonly RawFrame[]): RawFrame[] {
+  let count = 0;
+  for (; count < Math.min(frames.length, others.length); count++) {
+    const one = frames.at(-1 - count)!;
+    const other = others.at(-1 - count)!;
+    if (one.address !== other.address || one.function !== other.function) break;
+  }
+  return count === 0 ? [] : frames.slice(-count);
+}

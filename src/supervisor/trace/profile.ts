@@ -1,0 +1,171 @@
+// Where the time goes: the stacks of all workers of a choice, looked at fifty times a second and counted. It
+// looks in small slices, so that nothing else waits, and only while somebody wants to know.
+
+import { Fault } from "../../fault.ts";
+import type { Frame, Stack, StackReader } from "../../observe/stack.ts";
+import { every, now } from "../../sys/clock.ts";
+import type { SupervisorState } from "../supervisor-state.ts";
+import { type TraceChoice, tracedWorkers } from "./traced.ts";
+
+/** What was seen since the last batch. The shape goes over the control socket as it is. */
+export interface ProfileBatch {
+  /** Stacks that were read. */
+  readonly samples: number;
+  /** Looks that found a worker without a request, or running no code of its language. */
+  readonly idle: number;
+  /** Looks that gave no stack to believe. */
+  readonly unsure: number;
+  /** Stacks of which there were too many different ones. */
+  readonly uncounted: number;
+  readonly stacks: readonly ProfileStack[];
+}
+
+export interface ProfileStack {
+  readonly count: number;
+  /** The function that runs first. */
+  readonly frames: readonly Frame[];
+  readonly cut: boolean;
+}
+
+const LOOK_EVERY_MS = 20;
+const BATCH_EVERY_MS = 1000;
+/** Milliseconds that one turn may take: with very many workers each is looked at less often. */
+const TURN_MOST_MS = 4;
+/** Different stacks in one batch. */
+const STACKS_MOST = 2000;
+/** Profiles at the same time, of all who ask. */
+const PROFILES_MOST = 2;
+
+let running = 0;
+
+/**
+ * Samples for so many milliseconds, or until `signal`, and hands over what was seen each second. Throws a Fault
+ * at once when there is no such pool or worker, its program shows no stack, or others sample already.
+ */
+export function profile(
+  state: SupervisorState,
+  choice: TraceChoice,
+  ms: number,
+  signal: AbortSignal,
+  onBatch: (batch: ProfileBatch) => void,
+): Promise<void> {
+  refuseWithoutStacks(state, choice);
+  if (running >= PROFILES_MOST)
+    throw new Fault("the stacks are being sampled already", {
+      hint: "wait until the other `fcgivisor trace --top` is over",
+    });
+  running++;
+  return sampleFor(new Profile(state, choice), ms, signal, onBatch).finally(() => running--);
+}
+
+function refuseWithoutStacks(state: SupervisorState, choice: TraceChoice): void {
+  const groups = tracedWorkers(state, choice).map(({ group }) => group);
+  if (groups.length === 0 || groups.some(({ context }) => context.runtime.stackReader)) return;
+  const { pool, runtime } = groups[0]!.context;
+  throw new Fault(`the stack of a ${runtime.name} program cannot be read from outside`, {
+    where: `pool ${pool.name}`,
+    hint: "it can of PHP; without --top, trace tells what each worker waits for",
+  });
+}
+
+function sampleFor(
+  profile: Profile,
+  ms: number,
+  signal: AbortSignal,
+  onBatch: (batch: ProfileBatch) => void,
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const until = now() + ms;
+  let lastBatch = now();
+  const cancel = every(LOOK_EVERY_MS, () => {
+    if (!signal.aborted) profile.look();
+    const isOver = signal.aborted || now() >= until;
+    if (!isOver && now() - lastBatch < BATCH_EVERY_MS) return;
+    lastBatch = now();
+    if (!signal.aborted) onBatch(profile.take());
+    if (isOver) resolve();
+  });
+  return promise.finally(cancel);
+}
+
+interface Sampled {
+  readonly pid: number;
+  readonly startTime: number;
+  readonly reader: StackReader;
+}
+
+class Profile {
+  private readonly state: SupervisorState;
+  private readonly choice: TraceChoice;
+  private workers: readonly Sampled[] = [];
+  private workersSince = Number.NEGATIVE_INFINITY;
+  /** Whose turn it is first. */
+  private next = 0;
+  private counts = new Map<string, { count: number; stack: ProfileStack }>();
+  private tally = { samples: 0, idle: 0, unsure: 0, uncounted: 0 };
+
+  constructor(state: SupervisorState, choice: TraceChoice) {
+    this.state = state;
+    this.choice = choice;
+  }
+
+  /** Looks at each worker once, or at as many as there is time for. */
+  look(): void {
+    if (now() - this.workersSince > BATCH_EVERY_MS) this.renewWorkers();
+    const { length } = this.workers;
+    const until = now() + TURN_MOST_MS;
+    for (let turns = 0; turns < length && now() < until; turns++) {
+      this.count(this.workers[this.next % length]!.reader.read());
+      this.next = (this.next + 1) % length;
+    }
+  }
+
+  /** What was seen since the last time. */
+  take(): ProfileBatch {
+    const stacks = [...this.counts.values()].map(({ count, stack }) => ({ ...stack, count }));
+    const batch = { ...this.tally, stacks };
+    this.counts = new Map();
+    this.tally = { samples: 0, idle: 0, unsure: 0, uncounted: 0 };
+    return batch;
+  }
+
+  private renewWorkers(): void {
+    this.workersSince = now();
+    const known = new Map(this.workers.map((sampled) => [sampled.pid, sampled]));
+    this.workers = this.present().flatMap(({ group, worker: { pid, startTime } }) => {
+      const { stackReader } = group.context.runtime;
+      if (stackReader === undefined) return [];
+      const before = known.get(pid);
+      return [
+        before?.startTime === startTime ? before : { pid, startTime, reader: stackReader(pid) },
+      ];
+    });
+  }
+
+  /** A worker that was named may have left meanwhile. */
+  private present() {
+    try {
+      return tracedWorkers(this.state, this.choice);
+    } catch {
+      return [];
+    }
+  }
+
+  private count(stack: Stack): void {
+    if (stack.got === "nothing") this.tally.idle++;
+    else if (stack.got === "unsure") this.tally.unsure++;
+    else {
+      const { frames, isCut } = stack;
+      this.tally.samples++;
+      const key = frames.map(frameKey).join("\n");
+      const known = this.counts.get(key);
+      if (known !== undefined) known.count++;
+      else if (this.counts.size >= STACKS_MOST) this.tally.uncounted++;
+      else this.counts.set(key, { count: 1, stack: { count: 1, frames, cut: isCut } });
+    }
+  }
+}
+
+function frameKey(frame: Frame): string {
+  return `${frame.class}\t${frame.function}\t${frame.file}\t${frame.line}`;
+}
