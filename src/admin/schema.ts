@@ -78,7 +78,14 @@ const POOL = object({
     starting: COUNT,
     draining: COUNT,
   }),
-  queue: orNull(object({ length: COUNT, limit: COUNT })),
+  queue: orNull(object({ length: COUNT, limit: COUNT, most: COUNT, full: COUNT })),
+  load: object({
+    busy_most: COUNT,
+    all_busy: COUNT,
+    cpu_ms: COUNT,
+    queue_recent: list(orNull(COUNT)),
+    busy_recent: list(COUNT),
+  }),
   background: COUNT,
   failures: COUNT,
   groups: list(GROUP),
@@ -98,6 +105,7 @@ const STATUS = object({
   generation: COUNT,
   upgrade: orNull(object({ id: TEXT, from: TEXT, failure: orNull(TEXT) })),
   rss_bytes: orNull(COUNT),
+  tcp_drops: orNull(object({ overflows: COUNT, drops: COUNT })),
   pools: list(POOL),
 });
 

@@ -8,9 +8,12 @@ import type { RequestRecord } from "../observe/request.ts";
 import type { Sample } from "../observe/sample.ts";
 import type { Handover } from "../sys/exec/handover.ts";
 import { addressText } from "../sys/socket/address.ts";
+import type { TcpDrops } from "../sys/socket/drops.ts";
 import { residentBytes } from "../sys/proc/procfs.ts";
 import type { Group } from "../worker/group.ts";
 import { backgroundOf } from "./watch/background.ts";
+import type { LoadWatch } from "./watch/load-watch.ts";
+import type { PoolLoad } from "./watch/pool-load.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
@@ -55,7 +58,26 @@ export interface PoolStatus {
     readonly draining: number;
   };
   /** Connections waiting for a worker, and how many may; null where the kernel does not tell. */
-  readonly queue: { readonly length: number; readonly limit: number } | null;
+  readonly queue: {
+    readonly length: number;
+    readonly limit: number;
+    /** The most that were seen to wait; a look a second, so a short rush may have been missed. */
+    readonly most: number;
+    /** How often it was seen to have become full. Of TCP, what the kernel dropped meanwhile is in `tcp_drops`. */
+    readonly full: number;
+  } | null;
+  /** As the supervisor has seen it since it began, with a look a second. */
+  readonly load: {
+    /** The most workers that were busy at once. */
+    readonly busy_most: number;
+    /** How often it came about that all were busy. */
+    readonly all_busy: number;
+    /** CPU time of the workers, in ms. */
+    readonly cpu_ms: number;
+    /** The last looks, oldest first: connections that waited (null: not told) and workers that were busy. */
+    readonly queue_recent: readonly (number | null)[];
+    readonly busy_recent: readonly number[];
+  };
   /** Processes that scripts left in the background and that hold the socket. */
   readonly background: number;
   /** Failures in a row; 0 when all is well. */
@@ -79,6 +101,11 @@ export interface Status {
   /** The last upgrade of this process, or null. */
   readonly upgrade: UpgradeStatus | null;
   readonly rss_bytes: number | null;
+  /**
+   * Connections dropped at full queues since the supervisor began: of all TCP sockets of this machine (its network
+   * namespace), because the kernel counts them together; null: not told.
+   */
+  readonly tcp_drops: TcpDrops | null;
   readonly pools: readonly PoolStatus[];
 }
 
@@ -95,15 +122,16 @@ export function upgradeStatus(handover: Handover | null): UpgradeStatus | null {
   return { id: handover.id, from: handover.from, failure: handover.failure ?? null };
 }
 
-export function poolStatuses(state: SupervisorState): PoolStatus[] {
+export function poolStatuses(state: SupervisorState, loads: LoadWatch): PoolStatus[] {
   const sample = state.scoreboard.now();
   const background = backgroundOf(state);
   return poolsInOrder(state).map((pool) => {
-    return poolStatus(pool, sample, background.get(pool.name)?.length ?? 0);
+    const load = loads.of(pool.name);
+    return poolStatus(pool, sample, load, background.get(pool.name)?.length ?? 0);
   });
 }
 
-function poolStatus(pool: Pool, sample: Sample, background: number): PoolStatus {
+function poolStatus(pool: Pool, sample: Sample, load: PoolLoad, background: number): PoolStatus {
   const { config, current } = pool;
   const statusesOf = ({ all }: Generation) => all.map((group) => groupStatus(group, sample));
   const own = statusesOf(current);
@@ -130,10 +158,28 @@ function poolStatus(pool: Pool, sample: Sample, background: number): PoolStatus 
       starting: starting.reduce((sum, { shape }) => sum + shape.size, 0),
       draining: draining.reduce((sum, group) => sum + group.workers.length, 0),
     },
-    queue: pool.listener.queue(),
+    queue: queueStatus(pool, load),
+    load: loadStatus(load),
     background,
     failures: current.failures,
     groups: [...own, ...leaving.filter((group) => !own.includes(group))],
+  };
+}
+
+function queueStatus({ listener }: Pool, load: PoolLoad): PoolStatus["queue"] {
+  const queue = listener.queue();
+  if (queue === null) return null;
+  const most = Math.max(queue.length, load.queueMost ?? 0);
+  return { ...queue, most, full: load.queueFullTimes };
+}
+
+function loadStatus({ busyMost, allBusyTimes, cpuMs, recent }: PoolLoad): PoolStatus["load"] {
+  return {
+    busy_most: busyMost,
+    all_busy: allBusyTimes,
+    cpu_ms: cpuMs,
+    queue_recent: recent.map(({ queue }) => queue),
+    busy_recent: recent.map(({ busy }) => busy),
   };
 }
 

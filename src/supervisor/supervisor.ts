@@ -15,6 +15,7 @@ import { OutputLimits } from "../worker/output-limits.ts";
 import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
 import { residentBytes } from "../sys/proc/procfs.ts";
+import { dropsSince, tcpDrops } from "../sys/socket/drops.ts";
 import { comeUp } from "./start/come-up.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import type { Subscriber } from "./event-bus.ts";
@@ -24,6 +25,7 @@ import { Reaper } from "./watch/reaper.ts";
 import type { Recovery } from "./recovery/recovery.ts";
 import { type Report, reportOf } from "./operations/report.ts";
 import { shutDown } from "./shutdown.ts";
+import { LoadWatch } from "./watch/load-watch.ts";
 import { SocketWatch } from "./watch/socket-watch.ts";
 import { allListeners } from "./sockets.ts";
 import { StateKeeper } from "./recovery/state-keeper.ts";
@@ -52,9 +54,11 @@ export class Supervisor {
   readonly operations: Operations;
   private readonly startedAt = now();
   private readonly startedOn = wallClock();
+  private readonly dropsBefore = tcpDrops();
   private currentPhase: SupervisorPhase = "starting";
   private readonly keeper: StateKeeper;
   private readonly socketWatch: SocketWatch;
+  private readonly load: LoadWatch;
   private readonly outputLimits: OutputLimits;
   private readonly emergencies = new EmergencyCounter();
   private end: Promise<Losses> | null = null;
@@ -89,6 +93,7 @@ export class Supervisor {
     };
     this.queue = new OperationQueue(emit);
     this.socketWatch = new SocketWatch(this.state);
+    this.load = new LoadWatch(this.state);
     this.keeper = new StateKeeper(this.state, options.version);
     this.operations = new Operations({
       state: this.state,
@@ -207,6 +212,7 @@ export class Supervisor {
     const pools = () => poolsInOrder(this.state);
     for (const Watch of [RequestWatch, MemberWatch, StoppedWatch]) scoreboard.add(new Watch(pools));
     scoreboard.add(this.socketWatch);
+    scoreboard.add(this.load);
     scoreboard.start();
   }
 
@@ -255,7 +261,8 @@ export class Supervisor {
       generation,
       upgrade: upgradeStatus(this.options.handover),
       rss_bytes: residentBytes(process.pid),
-      pools: poolStatuses(this.state),
+      tcp_drops: dropsSince(this.dropsBefore),
+      pools: poolStatuses(this.state, this.load),
     };
   }
 

@@ -10,7 +10,7 @@ function pool(name: string, queue: PoolStatus["queue"]): PoolStatus {
 const STATUS = {
   generation: 3,
   uptime_ms: 1500,
-  pools: [pool("seen", { length: 4, limit: 511 }), pool('odd"\\', null)],
+  pools: [pool("seen", { length: 4, limit: 511, most: 9, full: 1 }), pool('odd"\\', null)],
 } as unknown as Status;
 
 test("every line is what Prometheus' text format has", () => {
