@@ -103,8 +103,18 @@ async function write(answer: Response, response: ServerResponse): Promise<void> 
   const reader = answer.body.getReader();
   response.once("close", () => void reader.cancel().catch(() => {}));
   for (let next = await reader.read(); !next.done; next = await reader.read())
-    response.write(next.value);
-  return written(response);
+    if (!response.write(next.value)) await drained(response);
+  // Nobody is left to take its end.
+  if (!response.destroyed) return written(response);
+}
+
+/** Resolves when the reader has taken what was written, or has gone. */
+function drained(response: ServerResponse): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  response.once("drain", resolve);
+  response.once("close", resolve);
+  if (response.destroyed) resolve();
+  return promise;
 }
 
 /** Resolves when it has gone out, or there is nobody left to take it. */

@@ -6,6 +6,7 @@ import type { AdminConfig } from "../config/model.ts";
 import type { Emit } from "../event.ts";
 import { asFault, Fault } from "../fault.ts";
 import { jsonText } from "../log/escape.ts";
+import type { RecentLog } from "../log/recent.ts";
 import type { Tell } from "../supervisor/operations/operation-queue.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { Peer } from "../sys/socket/peer.ts";
@@ -21,6 +22,7 @@ import {
   STREAM_TYPE,
 } from "./contract.ts";
 import type { Asked, Handle } from "./http.ts";
+import { logAnswer, type LogPage } from "./log-query.ts";
 import { masked, maskedReport } from "./masked.ts";
 import { metricsText } from "./metrics.ts";
 import { operationOptions } from "./options.ts";
@@ -28,6 +30,7 @@ import { operationOptions } from "./options.ts";
 /** What there is to ask, and of whom. */
 export interface Service {
   readonly supervisor: Supervisor;
+  readonly recent: RecentLog;
   readonly admin: AdminConfig;
   readonly emit: Emit;
 }
@@ -45,25 +48,37 @@ export function routes(service: Service): Handle {
 /** Who may write to the read-only socket may look, but not at the config. */
 export function readOnlyRoutes(service: Service): Handle {
   return async (asked) => {
-    const { "/v1/config": _, ...rest } = pages(service, asked.peer);
-    return look(rest, asked);
+    return look(openPages(service), asked);
   };
 }
 
-type Pages = Readonly<Record<string, () => Response>>;
+type Pages = Readonly<Record<string, (query: URLSearchParams) => Response>>;
 
 async function look(all: Pages, { method, url }: Asked): Promise<Response> {
   const page = Object.hasOwn(all, url.pathname) ? all[url.pathname] : undefined;
   if (page === undefined) return notFound(url.pathname, Object.keys(all));
-  return method === "GET" || method === "HEAD" ? page() : wrongMethod("GET");
+  return method === "GET" || method === "HEAD" ? page(url.searchParams) : wrongMethod("GET");
 }
 
-function pages({ supervisor, admin }: Service, peer: Peer | null): Pages {
+/** For who may control the supervisor: what workers write is among the lines of the log. */
+function pages(service: Service, peer: Peer | null): Pages {
+  const { supervisor, recent } = service;
+  const lines = (page: LogPage) => (query: URLSearchParams) =>
+    logAnswer(recent, page, query, poolNames(supervisor));
+  return {
+    ...openPages(service),
+    "/v1/config": () =>
+      jsonAnswer(configToJson(isOwn(peer) ? supervisor.config : masked(supervisor.config))),
+    "/v1/logs": lines({ level: supervisor.config.log.level, output: true }),
+    "/v1/events": lines({ level: "debug", output: false }),
+  };
+}
+
+/** For everybody who may look. */
+function openPages({ supervisor, admin }: Service): Pages {
   const { socket } = admin;
   return {
     "/v1/status": () => jsonAnswer(supervisor.status(socket)),
-    "/v1/config": () =>
-      jsonAnswer(configToJson(isOwn(peer) ? supervisor.config : masked(supervisor.config))),
     "/metrics": () =>
       new Response(metricsText(supervisor.status(socket)), {
         headers: { "content-type": "text/plain; version=0.0.4" },
@@ -74,6 +89,10 @@ function pages({ supervisor, admin }: Service, peer: Peer | null): Pages {
         ? new Response("ok\n")
         : new Response("not ready: see /v1/status\n", { status: 503 }),
   };
+}
+
+function poolNames({ config }: Supervisor): string[] {
+  return config.pools.map(({ name }) => name);
 }
 
 /** Checks it, does it, and leaves a line in the log: who has asked, for what, and what came of it. */

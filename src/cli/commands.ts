@@ -23,6 +23,14 @@ export const COMMANDS: CommandTable = {
   },
   logrotate: { summary: "reopen every log file", load: () => import("./control/logrotate.ts") },
   status: { summary: "pools, workers, queues", load: () => import("./status/status.ts") },
+  logs: {
+    summary: "the last lines of the log, worker output included; -f goes on",
+    load: () => import("./logs/logs.ts"),
+  },
+  events: {
+    summary: "what has happened last, as sentences or data; -f goes on",
+    load: () => import("./logs/events.ts"),
+  },
   upgrade: {
     summary: "replace the running program, same pid, same sockets",
     load: () => import("./control/upgrade.ts"),

@@ -27,6 +27,11 @@ export function printJson(value: unknown, done?: string): boolean {
   return put(`${jsonText(value, 2)}\n`, done);
 }
 
+/** The same as one line of a stream. */
+export function printJsonLine(value: unknown): boolean {
+  return put(`${jsonText(value)}\n`);
+}
+
 /** The same for what is to be stored or piped: it comes out as it is, except on a terminal. */
 export function printData(data: string | Uint8Array): boolean {
   if (!isTerminal()) return put(data);

@@ -12,6 +12,7 @@ import { now, yieldToEvents } from "../sys/clock.ts";
 import type { InheritedSockets } from "../socket/inherited.ts";
 import type { ServiceManager } from "../supervisor/service-manager/service-manager.ts";
 import { EventBus } from "../supervisor/event-bus.ts";
+import { seenBefore } from "../supervisor/seen.ts";
 import { goBack } from "../supervisor/upgrade.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { clearPidFile, writePidFile } from "./pid-file.ts";
@@ -100,7 +101,7 @@ function openPlaces(options: ServeOptions, handover: Handover | null, undo: Undo
     const readOnly = AdminServer.open(place, (asked: Asked) => gates.readOnly(asked));
     undo.push(() => readOnly.close());
   }
-  const log = new ServiceLog(config, options.background);
+  const log = new ServiceLog(config, options.background, seenBefore(handover).recent);
   undo.push(() => log.close());
   return { handover, stateDir, server, gates, log };
 }
@@ -117,7 +118,7 @@ function assemble(options: ServeOptions, { handover, stateDir, gates, log }: Pla
   const subscribers = [log.record, manager?.hear, ...supervisor.subscribers];
   for (const subscriber of subscribers) if (subscriber !== undefined) bus.subscribe(subscriber);
   manager?.watch(supervisor, emit);
-  const service = { supervisor, admin: loaded.config.admin, emit };
+  const service = { supervisor, recent: log.recent, admin: loaded.config.admin, emit };
   gates.full = routes(service);
   gates.readOnly = readOnlyRoutes(service);
   return { supervisor, bus };

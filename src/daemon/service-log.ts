@@ -6,22 +6,34 @@ import type { Loaded } from "../config/load.ts";
 import type { Config, LogConfig } from "../config/model.ts";
 import type { EventRecord, OutputLine } from "../event.ts";
 import { Log } from "../log/logger.ts";
+import { RecentLog } from "../log/recent.ts";
 import type { LogPort } from "../supervisor/supervisor-options.ts";
 
 export class ServiceLog implements LogPort {
   private readonly background: boolean;
   private settings: LogConfig;
   private log: Log;
+  readonly recent: RecentLog;
 
-  /** Opens it. Throws the Fault that says why it cannot be opened. */
-  constructor(config: Config, background: boolean) {
+  /**
+   * Opens it. Throws the Fault that says why it cannot be opened. `before`: what the program before an upgrade
+   * had of the recent lines.
+   */
+  constructor(config: Config, background: boolean, before?: unknown) {
     this.background = background;
+    this.recent = new RecentLog(before);
     this.settings = settingsOf(config, background);
     this.log = new Log(this.settings);
   }
 
-  readonly record = (record: EventRecord): void => this.log.record(record);
-  readonly output = (line: OutputLine): void => this.log.output(line);
+  readonly record = (record: EventRecord): void => {
+    this.log.record(record);
+    this.recent.record(record);
+  };
+  readonly output = (line: OutputLine): void => {
+    this.log.output(line);
+    this.recent.output(line);
+  };
 
   get file(): string | null {
     return this.settings.file;

@@ -29,6 +29,7 @@ import { LoadWatch } from "./watch/load-watch.ts";
 import { SocketWatch } from "./watch/socket-watch.ts";
 import { allListeners } from "./sockets.ts";
 import { StateKeeper } from "./recovery/state-keeper.ts";
+import { seenBefore } from "./seen.ts";
 import { isReady, poolStatuses, summaryOf, type Status, upgradeStatus } from "./status.ts";
 import { Operations } from "./operations/operations.ts";
 import type { SupervisorOptions } from "./supervisor-options.ts";
@@ -93,7 +94,7 @@ export class Supervisor {
     };
     this.queue = new OperationQueue(emit);
     this.socketWatch = new SocketWatch(this.state);
-    this.load = new LoadWatch(this.state);
+    this.load = new LoadWatch(this.state, seenBefore(options.handover).loads);
     this.keeper = new StateKeeper(this.state, options.version);
     this.operations = new Operations({
       state: this.state,
@@ -102,6 +103,7 @@ export class Supervisor {
       keeper: this.keeper,
       load: options.load,
       reopenLog: options.log.reopen,
+      seen: () => ({ recent: options.log.recent.snapshot, loads: this.load.all }),
       lock: options.lock,
     });
   }

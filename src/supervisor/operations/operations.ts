@@ -20,6 +20,7 @@ import type { SocketWatch } from "../watch/socket-watch.ts";
 import type { StateKeeper } from "../recovery/state-keeper.ts";
 import { OWN_PROGRAM } from "../../sys/exec/self.ts";
 import { tryCanaries } from "../start/canary.ts";
+import type { Seen } from "../seen.ts";
 import { becomeBinary, checkBinary } from "../upgrade.ts";
 import type { SupervisorState } from "../supervisor-state.ts";
 
@@ -45,6 +46,8 @@ export interface Dependencies {
   readonly load: (file?: string) => Promise<Loaded>;
   /** Reopens every log file, after the settings given; returns their paths. */
   readonly reopenLog: (loaded?: Loaded) => readonly string[];
+  /** What has been seen so far, for an upgrade. */
+  readonly seen: () => Seen;
   /** The descriptor of the lock on the state directory. */
   readonly lock: number;
 }
@@ -138,7 +141,7 @@ export class Operations {
 
   /** Becomes another program, or the same one again. Returns only when that fails: the answer comes from the next program. */
   async upgrade(binary: string | null, id: string, by: string, tell: Tell): Promise<Report> {
-    const { state, queue, keeper, socketWatch, load, lock } = this.dependencies;
+    const { state, queue, keeper, socketWatch, load, seen, lock } = this.dependencies;
     const detail = binary ?? OWN_PROGRAM;
     return queue.carryOut({ operation: "upgrade", by, detail, tell }, async (signal) => {
       // The config as it is now must come up, so that there is something to go back to.
@@ -155,7 +158,7 @@ export class Operations {
       keeper.save();
       tell({ step: "executing", version: upgrade.version });
       await sleep(EXEC_PAUSE_MS);
-      return becomeBinary(state, upgrade, { lock, state: keeper.snapshot }, id);
+      return becomeBinary(state, upgrade, { lock, state: keeper.snapshot, seen: seen() }, id);
     });
   }
 
