@@ -16,6 +16,9 @@ export interface Asked {
   /** The header Accept; "" without one. */
   readonly accept: string;
   readonly body: string;
+  /** The headers Host and Authorization; "" without them. */
+  readonly host: string;
+  readonly authorization: string;
   /** null: the kernel does not say. */
   readonly peer: Peer | null;
 }
@@ -70,7 +73,8 @@ export class HttpService {
     if (body === null) return write(faultAnswer(tooLong(), 413), response);
     if (url === null) return write(faultAnswer(unreadable(), 400), response);
     const { method = "", headers, socket } = request;
-    const asked = { method, url, accept: headers.accept ?? "", body };
+    const { accept = "", host = "", authorization = "" } = headers;
+    const asked = { method, url, accept, body, host, authorization };
     const peer = this.peers.get(socket) ?? null;
     const answer = await this.handle({ ...asked, peer }).catch((error: unknown) =>
       faultAnswer(asFault(error), 500),

@@ -24,7 +24,7 @@ import {
 import type { Asked, Handle } from "./http.ts";
 import { logAnswer, type LogPage } from "./log-query.ts";
 import { masked, maskedReport } from "./masked.ts";
-import { metricsText } from "./metrics.ts";
+import { type Looking, openPages, type Pages } from "./open-pages.ts";
 import { operationOptions } from "./options.ts";
 
 /** What there is to ask, and of whom. */
@@ -48,46 +48,35 @@ export function routes(service: Service): Handle {
 /** Who may write to the read-only socket may look, but not at the config. */
 export function readOnlyRoutes(service: Service): Handle {
   return async (asked) => {
-    return look(openPages(service), asked);
+    return look(openPages(lookingAt(service)), asked);
   };
 }
 
-type Pages = Readonly<Record<string, (query: URLSearchParams) => Response>>;
+function lookingAt({ supervisor, admin }: Service): Looking {
+  return { supervisor, socket: admin.socket };
+}
 
-async function look(all: Pages, { method, url }: Asked): Promise<Response> {
+/** Answers with one of these pages; to other paths and methods it says what there is. */
+export async function look(all: Pages, asked: Asked): Promise<Response> {
+  const { method, url } = asked;
   const page = Object.hasOwn(all, url.pathname) ? all[url.pathname] : undefined;
   if (page === undefined) return notFound(url.pathname, Object.keys(all));
-  return method === "GET" || method === "HEAD" ? page(url.searchParams) : wrongMethod("GET");
+  return method === "GET" || method === "HEAD" ? page(asked) : wrongMethod("GET");
 }
 
 /** For who may control the supervisor: what workers write is among the lines of the log. */
 function pages(service: Service, peer: Peer | null): Pages {
   const { supervisor, recent } = service;
-  const lines = (page: LogPage) => (query: URLSearchParams) =>
-    logAnswer(recent, page, query, poolNames(supervisor));
+  const lines =
+    (page: LogPage) =>
+    ({ url }: Asked) =>
+      logAnswer(recent, page, url.searchParams, poolNames(supervisor));
   return {
-    ...openPages(service),
+    ...openPages(lookingAt(service)),
     "/v1/config": () =>
       jsonAnswer(configToJson(isOwn(peer) ? supervisor.config : masked(supervisor.config))),
     "/v1/logs": lines({ level: supervisor.config.log.level, output: true }),
     "/v1/events": lines({ level: "debug", output: false }),
-  };
-}
-
-/** For everybody who may look. */
-function openPages({ supervisor, admin }: Service): Pages {
-  const { socket } = admin;
-  return {
-    "/v1/status": () => jsonAnswer(supervisor.status(socket)),
-    "/metrics": () =>
-      new Response(metricsText(supervisor.status(socket)), {
-        headers: { "content-type": "text/plain; version=0.0.4" },
-      }),
-    "/healthz": () => new Response("ok\n"),
-    "/readyz": () =>
-      supervisor.isReady
-        ? new Response("ok\n")
-        : new Response("not ready: see /v1/status\n", { status: 503 }),
   };
 }
 

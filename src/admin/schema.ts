@@ -1,12 +1,23 @@
 // The JSON Schema of what the control socket answers, and of what commands print with --json: `status` is
 // an answer to GET /v1/status, `outcome` to each POST. Draft 7, as that of the config.
 
+import type { EndReason } from "../event.ts";
 import type { JsonSchema } from "../config/settings/values.ts";
 
 type Properties = Readonly<Record<string, JsonSchema>>;
 
 const TEXT = { type: "string" };
 const COUNT = { type: "integer", minimum: 0 };
+const END_REASONS = [
+  "recycled",
+  "unproven",
+  "ended",
+  "drained",
+  "stopped",
+  "start-failed",
+  "crashed",
+  "timed-out",
+] as const satisfies readonly EndReason[];
 const FLAG = { type: "boolean" };
 
 /** An object whose names are all there, but for those in `optional`. */
@@ -51,6 +62,7 @@ const WORKER = object({
   state: { enum: ["idle", "busy", "working", "stopped", "unknown"] },
   rss_bytes: orNull(COUNT),
   request: orNull(object({ method: TEXT, uri: TEXT, script: TEXT })),
+  request_ms: orNull(COUNT),
 });
 
 const GROUP = object({
@@ -86,6 +98,15 @@ const POOL = object({
     queue_recent: list(orNull(COUNT)),
     busy_recent: list(COUNT),
   }),
+  counts: object({
+    workers_started: COUNT,
+    workers_ended: object({}, Object.fromEntries(END_REASONS.map((reason) => [reason, COUNT]))),
+    request_timeouts: COUNT,
+    backoffs: COUNT,
+    escalations: COUNT,
+    lines_dropped: COUNT,
+  }),
+  last_error: orNull(object({ at: TEXT, message: TEXT })),
   background: COUNT,
   failures: COUNT,
   groups: list(GROUP),
@@ -106,6 +127,19 @@ const STATUS = object({
   upgrade: orNull(object({ id: TEXT, from: TEXT, failure: orNull(TEXT) })),
   rss_bytes: orNull(COUNT),
   tcp_drops: orNull(object({ overflows: COUNT, drops: COUNT })),
+  last_reload: orNull(
+    object({ at: TEXT, result: { enum: ["done", "failed"] }, ms: COUNT, message: orNull(TEXT) }),
+  ),
+  operations: list(
+    object({
+      operation: TEXT,
+      result: { enum: ["done", "failed"] },
+      count: COUNT,
+      sum_ms: COUNT,
+      up_to: list(list({ type: "number" })),
+    }),
+  ),
+  emergencies: COUNT,
   pools: list(POOL),
 });
 

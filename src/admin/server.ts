@@ -32,12 +32,21 @@ export class AdminServer {
     this.http = http;
   }
 
-  /** Opens a control socket. Throws a Fault when another supervisor has it, or it cannot be made. */
-  static open(place: Place, handle: Handle): AdminServer {
+  /**
+   * Opens a control socket. Throws a Fault when another supervisor has it, or it cannot be made. `takes`: whether
+   * it has room for one more connection.
+   */
+  static open(
+    place: Place,
+    handle: Handle,
+    takes: (connection: Socket) => boolean = () => true,
+  ): AdminServer {
     prepare(place.socket);
     const { fd, file } = bound(place);
     const http = new HttpService(handle);
-    const server = createServer((connection) => http.serve(connection, peerOn(connection)));
+    const server = createServer((connection) => {
+      if (takes(connection)) http.serve(connection, peerOn(connection));
+    });
     server.listen({ fd });
     return new AdminServer(file, server, http);
   }

@@ -18,6 +18,7 @@ import { residentBytes } from "../sys/proc/procfs.ts";
 import { dropsSince, tcpDrops } from "../sys/socket/drops.ts";
 import { comeUp } from "./start/come-up.ts";
 import type { Summary } from "./service-manager/messages.ts";
+import { Counts } from "./counts/counts.ts";
 import type { Subscriber } from "./event-bus.ts";
 import { OperationQueue, type Tell } from "./operations/operation-queue.ts";
 import { tellUntil } from "./operations/progress.ts";
@@ -30,7 +31,14 @@ import { SocketWatch } from "./watch/socket-watch.ts";
 import { allListeners } from "./sockets.ts";
 import { StateKeeper } from "./recovery/state-keeper.ts";
 import { seenBefore } from "./seen.ts";
-import { isReady, poolStatuses, summaryOf, type Status, upgradeStatus } from "./status.ts";
+import {
+  countsStatus,
+  isReady,
+  poolStatuses,
+  summaryOf,
+  type Status,
+  upgradeStatus,
+} from "./status.ts";
 import { Operations } from "./operations/operations.ts";
 import type { SupervisorOptions } from "./supervisor-options.ts";
 import { outputRate, poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
@@ -60,6 +68,7 @@ export class Supervisor {
   private readonly keeper: StateKeeper;
   private readonly socketWatch: SocketWatch;
   private readonly load: LoadWatch;
+  private readonly counts: Counts;
   private readonly outputLimits: OutputLimits;
   private readonly emergencies = new EmergencyCounter();
   private end: Promise<Losses> | null = null;
@@ -93,8 +102,10 @@ export class Supervisor {
       output: (line) => this.outputLimits.write(line),
     };
     this.queue = new OperationQueue(emit);
+    const before = seenBefore(options.handover);
     this.socketWatch = new SocketWatch(this.state);
-    this.load = new LoadWatch(this.state, seenBefore(options.handover).loads);
+    this.load = new LoadWatch(this.state, before.loads);
+    this.counts = new Counts(before.counts);
     this.keeper = new StateKeeper(this.state, options.version);
     this.operations = new Operations({
       state: this.state,
@@ -103,7 +114,11 @@ export class Supervisor {
       keeper: this.keeper,
       load: options.load,
       reopenLog: options.log.reopen,
-      seen: () => ({ recent: options.log.recent.snapshot, loads: this.load.all }),
+      seen: () => ({
+        recent: options.log.recent.snapshot,
+        loads: this.load.all,
+        counts: this.counts.snapshot,
+      }),
       lock: options.lock,
     });
   }
@@ -111,6 +126,7 @@ export class Supervisor {
   /** What it does itself when something has happened. */
   get subscribers(): readonly Subscriber[] {
     return [
+      (record) => this.counts.hear(record),
       ({ event }) => this.keepState(event),
       ({ event }) => this.watchForEmergency(event),
       ({ event }) => this.giveBackMemory(event),
@@ -264,7 +280,8 @@ export class Supervisor {
       upgrade: upgradeStatus(this.options.handover),
       rss_bytes: residentBytes(process.pid),
       tcp_drops: dropsSince(this.dropsBefore),
-      pools: poolStatuses(this.state, this.load),
+      ...countsStatus(this.counts),
+      pools: poolStatuses(this.state, this.load, this.counts),
     };
   }
 

@@ -30,6 +30,12 @@ const PARTS = {
     unpack: ["php8.2-fpm"],
     there: () => phpFpmProgram() !== null,
   },
+  // Installed it would be a service of the machine's, too.
+  prometheus: {
+    package: "prometheus",
+    unpack: ["prometheus"],
+    there: () => prometheusProgram("promtool") !== null,
+  },
   nginx: { package: "nginx-light", there: () => inPath("nginx") },
   "perl-fcgi": {
     package: "libfcgi-perl",
@@ -85,6 +91,12 @@ export function findProgram(name: string): string | null {
 export function phpFpmProgram(): string | null {
   const own = join(UNPACKED, "usr/sbin/php-fpm8.2");
   return findProgram("php-fpm8.2") ?? (existsSync(own) ? own : null);
+}
+
+/** Absolute path of a program of Prometheus', or null. */
+export function prometheusProgram(name: "prometheus" | "promtool"): string | null {
+  const own = join(UNPACKED, "usr/bin", name);
+  return findProgram(name) ?? (existsSync(own) ? own : null);
 }
 
 export function missing(parts: readonly Part[]): Part[] {

@@ -21,6 +21,10 @@ const TEMPLATE = `### [supervisor]
 
 <!-- settings log -->
 
+### [metrics]: a listener on which one can look
+
+<!-- settings metrics -->
+
 ### [pools.NAME]
 
 <!-- settings pool -->

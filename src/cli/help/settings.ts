@@ -71,6 +71,7 @@ const HEADINGS: Readonly<Record<keyof typeof SECTIONS, string>> = {
   supervisor: "[supervisor]",
   admin: "[admin]: the control socket",
   log: "[log]",
+  metrics: "[metrics]: a listener on which one can look",
   pool: "[pools.NAME]",
 };
 
