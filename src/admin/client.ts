@@ -7,6 +7,8 @@ import { statusOf } from "../sys/file.ts";
 import { SysError } from "../sys/libc.ts";
 import {
   type HistoryEntry,
+  LOG_ID_HEADER,
+  type LogLine,
   type Operation,
   type OperationAnswer,
   type OperationOptions,
@@ -24,6 +26,8 @@ import {
 const RETRY_MS = 20;
 /** How long a supervisor that becomes another program may not answer. */
 const UPGRADE_GAP_MS = 500;
+/** So often in a row an answer that should go on may end with nothing in it. */
+const FRUITLESS_MOST = 50;
 /** Of an answer that is none. */
 const SHOWN_CHARACTERS = 200;
 
@@ -83,6 +87,39 @@ export class AdminClient {
     const query = generation === null ? "" : `?generation=${generation}`;
     const response = await ask(this.socket, `/v1/diff${query}`, {});
     return ((await response.json()) as { readonly report: Report }).report;
+  }
+
+  /**
+   * The lines of `GET /v1/logs` or `/v1/events`; with `follow` those that come, until the supervisor has stopped.
+   * Goes on where it was when the supervisor becomes another program. Throws a Fault when it ends otherwise.
+   */
+  async *log(
+    page: "logs" | "events",
+    query: Readonly<Record<string, string>>,
+  ): AsyncGenerator<LogLine> {
+    const options = new URLSearchParams(query);
+    for (let [last, fruitless] = [0, 0]; ;) {
+      const before = last;
+      const response = await ask(this.socket, `/v1/${page}?${options}`, {});
+      options.set("log", response.headers.get(LOG_ID_HEADER) ?? "");
+      try {
+        for await (const line of lines<LogLine>(response)) {
+          // An event may have a field of any name.
+          if ("number" in line) last = line.number;
+          else if ("end" in line) return;
+          yield line;
+        }
+        if (!options.has("follow")) return;
+      } catch {
+        if (!options.has("follow")) throw brokenOff(this.socket);
+      }
+      fruitless = last === before ? fruitless + 1 : 0;
+      if (fruitless > FRUITLESS_MOST) throw brokenOff(this.socket);
+      await sleep(RETRY_MS);
+      if (last === 0) continue;
+      options.set("after", String(last));
+      options.delete("lines");
+    }
   }
 
   /** Runs an operation to its end; `onStep` hears of each step. Throws the Fault it failed with. */
@@ -150,7 +187,7 @@ async function finalReport(
 ): Promise<Report> {
   let last: OperationAnswer | null = null;
   try {
-    for await (const line of lines(response)) {
+    for await (const line of lines<StreamLine>(response)) {
       if ("ok" in line) last = line;
       else onStep(line);
     }

@@ -3,6 +3,7 @@
 
 import type { FaultJson } from "../fault.ts";
 import type { ProfileBatch } from "../supervisor/trace/profile.ts";
+import type { LogFields } from "../log/record.ts";
 import type { Report, ProgressStep } from "../supervisor/operations/report.ts";
 
 export type {
@@ -58,6 +59,18 @@ export type OperationOptions = ReloadOptions & UpgradeOptions & QuitOptions & Ro
 
 /** Asked for with `Accept`, an operation answers with its steps, one JSON object a line. */
 export const STREAM_TYPE = "application/x-ndjson";
+
+/** Of `GET /v1/logs` and `/v1/events`: names the log whose numbers the lines have. */
+export const LOG_ID_HEADER = "fcgivisor-log";
+
+/** A line of them: of the log, or how many were lost because this reader did not keep up, or that no more come. */
+export type LogLine = (LogFields & { readonly number: number }) | LostLines | LogEnd;
+export interface LostLines {
+  readonly lost: number;
+}
+export interface LogEnd {
+  readonly end: "stopped";
+}
 
 /** What `reload` may be told, as JSON body or as query (`?pool=a&pool=b&wait=false&dry_run=true`). */
 export interface ReloadOptions {

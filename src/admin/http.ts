@@ -16,6 +16,9 @@ export interface Asked {
   /** The header Accept; "" without one. */
   readonly accept: string;
   readonly body: string;
+  /** The headers Host and Authorization; "" without them. */
+  readonly host: string;
+  readonly authorization: string;
   /** null: the kernel does not say. */
   readonly peer: Peer | null;
 }
@@ -70,7 +73,8 @@ export class HttpService {
     if (body === null) return write(faultAnswer(tooLong(), 413), response);
     if (url === null) return write(faultAnswer(unreadable(), 400), response);
     const { method = "", headers, socket } = request;
-    const asked = { method, url, accept: headers.accept ?? "", body };
+    const { accept = "", host = "", authorization = "" } = headers;
+    const asked = { method, url, accept, body, host, authorization };
     const peer = this.peers.get(socket) ?? null;
     const answer = await this.handle({ ...asked, peer }).catch((error: unknown) =>
       faultAnswer(asFault(error), 500),
@@ -103,8 +107,18 @@ async function write(answer: Response, response: ServerResponse): Promise<void> 
   const reader = answer.body.getReader();
   response.once("close", () => void reader.cancel().catch(() => {}));
   for (let next = await reader.read(); !next.done; next = await reader.read())
-    response.write(next.value);
-  return written(response);
+    if (!response.write(next.value)) await drained(response);
+  // Nobody is left to take its end.
+  if (!response.destroyed) return written(response);
+}
+
+/** Resolves when the reader has taken what was written, or has gone. */
+function drained(response: ServerResponse): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  response.once("drain", resolve);
+  response.once("close", resolve);
+  if (response.destroyed) resolve();
+  return promise;
 }
 
 /** Resolves when it has gone out, or there is nobody left to take it. */

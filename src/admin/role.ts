@@ -47,11 +47,3 @@ export function mayOperate(role: Role, operation: Operation): boolean {
   if (role === "operator") return !NOT_FOR_OPERATORS.includes(operation);
   return role === "own" || role === "admin";
 }
-
-/** The config, even without its secrets, is not what a monitor is for. */
-const NOT_FOR_READERS = ["/v1/config", "/v1/diff"];
-
-export function mayLookAt(role: Role, page: string): boolean {
-  if (role === "reader") return !NOT_FOR_READERS.includes(page);
-  return role !== "none";
-}

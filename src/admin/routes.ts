@@ -6,6 +6,7 @@ import type { AdminConfig } from "../config/model.ts";
 import type { Emit } from "../event.ts";
 import { asFault, Fault } from "../fault.ts";
 import { jsonText } from "../log/escape.ts";
+import type { RecentLog } from "../log/recent.ts";
 import type { Tell } from "../supervisor/operations/operation-queue.ts";
 import type { Supervisor } from "../supervisor/supervisor.ts";
 import type { Peer } from "../sys/socket/peer.ts";
@@ -21,15 +22,17 @@ import {
   STREAM_TYPE,
 } from "./contract.ts";
 import type { Asked, Handle } from "./http.ts";
+import { logAnswer, type LogPage } from "./log-query.ts";
 import { masked, maskedReport } from "./masked.ts";
-import { metricsText } from "./metrics.ts";
+import { type Looking, openPages, type Pages } from "./open-pages.ts";
 import { operationOptions } from "./options.ts";
-import { mayLookAt, mayOperate, type Role, roleOf } from "./role.ts";
+import { mayOperate, type Role, roleOf } from "./role.ts";
 import { traceAnswer } from "./trace.ts";
 
 /** What there is to ask, and of whom. */
 export interface Service {
   readonly supervisor: Supervisor;
+  readonly recent: RecentLog;
   readonly admin: AdminConfig;
   readonly emit: Emit;
 }
@@ -40,52 +43,52 @@ export function routes(service: Service): Handle {
     const { pathname } = asked.url;
     const role = roleOf(asked.peer, service.admin);
     const operation = OPERATIONS.find((word) => pathname === `/v1/${word}`);
-    if (operation === undefined) return look(pagesFor(role, service, asked), asked);
+    if (operation === undefined) return look(pagesFor(role, service), asked);
     return asked.method === "POST" ? operate(service, operation, role, asked) : wrongMethod("POST");
   };
 }
 
-function pagesFor(role: Role, service: Service, asked: Asked): Pages {
-  const all = Object.entries(pages(service, asked));
-  return Object.fromEntries(all.filter(([page]) => mayLookAt(role, page)));
+function pagesFor(role: Role, service: Service): Pages {
+  if (role === "none") return {};
+  return role === "reader" ? openPages(lookingAt(service)) : pages(service);
 }
 
 /** Who may write to the read-only socket may look, but not at the config. */
 export function readOnlyRoutes(service: Service): Handle {
   return async (asked) => {
-    const { "/v1/config": _, "/v1/diff": _changes, ...rest } = pages(service, asked);
-    return look(rest, asked);
+    return look(openPages(lookingAt(service)), asked);
   };
 }
 
-type Pages = Readonly<Record<string, (url: URL) => Response | Promise<Response>>>;
+function lookingAt({ supervisor, admin }: Service): Looking {
+  return { supervisor, socket: admin.socket };
+}
 
-async function look(all: Pages, { method, url }: Asked): Promise<Response> {
+/** Answers with one of these pages; to other paths and methods it says what there is. */
+export async function look(all: Pages, asked: Asked): Promise<Response> {
+  const { method, url } = asked;
   const page = Object.hasOwn(all, url.pathname) ? all[url.pathname] : undefined;
   if (Object.keys(all).length === 0) return notForYou();
   if (page === undefined) return notFound(url.pathname, Object.keys(all));
-  return method === "GET" || method === "HEAD" ? page(url) : wrongMethod("GET");
+  return method === "GET" || method === "HEAD" ? page(asked) : wrongMethod("GET");
 }
 
-function pages({ supervisor, admin }: Service, { peer, url }: Asked): Pages {
-  const { socket } = admin;
+/** For who may control the supervisor: what workers write is among the lines of the log. */
+function pages(service: Service): Pages {
+  const { supervisor, recent } = service;
+  const lines =
+    (page: LogPage) =>
+    ({ url }: Asked) =>
+      logAnswer(recent, page, url.searchParams, poolNames(supervisor));
   return {
-    "/v1/history": () => jsonAnswer(supervisor.history.list()),
-    "/v1/diff": () => differenceAnswer(supervisor, url.searchParams, peer),
-    "/v1/status": () => jsonAnswer(supervisor.status(socket)),
-    "/v1/supervisor": () => jsonAnswer(supervisor.ownStatus(socket)),
-    "/v1/config": () =>
+    ...openPages(lookingAt(service)),
+    "/v1/config": ({ peer }) =>
       jsonAnswer(configToJson(isOwn(peer) ? supervisor.config : masked(supervisor.config))),
-    "/v1/trace": (url) => traceAnswer(supervisor.traces, url),
-    "/metrics": () =>
-      new Response(metricsText(supervisor.status(socket)), {
-        headers: { "content-type": "text/plain; version=0.0.4" },
-      }),
-    "/healthz": () => new Response("ok\n"),
-    "/readyz": () =>
-      supervisor.isReady
-        ? new Response("ok\n")
-        : new Response("not ready: see /v1/status\n", { status: 503 }),
+    "/v1/history": () => jsonAnswer(supervisor.history.list()),
+    "/v1/diff": ({ url, peer }) => differenceAnswer(supervisor, url.searchParams, peer),
+    "/v1/trace": ({ url }) => traceAnswer(supervisor.traces, url),
+    "/v1/logs": lines({ level: supervisor.config.log.level, output: true }),
+    "/v1/events": lines({ level: "debug", output: false }),
   };
 }
 
@@ -104,6 +107,10 @@ function differenceAnswer(
   } catch (error) {
     return faultAnswer(asFault(error), 422);
   }
+}
+
+function poolNames({ config }: Supervisor): string[] {
+  return config.pools.map(({ name }) => name);
 }
 
 /** Checks it, does it, and leaves a line in the log: who has asked, for what, and what came of it. */

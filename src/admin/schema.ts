@@ -1,12 +1,23 @@
 // The JSON Schema of what the control socket answers, and of what commands print with --json: `status` is
 // an answer to GET /v1/status, `supervisor` to GET /v1/supervisor, `outcome` to each POST. Draft 7, as that of the config.
 
+import type { EndReason } from "../event.ts";
 import type { JsonSchema } from "../config/settings/values.ts";
 
 type Properties = Readonly<Record<string, JsonSchema>>;
 
 const TEXT = { type: "string" };
 const COUNT = { type: "integer", minimum: 0 };
+const END_REASONS = [
+  "recycled",
+  "unproven",
+  "ended",
+  "drained",
+  "stopped",
+  "start-failed",
+  "crashed",
+  "timed-out",
+] as const satisfies readonly EndReason[];
 const FLAG = { type: "boolean" };
 
 /** An object whose names are all there, but for those in `optional`. */
@@ -51,6 +62,7 @@ const WORKER = object({
   state: { enum: ["idle", "busy", "working", "stopped", "unknown"] },
   rss_bytes: orNull(COUNT),
   request: orNull(object({ method: TEXT, uri: TEXT, script: TEXT })),
+  request_ms: orNull(COUNT),
 });
 
 const GROUP = object({
@@ -78,7 +90,23 @@ const POOL = object({
     starting: COUNT,
     draining: COUNT,
   }),
-  queue: orNull(object({ length: COUNT, limit: COUNT })),
+  queue: orNull(object({ length: COUNT, limit: COUNT, most: COUNT, full: COUNT })),
+  load: object({
+    busy_most: COUNT,
+    all_busy: COUNT,
+    cpu_ms: COUNT,
+    queue_recent: list(orNull(COUNT)),
+    busy_recent: list(COUNT),
+  }),
+  counts: object({
+    workers_started: COUNT,
+    workers_ended: object({}, Object.fromEntries(END_REASONS.map((reason) => [reason, COUNT]))),
+    request_timeouts: COUNT,
+    backoffs: COUNT,
+    escalations: COUNT,
+    lines_dropped: COUNT,
+  }),
+  last_error: orNull(object({ at: TEXT, message: TEXT })),
   background: COUNT,
   failures: COUNT,
   groups: list(GROUP),
@@ -99,6 +127,25 @@ const SUPERVISOR = {
   rolled_back: orNull(object({ to: COUNT, why: orNull(TEXT) })),
   upgrade: orNull(object({ id: TEXT, from: TEXT, failure: orNull(TEXT) })),
   rss_bytes: orNull(COUNT),
+};
+
+const STATUS = {
+  ...SUPERVISOR,
+  tcp_drops: orNull(object({ overflows: COUNT, drops: COUNT })),
+  last_reload: orNull(
+    object({ at: TEXT, result: { enum: ["done", "failed"] }, ms: COUNT, message: orNull(TEXT) }),
+  ),
+  operations: list(
+    object({
+      operation: TEXT,
+      result: { enum: ["done", "failed"] },
+      count: COUNT,
+      sum_ms: COUNT,
+      up_to: list(list({ type: "number" })),
+    }),
+  ),
+  emergencies: COUNT,
+  pools: list(POOL),
 };
 
 const CHANGE = object({ setting: TEXT, from: orNull(TEXT), to: orNull(TEXT) });
@@ -146,7 +193,7 @@ export function answersSchema(): JsonSchema {
     title: "fcgivisor's answers",
     anyOf: [named("status"), named("supervisor"), named("outcome"), named("history")],
     definitions: {
-      status: object({ ...SUPERVISOR, pools: list(POOL) }),
+      status: object(STATUS),
       supervisor: object(SUPERVISOR),
       outcome: {
         anyOf: [

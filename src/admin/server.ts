@@ -26,6 +26,14 @@ export type Place = Pick<AdminConfig, "socket" | "owner" | "group" | "mode">;
 /** Whoever may do nothing here is told so, and keeps no connection. */
 const REFUSAL_MS = 1000;
 
+/** Whose connections are served; everybody's, unless said otherwise. */
+export interface Admission {
+  /** Whether there is room for one more; who says no ends the connection himself. */
+  readonly takes?: (connection: Socket) => boolean;
+  /** Whether somebody may ask anything; who may not is told so, and keeps no connection. */
+  readonly lets?: (peer: Peer | null) => boolean;
+}
+
 export class AdminServer {
   private readonly file: SocketFile;
   private readonly server: Server;
@@ -37,15 +45,16 @@ export class AdminServer {
     this.http = http;
   }
 
-  /** Opens a control socket; `lets`: whether somebody may ask anything. Throws a Fault when another supervisor has it, or it cannot be made. */
-  static open(place: Place, handle: Handle, lets: (peer: Peer | null) => boolean): AdminServer {
+  /** Opens a control socket. Throws a Fault when another supervisor has it, or it cannot be made. */
+  static open(place: Place, handle: Handle, { takes, lets }: Admission = {}): AdminServer {
     prepare(place.socket);
     const { fd, file } = bound(place);
     const http = new HttpService(handle);
     const server = createServer((connection) => {
+      if (takes?.(connection) === false) return;
       const peer = peerOn(connection);
       http.serve(connection, peer);
-      if (!lets(peer)) after(REFUSAL_MS, () => connection.destroy());
+      if (lets?.(peer) === false) after(REFUSAL_MS, () => connection.destroy());
     });
     server.listen({ fd });
     return new AdminServer(file, server, http);

@@ -39,6 +39,14 @@ export const COMMANDS: CommandTable = {
     summary: "what each busy worker is doing, to the line of PHP",
     load: () => import("./trace/trace.ts"),
   },
+  logs: {
+    summary: "the last lines of the log, worker output included; -f goes on",
+    load: () => import("./logs/logs.ts"),
+  },
+  events: {
+    summary: "what has happened last, as sentences or data; -f goes on",
+    load: () => import("./logs/events.ts"),
+  },
   upgrade: {
     summary: "replace the running program, same pid, same sockets",
     load: () => import("./control/upgrade.ts"),

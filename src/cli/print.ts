@@ -27,6 +27,11 @@ export function printJson(value: unknown, done?: string): boolean {
   return put(`${jsonText(value, 2)}\n`, done);
 }
 
+/** The same as one line of a stream. */
+export function printJsonLine(value: unknown): boolean {
+  return put(`${jsonText(value)}\n`);
+}
+
 /** The same for what is known to be safe as it is, or is to come out as it is (print-data.ts). */
 export function printAsItIs(data: string | Uint8Array): boolean {
   return put(data);

@@ -54,6 +54,7 @@ export function configFromCommandLine(
     }),
     admin: given({ socket: options.socket }),
     log: given({ file: options.logFile, level: options.logLevel, format: options.logFormat }),
+    metrics: [],
     pools: [{ name: "www", where: "command line", entries: given(poolNames(options)) }],
     daemonize: null,
   };

@@ -36,6 +36,7 @@ export interface Draft {
   readonly supervisor: readonly Entry[];
   readonly admin: readonly Entry[];
   readonly log: readonly Entry[];
+  readonly metrics: readonly Entry[];
   readonly pools: readonly PoolDraft[];
   /** Legacy `daemonize`; null where the format has no such word. */
   readonly daemonize: boolean | null;

@@ -14,6 +14,7 @@ export interface Config {
   readonly supervisor: SupervisorConfig;
   readonly admin: AdminConfig;
   readonly log: LogConfig;
+  readonly metrics: MetricsConfig;
   /** In the order of the file; names are unique. */
   readonly pools: readonly PoolConfig[];
 }
@@ -53,6 +54,19 @@ export interface AdminConfig {
   readonly readOnlySocket: string | null;
   readonly readOnlyGroup: string | null;
   readonly readOnlyMode: number;
+}
+
+/** A listener on which one can look and nothing else: for Prometheus, and for people. */
+export interface MetricsConfig {
+  /** null = none. */
+  readonly listen: ListenAddress | null;
+  /** Whether the page for people is there. */
+  readonly page: boolean;
+  /** A file that holds what every request must bring; null = nothing. */
+  readonly tokenFile: string | null;
+  /** Of a Unix socket. */
+  readonly group: string | null;
+  readonly mode: number;
 }
 
 export interface ListenConfig {

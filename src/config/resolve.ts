@@ -4,13 +4,20 @@ import { join } from "node:path";
 import { parseAddress } from "../sys/socket/address.ts";
 import { poolOf } from "./settings/assemble.ts";
 import type { Draft, Entry, PoolDraft } from "./draft.ts";
-import { freeze, type AdminConfig, type Config, type SupervisorConfig } from "./model.ts";
+import {
+  freeze,
+  type AdminConfig,
+  type Config,
+  type MetricsConfig,
+  type SupervisorConfig,
+} from "./model.ts";
 import type { Problems, Where } from "./problems.ts";
 import type { ReadPool } from "./rules/read-pool.ts";
+import { checkMetrics } from "./rules/metrics.ts";
 import { checkPools } from "./rules.ts";
 import { readSection } from "./settings/section.ts";
 import type { Rows } from "./settings/setting.ts";
-import { ADMIN, LOG, POOL, SUPERVISOR } from "./settings/settings.ts";
+import { ADMIN, LOG, METRICS, POOL, SUPERVISOR } from "./settings/settings.ts";
 import type { Parsed } from "./settings/values.ts";
 
 export interface Surroundings {
@@ -41,12 +48,14 @@ export function resolveDraft(
   const s = supervisorRead.values;
   const admin = read(ADMIN, "admin", draft.admin, where);
   const log = read(LOG, "log", draft.log, where).values;
+  const metrics = read(METRICS, "metrics", draft.metrics, where);
   const stateDir = s.state_dir ?? surroundings.stateDirDefault;
   const socket = admin.values.socket ?? join(stateDir, "admin.sock");
   const said = admin.given("socket") ? admin.place("socket") : supervisorRead.place("state_dir");
   checkSocket(socket, said, problems);
   const pools = draft.pools.map((pool) => readPool(pool, read));
   checkPoolSockets(socket, pools, problems);
+  checkMetrics(metrics, socket, pools, problems);
   const supervisor = supervisorOf(s, stateDir, draft.daemonize);
   if (pools.length === 0) noPools(draft, where, problems);
   const { format } = draft.source;
@@ -56,6 +65,7 @@ export function resolveDraft(
     supervisor,
     admin: adminOf(admin, socket, problems),
     log: { file: log.file, level: log.level, format: log.format },
+    metrics: metricsOf(metrics.values),
     pools: pools.map((pool) => pool.config),
   });
 }
@@ -116,6 +126,13 @@ function adminOf(
     readOnlyGroup: admin.read_only_group,
     readOnlyMode: admin.read_only_mode,
   };
+}
+
+function metricsOf(
+  metrics: ReturnType<typeof readSection<typeof METRICS>>["values"],
+): MetricsConfig {
+  const { listen, page, token_file: tokenFile, group, mode } = metrics;
+  return { listen, page, tokenFile, group, mode };
 }
 
 function checkSocket(socket: string, where: Where, problems: Problems): void {

@@ -1,10 +1,6 @@
 // The life of a supervising process, read top to bottom: control socket, log, pools, pid file; then
 // it serves until stop or quit, and takes everything away again.
 
-import type { Asked, Handle } from "../admin/http.ts";
-import { readOnlyRoutes, routes } from "../admin/routes.ts";
-import { roleOf } from "../admin/role.ts";
-import { AdminServer } from "../admin/server.ts";
 import type { Loaded } from "../config/load.ts";
 import type { Emit } from "../event.ts";
 import { asFault } from "../fault.ts";
@@ -13,8 +9,10 @@ import { now, yieldToEvents } from "../sys/clock.ts";
 import type { InheritedSockets } from "../socket/inherited.ts";
 import type { ServiceManager } from "../supervisor/service-manager/service-manager.ts";
 import { EventBus } from "../supervisor/event-bus.ts";
+import { seenBefore } from "../supervisor/seen.ts";
 import { goBack } from "../supervisor/upgrade.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
+import { Gates } from "./gates.ts";
 import { clearPidFile, writePidFile } from "./pid-file.ts";
 import { ServiceLog } from "./service-log.ts";
 import { type HeldSignals, listenToSignals } from "./signals.ts";
@@ -46,7 +44,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const since = now();
   const undo: Undo[] = [];
   try {
-    const places = openPlaces(options, receiveHandover(), undo);
+    const places = await openPlaces(options, receiveHandover(), undo);
     const { supervisor, bus } = assemble(options, places);
     const { emit } = bus;
     listenToSignals(supervisor, emit);
@@ -66,7 +64,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     await announce(supervisor, options, undo);
     await supervisor.stopped;
     // Answers under way (that of stop itself) go out before the log and the socket are closed.
-    await places.server.close();
+    await places.gates.close();
   } finally {
     for (const step of undo.reverse()) await step();
   }
@@ -80,38 +78,24 @@ interface Places {
   /** What the program before this one handed over, after an upgrade. */
   readonly handover: Handover | null;
   readonly stateDir: StateDir;
-  readonly server: AdminServer;
-  /** Who answers on the control socket, and on the read-only one. */
-  readonly gates: { full: Handle; readOnly: Handle };
+  readonly gates: Gates;
   readonly log: ServiceLog;
 }
 
-function openPlaces(options: ServeOptions, handover: Handover | null, undo: Undo[]): Places {
+async function openPlaces(
+  options: ServeOptions,
+  handover: Handover | null,
+  undo: Undo[],
+): Promise<Places> {
   const { config } = options.loaded;
   const stateDir = StateDir.claim(config.supervisor.stateDir, handover?.lock ?? null);
   undo.push(() => stateDir.release());
   clearPidFile(config.supervisor.pidFile);
-  const starting: Handle = async () => new Response("starting\n", { status: 503 });
-  const gates: Places["gates"] = { full: starting, readOnly: starting };
-  const server = AdminServer.open(
-    config.admin,
-    (asked: Asked) => gates.full(asked),
-    (peer) => roleOf(peer, config.admin) !== "none",
-  );
-  undo.push(() => server.close());
-  if (config.admin.readOnlySocket !== null) {
-    const { readOnlySocket: socket, readOnlyGroup: group, readOnlyMode: mode } = config.admin;
-    const place = { socket, owner: null, group, mode };
-    const readOnly = AdminServer.open(
-      place,
-      (asked: Asked) => gates.readOnly(asked),
-      () => true,
-    );
-    undo.push(() => readOnly.close());
-  }
-  const log = new ServiceLog(config, options.background);
+  const gates = await Gates.open(config);
+  undo.push(() => gates.close());
+  const log = new ServiceLog(config, options.background, seenBefore(handover).recent);
   undo.push(() => log.close());
-  return { handover, stateDir, server, gates, log };
+  return { handover, stateDir, gates, log };
 }
 
 /** The supervisor, who hears of what happens to it, and who may ask it. */
@@ -126,9 +110,7 @@ function assemble(options: ServeOptions, { handover, stateDir, gates, log }: Pla
   const subscribers = [log.record, manager?.hear, ...supervisor.subscribers];
   for (const subscriber of subscribers) if (subscriber !== undefined) bus.subscribe(subscriber);
   manager?.watch(supervisor, emit);
-  const service = { supervisor, admin: loaded.config.admin, emit };
-  gates.full = routes(service);
-  gates.readOnly = readOnlyRoutes(service);
+  gates.answer({ supervisor, recent: log.recent, admin: loaded.config.admin, emit });
   return { supervisor, bus };
 }
 

@@ -6,6 +6,7 @@ import type { Loaded } from "../config/load.ts";
 import type { Config, LogConfig } from "../config/model.ts";
 import type { EventRecord, OutputLine } from "../event.ts";
 import { Log } from "../log/logger.ts";
+import { RecentLog } from "../log/recent.ts";
 import { SlowLogs } from "../log/slow-log.ts";
 import type { LogPort } from "../supervisor/supervisor-options.ts";
 
@@ -14,10 +15,15 @@ export class ServiceLog implements LogPort {
   private settings: LogConfig;
   private log: Log;
   private readonly slowLogs = new SlowLogs();
+  readonly recent: RecentLog;
 
-  /** Opens it. Throws the Fault that says why it cannot be opened. */
-  constructor(config: Config, background: boolean) {
+  /**
+   * Opens it. Throws the Fault that says why it cannot be opened. `before`: what the program before an upgrade
+   * had of the recent lines.
+   */
+  constructor(config: Config, background: boolean, before?: unknown) {
     this.background = background;
+    this.recent = new RecentLog(before);
     this.settings = settingsOf(config, background);
     this.log = new Log(this.settings);
     try {
@@ -28,9 +34,15 @@ export class ServiceLog implements LogPort {
     }
   }
 
-  readonly record = ({ event, ...record }: EventRecord): void =>
-    this.log.record({ ...record, event: this.slowLogs.written(record.time, event) });
-  readonly output = (line: OutputLine): void => this.log.output(line);
+  readonly record = ({ event, ...record }: EventRecord): void => {
+    const whole = { ...record, event: this.slowLogs.written(record.time, event) };
+    this.log.record(whole);
+    this.recent.record(whole);
+  };
+  readonly output = (line: OutputLine): void => {
+    this.log.output(line);
+    this.recent.output(line);
+  };
 
   get file(): string | null {
     return this.settings.file;

@@ -21,26 +21,56 @@ export function recordFormat(format: LogConfig["format"]): RecordFormat {
  * so that a line that starts with a time always starts a record.
  */
 const TEXT_FORMAT: RecordFormat = {
-  event(time, { level, text }) {
-    const body = text.split("\n").map(escapeControls).join("\n    ");
-    return `${timestamp(time)} ${column(level)} ${body}\n`;
-  },
-  output(time, { pool, pid, text }) {
-    return `${timestamp(time)} ${column("output")} pool ${pool}, worker ${pid}: ${escapeControls(text)}\n`;
-  },
+  event: (time, narration, event) => `${fieldsText(eventFields(time, narration, event))}\n`,
+  output: (time, line) => `${fieldsText(outputFields(time, line))}\n`,
 };
 
-/** `message` is the first line of the sentence; the rest of it is in the event's own fields. */
 const JSON_FORMAT: RecordFormat = {
-  event(time, { level, text }, { type, ...fields }) {
-    const message = text.split("\n", 1)[0];
-    const named = snakeNames(fields) as object;
-    return json({ time: timestamp(time), level, event: type, message, ...named });
+  event(time, narration, event) {
+    const { details: _, ...fields } = eventFields(time, narration, event);
+    return json(fields);
   },
-  output(time, { pool, pid, text }) {
-    return json({ time: timestamp(time), level: "notice", event: "output", pool, pid, text });
-  },
+  output: (time, line) => json(outputFields(time, line)),
 };
+
+/** `message` is the first line of the sentence; `details` the others, which the event's own fields say as well. */
+export function eventFields(
+  time: Date,
+  { level, text }: Narration,
+  { type, ...fields }: Event,
+): LogFields {
+  const [message = "", ...details] = text.split("\n");
+  const more = details.length === 0 ? {} : { details };
+  const named = snakeNames(fields) as object;
+  return { time: timestamp(time), level, event: type, message, ...more, ...named };
+}
+
+export function outputFields(time: Date, { pool, pid, text }: OutputLine): LogFields {
+  return { time: timestamp(time), level: "notice", event: "output", pool, pid, text };
+}
+
+/** What an object of the log has at least. */
+export interface LogFields {
+  readonly time: string;
+  readonly level: LogLevel;
+  /** Its type, or "output" of a worker's line. */
+  readonly event: string;
+  readonly message?: string;
+  readonly details?: readonly string[];
+  readonly pool?: string;
+  readonly pid?: number;
+  readonly text?: string;
+}
+
+/** The same as a record of the text format, without its line end. */
+export function fieldsText({ time, level, event, message = "", ...rest }: LogFields): string {
+  if (event !== "output") {
+    const lines = [message, ...(rest.details ?? [])].map(escapeControls);
+    return `${time} ${column(level)} ${lines.join("\n    ")}`;
+  }
+  const { pool, pid, text = "" } = rest;
+  return `${time} ${column("output")} pool ${pool}, worker ${pid}: ${escapeControls(text)}`;
+}
 
 function json(fields: object): string {
   return `${jsonText(fields)}\n`;

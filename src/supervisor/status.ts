@@ -5,12 +5,18 @@ import type { Generation } from "../pool/generation.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { Activity } from "../observe/activity.ts";
 import type { RequestRecord } from "../observe/request.ts";
-import type { Sample } from "../observe/sample.ts";
+import type { RequestView, Sample } from "../observe/sample.ts";
 import type { Handover } from "../sys/exec/handover.ts";
 import { addressText } from "../sys/socket/address.ts";
+import type { TcpDrops } from "../sys/socket/drops.ts";
 import { residentBytes } from "../sys/proc/procfs.ts";
 import type { Group } from "../worker/group.ts";
+import type { Counts, LastOperation } from "./counts/counts.ts";
+import { DURATION_BOUNDS } from "./counts/durations.ts";
+import type { PoolCounts, PoolError } from "./counts/pool-counts.ts";
 import { backgroundOf } from "./watch/background.ts";
+import type { LoadWatch } from "./watch/load-watch.ts";
+import type { PoolLoad } from "./watch/pool-load.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
@@ -24,6 +30,8 @@ export interface WorkerStatus {
     readonly uri: string;
     readonly script: string;
   } | null;
+  /** For how long the request in flight has been seen, in ms; null: there is none. */
+  readonly request_ms: number | null;
 }
 
 export interface GroupStatus {
@@ -55,7 +63,37 @@ export interface PoolStatus {
     readonly draining: number;
   };
   /** Connections waiting for a worker, and how many may; null where the kernel does not tell. */
-  readonly queue: { readonly length: number; readonly limit: number } | null;
+  readonly queue: {
+    readonly length: number;
+    readonly limit: number;
+    /** The most that were seen to wait; a look a second, so a short rush may have been missed. */
+    readonly most: number;
+    /** How often it was seen to have become full. Of TCP, what the kernel dropped meanwhile is in `tcp_drops`. */
+    readonly full: number;
+  } | null;
+  /** As the supervisor has seen it since it began, with a look a second. */
+  readonly load: {
+    /** The most workers that were busy at once. */
+    readonly busy_most: number;
+    /** How often it came about that all were busy. */
+    readonly all_busy: number;
+    /** CPU time of the workers, in ms. */
+    readonly cpu_ms: number;
+    /** The last looks, oldest first: connections that waited (null: not told) and workers that were busy. */
+    readonly queue_recent: readonly (number | null)[];
+    readonly busy_recent: readonly number[];
+  };
+  readonly counts: {
+    readonly workers_started: number;
+    /** Workers that are gone, by why: recycled, crashed, timed-out, drained, stopped, … */
+    readonly workers_ended: Readonly<Record<string, number>>;
+    readonly request_timeouts: number;
+    readonly backoffs: number;
+    readonly escalations: number;
+    readonly lines_dropped: number;
+  };
+  /** What went wrong last: at, in UTC, and a sentence. */
+  readonly last_error: PoolError | null;
   /** Processes that scripts left in the background and that hold the socket. */
   readonly background: number;
   /** Failures in a row; 0 when all is well. */
@@ -85,6 +123,22 @@ export interface SupervisorStatus {
 }
 
 export interface Status extends SupervisorStatus {
+  /**
+   * Connections dropped at full queues since the supervisor began: of all TCP sockets of this machine (its network
+   * namespace), because the kernel counts them together; null: not told.
+   */
+  readonly tcp_drops: TcpDrops | null;
+  readonly last_reload: LastOperation | null;
+  /** How operations have ended; `up_to`: how many took no longer than each of these seconds. */
+  readonly operations: readonly {
+    readonly operation: string;
+    readonly result: "done" | "failed";
+    readonly count: number;
+    readonly sum_ms: number;
+    readonly up_to: readonly (readonly [seconds: number, count: number])[];
+  }[];
+  /** How often emergency_restart_threshold was reached. */
+  readonly emergencies: number;
   readonly pools: readonly PoolStatus[];
 }
 
@@ -101,15 +155,50 @@ export function upgradeStatus(handover: Handover | null): UpgradeStatus | null {
   return { id: handover.id, from: handover.from, failure: handover.failure ?? null };
 }
 
-export function poolStatuses(state: SupervisorState): PoolStatus[] {
+/** The counts that are of no pool. */
+export function countsStatus({
+  lastReload,
+  operations,
+  emergencies,
+}: Counts): Pick<Status, "last_reload" | "operations" | "emergencies"> {
+  return {
+    last_reload: lastReload,
+    operations: operations.map(({ operation, result, durations: { count, sumMs, upTo } }) => ({
+      operation,
+      result,
+      count,
+      sum_ms: Math.round(sumMs),
+      up_to: DURATION_BOUNDS.map((bound, i) => [bound, upTo[i] ?? 0] as const),
+    })),
+    emergencies,
+  };
+}
+
+/** What the supervisor keeps of a pool beside the pool itself. */
+interface Kept {
+  readonly load: PoolLoad;
+  readonly counts: PoolCounts;
+}
+
+export function poolStatuses(
+  state: SupervisorState,
+  loads: LoadWatch,
+  counts: Counts,
+): PoolStatus[] {
   const sample = state.scoreboard.now();
   const background = backgroundOf(state);
   return poolsInOrder(state).map((pool) => {
-    return poolStatus(pool, sample, background.get(pool.name)?.length ?? 0);
+    const kept = { load: loads.of(pool.name), counts: counts.ofPool(pool.name) };
+    return poolStatus(pool, sample, kept, background.get(pool.name)?.length ?? 0);
   });
 }
 
-function poolStatus(pool: Pool, sample: Sample, background: number): PoolStatus {
+function poolStatus(
+  pool: Pool,
+  sample: Sample,
+  { load, counts }: Kept,
+  background: number,
+): PoolStatus {
   const { config, current } = pool;
   const statusesOf = ({ all }: Generation) => all.map((group) => groupStatus(group, sample));
   const own = statusesOf(current);
@@ -136,20 +225,52 @@ function poolStatus(pool: Pool, sample: Sample, background: number): PoolStatus 
       starting: starting.reduce((sum, { shape }) => sum + shape.size, 0),
       draining: draining.reduce((sum, group) => sum + group.workers.length, 0),
     },
-    queue: pool.listener.queue(),
+    queue: queueStatus(pool, load),
+    load: loadStatus(load),
+    counts: poolCountsStatus(counts),
+    last_error: counts.lastError,
     background,
     failures: current.failures,
     groups: [...own, ...leaving.filter((group) => !own.includes(group))],
   };
 }
 
+function queueStatus({ listener }: Pool, load: PoolLoad): PoolStatus["queue"] {
+  const queue = listener.queue();
+  if (queue === null) return null;
+  const most = Math.max(queue.length, load.queueMost ?? 0);
+  return { ...queue, most, full: load.queueFullTimes };
+}
+
+function loadStatus({ busyMost, allBusyTimes, cpuMs, recent }: PoolLoad): PoolStatus["load"] {
+  return {
+    busy_most: busyMost,
+    all_busy: allBusyTimes,
+    cpu_ms: cpuMs,
+    queue_recent: recent.map(({ queue }) => queue),
+    busy_recent: recent.map(({ busy }) => busy),
+  };
+}
+
+function poolCountsStatus(counts: PoolCounts): PoolStatus["counts"] {
+  return {
+    workers_started: counts.started,
+    workers_ended: counts.ended,
+    request_timeouts: counts.requestTimeouts,
+    backoffs: counts.backoffs,
+    escalations: counts.escalations,
+    lines_dropped: counts.linesDropped,
+  };
+}
+
 function groupStatus(group: Group, sample: Sample): GroupStatus {
   const requests = sample.requests(group.members);
-  const workers = sample.workers(group.members).map(({ pid, activity }): WorkerStatus => ({
+  const workers = sample.workers(group.members).map(({ pid, activity, since }): WorkerStatus => ({
     pid,
     state: activity.doing,
     rss_bytes: residentBytes(pid),
     request: requestStatus(requests.get(pid)?.record ?? null),
+    request_ms: requestAge(since, requests.get(pid), sample.takenAt),
   }));
   const { draining } = group;
   return {
@@ -176,6 +297,18 @@ export function summaryOf(state: SupervisorState): Summary {
     wanted: state.config.pools.reduce((sum, pool) => sum + pool.workers, 0),
     generation: state.generation,
   };
+}
+
+/** `busySince`: since when it has this connection, which is older than the request where it is kept open. */
+function requestAge(
+  busySince: number,
+  request: RequestView | undefined,
+  time: number,
+): number | null {
+  if (request === undefined || request.since === null) return null;
+  const { record, since } = request;
+  const isOnly = record !== null && record !== "none" && !record.kept;
+  return Math.round(time - (isOnly ? busySince : since));
 }
 
 function requestStatus(record: RequestRecord): WorkerStatus["request"] {

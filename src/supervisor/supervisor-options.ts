@@ -2,11 +2,14 @@
 
 import type { Loaded } from "../config/load.ts";
 import type { Emit, OutputLine } from "../event.ts";
+import type { RecentLog } from "../log/recent.ts";
 import type { InheritedSockets } from "../socket/inherited.ts";
 import type { Handover } from "../sys/exec/handover.ts";
 
 /** The log as the supervisor needs it: it may change its files. */
 export interface LogPort {
+  /** Its last lines. */
+  readonly recent: RecentLog;
   readonly output: (line: OutputLine) => void;
   /** Where it goes now; null = stderr. */
   readonly file: string | null;

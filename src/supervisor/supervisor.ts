@@ -16,8 +16,10 @@ import { OutputLimits } from "../worker/output-limits.ts";
 import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
 import { residentBytes } from "../sys/proc/procfs.ts";
+import { dropsSince, tcpDrops } from "../sys/socket/drops.ts";
 import { comeUp } from "./start/come-up.ts";
 import type { Summary } from "./service-manager/messages.ts";
+import { Counts } from "./counts/counts.ts";
 import type { Subscriber } from "./event-bus.ts";
 import { History } from "./history.ts";
 import { LameDuck } from "./lame-duck.ts";
@@ -27,10 +29,13 @@ import { Reaper } from "./watch/reaper.ts";
 import type { Recovery } from "./recovery/recovery.ts";
 import { type Report, reportOf } from "./operations/report.ts";
 import { shutDown } from "./shutdown.ts";
+import { LoadWatch } from "./watch/load-watch.ts";
 import { SocketWatch } from "./watch/socket-watch.ts";
 import { allListeners } from "./sockets.ts";
 import { StateKeeper } from "./recovery/state-keeper.ts";
+import { seenBefore } from "./seen.ts";
 import {
+  countsStatus,
   isReady,
   poolStatuses,
   type Status,
@@ -64,11 +69,14 @@ export class Supervisor {
   readonly traces: SupervisorTraces;
   private readonly startedAt = now();
   private readonly startedOn = wallClock();
+  private readonly dropsBefore = tcpDrops();
   private currentPhase: SupervisorPhase = "starting";
   private readonly keeper: StateKeeper;
   /** The configs that have served. */
   readonly history: History;
   private readonly socketWatch: SocketWatch;
+  private readonly load: LoadWatch;
+  private readonly counts: Counts;
   private readonly outputLimits: OutputLimits;
   private readonly emergencies = new EmergencyCounter();
   private end: Promise<Losses> | null = null;
@@ -106,7 +114,10 @@ export class Supervisor {
     this.traces = new SupervisorTraces(this.state);
     this.queue = new OperationQueue(emit);
     this.lameDuck = new LameDuck(emit);
+    const before = seenBefore(options.handover);
     this.socketWatch = new SocketWatch(this.state);
+    this.load = new LoadWatch(this.state, before.loads);
+    this.counts = new Counts(before.counts);
     this.keeper = new StateKeeper(this.state, options.version);
     this.history = new History(loaded.config.supervisor.stateDir, emit);
     this.operations = new Operations({
@@ -117,6 +128,11 @@ export class Supervisor {
       keeper: this.keeper,
       load: options.load,
       reopenLog: options.log.reopen,
+      seen: () => ({
+        recent: options.log.recent.snapshot,
+        loads: this.load.all,
+        counts: this.counts.snapshot,
+      }),
       lock: options.lock,
     });
   }
@@ -124,6 +140,7 @@ export class Supervisor {
   /** What it does itself when something has happened. */
   get subscribers(): readonly Subscriber[] {
     return [
+      (record) => this.counts.hear(record),
       ({ event }) => this.keepState(event),
       ({ event }) => this.watchForEmergency(event),
       ({ event }) => this.giveBackMemory(event),
@@ -229,6 +246,7 @@ export class Supervisor {
     for (const Watch of [RequestWatch, MemberWatch, StoppedWatch, InFlightWatch])
       scoreboard.add(new Watch(pools));
     scoreboard.add(this.socketWatch);
+    scoreboard.add(this.load);
     scoreboard.start();
   }
 
@@ -269,7 +287,12 @@ export class Supervisor {
 
   /** Of itself and its pools, as seen at this moment; `socket`: where it is asked. */
   status(socket: string): Status {
-    return { ...this.ownStatus(socket), pools: poolStatuses(this.state) };
+    return {
+      ...this.ownStatus(socket),
+      tcp_drops: dropsSince(this.dropsBefore),
+      ...countsStatus(this.counts),
+      pools: poolStatuses(this.state, this.load, this.counts),
+    };
   }
 
   /** Of itself alone. */

@@ -14,6 +14,7 @@ import { exposure, exposureText } from "../sys/trust.ts";
 import { allListeners } from "./sockets.ts";
 import { STATE_FORMAT, STATE_FORMAT_WORD } from "./recovery/state-format.ts";
 import type { State } from "./recovery/state-file.ts";
+import { type Seen, seenForNext } from "./seen.ts";
 import type { SupervisorState } from "./supervisor-state.ts";
 
 const QUESTION_TIMEOUT_MS = 20_000;
@@ -82,6 +83,7 @@ function refusal(binary: string, why: string, said: string): Fault {
 
 export interface OwnTraits {
   readonly state: State;
+  readonly seen: Seen;
   /** Descriptor of the lock. */
   readonly lock: number;
 }
@@ -100,6 +102,7 @@ export function becomeBinary(
     words: [process.argv0, ...process.argv.slice(2)],
     lock: own.lock,
     state: own.state,
+    seen: seenForNext(own.seen),
     sockets: Object.fromEntries(allListeners(state).map(({ inode, fd }) => [String(inode), fd])),
   };
   const { env, takeBack } = handOver(handover);

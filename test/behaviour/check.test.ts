@@ -138,6 +138,7 @@ behaviour("init writes a config that check takes, and schema prints JSON", {}, a
     "supervisor",
     "admin",
     "log",
+    "metrics",
     "defaults",
     "pools",
   ]);

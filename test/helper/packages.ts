@@ -38,6 +38,12 @@ const PARTS = {
   // The PHP of the release before this machine's, and of the one after: see php-versions.ts.
   "php7.4": otherPhp("7.4", "bullseye"),
   "php8.4": otherPhp("8.4", "trixie"),
+  // Installed it would be a service of the machine's, too.
+  prometheus: {
+    package: "prometheus",
+    unpack: ["prometheus"],
+    there: () => prometheusProgram("promtool") !== null,
+  },
   nginx: { package: "nginx-light", there: () => inPath("nginx") },
   "perl-fcgi": {
     package: "libfcgi-perl",
@@ -93,6 +99,12 @@ export function findProgram(name: string): string | null {
 export function phpFpmProgram(): string | null {
   const own = join(UNPACKED, "usr/sbin/php-fpm8.2");
   return findProgram("php-fpm8.2") ?? (existsSync(own) ? own : null);
+}
+
+/** Absolute path of a program of Prometheus', or null. */
+export function prometheusProgram(name: "prometheus" | "promtool"): string | null {
+  const own = join(UNPACKED, "usr/bin", name);
+  return findProgram(name) ?? (existsSync(own) ? own : null);
 }
 
 export function missing(parts: readonly Part[]): Part[] {

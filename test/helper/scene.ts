@@ -45,6 +45,7 @@ export interface Settings {
   readonly supervisor?: Table;
   readonly admin?: Table;
   readonly log?: Table;
+  readonly metrics?: Table;
   readonly pools: Readonly<Record<string, Table>>;
 }
 
@@ -392,6 +393,7 @@ function withDefaults(dir: string, settings: Settings): Table {
     },
     ...(settings.admin === undefined ? {} : { admin: settings.admin }),
     log: { file: "stderr", ...settings.log },
+    ...(settings.metrics === undefined ? {} : { metrics: settings.metrics }),
     pools: Object.fromEntries(pools),
   };
 }

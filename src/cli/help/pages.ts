@@ -1,5 +1,6 @@
 // The manual's pages, in the binary.
 
+import alerts from "../../help/alerts.yaml" with { type: "text" };
 import compare from "../../help/compare.md" with { type: "text" };
 import config from "../../help/config.md" with { type: "text" };
 import control from "../../help/control.md" with { type: "text" };
@@ -7,12 +8,14 @@ import figures from "../../help/figures.md" with { type: "text" };
 import legacy from "../../help/legacy.md" with { type: "text" };
 import limits from "../../help/limits.md" with { type: "text" };
 import logs from "../../help/logs.md" with { type: "text" };
+import metrics from "../../help/metrics.md" with { type: "text" };
 import recovery from "../../help/recovery.md" with { type: "text" };
 import reload from "../../help/reload.md" with { type: "text" };
 import runtimes from "../../help/runtimes.md" with { type: "text" };
 import service from "../../help/service.md" with { type: "text" };
 import signals from "../../help/signals.md" with { type: "text" };
 import start from "../../help/start.md" with { type: "text" };
+import { grafanaDashboard } from "./grafana.ts";
 import type { Topic } from "./topics.ts";
 
 /** The text of each, with marks (`<!-- … -->`) where something is filled in by a program. */
@@ -23,6 +26,9 @@ export const PAGES: Readonly<Record<Topic, string>> = {
   reload,
   recovery,
   logs,
+  metrics,
+  grafana: grafanaDashboard(),
+  alerts,
   runtimes,
   service,
   signals,

@@ -20,6 +20,7 @@ export function statusText(status: Status): string {
       lines.push(
         `${background} ${background === 1 ? "process" : "processes"} that scripts of pool ${name} left in the background`,
       );
+  lines.push(...status.pools.flatMap(fullLine), ...dropLine(status));
   const workers = [["WORKER", "POOL", "STATE", "GENERATION", "AGE", "MEMORY", "REQUEST"]];
   for (const pool of status.pools) workers.push(...workerRows(pool));
   if (workers.length > 1) lines.push("", ...table(workers));
@@ -48,6 +49,20 @@ function poolRow(pool: PoolStatus): string[] {
     String(draining),
     pool.queue === null ? "?" : `${pool.queue.length}/${pool.queue.limit}`,
     String(pool.generation),
+  ];
+}
+
+function fullLine({ name, queue }: PoolStatus): string[] {
+  if (queue === null || queue.full === 0) return [];
+  return [
+    `the queue of pool ${name} was full ${queue.full === 1 ? "once" : `${queue.full} times`} (limit ${queue.limit})`,
+  ];
+}
+
+function dropLine({ tcp_drops: drops }: Status): string[] {
+  if (drops === null || drops.overflows === 0) return [];
+  return [
+    `the kernel dropped ${drops.overflows} TCP connections at full queues of this machine since the start`,
   ];
 }
 

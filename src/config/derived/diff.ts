@@ -2,9 +2,16 @@
 // compares; the story of the reload decides what to make of it.
 
 import { sameAddress } from "../../sys/socket/address.ts";
-import type { AdminConfig, Config, LogConfig, PoolConfig, SupervisorConfig } from "../model.ts";
+import type {
+  AdminConfig,
+  Config,
+  LogConfig,
+  MetricsConfig,
+  PoolConfig,
+  SupervisorConfig,
+} from "../model.ts";
 import type { Rows, Setting } from "../settings/setting.ts";
-import { ADMIN, LOG, POOL, SUPERVISOR } from "../settings/settings.ts";
+import { ADMIN, LOG, METRICS, POOL, SUPERVISOR } from "../settings/settings.ts";
 
 /** One setting that differs, its values as TOML; null where it is not set. */
 export interface Change {
@@ -53,6 +60,7 @@ export function diffConfigs(running: Config, next: Config): Plan {
     "supervisor.",
   );
   const admin = changes<AdminConfig>(ADMIN, running.admin, next.admin, "admin.");
+  const metrics = changes<MetricsConfig>(METRICS, running.metrics, next.metrics, "metrics.");
   return {
     added: missingIn(running, next),
     removed: missingIn(next, running),
@@ -60,14 +68,15 @@ export function diffConfigs(running: Config, next: Config): Plan {
     replaced: both.filter(sameListen),
     log: changes<LogConfig>(LOG, running.log, next.log, "log."),
     supervisor: own.filter(({ setting }) => !FIXED.includes(setting)),
-    needsRestart: [...own.filter(({ setting }) => FIXED.includes(setting)), ...admin],
+    needsRestart: [...own.filter(({ setting }) => FIXED.includes(setting)), ...admin, ...metrics],
   };
 }
 
 /** What runs after a reload: the next config, but with the values that stay until the supervisor itself is started anew. */
 export function reloaded(running: Config, next: Config): Config {
   const { pidFile, stateDir } = running.supervisor;
-  return { ...next, admin: running.admin, supervisor: { ...next.supervisor, pidFile, stateDir } };
+  const { admin, metrics } = running;
+  return { ...next, admin, metrics, supervisor: { ...next.supervisor, pidFile, stateDir } };
 }
 
 function missingIn(config: Config, other: Config): PoolConfig[] {

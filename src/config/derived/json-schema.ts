@@ -2,7 +2,7 @@
 // it. Draft 7, which taplo and the editors' TOML extensions read.
 
 import { REQUIRED, type Rows, type Setting } from "../settings/setting.ts";
-import { ADMIN, LOG, POOL, SUPERVISOR } from "../settings/settings.ts";
+import { ADMIN, LOG, METRICS, POOL, SUPERVISOR } from "../settings/settings.ts";
 import type { JsonSchema } from "../settings/values.ts";
 
 export function configSchema(): JsonSchema {
@@ -15,6 +15,7 @@ export function configSchema(): JsonSchema {
       supervisor: tableOf(nested(SUPERVISOR), "How the supervisor itself runs."),
       admin: tableOf(nested(ADMIN), "The control socket."),
       log: tableOf(nested(LOG), "The log."),
+      metrics: tableOf(nested(METRICS), "The listener on which one can look."),
       defaults: tableOf(nested(POOL), "What every pool inherits, each setting unless it gives it."),
       pools: {
         type: "object",

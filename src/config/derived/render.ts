@@ -3,7 +3,7 @@
 import { valueText } from "./diff.ts";
 import type { Loaded } from "../finish.ts";
 import { REQUIRED, type Rows, type Setting } from "../settings/setting.ts";
-import { ADMIN, LOG, POOL, SUPERVISOR } from "../settings/settings.ts";
+import { ADMIN, LOG, METRICS, POOL, SUPERVISOR } from "../settings/settings.ts";
 import { keyText } from "../settings/special-values.ts";
 
 /** A line for a setting, or null to leave it out. */
@@ -44,6 +44,7 @@ export function renderConfig(loaded: Loaded, lineOf: LineOf, notesOf?: NotesOf):
     ...section("supervisor", SUPERVISOR, config.supervisor),
     ...section("admin", ADMIN, config.admin),
     ...section("log", LOG, config.log),
+    ...section("metrics", METRICS, config.metrics),
     ...pools,
   ].join("\n");
 }

@@ -45,6 +45,7 @@ export async function readPhpFpmIni(
     // Not .sock: Debian's pid file is /run/php/php8.2-fpm.pid, and its pool listens on php8.2-fpm.sock.
     admin: besidePidFile(supervisor, "socket", ".admin.sock"),
     log: logEntries(reading, global, base),
+    metrics: [],
     pools: poolsOf(reading, pools, global, phpFor(file, prefix, options.env)),
     daemonize: daemonizeOf(global),
   };

@@ -43,6 +43,7 @@ export function readLegacyXml(
     supervisor: [...supervisor, ...besidePidFile(supervisor, "state_dir", ".state")],
     admin: besidePidFile(supervisor, "socket", ".sock"),
     log: logEntries(globals, prefix),
+    metrics: [],
     pools: poolsOf(reading, sections.pools, globals, prefix),
     daemonize: daemonizeOf(reading, globals, prefix),
   };

@@ -13,7 +13,7 @@ import { findPlaces, type FindPlace } from "./places.ts";
 import { keyText } from "../settings/special-values.ts";
 import { describe, quote } from "../settings/values.ts";
 
-export type TomlSection = "supervisor" | "admin" | "log";
+export type TomlSection = "supervisor" | "admin" | "log" | "metrics";
 
 export interface TomlFile {
   readonly sections: Readonly<Record<TomlSection, readonly Entry[]>>;
@@ -31,7 +31,7 @@ interface Reading {
 
 type Table = Readonly<Record<string, unknown>>;
 
-const TABLES = ["supervisor", "admin", "log", "defaults", "pools"];
+const TABLES = ["supervisor", "admin", "log", "metrics", "defaults", "pools"];
 /** Settings of a pool that are tables of further settings. */
 const NESTED = ["listen", "php", "health", "reload"];
 
@@ -48,7 +48,12 @@ export function readToml(file: string, bytes: Uint8Array, problems: Problems): T
       entry(reading, [name, key], key, raw),
     );
   return {
-    sections: { supervisor: section("supervisor"), admin: section("admin"), log: section("log") },
+    sections: {
+      supervisor: section("supervisor"),
+      admin: section("admin"),
+      log: section("log"),
+      metrics: section("metrics"),
+    },
     defaults: poolEntries(reading, ["defaults"], tableAt(reading, root, ["defaults"])),
     pools: poolsOf(reading, root),
   };
@@ -98,7 +103,7 @@ function strayHint(name: string, raw: unknown): string {
   if (isPool) return `a pool is written [pools.${keyText(name)}]`;
   const near = nearest(name, TABLES);
   return near === null
-    ? "a config has the tables [supervisor], [admin], [log], [defaults] and [pools.NAME]"
+    ? "a config has the tables [supervisor], [admin], [log], [metrics], [defaults] and [pools.NAME]"
     : `did you mean "${near}"?`;
 }
 

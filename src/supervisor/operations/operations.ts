@@ -22,6 +22,7 @@ import type { SocketWatch } from "../watch/socket-watch.ts";
 import type { StateKeeper } from "../recovery/state-keeper.ts";
 import { OWN_PROGRAM } from "../../sys/exec/self.ts";
 import { tryCanaries } from "../start/canary.ts";
+import type { Seen } from "../seen.ts";
 import { becomeBinary, checkBinary } from "../upgrade.ts";
 import type { History } from "../history.ts";
 import { poolsInOrder, type SupervisorState } from "../supervisor-state.ts";
@@ -67,6 +68,8 @@ export interface Dependencies {
   /** Reopens every log file, after the settings given; returns their paths. */
   readonly reopenLog: (loaded?: Loaded) => readonly string[];
   readonly history: History;
+  /** What has been seen so far, for an upgrade. */
+  readonly seen: () => Seen;
   /** The descriptor of the lock on the state directory. */
   readonly lock: number;
 }
@@ -223,7 +226,7 @@ export class Operations {
 
   /** Becomes another program, or the same one again. Returns only when that fails: the answer comes from the next program. */
   async upgrade(binary: string | null, id: string, by: string, tell: Tell): Promise<Report> {
-    const { state, queue, keeper, socketWatch, load, lock } = this.dependencies;
+    const { state, queue, keeper, socketWatch, load, seen, lock } = this.dependencies;
     const detail = binary ?? OWN_PROGRAM;
     return queue.carryOut({ operation: "upgrade", by, detail, tell }, async (signal) => {
       // The config as it is now must come up, so that there is something to go back to.
@@ -240,7 +243,7 @@ export class Operations {
       keeper.save();
       tell({ step: "executing", version: upgrade.version });
       await sleep(EXEC_PAUSE_MS);
-      return becomeBinary(state, upgrade, { lock, state: keeper.snapshot }, id);
+      return becomeBinary(state, upgrade, { lock, state: keeper.snapshot, seen: seen() }, id);
     });
   }
 

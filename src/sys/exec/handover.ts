@@ -25,6 +25,8 @@ export interface Handover {
   readonly lock: number;
   /** What the state file says, for who knows its shape; the file itself may be spoilt. */
   readonly state: unknown;
+  /** What was seen so far, for who knows its shape; a program of an earlier version hands over none. */
+  readonly seen?: unknown;
   /** Listening sockets by inode. */
   readonly sockets: Readonly<Record<string, number>>;
   /** Why the upgrade failed, on the way back. */

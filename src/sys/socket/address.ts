@@ -25,6 +25,18 @@ export function isDualStack(address: ListenAddress): boolean {
   return address.kind === "inet6" && address.ipv6Only !== true && isAll(address.host);
 }
 
+/** Whether only processes of this machine can connect to it. */
+export function isLoopback(address: Address): boolean {
+  switch (address.kind) {
+    case "unix":
+      return true;
+    case "inet":
+      return ipv4Bytes(address.host)?.[0] === 127;
+    case "inet6":
+      return ipv6Bytes(address.host)?.toHex() === `${"0".repeat(31)}1`;
+  }
+}
+
 function isAll(host: string): boolean {
   return ipv6Bytes(host)?.every((byte) => byte === 0) === true;
 }

@@ -1,0 +1,107 @@
+// The load of each pool, looked at again and again: queue, busy workers, CPU time. What is short shows only
+// if a look meets it. It decides nothing; status, metrics and advice read it.
+
+import type { Reader } from "../../observe/scoreboard.ts";
+import type { Sample, WorkerView } from "../../observe/sample.ts";
+import type { Pool } from "../../pool/pool.ts";
+import { wallClock } from "../../sys/clock.ts";
+import type { WorkerSet } from "../../observe/sample.ts";
+import { poolsInOrder, type SupervisorState } from "../supervisor-state.ts";
+import { afterLook, NO_LOAD, type PoolLoad } from "./pool-load.ts";
+
+const LOOK_EVERY_MS = 1000;
+/** A look takes some 20 microseconds for each: of many workers so many a second, and no more. */
+const WORKERS_A_SECOND = 200;
+/** Of a clock tick (USER_HZ, 100 a second on every Linux). */
+const TICK_MS = 10;
+/** Who has been busy on one connection for longer may be in a new request of it: only PHP's record tells. */
+const LONG_MS = 5000;
+
+export class LoadWatch implements Reader {
+  private readonly state: SupervisorState;
+  private readonly loads = new Map<string, PoolLoad>();
+  /** CPU time of each worker at the last look. */
+  private ticks: ReadonlyMap<string, number> = new Map();
+  private requestsLookedAt = 0;
+
+  /** `before`: what the program before an upgrade has seen, by pool. */
+  constructor(state: SupervisorState, before: Readonly<Record<string, PoolLoad>> = {}) {
+    this.state = state;
+    for (const [pool, load] of Object.entries(before)) this.loads.set(pool, load);
+  }
+
+  get everyMs(): number {
+    const workers = poolsInOrder(this.state).reduce((sum, { target }) => sum + target, 0);
+    return Math.max(LOOK_EVERY_MS, (workers * 1000) / WORKERS_A_SECOND);
+  }
+
+  of(pool: string): PoolLoad {
+    return this.loads.get(pool) ?? NO_LOAD;
+  }
+
+  /** Of all pools, by name. */
+  get all(): Readonly<Record<string, PoolLoad>> {
+    return Object.fromEntries(this.loads);
+  }
+
+  look(sample: Sample): void {
+    const pools = poolsInOrder(this.state);
+    const names = new Set(pools.map(({ name }) => name));
+    for (const name of this.loads.keys()) if (!names.has(name)) this.loads.delete(name);
+    const ticks = new Map<string, number>();
+    for (const pool of pools) this.lookAt(pool, sample, ticks);
+    this.ticks = ticks;
+    if (sample.takenAt - this.requestsLookedAt < LONG_MS) return;
+    this.requestsLookedAt = sample.takenAt;
+    for (const pool of pools) lookAtLongRequests(pool, sample);
+  }
+
+  private lookAt(pool: Pool, sample: Sample, ticks: Map<string, number>): void {
+    const workers = servingSets(pool).flatMap((set) => sample.workers(set));
+    const busy = workers.filter(isBusy).length;
+    const queue = pool.listener.queue();
+    const look = {
+      time: wallClock().getTime(),
+      workers: workers.length,
+      busy,
+      allBusy: busy > 0 && busy === workers.length,
+      queue: queue?.length ?? null,
+      // The kernel lets in one more than its limit.
+      queueFull: queue !== null && queue.length > queue.limit,
+      cpuMs: this.ticksSince(workers, ticks) * TICK_MS,
+    };
+    this.loads.set(pool.name, afterLook(this.of(pool.name), look));
+  }
+
+  private ticksSince(workers: readonly WorkerView[], ticks: Map<string, number>): number {
+    let sum = 0;
+    for (const { pid, startTime, cpuTicks } of workers) {
+      const key = `${pid} ${startTime}`;
+      ticks.set(key, cpuTicks);
+      sum += Math.max(0, cpuTicks - (this.ticks.get(key) ?? 0));
+    }
+    return sum;
+  }
+}
+
+/** The workers of the groups that serve, of the generation that is responsible. */
+export function servingSets({ current }: Pool): WorkerSet[] {
+  return current.all
+    .filter(({ state }) => state === "serving" || state === "orphaned")
+    .map(({ members }) => members);
+}
+
+/** Has a connection, or is between two. */
+export function isBusy({ activity }: WorkerView): boolean {
+  return activity.doing === "busy" || activity.doing === "working";
+}
+
+/** The scoreboard remembers since when a request has been seen: one that is long is to be seen again and again. */
+function lookAtLongRequests(pool: Pool, sample: Sample): void {
+  for (const generation of [pool.current, ...pool.leaving])
+    for (const { members } of generation.all) {
+      const isLong = (view: WorkerView) =>
+        view.activity.doing === "busy" && sample.takenAt - view.since >= LONG_MS;
+      if (sample.workers(members).some(isLong)) sample.requests(members);
+    }
+}

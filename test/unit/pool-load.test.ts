@@ -1,0 +1,46 @@
+// How the marks of a pool's load follow from one look after the other.
+
+import { expect, test } from "bun:test";
+import { afterLook, type Look, NO_LOAD } from "../../src/supervisor/watch/pool-load.ts";
+
+const HOUR_MS = 3_600_000;
+const QUIET: Look = {
+  time: 10 * HOUR_MS,
+  workers: 4,
+  busy: 0,
+  allBusy: false,
+  queue: 0,
+  queueFull: false,
+  cpuMs: 0,
+};
+
+function seen(...looks: readonly Partial<Look>[]) {
+  return looks.reduce((load, look) => afterLook(load, { ...QUIET, ...look }), NO_LOAD);
+}
+
+test("the highest marks stay; a queue that is not told leaves its mark as it is", () => {
+  const load = seen({ busy: 3, queue: 7 }, { busy: 1, queue: 2 }, { queue: null });
+  expect(load).toMatchObject({ busyMost: 3, queueMost: 7 });
+  expect(seen({ queue: null }).queueMost).toBeNull();
+});
+
+test("that all are busy, or the queue full, counts once for as long as it lasts", () => {
+  const all = { busy: 4, allBusy: true, queueFull: true };
+  expect(seen(all, all, {}, all)).toMatchObject({ allBusyTimes: 2, queueFullTimes: 2 });
+  expect(seen(all, all)).toMatchObject({ allBusyNow: 2, queueFullNow: true });
+  expect(seen(all, {})).toMatchObject({ allBusyNow: 0, queueFullNow: false });
+});
+
+test("by the hour: an hour for each in which there was a look, and no more than two days of them", () => {
+  const later = { time: 11 * HOUR_MS + 5 };
+  const { hours } = seen({ busy: 2, cpuMs: 30 }, { busy: 1, cpuMs: 20 }, { ...later, busy: 3 });
+  expect(hours).toEqual([
+    { hour: 10, busyMost: 2, queueMost: 0, looks: 2, allBusyLooks: 0, cpuMs: 50 },
+    { hour: 11, busyMost: 3, queueMost: 0, looks: 1, allBusyLooks: 0, cpuMs: 0 },
+  ]);
+  const days = Array.from({ length: 100 }, (_, i) => ({ time: i * HOUR_MS }));
+  expect(seen(...days).hours.map(({ hour }) => hour)).toEqual(
+    Array.from({ length: 48 }, (_, i) => 52 + i),
+  );
+  expect(seen(...days).recent).toHaveLength(60);
+});
