@@ -35,10 +35,11 @@ async function main(given: readonly string[]): Promise<number> {
   const row = Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
   if (row === undefined) {
     const { usageFault } = await import("./cli/usage.ts");
-    const { nearest } = await import("./config/nearest.ts");
-    const close = nearest(word, Object.keys(COMMANDS));
+    const { didYouMean } = await import("./config/nearest.ts");
+    const { listedCommands } = await import("./cli/help/overview.ts");
     const what = word.startsWith("-") ? `unknown option ${word}` : `unknown command "${word}"`;
-    throw usageFault(close === null ? what : `${what}; did you mean "${close}"?`);
+    const known = listedCommands(COMMANDS).map(({ name }) => name);
+    throw usageFault(`${what}${didYouMean(word, known)}`);
   }
   const { runStrict } = await import("./cli/runner.ts");
   return runStrict((await row.load()).default, rest);

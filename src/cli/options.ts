@@ -147,6 +147,20 @@ export function takesValue({ type }: Option): boolean {
   return type === "string";
 }
 
+/** The options of a table as they are written, each `--NAME` or, where only that is told of, `--no-NAME`. */
+export function longNames(options: Options): string[] {
+  return Object.entries(options).flatMap(([name, option]) =>
+    option.type === "positional" ? [] : [`--${longName(name, option)}`],
+  );
+}
+
+/** What `--help` calls it: one that is on unless turned off is told by its `no-NAME`. */
+export function longName(name: string, option: Option): string {
+  return "negativeDescription" in option && option.negativeDescription !== undefined
+    ? `no-${name}`
+    : name;
+}
+
 /** The arguments of a table, in their order, with their names for people. */
 export function positionals(
   options: Options,

@@ -2,7 +2,7 @@
 
 import { Fault } from "../fault.ts";
 import type { Command } from "./command.ts";
-import { type Option, positionals, takesValue } from "./options.ts";
+import { longName, type Option, positionals, takesValue } from "./options.ts";
 
 /** A usage error: exit code 2, and a hint at the command's help. */
 export function usageFault(message: string, command?: string): Fault {
@@ -51,11 +51,15 @@ export function wrapped(text: string, width: number): string[] {
   return [...lines, line];
 }
 
+/** What an option does, in a few words. */
+export function optionText(option: Option): string {
+  const off = "negativeDescription" in option ? option.negativeDescription : undefined;
+  return off ?? option.description ?? "";
+}
+
 function optionRow(key: string, option: Option): readonly [left: string, right: string] {
   const short = "alias" in option ? `-${option.alias}, ` : "";
   const hint = "valueHint" in option ? option.valueHint : undefined;
   const value = takesValue(option) ? ` ${(hint ?? key).toUpperCase()}` : "";
-  const off = "negativeDescription" in option ? option.negativeDescription : undefined;
-  const name = off === undefined ? key : `no-${key}`;
-  return [`${short}--${name}${value}`, off ?? option.description ?? ""];
+  return [`${short}--${longName(key, option)}${value}`, optionText(option)];
 }

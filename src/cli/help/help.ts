@@ -1,6 +1,6 @@
 // `fcgivisor help [TOPIC]`: a page of the manual, or of a command that has no page its options.
 
-import { nearest } from "../../config/nearest.ts";
+import { didYouMean } from "../../config/nearest.ts";
 import { listedCommands, overviewText } from "./overview.ts";
 import { print } from "../print.ts";
 import { type Command, defineCommand, type CommandTable } from "../command.ts";
@@ -34,13 +34,8 @@ export async function helpText(commands: CommandTable, topic: string | undefined
   if (page !== undefined) return pageText(page.name);
   const row = Object.hasOwn(commands, topic) ? commands[topic] : undefined;
   if (row !== undefined) return usageText((await row.load()).default);
-  const close = nearest(
-    topic,
-    [...TOPICS, ...listedCommands(commands)].map(({ name }) => name),
-  );
-  throw usageFault(
-    `there is no help on "${topic}"${close === null ? "" : `; did you mean "${close}"?`}`,
-  );
+  const known = [...TOPICS, ...listedCommands(commands)].map(({ name }) => name);
+  throw usageFault(`there is no help on "${topic}"${didYouMean(topic, known)}`);
 }
 
 async function pageText(topic: Topic): Promise<string> {

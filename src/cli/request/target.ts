@@ -3,6 +3,7 @@
 
 import { resolve } from "node:path";
 import type { AdminClient } from "../../admin/client.ts";
+import { didYouMean } from "../../config/nearest.ts";
 import { asFault, Fault } from "../../fault.ts";
 import { type Address, isDualStack, parseAddress } from "../../sys/socket/address.ts";
 import { usageFault } from "../usage.ts";
@@ -96,8 +97,10 @@ async function configPools(options: TargetOptions): Promise<KnownPool[] | Fault>
 function pick(pools: readonly KnownPool[], name: string | undefined): KnownPool {
   const found = name === undefined ? pools[0] : pools.find((pool) => pool.name === name);
   if (found) return found;
-  const names = firstOf([...new Set(pools.map((pool) => pool.name))], 20);
-  throw new Fault(name === undefined ? "there is no pool" : `there is no pool ${name}`, {
+  const known = [...new Set(pools.map((pool) => pool.name))];
+  const names = firstOf(known, 20);
+  const which = name === undefined ? "" : ` ${name}${didYouMean(name, known)}`;
+  throw new Fault(`there is no pool${which}`, {
     hint: names === "" ? "add a pool, or give --to ADDRESS" : `there are: ${names}`,
   });
 }
