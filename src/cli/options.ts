@@ -5,6 +5,9 @@ interface OptionRow {
   readonly description?: string;
 }
 
+/** All that a value can be, each with its meaning ("" where it speaks for itself). For the completion of shells. */
+export type Choices = Readonly<Record<string, string>>;
+
 export type Option =
   | (OptionRow & {
       readonly type: "boolean";
@@ -19,6 +22,7 @@ export type Option =
       readonly valueHint?: string;
       /** May be given several times. */
       readonly repeatable?: true;
+      readonly choices?: Choices;
     })
   | (OptionRow & {
       readonly type: "positional";
@@ -27,6 +31,7 @@ export type Option =
       readonly required?: false;
       /** Takes all the words there are. */
       readonly repeatable?: true;
+      readonly choices?: Choices;
     });
 
 export type Options = Readonly<Record<string, Option>>;

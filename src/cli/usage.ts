@@ -13,19 +13,31 @@ export function usageFault(message: string, command?: string): Fault {
 }
 
 /** The help of one command, plain text: usage line, what it does, its options. */
-export function usageText({ name, description, options }: Command): string {
-  const words = positionals(options).map((word) => (word.needed ? word.name : `[${word.name}]`));
-  const rows = Object.entries(options)
-    .filter(([, option]) => option.type !== "positional")
-    .map(([key, option]) => optionRow(key, option));
+export function usageText(command: Command): string {
+  const rows = optionRows(command);
   const width = Math.max(0, ...rows.map(([left]) => left.length));
   return [
-    `Usage: fcgivisor ${[name, "[OPTIONS]", ...words].join(" ")}`,
+    `Usage: ${usageLine(command)}`,
     "",
-    ...wrapped(description, WIDTH),
+    ...wrapped(command.description, WIDTH),
     ...(rows.length === 0 ? [] : ["", "Options:"]),
     ...rows.flatMap(([left, right]) => row(left.padEnd(width), right)),
   ].join("\n");
+}
+
+/** How it is called: `fcgivisor reload [OPTIONS] [POOL...]`. */
+export function usageLine({ name, options }: Command): string {
+  const words = positionals(options).map((word) => (word.needed ? word.name : `[${word.name}]`));
+  return ["fcgivisor", name, "[OPTIONS]", ...words].join(" ");
+}
+
+/** Each option as it is written, with what it does. */
+export function optionRows({
+  options,
+}: Pick<Command, "options">): (readonly [written: string, does: string])[] {
+  return Object.entries(options)
+    .filter(([, option]) => option.type !== "positional")
+    .map(([key, option]) => optionRow(key, option));
 }
 
 /** Columns of a terminal. */

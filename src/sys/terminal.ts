@@ -3,6 +3,7 @@
 
 import { libc } from "./libc.ts";
 
+export const STDOUT = 1;
 export const STDERR = 2;
 
 /** isatty(3); false for a descriptor that is closed. */

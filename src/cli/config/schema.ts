@@ -15,6 +15,7 @@ export default defineCommand({
       required: false,
       valueHint: "what",
       description: "config or answers",
+      choices: { config: "of the TOML config", answers: "of what the control socket answers" },
     },
   },
   async run({ what = "config" }) {

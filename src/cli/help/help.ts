@@ -2,9 +2,9 @@
 
 import { didYouMean } from "../../config/nearest.ts";
 import { listedCommands, overviewText } from "./overview.ts";
-import { print } from "../print.ts";
 import { type Command, defineCommand, type CommandTable } from "../command.ts";
 import { usageFault, usageText } from "../usage.ts";
+import { show } from "./show.ts";
 import { type Topic, TOPICS } from "./topics.ts";
 
 /** The command itself; it is one of the table that it lists. */
@@ -18,10 +18,13 @@ export function helpCommand(commands: CommandTable): Command {
         required: false,
         valueHint: "topic",
         description: "a topic, or a command",
+        choices: Object.fromEntries(
+          [...TOPICS, ...listedCommands(commands)].map(({ name, summary }) => [name, summary]),
+        ),
       },
     },
     async run({ topic }) {
-      print(`${(await helpText(commands, topic)).trimEnd()}\n`);
+      await show(`${(await helpText(commands, topic)).trimEnd()}\n`);
       return 0;
     },
   });

@@ -38,6 +38,13 @@ function addressTarget(to: string, command: string): Target {
   return { address: reachable(parsed.ok), root: process.cwd(), rootIs: HERE };
 }
 
+/** The names of the pools that `--pool` may name; none when neither a supervisor nor a config tells. */
+export async function knownPools(options: TargetOptions): Promise<string[]> {
+  const running = await runningPools(options);
+  const pools = running instanceof Fault ? await configPools(options) : running;
+  return pools instanceof Fault ? [] : pools.map(({ name }) => name);
+}
+
 /** A pool as one of the two sources knows it. */
 interface KnownPool {
   readonly name: string;

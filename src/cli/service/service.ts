@@ -24,7 +24,11 @@ export default defineCommand({
   name: "service",
   description: `Prints a file for another program, made for the config in use: ${Object.keys(KINDS).join(", ")}.`,
   options: {
-    kind: { type: "positional", description: "which file" },
+    kind: {
+      type: "positional",
+      description: "which file",
+      choices: Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, ""])),
+    },
     config: COMMON.config,
     prefix: COMMON.prefix,
     pool: { type: "string", description: "systemd-socket, nginx: this pool only" },
