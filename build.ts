@@ -28,9 +28,19 @@ const result = await Bun.build({
   bytecode: true,
   minify: true,
   sourcemap: "linked",
-  define: { "process.env.FCGIVISOR_VERSION": JSON.stringify(pkg.version) },
+  define: {
+    "process.env.FCGIVISOR_VERSION": JSON.stringify(pkg.version),
+    "process.env.FCGIVISOR_DATE": JSON.stringify(sourceDate()),
+  },
   throw: false,
 });
+/** The day of the sources, the same in every build of them: of the commit, unless SOURCE_DATE_EPOCH says otherwise. */
+function sourceDate(): string {
+  const commit = () => Bun.spawnSync(["git", "log", "-1", "--format=%ct"], { stderr: "ignore" });
+  const epoch = process.env["SOURCE_DATE_EPOCH"] ?? commit().stdout.toString().trim();
+  return new Date(Number(epoch) * 1000).toISOString().slice(0, 10);
+}
+
 for (const log of result.logs) console.error(String(log));
 if (!result.success) process.exit(1);
 

@@ -2,6 +2,7 @@
 // imported.
 
 import { COMMANDS } from "./cli/commands.ts";
+import { commandFirst } from "./cli/leading-options.ts";
 import { print, printError, printJson } from "./cli/print.ts";
 import { asFault, Fault, faultText } from "./fault.ts";
 import { STATE_FORMAT, STATE_FORMAT_WORD } from "./supervisor/recovery/state-format.ts";
@@ -35,10 +36,11 @@ async function main(given: readonly string[]): Promise<number> {
   const row = Object.hasOwn(COMMANDS, word) ? COMMANDS[word] : undefined;
   if (row === undefined) {
     const { usageFault } = await import("./cli/usage.ts");
-    const { nearest } = await import("./config/nearest.ts");
-    const close = nearest(word, Object.keys(COMMANDS));
+    const { didYouMean } = await import("./config/nearest.ts");
+    const { listedCommands } = await import("./cli/help/overview.ts");
     const what = word.startsWith("-") ? `unknown option ${word}` : `unknown command "${word}"`;
-    throw usageFault(close === null ? what : `${what}; did you mean "${close}"?`);
+    const known = listedCommands(COMMANDS).map(({ name }) => name);
+    throw usageFault(`${what}${didYouMean(word, known)}`);
   }
   const { runStrict } = await import("./cli/runner.ts");
   return runStrict((await row.load()).default, rest);
@@ -47,19 +49,6 @@ async function main(given: readonly string[]): Promise<number> {
 /** Without a topic: that one says which commands there are. */
 function asksForHelp(word: string, rest: readonly string[]): boolean {
   return word === "--help" || word === "-h" || (word === "help" && rest.length === 0);
-}
-
-/** Options that every command knows may stand before the command, as behind it. */
-function commandFirst(argv: readonly string[]): readonly string[] {
-  const withValue = ["-c", "--config", "--socket", "--prefix"];
-  let at = 0;
-  for (; at < argv.length; at++) {
-    const word = argv[at]!;
-    if (withValue.includes(word)) at++;
-    else if (!/^(--(config|socket|prefix)=|--json$|--quiet$|-q$)/.test(word)) break;
-  }
-  const word = argv[at];
-  return word === undefined ? argv : [word, ...argv.slice(0, at), ...argv.slice(at + 1)];
 }
 
 /** Who asks for JSON is told of a failure in JSON, too. */

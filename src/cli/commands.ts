@@ -79,11 +79,26 @@ export const COMMANDS: CommandTable = {
     summary: "prints a systemd unit, an init script, and the like",
     load: () => import("./service/service.ts"),
   },
+  completion: {
+    summary: "completes command lines in bash, zsh or fish",
+    load: () => import("./completion/completion.ts"),
+  },
+  man: {
+    summary: "the man page, for man and packages",
+    load: async () => ({ default: (await import("./man/man.ts")).manCommand(COMMANDS) }),
+  },
   help: {
     summary: "the manual: topics and commands",
     load: async () => ({ default: (await import("./help/help.ts")).helpCommand(COMMANDS) }),
   },
   demo: { summary: "shows itself working", load: () => import("./demo/demo.ts") },
-  // Not listed: a worker for the demo and the tests, started by a supervisor.
+  // Not listed: called by the scripts that `completion` prints.
+  complete: {
+    summary: "",
+    load: async () => ({
+      default: (await import("./completion/complete.ts")).completeCommand(COMMANDS),
+    }),
+  },
+  // A worker for the demo and the tests, started by a supervisor.
   responder: { summary: "", load: () => import("./responder.ts") },
 };

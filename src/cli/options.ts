@@ -5,6 +5,9 @@ interface OptionRow {
   readonly description?: string;
 }
 
+/** All that a value can be, each with its meaning ("" where it speaks for itself). For the completion of shells. */
+export type Choices = Readonly<Record<string, string>>;
+
 export type Option =
   | (OptionRow & {
       readonly type: "boolean";
@@ -19,6 +22,7 @@ export type Option =
       readonly valueHint?: string;
       /** May be given several times. */
       readonly repeatable?: true;
+      readonly choices?: Choices;
     })
   | (OptionRow & {
       readonly type: "positional";
@@ -27,6 +31,7 @@ export type Option =
       readonly required?: false;
       /** Takes all the words there are. */
       readonly repeatable?: true;
+      readonly choices?: Choices;
     });
 
 export type Options = Readonly<Record<string, Option>>;
@@ -147,6 +152,20 @@ export function afterDashes(rawArgs: readonly string[]): readonly string[] {
 
 export function takesValue({ type }: Option): boolean {
   return type === "string";
+}
+
+/** The options of a table as they are written, each `--NAME` or, where only that is told of, `--no-NAME`. */
+export function longNames(options: Options): string[] {
+  return Object.entries(options).flatMap(([name, option]) =>
+    option.type === "positional" ? [] : [`--${longName(name, option)}`],
+  );
+}
+
+/** What `--help` calls it: one that is on unless turned off is told by its `no-NAME`. */
+export function longName(name: string, option: Option): string {
+  return "negativeDescription" in option && option.negativeDescription !== undefined
+    ? `no-${name}`
+    : name;
 }
 
 /** The arguments of a table, in their order, with their names for people. */

@@ -1,8 +1,17 @@
 // Runs a command strictly: an unknown option, a missing value or a stray argument is a usage error
 // (citty 0.2 accepts all three and exits 0), and the command's number is the exit code.
 
+import { didYouMean } from "../config/nearest.ts";
 import type { Command } from "./command.ts";
-import { beforeDashes, given, type GivenOption, positionals, takesValue } from "./options.ts";
+import {
+  beforeDashes,
+  given,
+  type GivenOption,
+  longNames,
+  type Options,
+  positionals,
+  takesValue,
+} from "./options.ts";
 import { print } from "./print.ts";
 import { usageFault, usageText } from "./usage.ts";
 
@@ -19,13 +28,20 @@ export async function runStrict(command: Command, rawArgs: readonly string[]): P
   return command.run(rawArgs);
 }
 
-function checkOption({ name }: Command, { written, option, value }: GivenOption): void {
-  if (option === null) throw usageFault(`unknown option ${written}`, name);
+function checkOption({ name, options }: Command, { written, option, value }: GivenOption): void {
+  if (option === null)
+    throw usageFault(`unknown option ${written}${nearestOption(written, options)}`, name);
   if (!takesValue(option)) {
     if (value !== undefined) throw usageFault(`option ${written} takes no value`, name);
   } else if (value === undefined || value === "") {
     throw usageFault(`option ${written} needs a value`, name);
   }
+}
+
+/** Of a single letter nothing can be said. */
+function nearestOption(written: string, options: Options): string {
+  const word = written.replace(/^-+/, "");
+  return word.length < 2 ? "" : didYouMean(`--${word}`, longNames(options));
 }
 
 function checkWords({ name, options }: Command, count: number): void {

@@ -2,7 +2,7 @@
 
 import { Fault } from "../fault.ts";
 import type { Command } from "./command.ts";
-import { type Option, positionals, takesValue } from "./options.ts";
+import { longName, type Option, positionals, takesValue } from "./options.ts";
 
 /** A usage error: exit code 2, and a hint at the command's help. */
 export function usageFault(message: string, command?: string): Fault {
@@ -13,19 +13,31 @@ export function usageFault(message: string, command?: string): Fault {
 }
 
 /** The help of one command, plain text: usage line, what it does, its options. */
-export function usageText({ name, description, options }: Command): string {
-  const words = positionals(options).map((word) => (word.needed ? word.name : `[${word.name}]`));
-  const rows = Object.entries(options)
-    .filter(([, option]) => option.type !== "positional")
-    .map(([key, option]) => optionRow(key, option));
+export function usageText(command: Command): string {
+  const rows = optionRows(command);
   const width = Math.max(0, ...rows.map(([left]) => left.length));
   return [
-    `Usage: fcgivisor ${[name, "[OPTIONS]", ...words].join(" ")}`,
+    `Usage: ${usageLine(command)}`,
     "",
-    ...wrapped(description, WIDTH),
+    ...wrapped(command.description, WIDTH),
     ...(rows.length === 0 ? [] : ["", "Options:"]),
     ...rows.flatMap(([left, right]) => row(left.padEnd(width), right)),
   ].join("\n");
+}
+
+/** How it is called: `fcgivisor reload [OPTIONS] [POOL...]`. */
+export function usageLine({ name, options }: Command): string {
+  const words = positionals(options).map((word) => (word.needed ? word.name : `[${word.name}]`));
+  return ["fcgivisor", name, "[OPTIONS]", ...words].join(" ");
+}
+
+/** Each option as it is written, with what it does. */
+export function optionRows({
+  options,
+}: Pick<Command, "options">): (readonly [written: string, does: string])[] {
+  return Object.entries(options)
+    .filter(([, option]) => option.type !== "positional")
+    .map(([key, option]) => optionRow(key, option));
 }
 
 /** Columns of a terminal. */
@@ -51,11 +63,15 @@ export function wrapped(text: string, width: number): string[] {
   return [...lines, line];
 }
 
+/** What an option does, in a few words. */
+export function optionText(option: Option): string {
+  const off = "negativeDescription" in option ? option.negativeDescription : undefined;
+  return off ?? option.description ?? "";
+}
+
 function optionRow(key: string, option: Option): readonly [left: string, right: string] {
   const short = "alias" in option ? `-${option.alias}, ` : "";
   const hint = "valueHint" in option ? option.valueHint : undefined;
   const value = takesValue(option) ? ` ${(hint ?? key).toUpperCase()}` : "";
-  const off = "negativeDescription" in option ? option.negativeDescription : undefined;
-  const name = off === undefined ? key : `no-${key}`;
-  return [`${short}--${name}${value}`, off ?? option.description ?? ""];
+  return [`${short}--${longName(key, option)}${value}`, optionText(option)];
 }

@@ -19,6 +19,12 @@ export function nearest(name: string, known: readonly string[]): string | null {
   return best;
 }
 
+/** What a message about an unknown name ends with: `; did you mean "reload"?`, or nothing. */
+export function didYouMean(name: string, known: readonly string[]): string {
+  const close = nearest(name, known);
+  return close === null ? "" : `; did you mean "${close}"?`;
+}
+
 /** Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`. */
 export function editDistance(a: string, b: string): number {
   let before: number[] = [];

@@ -70,6 +70,11 @@ const PARTS = {
   unshare: { package: "util-linux", there: () => inPath("unshare") },
   systemd: { package: "systemd", there: () => inPath("systemd-analyze") },
   shellcheck: { package: "shellcheck", there: () => inPath("shellcheck") },
+  zsh: { package: "zsh", there: () => inPath("zsh") },
+  fish: { package: "fish", there: () => inPath("fish") },
+  less: { package: "less", there: () => inPath("less") },
+  mandoc: { package: "mandoc", there: () => inPath("mandoc") },
+  man: { package: "man-db", there: () => inPath("man") },
   insserv: { package: "insserv", unpack: ["insserv"], there: () => unpacked("sbin/insserv") },
   openrc: {
     package: "openrc",

@@ -2,6 +2,7 @@
 // goes on is left out.
 
 import { AdminClient } from "../../admin/client.ts";
+import { didYouMean } from "../../config/nearest.ts";
 import { asFault, Fault, faultLines } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
 import { capture } from "../../sys/process.ts";
@@ -75,9 +76,11 @@ export async function poolReload(socket: string, wanted: string | null): Promise
   const { pools } = await client.status();
   const pool = wanted ?? pools[0]?.name;
   if (pool === undefined || !pools.some(({ name }) => name === pool)) {
-    throw new Fault(`the running supervisor has no pool ${pool ?? ""}`, {
+    const names = pools.map(({ name }) => name);
+    const which = pool === undefined ? "" : ` ${pool}${didYouMean(pool, names)}`;
+    throw new Fault(`the running supervisor has no pool${which}`, {
       where: socket,
-      hint: `it has: ${pools.map(({ name }) => name).join(", ") || "none"}`,
+      hint: `it has: ${names.join(", ") || "none"}`,
     });
   }
   return () => client.operate("reload", { pools: [pool] });

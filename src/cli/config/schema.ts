@@ -1,5 +1,6 @@
 // `fcgivisor schema`: the JSON Schema of the TOML config, for editors, or of what the program answers.
 
+import { didYouMean } from "../../config/nearest.ts";
 import { defineCommand } from "../command.ts";
 import { printJson } from "../print.ts";
 import { usageFault } from "../usage.ts";
@@ -14,6 +15,7 @@ export default defineCommand({
       required: false,
       valueHint: "what",
       description: "config or answers",
+      choices: { config: "of the TOML config", answers: "of what the control socket answers" },
     },
   },
   async run({ what = "config" }) {
@@ -29,6 +31,9 @@ async function schemaOf(what: string) {
     case "answers":
       return (await import("../../admin/schema.ts")).answersSchema();
     default:
-      throw usageFault(`there is no schema of "${what}": it is config or answers`, "schema");
+      throw usageFault(
+        `there is no schema of "${what}": it is config or answers${didYouMean(what, ["config", "answers"])}`,
+        "schema",
+      );
   }
 }

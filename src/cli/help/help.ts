@@ -1,10 +1,10 @@
 // `fcgivisor help [TOPIC]`: a page of the manual, or of a command that has no page its options.
 
-import { nearest } from "../../config/nearest.ts";
+import { didYouMean } from "../../config/nearest.ts";
 import { listedCommands, overviewText } from "./overview.ts";
-import { print } from "../print.ts";
 import { type Command, defineCommand, type CommandTable } from "../command.ts";
 import { usageFault, usageText } from "../usage.ts";
+import { show } from "./show.ts";
 import { type Topic, TOPICS } from "./topics.ts";
 
 /** The command itself; it is one of the table that it lists. */
@@ -18,10 +18,13 @@ export function helpCommand(commands: CommandTable): Command {
         required: false,
         valueHint: "topic",
         description: "a topic, or a command",
+        choices: Object.fromEntries(
+          [...TOPICS, ...listedCommands(commands)].map(({ name, summary }) => [name, summary]),
+        ),
       },
     },
     async run({ topic }) {
-      print(`${(await helpText(commands, topic)).trimEnd()}\n`);
+      await show(`${(await helpText(commands, topic)).trimEnd()}\n`);
       return 0;
     },
   });
@@ -34,13 +37,8 @@ export async function helpText(commands: CommandTable, topic: string | undefined
   if (page !== undefined) return pageText(page.name);
   const row = Object.hasOwn(commands, topic) ? commands[topic] : undefined;
   if (row !== undefined) return usageText((await row.load()).default);
-  const close = nearest(
-    topic,
-    [...TOPICS, ...listedCommands(commands)].map(({ name }) => name),
-  );
-  throw usageFault(
-    `there is no help on "${topic}"${close === null ? "" : `; did you mean "${close}"?`}`,
-  );
+  const known = [...TOPICS, ...listedCommands(commands)].map(({ name }) => name);
+  throw usageFault(`there is no help on "${topic}"${didYouMean(topic, known)}`);
 }
 
 async function pageText(topic: Topic): Promise<string> {

@@ -3,6 +3,7 @@
 
 import { resolve } from "node:path";
 import type { AdminClient } from "../../admin/client.ts";
+import { didYouMean } from "../../config/nearest.ts";
 import { asFault, Fault } from "../../fault.ts";
 import { type Address, isDualStack, parseAddress } from "../../sys/socket/address.ts";
 import { usageFault } from "../usage.ts";
@@ -35,6 +36,13 @@ function addressTarget(to: string, command: string): Target {
   const parsed = parseAddress(to, (path) => resolve(path));
   if ("problem" in parsed) throw usageFault(`--to: ${parsed.problem}; ${parsed.hint}`, command);
   return { address: reachable(parsed.ok), root: process.cwd(), rootIs: HERE };
+}
+
+/** The names of the pools that `--pool` may name; none when neither a supervisor nor a config tells. */
+export async function knownPools(options: TargetOptions): Promise<string[]> {
+  const running = await runningPools(options);
+  const pools = running instanceof Fault ? await configPools(options) : running;
+  return pools instanceof Fault ? [] : pools.map(({ name }) => name);
 }
 
 /** A pool as one of the two sources knows it. */
@@ -96,8 +104,10 @@ async function configPools(options: TargetOptions): Promise<KnownPool[] | Fault>
 function pick(pools: readonly KnownPool[], name: string | undefined): KnownPool {
   const found = name === undefined ? pools[0] : pools.find((pool) => pool.name === name);
   if (found) return found;
-  const names = firstOf([...new Set(pools.map((pool) => pool.name))], 20);
-  throw new Fault(name === undefined ? "there is no pool" : `there is no pool ${name}`, {
+  const known = [...new Set(pools.map((pool) => pool.name))];
+  const names = firstOf(known, 20);
+  const which = name === undefined ? "" : ` ${name}${didYouMean(name, known)}`;
+  throw new Fault(`there is no pool${which}`, {
     hint: names === "" ? "add a pool, or give --to ADDRESS" : `there are: ${names}`,
   });
 }

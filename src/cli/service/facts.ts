@@ -3,6 +3,7 @@
 
 import { dirname, join, resolve } from "node:path";
 import type { Config, PoolConfig } from "../../config/model.ts";
+import { didYouMean } from "../../config/nearest.ts";
 import { Fault } from "../../fault.ts";
 import { runtimeOf } from "../../runtime/registry.ts";
 import { type Address } from "../../sys/socket/address.ts";
@@ -55,11 +56,9 @@ export function serviceFacts(
   const all = config.pools.map(poolFacts);
   const pools = all.filter(({ name }) => options.pool === undefined || name === options.pool);
   if (pools.length === 0) {
-    throw new Fault(`there is no pool "${options.pool}"`, {
-      hint: `pools are ${firstOf(
-        all.map(({ name }) => name),
-        20,
-      )}`,
+    const names = all.map(({ name }) => name);
+    throw new Fault(`there is no pool "${options.pool}"${didYouMean(options.pool ?? "", names)}`, {
+      hint: `pools are ${firstOf(names, 20)}`,
     });
   }
   const prefix = options.prefix === undefined ? [] : ["--prefix", resolve(options.prefix)];

@@ -1,6 +1,7 @@
 // `fcgivisor service KIND`: ready files for init systems, logrotate and nginx, made for the config in
 // use. It prints; putting them in their places is for who asked.
 
+import { didYouMean } from "../../config/nearest.ts";
 import { loadGivenConfig } from "../config/load-config.ts";
 import { printData } from "../print-data.ts";
 import { defineCommand } from "../command.ts";
@@ -23,7 +24,11 @@ export default defineCommand({
   name: "service",
   description: `Prints a file for another program, made for the config in use: ${Object.keys(KINDS).join(", ")}.`,
   options: {
-    kind: { type: "positional", description: "which file" },
+    kind: {
+      type: "positional",
+      description: "which file",
+      choices: Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, ""])),
+    },
     config: COMMON.config,
     prefix: COMMON.prefix,
     pool: { type: "string", description: "systemd-socket, nginx: this pool only" },
@@ -32,7 +37,7 @@ export default defineCommand({
     const load = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined;
     if (load === undefined) {
       throw usageFault(
-        `"${kind}" is no kind of service file; there are ${Object.keys(KINDS).join(", ")}`,
+        `"${kind}" is no kind of service file; there are ${Object.keys(KINDS).join(", ")}${didYouMean(kind, Object.keys(KINDS))}`,
         "service",
       );
     }

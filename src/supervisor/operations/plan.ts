@@ -2,6 +2,7 @@
 
 import { type Change, diffConfigs, type Plan } from "../../config/derived/diff.ts";
 import type { Config, PoolConfig } from "../../config/model.ts";
+import { didYouMean } from "../../config/nearest.ts";
 import { Fault } from "../../fault.ts";
 import { addressText, sameAddress } from "../../sys/socket/address.ts";
 import type { PoolOutcome } from "./report.ts";
@@ -13,7 +14,8 @@ export function limitedTo(only: readonly string[], running: Config, next: Config
   const known = new Set([...running.pools, ...next.pools].map(({ name }) => name));
   const unknown = only.filter((name) => !known.has(name));
   if (unknown.length > 0) {
-    throw new Fault(`there is no pool ${unknown.map((name) => `"${name}"`).join(", ")}`, {
+    const close = unknown.length === 1 ? didYouMean(unknown[0]!, [...known]) : "";
+    throw new Fault(`there is no pool ${unknown.map((name) => `"${name}"`).join(", ")}${close}`, {
       hint: `pools are ${firstOf([...known], 20)}`,
     });
   }
