@@ -2,6 +2,7 @@
 
 import { addressText } from "../sys/socket/address.ts";
 import type { ConfigFormat } from "./model.ts";
+import { checkFpmDirectives } from "./rules/fpm-directives.ts";
 import { checkMachine } from "./rules/machine.ts";
 import { originText, type Problems } from "./problems.ts";
 import type { ReadPool } from "./rules/read-pool.ts";
@@ -28,6 +29,7 @@ export function checkPools(
     checkHealth(pool, problems);
     checkEnvironment(pool, problems);
     checkPhpErrorLog(pool, problems);
+    checkFpmDirectives(pool, problems);
   }
   checkAddresses(pools, problems);
   if (context.uid !== null) checkMachine(pools, context.uid, problems);

@@ -39,6 +39,11 @@ function tomlSetting(name: string, example: string, pick: Random): string {
     user: ['"bob"', '"1000"'],
     "log.file": ['"stderr"'],
     "health.expect": [text],
+    fpm: [
+      `{ slowlog = "slow log", request_slowlog_timeout = "5s", "process.dumpable" = true }`,
+      `{ "access.suppress_path" = ["/ping", "/a b"], "access.format" = ${text} }`,
+      `{ "request_terminate_timeout" = 30, "pm.status_path" = "", "security.limit_extensions" = "" }`,
+    ],
   };
   return `${name} = ${pick.of([example, ...(others[name] ?? [])])}`;
 }
@@ -52,11 +57,14 @@ function tomlSection(rows: Rows, pick: Random, without: readonly string[]): stri
 
 const PLACES = ["include", "state_dir", "socket", "listen.address", "command"];
 
+/** What only some kinds of programs can have, and what another setting says for some. */
+const NOT_FOR_ALL = ["fpm", "runtime", "request_timeout"];
+
 function toml(pick: Random): string {
-  const pool = (name: string) => `[pools.${name}]
+  const pool = (name: string, without: string) => `[pools."${name}"]
 listen.address = "/${name}.sock"
 command = ["./${name}", ${JSON.stringify(pick.of(TEXTS))}]
-${tomlSection(POOL, pick, [...PLACES, "allowed_clients", "group_size"])}`;
+${tomlSection(POOL, pick, [...PLACES, "allowed_clients", "group_size", without])}`;
   return `[supervisor]
 ${tomlSection(SUPERVISOR, pick, PLACES)}
 [admin]
@@ -64,9 +72,9 @@ ${tomlSection(ADMIN, pick, PLACES)}
 [log]
 ${tomlSection(LOG, pick, PLACES)}
 [defaults]
-${tomlSection(POOL, pick, [...PLACES, "allowed_clients", "group_size"])}
-${pool("one")}
-${pool("two")}
+${tomlSection(POOL, pick, [...PLACES, "allowed_clients", "group_size", ...NOT_FOR_ALL])}
+${pool("one", "fpm")}
+${pool("php-fpm8.2", "runtime")}
 `;
 }
 

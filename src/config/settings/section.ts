@@ -87,7 +87,7 @@ function readSetting(
     if ("ok" in parsed) {
       if (entry.replaced) continue;
       value = parsed.ok;
-      input.origins.set(`${input.prefix}.${name}`, originText(entry.where));
+      keepOrigins(input, `${input.prefix}.${name}`, row, entry, value);
     } else {
       failed.add(name);
       // What many pools share is said at the first.
@@ -101,15 +101,33 @@ function readSetting(
   return value;
 }
 
+function keepOrigins(
+  { origins }: SectionInput,
+  path: string,
+  { type }: Setting<never, unknown>,
+  entry: Entry,
+  value: unknown,
+): void {
+  origins.set(path, originText(entry.where));
+  if (type.keepsPlaces !== true || !(value instanceof Map)) return;
+  for (const key of value.keys())
+    origins.set(`${path}.${key}`, originText(entry.placeOf?.(key) ?? entry.where));
+}
+
 /** Says what is wrong with the value of that row. */
 export function valueProblem(
   problems: Problems,
   format: ConfigFormat,
   row: Setting<never, unknown>,
   entry: Entry,
-  { problem, hint }: { readonly problem: string; readonly hint?: string },
+  {
+    problem,
+    hint,
+    key,
+  }: { readonly problem: string; readonly hint?: string; readonly key?: string },
 ): void {
-  const { name, label, where } = entry;
+  const { name, label } = entry;
+  const where = (key === undefined ? undefined : entry.placeOf?.(key)) ?? entry.where;
   const shown = name.endsWith(".address") && name !== label ? "listen" : name;
   // An option is both the name and the place: said once is enough.
   const named = label === where ? "" : `${label}: `;

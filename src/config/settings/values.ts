@@ -4,7 +4,14 @@
 
 import { isAbsolute, resolve } from "node:path";
 
-export type Parsed<T> = { readonly ok: T } | { readonly problem: string; readonly hint?: string };
+export type Parsed<T> =
+  | { readonly ok: T }
+  | {
+      readonly problem: string;
+      readonly hint?: string;
+      /** In a table of names and values: the name that it is about. */
+      readonly key?: string;
+    };
 
 /** How the text of a format that has only text is taken apart before `parse` sees it. */
 export type TextForm =
@@ -16,6 +23,8 @@ export interface ValueType<T> {
   /** Completes "expected …". */
   readonly expected: string;
   readonly form: TextForm;
+  /** Whether it is kept where each name of a table stands. */
+  readonly keepsPlaces?: true;
   /** What an editor can check of it, as JSON Schema; `parse` is stricter. */
   readonly schema: JsonSchema;
   /** `base` is the folder that relative paths are relative to. */
