@@ -56,6 +56,11 @@ export const COMMON = {
     valueHint: "dir",
     description: "what relative paths of a legacy config are relative to",
   },
+  php: {
+    type: "string",
+    valueHint: "program",
+    description: "php-fpm or php-cgi that the pools of a php-fpm config run",
+  },
   json: { type: "boolean", description: "print the result as JSON" },
   quiet: { type: "boolean", alias: "q", description: "print nothing but errors" },
 } as const satisfies Options;

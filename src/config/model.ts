@@ -61,6 +61,9 @@ export interface ListenConfig {
   readonly owner: string | null;
   readonly group: string | null;
   readonly mode: number | null;
+  /** Who else may connect, as the file's access list (acl(5)) says. */
+  readonly aclUsers: readonly string[];
+  readonly aclGroups: readonly string[];
 }
 
 export interface HealthConfig {

@@ -130,8 +130,15 @@ function checkListen(pool: ReadPool, problems: Problems): void {
     );
     return;
   }
-  for (const setting of ["owner", "group", "mode"] as const) {
-    if (listen[setting] === null) continue;
+  const given = {
+    owner: listen.owner !== null,
+    group: listen.group !== null,
+    mode: listen.mode !== null,
+    acl_users: listen.aclUsers.length > 0,
+    acl_groups: listen.aclGroups.length > 0,
+  };
+  for (const setting of Object.keys(given) as (keyof typeof given)[]) {
+    if (!given[setting]) continue;
     problems.error(
       `pool ${name}: listen.${setting} means nothing for the TCP address ${address}`,
       pool.place(`listen.${setting}`),

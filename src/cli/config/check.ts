@@ -18,6 +18,7 @@ const OPTIONS = {
   },
   config: COMMON.config,
   prefix: COMMON.prefix,
+  php: COMMON.php,
   socket: COMMON.socket,
   against: {
     type: "boolean",

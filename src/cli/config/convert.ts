@@ -12,10 +12,11 @@ export default defineCommand({
   options: {
     file: { type: "positional", description: "the config to convert" },
     prefix: COMMON.prefix,
+    php: COMMON.php,
     quiet: COMMON.quiet,
   },
-  async run({ file, prefix, quiet }) {
-    const loaded = await loadGivenConfig({ config: file, prefix }, null);
+  async run({ file, prefix, php, quiet }) {
+    const loaded = await loadGivenConfig({ config: file, prefix, php }, null);
     const { convertConfig } = await import("../../config/derived/convert.ts");
     printData(convertConfig(loaded));
     if (!quiet) {

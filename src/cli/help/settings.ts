@@ -2,6 +2,7 @@
 // missing there and no default is wrong. A page says where one belongs by a line of its own:
 // `<!-- settings pool -->`.
 
+import { HANDED_ON, POOL_DIRECTIVES } from "../../config/php-fpm/directives.ts";
 import { DIFFERENCES } from "../../config/ini/differences.ts";
 import { defaultFor, REQUIRED, type Rows, type Setting } from "../../config/settings/setting.ts";
 import { SECTIONS } from "../../config/settings/settings.ts";
@@ -16,6 +17,7 @@ export function withSettings(page: string): string {
 function table(name: string): string {
   if (name === "legacy") return markdown(["legacy name", "TOML", "default there"], legacyRows());
   if (name === "php-fpm") return markdown(["php-fpm.conf", "TOML", "default there"], fpmRows());
+  if (name === "handed-on") return markdown(["php-fpm.conf", "PHP"], handedOnRows());
   if (name === "unlike") return markdown(["php-fpm.conf", "here", "instead"], unlikeRows());
   const section = Object.entries(SECTIONS).find(([key]) => key === name);
   if (section === undefined) throw new Error(`the manual asks for the settings of "${name}"`);
@@ -55,6 +57,13 @@ function fpmRows(): Cells[] {
           : defaultText({ ...row, default: defaultFor(row, "php-fpm-ini") }),
       ]),
   );
+}
+
+function handedOnRows(): Cells[] {
+  return HANDED_ON.map((name) => {
+    const { form, since } = POOL_DIRECTIVES.get(name)!;
+    return [code(form === "paths" ? `${name}[]` : name), since === null ? "all" : `${since} on`];
+  });
 }
 
 function unlikeRows(): Cells[] {

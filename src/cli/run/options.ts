@@ -2,12 +2,13 @@
 
 import { COMMON, type Options } from "../options.ts";
 
-const { config, socket, prefix, quiet } = COMMON;
+const { config, socket, prefix, php, quiet } = COMMON;
 
 export const RUN_OPTIONS = {
   config,
   socket,
   prefix,
+  php,
   quiet,
   "keep-going": {
     type: "boolean",

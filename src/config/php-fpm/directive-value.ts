@@ -13,7 +13,7 @@ export function directiveNameProblem(written: string): { problem: string; hint: 
   if (directive === undefined) return unknownDirective(name);
   switch (directive.owner.kind) {
     case "php-fpm":
-      return written === name || directive.form === "paths"
+      return written === name || (directive.form === "paths" && written === `${name}[]`)
         ? null
         : { problem: `${quote(name)} takes no brackets`, hint: `write ${quote(name)}` };
     case "setting":
@@ -79,7 +79,7 @@ const FORMS: Readonly<Record<DirectiveForm, (text: string, base: string) => Pars
   paths: (text) =>
     text.startsWith("/")
       ? { ok: text }
-      : { problem: `${quote(text)} does not begin with a slash`, hint: 'for example: ["/ping"]' },
+      : { problem: `${quote(text)} does not begin with a slash`, hint: "for example: /ping" },
   integer: (text) =>
     /^-?\d{1,12}$/.test(text) && Math.abs(Number(text)) <= LARGEST
       ? { ok: text }
@@ -89,7 +89,7 @@ const FORMS: Readonly<Record<DirectiveForm, (text: string, base: string) => Pars
     if (/^(0|no|none|false|off|)$/i.test(text)) return { ok: "no" };
     return {
       problem: `expected yes or no, but this is ${quote(text)}`,
-      hint: "write true or false",
+      hint: 'write "yes" or "no"',
     };
   },
   time: (text) => {
@@ -113,8 +113,6 @@ const requestPath: OwnRule = (text) =>
 const OWN_RULES: Readonly<Record<string, OwnRule>> = {
   "pm.status_path": requestPath,
   "ping.path": requestPath,
-  "ping.response": (text) =>
-    text === "" ? { problem: "php-fpm needs some text there", hint: 'for example: "pong"' } : null,
   request_slowlog_trace_depth: (text) =>
     /^-/.test(text) ? { problem: `expected a number above 0, but this is ${quote(text)}` } : null,
 };

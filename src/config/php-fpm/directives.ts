@@ -107,7 +107,7 @@ export const HANDED_ON: readonly string[] = [...POOL_DIRECTIVES]
   .filter(([, { owner }]) => owner.kind === "php-fpm")
   .map(([name]) => name);
 
-/** The name without its key: `access.suppress_path[1]` is one of `access.suppress_path`. */
+/** The name without its brackets: `access.suppress_path[]` is `access.suppress_path`. */
 export function directiveName(name: string): string {
   const bracket = name.indexOf("[");
   return bracket < 0 ? name : name.slice(0, bracket);

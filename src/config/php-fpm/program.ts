@@ -6,8 +6,8 @@ import { basename, delimiter, join } from "node:path";
 import type { Environment } from "../default-places.ts";
 import type { PoolConfig } from "../model.ts";
 
-/** `php-fpm`, `php-fpm8.2`, `php-fpm84`; the version where the name tells it. */
-const NAME = /^php-fpm-?(?:(\d)\.?(\d+))?$/;
+/** `php-fpm`, `php-fpm8.2`, `php-fpm84`, `php8.2-fpm`, with the digits of the version. */
+const NAME = /^php-?fpm([0-9.]*)$|^php([0-9.]*)-fpm[0-9.]*$/;
 
 /** Whether php-fpm runs the pool, as its runtime says, or else the name of its program. */
 export function runsPhpFpm({ runtime, command }: Pick<PoolConfig, "runtime" | "command">): boolean {
@@ -21,7 +21,8 @@ export function isPhpFpmName(program: string): boolean {
 
 /** "8.2" of php-fpm8.2 and php-fpm82; null where the name does not tell. */
 export function phpFpmVersion(program: string): string | null {
-  const [, major, minor] = NAME.exec(basename(program)) ?? [];
+  const [, behind, inside] = NAME.exec(basename(program)) ?? [];
+  const [, major, minor] = /^(\d)\.?(\d+)$/.exec(behind || inside || "") ?? [];
   return major === undefined ? null : `${major}.${minor}`;
 }
 
@@ -34,8 +35,7 @@ export function findPhpFpm(
   env: Environment,
   self = process.execPath,
 ): string | null {
-  const onPath = (env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin").split(delimiter);
-  const folders = [...onPath.filter((folder) => folder.startsWith("/")), ...SBIN];
+  const folders = [...foldersOf(env), ...SBIN];
   const paths = names.flatMap((name) =>
     name.includes("/") ? [name] : folders.map((folder) => join(folder, name)),
   );
@@ -44,6 +44,21 @@ export function findPhpFpm(
   return (
     places.find((path) => existsSync(path) && realpathSync(path) !== realpathSync(self)) ?? null
   );
+}
+
+/** The program of this name or path, as a path; null: it is not there. */
+export function findOnPath(program: string, env: Environment): string | null {
+  if (program.includes("/")) return existsSync(program) ? program : null;
+  return (
+    foldersOf(env)
+      .map((folder) => join(folder, program))
+      .find(existsSync) ?? null
+  );
+}
+
+function foldersOf(env: Environment): string[] {
+  const folders = (env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin").split(delimiter);
+  return folders.filter((folder) => folder.startsWith("/"));
 }
 
 /** Every name that distributions give it, the plain one and then the newest first. */

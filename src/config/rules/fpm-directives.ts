@@ -9,20 +9,22 @@ import type { ReadPool } from "./read-pool.ts";
 export function checkFpmDirectives(pool: ReadPool, problems: Problems): void {
   const { name, fpm } = pool.config;
   if (fpm.size === 0 || ["fpm", "command", "runtime"].some((each) => pool.failed.has(each))) return;
-  const wrong = (what: string, hint: string) =>
-    problems.error(`pool ${name}: ${what}`, pool.place("fpm"), hint);
+  const wrong: Wrong = (directive, what, hint) =>
+    problems.error(`pool ${name}: ${what}`, pool.place("fpm", directive), hint);
   if (!runsPhpFpm(pool.config)) {
     wrong(
+      [...fpm.keys()][0]!,
       `fpm is for php-fpm, and this pool runs ${pool.config.command[0]}: nobody would follow ${[...fpm.keys()].join(", ")}`,
       'remove it, or run php-fpm: command = ["php-fpm"]; if it stands in [defaults], move it to the pools that run php-fpm',
     );
     return;
   }
   checkVersion(pool, wrong);
+  checkPing(pool, wrong);
   checkTimes(pool, wrong);
 }
 
-type Wrong = (what: string, hint: string) => void;
+type Wrong = (directive: string, what: string, hint: string) => void;
 
 function checkVersion({ config }: ReadPool, wrong: Wrong): void {
   const program = config.command[0]!;
@@ -32,10 +34,17 @@ function checkVersion({ config }: ReadPool, wrong: Wrong): void {
     if (knownSince(name, version)) continue;
     const since = POOL_DIRECTIVES.get(directiveName(name))!.since;
     wrong(
+      name,
       `${program} does not know "${directiveName(name)}", which is new in PHP ${since}`,
       "remove it, or run a newer php-fpm",
     );
   }
+}
+
+function checkPing({ config: { fpm } }: ReadPool, wrong: Wrong): void {
+  if (fpm.get("ping.response") !== "" || (fpm.get("ping.path") ?? "") === "") return;
+  const hint = 'write some text, or leave it out: php-fpm answers "pong" then';
+  wrong("ping.response", "ping.response is empty", hint);
 }
 
 function checkTimes({ config }: ReadPool, wrong: Wrong): void {
@@ -45,14 +54,16 @@ function checkTimes({ config }: ReadPool, wrong: Wrong): void {
   const depth = fpm.get("request_slowlog_trace_depth");
   const asks = slow > 0 ? "request_slowlog_timeout" : "request_slowlog_trace_depth";
   if ((slow > 0 || (depth !== undefined && depth !== "0")) && (fpm.get("slowlog") ?? "") === "")
-    wrong(`${asks} needs slowlog`, 'name a file for it: slowlog = "/var/log/www.slow.log"');
+    wrong(asks, `${asks} needs slowlog`, "name a file for it: slowlog = /var/log/www.slow.log");
   if (most > 0 && slow > most)
     wrong(
+      "request_slowlog_timeout",
       `request_slowlog_timeout is longer than request_terminate_timeout: no request would get there`,
       "make it shorter, or remove one of them",
     );
   if (most > 0 && requestTimeoutMs > 0)
     wrong(
+      "request_terminate_timeout",
       "request_terminate_timeout and request_timeout are both given",
       "keep one of them: php-fpm follows the first, fcgivisor the second",
     );

@@ -16,6 +16,8 @@ export function poolOf(name: string, where: Where, v: PoolValues): PoolConfig {
       owner: v["listen.owner"],
       group: v["listen.group"],
       mode: v["listen.mode"],
+      aclUsers: v["listen.acl_users"],
+      aclGroups: v["listen.acl_groups"],
     },
     command: v.command,
     runtime: v.runtime,

@@ -1,6 +1,6 @@
 // The value of a pool's `fpm`: directives of php-fpm by name. An array without keys, which php-fpm writes
-// `access.suppress_path[] = /ping` line by line, is an array in TOML too, and here `access.suppress_path[0]`
-// and so on.
+// `access.suppress_path[] = /ping` line by line, is an array in TOML too; in the model it is one text under
+// `access.suppress_path[]`, a value a line.
 
 import { directiveName, POOL_DIRECTIVES } from "../php-fpm/directives.ts";
 import { directiveNameProblem, directiveValue } from "../php-fpm/directive-value.ts";
@@ -27,40 +27,37 @@ export const fpmDirectives: ValueType<Directives> = {
     for (const [name, value] of given) {
       const read = directive(name, value, base);
       if ("problem" in read) return { ...read, key: name };
-      for (const text of read.ok) all.set(numbered(name, all), text);
+      all.set(isArray(name) ? `${directiveName(name)}[]` : name, read.ok);
     }
     return { ok: all };
   },
-  print: (value) => (value.size === 0 ? "{}" : `{ ${printed(value).join(", ")} }`),
+  print: (value) => (value.size === 0 ? "{}" : `{ ${[...value].map(printed).join(", ")} }`),
 };
 
-/** One value, or those of an array. */
-function directive(name: string, raw: unknown, base: string): Parsed<readonly string[]> {
+/** The text of one, or the lines of an array. */
+function directive(name: string, raw: unknown, base: string): Parsed<string> {
   const wrong = directiveNameProblem(name);
   if (wrong !== null) return wrong;
-  const values: string[] = [];
-  for (const each of isArray(name) && Array.isArray(raw) ? raw : [raw]) {
+  const lines: string[] = [];
+  for (const each of isArray(name) ? itemsOf(raw) : [raw]) {
     const value = directiveValue(name, each, base);
     if (!("ok" in value)) return { ...value, problem: `${keyText(name)}: ${value.problem}` };
-    values.push(value.ok);
+    lines.push(value.ok);
   }
-  return { ok: values };
+  return { ok: lines.join("\n") };
 }
 
 function isArray(name: string): boolean {
   return POOL_DIRECTIVES.get(directiveName(name))?.form === "paths";
 }
 
-function numbered(name: string, known: Directives): string {
-  if (!isArray(name)) return name;
-  const own = directiveName(name);
-  return `${own}[${[...known.keys()].filter((each) => directiveName(each) === own).length}]`;
+function itemsOf(raw: unknown): readonly unknown[] {
+  if (Array.isArray(raw)) return raw;
+  return typeof raw === "string" ? raw.split("\n") : [raw];
 }
 
-function printed(value: Directives): string[] {
-  const names = Map.groupBy(value, ([name]) => directiveName(name));
-  return [...names].map(([name, items]) => {
-    const texts = items.map(([, text]) => quote(text)).join(", ");
-    return `${keyText(name)} = ${isArray(name) ? `[${texts}]` : texts}`;
-  });
+function printed([name, text]: readonly [string, string]): string {
+  if (!isArray(name)) return `${keyText(name)} = ${quote(text)}`;
+  const items = text === "" ? [] : text.split("\n");
+  return `${keyText(directiveName(name))} = [${items.map(quote).join(", ")}]`;
 }

@@ -32,7 +32,8 @@ export interface SectionOutput<S extends Rows> {
   readonly values: Values<S>;
   readonly failed: ReadonlySet<string>;
   /** Where the setting is written; the section where it is not. */
-  place(name: string): Where;
+  /** `key`: of one name in a table, where that is known. */
+  place(name: string, key?: string): Where;
   given(name: string): boolean;
 }
 
@@ -47,7 +48,11 @@ export function readSection<S extends Rows>(rows: S, input: SectionInput): Secti
   return {
     values: values as Values<S>,
     failed,
-    place: (name) => last(name)?.where ?? input.where,
+    place: (name, key) => {
+      const entry = last(name);
+      const inside = key === undefined ? undefined : entry?.placeOf?.(key);
+      return inside ?? entry?.where ?? input.where;
+    },
     given: (name) => last(name) !== undefined,
   };
 }

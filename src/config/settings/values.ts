@@ -204,6 +204,20 @@ export const paths: ValueType<readonly string[]> = {
   print: (value) => `[${value.map(quote).join(", ")}]`,
 };
 
+/** Names or numbers of users, or of groups. */
+export const names: ValueType<readonly string[]> = {
+  expected: "an array of names",
+  form: "list",
+  schema: { type: "array", items: { type: "string", minLength: 1 } },
+  parse(raw) {
+    if (!Array.isArray(raw)) return unexpected(this.expected, raw);
+    const all = raw.map((each: unknown) => plainString("a name", each));
+    const wrong = all.find((each) => "problem" in each);
+    return wrong ?? { ok: all.flatMap((each) => ("ok" in each ? [each.ok] : [])) };
+  },
+  print: (value) => `[${value.map(quote).join(", ")}]`,
+};
+
 /** A path, or the word "stderr", which is null in the model. */
 export const logFile: ValueType<string | null> = {
   expected: 'a path or "stderr"',
