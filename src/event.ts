@@ -65,12 +65,13 @@ export type Event =
       readonly maker: "fcgivisor" | "systemd";
     }
   | {
-      /** A process was spawned; it provides `workers` workers. */
+      /** A process was spawned; it provides `workers` workers: those it forks, or itself. */
       readonly type: "group-started";
       readonly pool: string;
       readonly pid: number;
       readonly generation: number;
       readonly workers: number;
+      readonly forks: boolean;
     }
   | {
       readonly type: "group-ready";
@@ -82,8 +83,10 @@ export type Event =
       readonly type: "group-ended";
       readonly pool: string;
       readonly pid: number;
-      /** How many it provided; more than one: it was their leader. */
+      /** How many it provided. */
       readonly workers: number;
+      /** It was their leader. */
+      readonly forks: boolean;
       readonly end: ProcessEnd;
       readonly reason: EndReason;
       readonly uptimeMs: number;

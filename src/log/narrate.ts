@@ -73,9 +73,9 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
         : `took back the socket ${address} of pool ${pool}, which systemd had stored`,
     ),
 
-  "group-started": ({ pool, pid, generation, workers }) =>
+  "group-started": ({ pool, pid, generation, workers, forks }) =>
     debug(
-      `${workers === 1 ? "worker" : "leader"} ${pid} of pool ${pool} was started for generation ${generation}${workers === 1 ? "" : `; it provides ${workers} workers`}`,
+      `${forks ? "leader" : "worker"} ${pid} of pool ${pool} was started for generation ${generation}${forks ? `; it provides ${count(workers, "worker")}` : ""}`,
     ),
   "group-ready": ({ pool, pid, ms }) =>
     debug(`worker ${pid} of pool ${pool} is ready after ${elapsed(ms)}`),
@@ -212,7 +212,7 @@ const AFTER_END: {
 function groupEnded({
   pool,
   pid,
-  workers,
+  forks,
   end,
   reason,
   uptimeMs,
@@ -220,7 +220,7 @@ function groupEnded({
   const { say, rest } = AFTER_END[reason];
   const hint = reason === "crashed" || reason === "start-failed" ? advice(end) : "";
   return say(
-    `${workers > 1 ? "leader" : "worker"} ${pid} of pool ${pool} ${ended(end)} after ${elapsed(uptimeMs)} ${rest}${hint}`,
+    `${forks ? "leader" : "worker"} ${pid} of pool ${pool} ${ended(end)} after ${elapsed(uptimeMs)} ${rest}${hint}`,
   );
 }
 

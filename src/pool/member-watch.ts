@@ -37,7 +37,7 @@ export class MemberWatch implements Reader {
   look(sample: Sample): void {
     for (const generation of this.pools().map(({ current }) => current))
       for (const group of generation.all)
-        if (group.size > 1 && group.state === "serving") this.lookAt(generation, group, sample);
+        if (group.forks && group.state === "serving") this.lookAt(generation, group, sample);
   }
 
   private lookAt(generation: Generation, group: Group, sample: Sample): void {

@@ -10,10 +10,22 @@ export interface Runtime {
   readonly name: string;
   /** Whether a program of this name (without its folder) is of this kind. */
   readonly matches: (program: string) => boolean;
-  /** Whether one process forks several workers: all of the pool's, unless its group_size is smaller. */
-  readonly forks: boolean;
-  /** The arguments behind the program. */
-  readonly args: (pool: PoolConfig) => string[];
+  /**
+   * Whether one process forks several workers: all of the pool's, unless its group_size is smaller. Some
+   * are the worker themselves where only one is wanted, some "always" fork.
+   */
+  readonly forks: "never" | "several" | "always";
+  /** The descriptor on which it is given the listening socket; /dev/null is its standard input then. */
+  readonly socketFd: 0 | 3;
+  /**
+   * Whether it takes on the pool's user, root directory, priority and limits of files and core by itself, as
+   * it forks workers; the process that is spawned stays what the supervisor is.
+   */
+  readonly confinesWorkers: boolean;
+  /** The file of settings that it reads, where it needs one; one is written for each group. */
+  readonly settingsFile?: (pool: PoolConfig, facts: SettingsFacts) => SettingsFile;
+  /** The arguments behind the program. `settings`: path of its file. */
+  readonly args: (pool: PoolConfig, settings: string | null) => string[];
   /** And those behind the arguments of the pool's command. */
   readonly lastArgs: (pool: PoolConfig) => string[];
   /** Variables that the arguments refer to: values that `ps` is not to show to everybody. */
@@ -32,19 +44,30 @@ export interface Runtime {
   readonly recyclesItself: boolean;
   /** The request a worker is in, where the program keeps a record that can be read from outside. */
   readonly requestOf?: (pid: number) => RequestRecord;
-  /**
-   * Asks the program itself what would go wrong; `run` starts it with these arguments as the pool's
-   * workers would be, but without the socket.
-   */
-  readonly preflight?: (
-    pool: PoolConfig,
-    run: (args: string[]) => Promise<Captured>,
-  ) => Promise<Preflight>;
-  /** Files and folders that the program reads its settings from; `run` as above. */
-  readonly settingsFiles?: (
-    pool: PoolConfig,
-    run: (args: string[]) => Promise<Captured>,
-  ) => Promise<readonly string[]>;
+  /** Asks the program itself what would go wrong. */
+  readonly preflight?: (pool: PoolConfig, run: Ask) => Promise<Preflight>;
+  /** Files and folders that the program reads its settings from. */
+  readonly settingsFiles?: (pool: PoolConfig, run: Ask) => Promise<readonly string[]>;
+}
+
+/** Starts the program with these arguments as the pool's workers would be, but without the socket. */
+export type Ask = (args: string[]) => Promise<Captured>;
+
+export interface SettingsFacts {
+  /** Whether the supervisor is root. */
+  readonly isRoot: boolean;
+  /** Workers of the group. */
+  readonly size: number;
+  /** 0 = endless. */
+  readonly maxRequests: number;
+  /** The pool's own variables, looked up. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface SettingsFile {
+  readonly text: string;
+  /** Variables that it refers to. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 export interface Preflight {

@@ -4,7 +4,9 @@
 import type { Runtime } from "./runtime.ts";
 
 export const SINGLE: Omit<Runtime, "name" | "matches" | "stopSignalWhileBusy"> = {
-  forks: false,
+  forks: "never",
+  socketFd: 0,
+  confinesWorkers: false,
   args: () => [],
   lastArgs: () => [],
   argumentVariables: () => ({}),

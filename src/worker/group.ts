@@ -8,6 +8,7 @@ import type { Fault } from "../fault.ts";
 import type { Activity, Listening } from "../observe/activity.ts";
 import type { WorkerView } from "../observe/sample.ts";
 import type { Scoreboard } from "../observe/scoreboard.ts";
+import { forksFor } from "../runtime/registry.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { now, sleep } from "../sys/clock.ts";
 import { type Signal, sendSignal, signalGroup, spawn } from "../sys/process.ts";
@@ -15,13 +16,14 @@ import { socketAt } from "../sys/proc/proc-sockets.ts";
 import { type ProcessId, processesWhere } from "../sys/proc/procfs.ts";
 import { endReason } from "./exit.ts";
 import { stopGracefully } from "./graceful-stop.ts";
-import { type GroupShape, launchOf } from "./launch.ts";
+import { type GroupSettings, type GroupShape, launchOf, settingsOf } from "./launch.ts";
 import { Life } from "./life.ts";
 import type { GroupEvent, GroupState } from "./lifecycle.ts";
 import { GroupLosses } from "./losses.ts";
 import { Members } from "./members.ts";
 import { WorkerOutput } from "./output.ts";
 import { hasReachedAccept } from "./readiness.ts";
+import { removeSettings, writeSettings } from "./settings-file.ts";
 import { spawnFault, startFault } from "./start-fault.ts";
 
 /** What a group needs to run. */
@@ -36,6 +38,8 @@ export interface GroupContext {
     readonly queue: () => { readonly length: number } | null;
   };
   readonly scoreboard: Scoreboard;
+  /** Where settings files are written. */
+  readonly stateDir: string;
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
   /** It was serving and its process ended unasked; workers of it may still serve ("orphaned"). */
@@ -60,6 +64,8 @@ function isAccepting(activity: Activity): boolean {
 export class Group {
   readonly context: GroupContext;
   readonly shape: GroupShape;
+  /** Whether its process forks the workers, instead of being the worker. */
+  readonly forks: boolean;
   readonly leader: ProcessId;
   readonly members: Members;
   readonly startedAt = now();
@@ -78,11 +84,14 @@ export class Group {
   private readiness: "seen" | "inferred" | null = null;
   private leaderEnd: GroupEnd | null = null;
   private timedOut = false;
+  /** Path of its settings file; null = it has none. */
+  private settings: string | null = null;
 
   /** Spawns the process. Throws a Fault when the system cannot start it. */
   constructor(context: GroupContext, shape: GroupShape) {
     this.context = context;
     this.shape = shape;
+    this.forks = forksFor(shape.size, context.runtime);
     this.losses = new GroupLosses(this.forks);
     const ready = Promise.withResolvers<void>();
     this.ready = ready.promise;
@@ -102,7 +111,8 @@ export class Group {
     });
     const { pool, generation, emit } = context;
     const { pid } = this.leader;
-    emit({ type: "group-started", pool: pool.name, pid, generation, workers: shape.size });
+    const started = { pool: pool.name, pid, generation, workers: shape.size, forks: this.forks };
+    emit({ type: "group-started", ...started });
     void this.watchStart();
   }
 
@@ -112,10 +122,6 @@ export class Group {
   /** Workers it provides. */
   get size(): number {
     return this.shape.size;
-  }
-  /** Whether its process forks the workers, instead of being the worker. */
-  get forks(): boolean {
-    return this.shape.size > 1;
   }
   get uptimeMs(): number {
     return now() - this.startedAt;
@@ -179,22 +185,32 @@ export class Group {
       onChange: (event, before) => this.onChange(event, before),
       onSignal: (name) => this.losses.signalled(name, this.inFlight),
       onStuck: (pids) => (this.losses.stuck = pids.map((pid) => ({ pool: pool.name, pid }))),
-      onGone: () => this.closeOutput(),
+      onGone: () => this.close(),
     });
   }
 
   private spawn(): ProcessId {
     const { pool, runtime, listener } = this.context;
     try {
-      const launch = launchOf(pool, runtime, this.shape);
-      const spec = { ...launch, stdin: listener.fd, output: this.output.workerEnd };
+      const launch = launchOf(pool, runtime, this.shape, this.writeSettings());
+      const socket =
+        runtime.socketFd === 0 ? { stdin: listener.fd } : { stdin: null, third: listener.fd };
+      const spec = { ...launch, ...socket, output: this.output.workerEnd };
       const id = spawn(spec, (end) => this.onLeaderEnd(end));
       this.output.handedOut();
       return id;
     } catch (error) {
-      this.output.close();
+      this.close();
       throw spawnFault(pool, error);
     }
+  }
+
+  private writeSettings(): GroupSettings | null {
+    const { pool, runtime, stateDir } = this.context;
+    const file = settingsOf(pool, runtime, this.shape);
+    if (file === null) return null;
+    this.settings = writeSettings(stateDir, pool.name, file.text);
+    return { path: this.settings, file };
   }
 
   private async watchStart(): Promise<void> {
@@ -285,8 +301,9 @@ export class Group {
     const { pool, runtime } = this.context;
     const { state, timedOut } = this;
     const wasReady = this.wasReady !== null;
-    const recycles = runtime.recyclesItself && pool.maxRequests > 0;
     const { forks, wasAccepting } = this;
+    // A leader stays when its workers are recycled.
+    const recycles = runtime.recyclesItself && pool.maxRequests > 0 && !forks;
     const wasWaitedFor = this.waiting > 0;
     return endReason({
       ...{ end, state, wasReady, timedOut, recycles, forks, wasAccepting, wasWaitedFor },
@@ -295,8 +312,8 @@ export class Group {
 
   private tellEnd({ end, reason }: GroupEnd): void {
     const { pool, emit } = this.context;
-    const [{ pid }, { size: workers, uptimeMs }] = [this.leader, this];
-    emit({ type: "group-ended", pool: pool.name, pid, workers, end, reason, uptimeMs });
+    const [{ pid }, { size: workers, forks, uptimeMs }] = [this.leader, this];
+    emit({ type: "group-ended", pool: pool.name, pid, workers, forks, end, reason, uptimeMs });
   }
 
   private tellOrphans(pids: readonly number[]): void {
@@ -304,8 +321,9 @@ export class Group {
     emit({ type: "orphans-left", pool: pool.name, leader: this.leader.pid, pids });
   }
 
-  private closeOutput(): void {
+  private close(): void {
     this.output.drain();
     this.output.close();
+    if (this.settings !== null) removeSettings(this.settings);
   }
 }

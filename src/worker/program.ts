@@ -1,5 +1,5 @@
 // Where a pool's program is. With a chroot it must be inside, because we chroot before the program
-// is loaded (php-fpm does so after PHP is loaded, so there it may stand outside).
+// is loaded; php-fpm does so itself after PHP is loaded, so there it stands outside.
 
 import {
   accessSync,
@@ -13,6 +13,7 @@ import {
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 import { isRoot } from "./identity.ts";
 
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -22,10 +23,18 @@ export function chrootOf(pool: PoolConfig): string | null {
   return isRoot() ? pool.chroot : null;
 }
 
+/** The root directory that the program is loaded in. */
+export function programRoot(
+  pool: PoolConfig,
+  { confinesWorkers }: Pick<Runtime, "confinesWorkers">,
+): string {
+  return confinesWorkers ? "/" : (chrootOf(pool) ?? "/");
+}
+
 /** The absolute path of the program, as seen by the worker. Throws a Fault saying where it was looked for. */
-export function findProgram(pool: PoolConfig): string {
+export function findProgram(pool: PoolConfig, runtime: Pick<Runtime, "confinesWorkers">): string {
   const written = pool.command[0]!;
-  const root = chrootOf(pool) ?? "/";
+  const root = programRoot(pool, runtime);
   const candidates = candidatesFor(pool, written);
   const found = candidates.find((path) => isExecutable(join(root, path)));
   if (found !== undefined) {
