@@ -56,14 +56,17 @@ export const COMMON = {
     valueHint: "dir",
     description: "what relative paths of a legacy config are relative to",
   },
-  php: {
-    type: "string",
-    valueHint: "program",
-    description: "php-fpm or php-cgi that the pools of a php-fpm config run",
-  },
   json: { type: "boolean", description: "print the result as JSON" },
   quiet: { type: "boolean", alias: "q", description: "print nothing but errors" },
 } as const satisfies Options;
+
+/** For commands that read a config to run it, or to say what running it would be. */
+export const PHP = {
+  type: "string",
+  valueHint: "program",
+  description:
+    "php-fpm or php-cgi that the pools of a php-fpm config run; what fits it unless given",
+} as const satisfies Option;
 
 /** An option as it stands on the command line. */
 export interface GivenOption {

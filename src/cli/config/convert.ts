@@ -4,7 +4,7 @@ import { faultText } from "../../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
 import { printData, printError } from "../print.ts";
 import { defineCommand } from "../command.ts";
-import { COMMON } from "../options.ts";
+import { COMMON, PHP } from "../options.ts";
 
 export default defineCommand({
   name: "convert",
@@ -12,7 +12,7 @@ export default defineCommand({
   options: {
     file: { type: "positional", description: "the config to convert" },
     prefix: COMMON.prefix,
-    php: COMMON.php,
+    php: PHP,
     quiet: COMMON.quiet,
   },
   async run({ file, prefix, php, quiet }) {

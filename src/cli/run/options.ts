@@ -1,14 +1,14 @@
 // The options of `run`, which `start` hands on.
 
-import { COMMON, type Options } from "../options.ts";
+import { COMMON, type Options, PHP } from "../options.ts";
 
-const { config, socket, prefix, php, quiet } = COMMON;
+const { config, socket, prefix, quiet } = COMMON;
 
 export const RUN_OPTIONS = {
   config,
   socket,
   prefix,
-  php,
+  php: PHP,
   quiet,
   "keep-going": {
     type: "boolean",

@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Environment } from "../default-places.ts";
 import { phpCgiIn } from "../php-fpm/implied.ts";
-import { findOnPath, findPhpFpm, isPhpFpmName } from "../php-fpm/program.ts";
+import { findOnPath, findPhpFpm, isPhpFpmName, PHP_FPM_NAMES } from "../php-fpm/program.ts";
 
 export interface PhpOfFpm {
   readonly runtime: "php-fpm" | "php-cgi";
@@ -25,7 +25,7 @@ export function phpFor(
   env: Environment,
   wanted: string | undefined,
 ): PhpOfFpm {
-  const fpm = phpFpmFor(env, wanted);
+  const fpm = wanted === undefined ? ownPhpFpm(file, prefix, env) : wantedPhpFpm(wanted, env);
   if (fpm !== null) return { runtime: "php-fpm", command: fpm, ini: null, scanDir: null };
   const command = wanted ?? phpCgiFor(file, prefix, env);
   const php = { runtime: "php-cgi", command, ini: null, scanDir: null } as const;
@@ -36,9 +36,16 @@ export function phpFor(
   return { ...php, ini, scanDir: existsSync(scanDir) ? scanDir : null };
 }
 
-function phpFpmFor(env: Environment, wanted: string | undefined): string | null {
-  if (wanted === undefined || !isPhpFpmName(wanted)) return null;
-  return findPhpFpm([wanted], env) ?? wanted;
+function wantedPhpFpm(wanted: string, env: Environment): string | null {
+  return isPhpFpmName(wanted) ? (findPhpFpm([wanted], env) ?? wanted) : null;
+}
+
+/** The php-fpm that the config is for: of its version, of its installation, or the one there is. */
+function ownPhpFpm(file: string, prefix: string, env: Environment): string | null {
+  const version = versionOf(file);
+  if (version !== undefined) return findPhpFpm([`php-fpm${version}`], env);
+  const built = prefix === "/usr" ? [] : [join(prefix, "sbin/php-fpm")];
+  return findPhpFpm([...built, ...PHP_FPM_NAMES], env);
 }
 
 function phpCgiFor(file: string, prefix: string, env: Environment): string {
