@@ -56,11 +56,7 @@ function asWarning(warning: Fault): string[] {
 }
 
 /** `outcome` of a text, in a folder of its own that is gone afterwards. */
-export async function outcomeOf(
-  source: string,
-  uid: number | null,
-  php?: string,
-): Promise<string> {
+export async function outcomeOf(source: string, uid: number | null, php?: string): Promise<string> {
   return withTempDir(async (dir) => {
     const name = /^<configuration>|^\[global\]/.test(source) ? "case" : "case.toml";
     const file = await write(dir, name, source);

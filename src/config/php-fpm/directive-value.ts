@@ -1,8 +1,8 @@
 // What one directive that is handed on to php-fpm may say, by php-fpm's own rules: refused here is what
 // php-fpm would refuse when it starts, so that it shows before anything is touched.
 
-import { resolve } from "node:path";
 import { type DirectiveForm, directiveName, HANDED_ON, POOL_DIRECTIVES } from "./directives.ts";
+import { timeText } from "./number-texts.ts";
 import { nearest } from "../nearest.ts";
 import { describe, quote, type Parsed } from "../settings/values.ts";
 
@@ -75,7 +75,8 @@ export function directiveSeconds(text: string): number | null {
 
 const FORMS: Readonly<Record<DirectiveForm, (text: string, base: string) => Parsed<string>>> = {
   text: (text) => ({ ok: text }),
-  path: (text, base) => ({ ok: text === "" ? "" : resolve(base, text) }),
+  // As php-fpm does it: an absolute path is left as it is.
+  path: (text, base) => ({ ok: text === "" || text.startsWith("/") ? text : `${base}/${text}` }),
   paths: (text) =>
     text.startsWith("/")
       ? { ok: text }
@@ -95,8 +96,9 @@ const FORMS: Readonly<Record<DirectiveForm, (text: string, base: string) => Pars
   time: (text) => {
     const seconds = directiveSeconds(text);
     if (seconds !== null && seconds <= LARGEST) return { ok: text };
-    const problem = `expected a time, but this is ${quote(text)}`;
-    return { problem, hint: 'a number with s, m, h or d behind it: "5s"' };
+    const read = timeText(text);
+    if ("problem" in read) return read;
+    return { problem: `expected a time, but this is ${quote(text)}`, hint: "for example: 5s" };
   },
 };
 
@@ -113,6 +115,10 @@ const requestPath: OwnRule = (text) =>
 const OWN_RULES: Readonly<Record<string, OwnRule>> = {
   "pm.status_path": requestPath,
   "ping.path": requestPath,
+  "access.log": (text) =>
+    text === ""
+      ? { problem: "there is no path", hint: "name a file, or leave it out: then there is none" }
+      : null,
   request_slowlog_trace_depth: (text) =>
     /^-/.test(text) ? { problem: `expected a number above 0, but this is ${quote(text)}` } : null,
 };
