@@ -8,6 +8,7 @@ import { Scoreboard } from "../../observe/scoreboard.ts";
 import { InheritedSockets } from "../../socket/inherited.ts";
 import { addressText } from "../../sys/socket/address.ts";
 import { Lock } from "../../sys/lock.ts";
+import { removeLeftSettings } from "../../worker/settings-file.ts";
 import { Recovery } from "./recovery.ts";
 import { readState, removeState, type State } from "./state-file.ts";
 
@@ -53,6 +54,7 @@ export class LeftService {
   async end(word: "stop" | "quit"): Promise<void> {
     await this.recovery.end(word);
     removeState(this.stateDir);
+    removeLeftSettings(this.stateDir);
     rmSync(lockFile(this.stateDir), { force: true });
     this.lock.release();
   }

@@ -11,7 +11,7 @@ import { Listener } from "../../socket/listener.ts";
 import { type Address, UNIX_PATH_MAX } from "../../sys/socket/address.ts";
 import { sendSignal } from "../../sys/process.ts";
 import { removeSocket } from "../../sys/socket/socket-file.ts";
-import { SocketHolders, unixInodes } from "../../sys/proc/proc-sockets.ts";
+import { ANYBODY, SocketHolders, unixInodes } from "../../sys/proc/proc-sockets.ts";
 import { eachLimited } from "./concurrency.ts";
 import { newGeneration, type SupervisorState } from "../supervisor-state.ts";
 
@@ -107,7 +107,9 @@ export function endLeftOverCanaries(stateDir: string): void {
   for (const name of readdirSync(stateDir)) {
     if (!name.startsWith(CANARY_PREFIX)) continue;
     const path = join(stateDir, name);
-    for (const { pid } of unixInodes(path).flatMap((inode) => new SocketHolders().of(inode)))
+    for (const { pid } of unixInodes(path).flatMap((inode) =>
+      new SocketHolders().of(inode, ANYBODY),
+    ))
       sendSignal(pid, "SIGKILL");
     removeSocket(path);
   }
