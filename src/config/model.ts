@@ -83,6 +83,11 @@ export type ExtraWorkers =
   /** Of the pool's workers. */
   | { readonly kind: "percent"; readonly value: number };
 
+export interface FileLine {
+  readonly file: string;
+  readonly line: number;
+}
+
 export interface PoolConfig {
   readonly name: string;
   readonly listen: ListenConfig;
@@ -147,8 +152,8 @@ export interface PoolConfig {
   readonly fpm: ReadonlyMap<string, string>;
   readonly health: HealthConfig | null;
   readonly reload: { readonly maxExtra: ExtraWorkers };
-  /** Where the pool stands in its file, for messages. */
-  readonly place: { readonly file: string; readonly line: number } | null;
+  /** Where the pool stands in its file, and each of its directives of php-fpm; for messages. */
+  readonly place: (FileLine & { readonly fpm: ReadonlyMap<string, FileLine> }) | null;
 }
 
 /**

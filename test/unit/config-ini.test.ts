@@ -45,7 +45,7 @@ describe("includes", () => {
       expect(config.source.files).toEqual(
         ["php-fpm.conf", "pool.d/a.conf", "pool.d/b.conf", "late.conf"].map((f) => join(dir, f)),
       );
-      expect(config.pools[1]?.place).toEqual({ file: join(dir, "pool.d/b.conf"), line: 1 });
+      expect(config.pools[1]?.place).toMatchObject({ file: join(dir, "pool.d/b.conf"), line: 1 });
     }));
 
   test("the section goes on through an include, and behind it", () =>
