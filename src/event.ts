@@ -102,6 +102,13 @@ export type Event =
       readonly unasked: boolean;
     }
   | {
+      /** Somebody sent a leader a signal at which it ends or replaces its workers by itself. */
+      readonly type: "leader-signalled";
+      readonly pool: string;
+      readonly leader: number;
+      readonly signal: string;
+    }
+  | {
       /** A leader forks and forks, and none of its workers lives to serve. */
       readonly type: "fork-storm";
       readonly pool: string;
@@ -274,9 +281,13 @@ export interface EventRecord {
 }
 
 /** A line a worker wrote, whole, without its newline. */
+export type LogLevel = "debug" | "notice" | "warn" | "error" | "alert";
+
 export interface OutputLine {
   readonly pool: string;
   /** The process that wrote it. */
   readonly pid: number;
+  /** As far as the line tells; null = unknown. */
+  readonly level: LogLevel | null;
   readonly text: string;
 }

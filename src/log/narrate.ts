@@ -84,6 +84,10 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     const text = `worker ${pid} of pool ${pool} ${ended(end)} and was replaced by its leader ${leader}`;
     return unasked ? warn(`${text}; it crashed or was killed`) : debug(text);
   },
+  "leader-signalled": ({ pool, leader, signal }) =>
+    warn(
+      `somebody sent ${signal} to ${leader}, the leader of pool ${pool}; another one takes its place; use \`fcgivisor ${WORD_FOR[signal] ?? "reload"}\` instead`,
+    ),
   "fork-storm": ({ pool, leader }) =>
     error(
       `leader ${leader} of pool ${pool} keeps forking workers that die before they serve; it is replaced; see what its workers wrote`,
@@ -188,6 +192,13 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
       `${count(lines, "line")} ${lines === 1 ? "was" : "were"} lost while the log could not be written: ${why}`,
     ),
   trouble: ({ fault }) => error(faultLines(Fault.fromJSON(fault)).join("\n")),
+};
+
+/** What somebody wants who sends a php-fpm master such a signal. */
+const WORD_FOR: Readonly<Record<string, string>> = {
+  "SIGTERM or SIGINT": "stop",
+  SIGQUIT: "quit",
+  "SIGUSR2 or SIGHUP": "reload",
 };
 
 const AFTER_END: {

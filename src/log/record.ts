@@ -25,8 +25,8 @@ const TEXT_FORMAT: RecordFormat = {
     const body = text.split("\n").map(escapeControls).join("\n    ");
     return `${timestamp(time)} ${column(level)} ${body}\n`;
   },
-  output(time, { pool, pid, text }) {
-    return `${timestamp(time)} ${column("output")} pool ${pool}, worker ${pid}: ${escapeControls(text)}\n`;
+  output(time, { pool, pid, level, text }) {
+    return `${timestamp(time)} ${column(level ?? "output")} pool ${pool}, worker ${pid}: ${escapeControls(text)}\n`;
   },
 };
 
@@ -37,8 +37,9 @@ const JSON_FORMAT: RecordFormat = {
     const named = snakeNames(fields) as object;
     return json({ time: timestamp(time), level, event: type, message, ...named });
   },
-  output(time, { pool, pid, text }) {
-    return json({ time: timestamp(time), level: "notice", event: "output", pool, pid, text });
+  output(time, { pool, pid, level, text }) {
+    const known = level ?? "notice";
+    return json({ time: timestamp(time), level: known, event: "output", pool, pid, text });
   },
 };
 

@@ -28,7 +28,9 @@ export class RequestWatch implements Reader {
   private limitedGroups(): Group[] {
     return this.pools()
       .flatMap((pool) => [pool.current, ...pool.leaving])
-      .filter(({ context }) => context.pool.requestTimeoutMs > 0)
+      .filter(({ context: { pool, runtime } }) => {
+        return pool.requestTimeoutMs > 0 && !runtime.endsLongRequests(pool);
+      })
       .flatMap((generation) => generation.all);
   }
 }

@@ -11,6 +11,7 @@ import type { Ask, Preflight, Runtime } from "./runtime.ts";
 export const phpCgi: Runtime = {
   name: "php-cgi",
   matches: (program) => /^php-?cgi[0-9.]*$|^php[0-9.]*-cgi$/.test(program),
+  sharesOurName: false,
   forks: "several",
   socketFd: 0,
   confinesWorkers: false,
@@ -31,6 +32,9 @@ export const phpCgi: Runtime = {
   stopSignal: "SIGTERM",
   stopSignalWhileBusy: "finishes-request",
   recyclesItself: true,
+  leaderReads: false,
+  reopenSignal: () => null,
+  endsLongRequests: () => false,
   requestOf: phpRequestOf,
   preflight,
   settingsFiles: async (pool, run) => iniFiles(pool, (await run(["-q", "-i"])).output),

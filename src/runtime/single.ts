@@ -4,6 +4,7 @@
 import type { Runtime } from "./runtime.ts";
 
 export const SINGLE: Omit<Runtime, "name" | "matches" | "stopSignalWhileBusy"> = {
+  sharesOurName: false,
   forks: "never",
   socketFd: 0,
   confinesWorkers: false,
@@ -14,4 +15,7 @@ export const SINGLE: Omit<Runtime, "name" | "matches" | "stopSignalWhileBusy"> =
   forbiddenEnv: [],
   stopSignal: "SIGTERM",
   recyclesItself: false,
+  leaderReads: false,
+  reopenSignal: () => null,
+  endsLongRequests: () => false,
 };

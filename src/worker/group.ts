@@ -9,7 +9,7 @@ import type { Activity, Listening } from "../observe/activity.ts";
 import type { WorkerView } from "../observe/sample.ts";
 import type { Scoreboard } from "../observe/scoreboard.ts";
 import { forksFor } from "../runtime/registry.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import type { OutputNews, Runtime } from "../runtime/runtime.ts";
 import { now, sleep } from "../sys/clock.ts";
 import { type Signal, sendSignal, signalGroup, spawn } from "../sys/process.ts";
 import { socketAt } from "../sys/proc/proc-sockets.ts";
@@ -52,6 +52,8 @@ export interface GroupEnd {
   readonly reason: EndReason;
 }
 
+/** A leader reopens its logs when it gets its CPU next. */
+const REOPEN_MOST_MS = 5000;
 const READY_POLL_MS = 2;
 const READY_POLL_MOST_MS = 20;
 /** Who is looked at so seldom is told ready by no more than an eighth later than it is. */
@@ -84,6 +86,11 @@ export class Group {
   private readiness: "seen" | "inferred" | null = null;
   private leaderEnd: GroupEnd | null = null;
   private timedOut = false;
+  /** Workers that were ended because their request took too long. */
+  private readonly endedByUs = new Set<number>();
+  /** Somebody told the leader to end. */
+  private wasSignalled = false;
+  private onReopened: () => void = () => {};
   /** Path of its settings file; null = it has none. */
   private settings: string | null = null;
 
@@ -100,8 +107,12 @@ export class Group {
     this.settle = { ready: ready.resolve, failed: ready.reject };
     this.life = this.begin();
     this.lookWhoWaits();
-    this.output = new WorkerOutput(context.pool, context.output);
+    this.output = new WorkerOutput(context.pool, context.runtime, {
+      onLine: context.output,
+      onNews: (news) => this.onNews(news),
+    });
     this.leader = this.spawn();
+    this.output.leader = this.leader.pid;
     this.members = new Members({
       leader: this.leader,
       forks: this.forks,
@@ -155,7 +166,17 @@ export class Group {
   /** Ends one of its workers whose request takes too long; the stop signal would let it go on. */
   endRequest(pid: number): void {
     this.timedOut ||= pid === this.leader.pid;
+    this.endedByUs.add(pid);
     sendSignal(pid, "SIGKILL");
+  }
+
+  /** Has its leader open its own log files again, where it has any; resolves when it has, or does not say so in time. */
+  async reopenLogs(): Promise<void> {
+    const { pool, runtime } = this.context;
+    const signal = runtime.reopenSignal(pool);
+    if (signal === null || this.leaderEnd !== null || !this.forks) return;
+    const reopened = new Promise<void>((resolve) => (this.onReopened = resolve));
+    if (sendSignal(this.leader.pid, signal)) await Promise.race([reopened, sleep(REOPEN_MOST_MS)]);
   }
 
   /** Lets it finish the requests in flight, within the pool's drain_timeout; then TERM, then KILL. */
@@ -261,6 +282,38 @@ export class Group {
     this.settle.ready();
   }
 
+  // ---------------------------------------------------------------- what its leader tells
+
+  private onNews(news: OutputNews): void {
+    switch (news.what) {
+      case "logs-reopened":
+        return this.onReopened();
+      case "worker-ended":
+        return this.onWorkerEnd(news.pid, news.end);
+      case "leader-signalled":
+        return this.onLeaderSignalled(news.signal);
+    }
+  }
+
+  private onWorkerEnd(pid: number, end: ProcessEnd): void {
+    const ours = this.endedByUs.delete(pid);
+    if (this.state !== "serving" && this.state !== "starting") return;
+    const unasked = !ours && !(end.how === "exited" && end.code === 0);
+    const { pool, emit } = this.context;
+    const leader = this.leader.pid;
+    emit({ type: "member-ended", pool: pool.name, pid, leader, end, unasked });
+  }
+
+  /** It would serve no more, and wait for its longest request; without it the workers serve until others do. */
+  private onLeaderSignalled(signal: string): void {
+    if (this.state !== "serving") return;
+    const { pool, emit } = this.context;
+    emit({ type: "leader-signalled", pool: pool.name, leader: this.leader.pid, signal });
+    this.wasSignalled = true;
+    this.members.present();
+    sendSignal(this.leader.pid, "SIGKILL");
+  }
+
   // ---------------------------------------------------------------- leaving
 
   /** The leader goes first, or it would refill what leaves; it only waits, and KILL spares its workers. */
@@ -305,6 +358,7 @@ export class Group {
     // A leader stays when its workers are recycled.
     const recycles = runtime.recyclesItself && pool.maxRequests > 0 && !forks;
     const wasWaitedFor = this.waiting > 0;
+    if (this.wasSignalled) return "stopped";
     return endReason({
       ...{ end, state, wasReady, timedOut, recycles, forks, wasAccepting, wasWaitedFor },
     });

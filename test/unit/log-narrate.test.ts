@@ -131,6 +131,7 @@ const EVERY: readonly Event[] = [
   groupEnded(exited(1), "crashed"),
   { type: "member-ended", pool: "www", pid: 3, leader: 2, end: exited(0), unasked: false },
   { type: "orphans-left", pool: "www", leader: 2, pids: [3, 4] },
+  { type: "leader-signalled", pool: "www", leader: 2, signal: "SIGQUIT" },
   { type: "backing-off", pool: "www", failures: 3, delayMs: 400, why: "exited with code 1" },
   { type: "pool-recovered", pool: "www", failures: 3 },
   { type: "generation-ready", pool: "www", generation: 2, workers: 4, ms: 30 },

@@ -5,6 +5,7 @@
 import type { PoolConfig } from "../../config/model.ts";
 import { directiveName, POOL_DIRECTIVES } from "../../config/php-fpm/directives.ts";
 import { Fault } from "../../fault.ts";
+import { LONGEST_LINE } from "./lines.ts";
 import { isWritable, quoted } from "./quote.ts";
 
 /**
@@ -47,6 +48,8 @@ export function fpmConfig(pool: PoolConfig, facts: FpmFacts): FpmConfig {
   file.word("error_log", "/dev/null");
   file.word("log_level", "notice");
   file.word("log_limit", String(LONGEST_LINE));
+  // Who sends the master a signal by hand is not to cut requests either.
+  file.word("process_control_timeout", `${Math.ceil(pool.drainTimeoutMs / 1000)}s`);
   file.section(sectionName(pool.name));
   file.word("listen", LISTEN_KEY);
   file.word("pm", "static");
@@ -55,22 +58,21 @@ export function fpmConfig(pool: PoolConfig, facts: FpmFacts): FpmConfig {
   writeIdentity(file, pool, facts);
   file.word("clear_env", pool.clearEnv ? "yes" : "no");
   for (const [name, value] of Object.entries(facts.env)) file.variable(name, value);
-  const own = new Map([...OUTPUT, ...pool.fpm]);
+  // Whether it is shown framed is another matter than whether it comes framed.
+  const own = new Map([...OUTPUT, ...pool.fpm, ...FRAME]);
   for (const [name, value] of own) file.directive(name, value);
   for (const [name, value] of pool.php.defines) file.value(`php_value[${name}]`, value);
   for (const [name, value] of pool.php.admin) file.value(`php_admin_value[${name}]`, value);
   return file.done();
 }
 
-/** Bytes; php-fpm wraps what is longer. */
-const LONGEST_LINE = 65_536;
-
-/** The output comes line by line as it is; the children can be looked at without a right to trace. */
+/** The output comes with its writer; the children can be looked at without a right to trace. */
 const OUTPUT: ReadonlyMap<string, string> = new Map([
   ["catch_workers_output", "yes"],
-  ["decorate_workers_output", "no"],
   ["process.dumpable", "yes"],
 ]);
+
+const FRAME: ReadonlyMap<string, string> = new Map([["decorate_workers_output", "yes"]]);
 
 /** Files a process may open, where the pool does not say: a service manager may allow a million. */
 const USUAL_FILES = 1024;

@@ -9,13 +9,15 @@ import { phpRequestOf } from "../../observe/php-request.ts";
 import { iniFiles } from "../php-ini.ts";
 import type { Runtime } from "../runtime.ts";
 import { fpmConfig, LISTEN_KEY } from "./config-text.ts";
-import { preflight } from "./preflight.ts";
+import { readFpmLine } from "./lines.ts";
+import { endsLongRequests, preflight } from "./preflight.ts";
 
 const SOCKET_FD = 3;
 
 export const phpFpm: Runtime = {
   name: "php-fpm",
   matches: (program) => /^php-?fpm[0-9.]*$|^php[0-9.]*-fpm[0-9.]*$/.test(program),
+  sharesOurName: true,
   forks: "always",
   socketFd: SOCKET_FD,
   confinesWorkers: true,
@@ -35,7 +37,12 @@ export const phpFpm: Runtime = {
   stopSignal: "SIGQUIT",
   stopSignalWhileBusy: "finishes-request",
   recyclesItself: true,
+  leaderReads: true,
+  // The slow log it opens each time.
+  reopenSignal: ({ fpm }) => (fpm.has("access.log") ? "SIGUSR1" : null),
+  endsLongRequests,
   requestOf: phpRequestOf,
+  readLine: readFpmLine,
   preflight,
   settingsFiles: async (pool, run) => iniFiles(pool, (await run(["-i"])).output),
 };

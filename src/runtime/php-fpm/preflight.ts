@@ -13,6 +13,11 @@ const LINE = /^\[[^\]]*\] (ERROR|ALERT|WARNING): (?:\[[^\]]*:\d+\] )?(.*)$/;
 const CONSEQUENCE =
   /^(failed to load configuration file|FPM initialization failed|failed to post process)/;
 
+/** Whether php-fpm is to end requests that take too long. */
+export function endsLongRequests({ fpm }: PoolConfig): boolean {
+  return !/^0*[a-z]?$/.test(fpm.get("request_terminate_timeout") ?? "0");
+}
+
 export async function preflight(pool: PoolConfig, run: Ask): Promise<Preflight> {
   const where = `pool ${pool.name}`;
   const { output, failure } = await run(["--test"]);
@@ -31,5 +36,12 @@ export async function preflight(pool: PoolConfig, run: Ask): Promise<Preflight> 
     errors.push(new Fault(`\`php-fpm -t\` ${failure}`, { where, hint }));
   }
   const warnings = [...(failure === null ? faults(true) : []), ...faults(false)];
+  if (pool.requestTimeoutMs > 0 && endsLongRequests(pool))
+    warnings.push(
+      new Fault("request_timeout has no effect: php-fpm itself ends requests that take too long", {
+        where,
+        hint: "leave out request_timeout, or fpm.request_terminate_timeout",
+      }),
+    );
   return { errors, warnings };
 }

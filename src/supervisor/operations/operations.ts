@@ -21,7 +21,7 @@ import type { StateKeeper } from "../recovery/state-keeper.ts";
 import { OWN_PROGRAM } from "../../sys/exec/self.ts";
 import { tryCanaries } from "../start/canary.ts";
 import { becomeBinary, checkBinary } from "../upgrade.ts";
-import type { SupervisorState } from "../supervisor-state.ts";
+import { poolsInOrder, type SupervisorState } from "../supervisor-state.ts";
 
 export interface ReloadRequest {
   /** Empty = all. */
@@ -181,6 +181,10 @@ export class Operations {
     return queue.carryOut(order, async (_signal, since) => {
       const files = reopenLog();
       for (const file of files) state.emit({ type: "log-reopened", file });
+      const groups = poolsInOrder(state)
+        .flatMap(({ current, leaving }) => [current, ...leaving])
+        .flatMap(({ all }) => all);
+      await Promise.all(groups.map((group) => group.reopenLogs()));
       return async () => ({ ...reportOf("logrotate", state, since), files });
     });
   }
