@@ -12,7 +12,13 @@ import { holdersOf } from "../socket/holders.ts";
 import { now } from "../sys/clock.ts";
 import { sendSignal, type Signal } from "../sys/process.ts";
 import { ANYBODY, SocketHolders, socketsOf } from "../sys/proc/proc-sockets.ts";
-import { type ProcessId, type ProcessStat, stillThere } from "../sys/proc/procfs.ts";
+import { joinOwnGroup, unitOf } from "../sys/control-group.ts";
+import {
+  type ProcessId,
+  processesWhere,
+  type ProcessStat,
+  stillThere,
+} from "../sys/proc/procfs.ts";
 import { stopGracefully } from "./graceful-stop.ts";
 import { Life } from "./life.ts";
 
@@ -136,5 +142,17 @@ function membersOf({ pid, startTime }: ProcessId, look: SocketHolders): readonly
 /** A leader only waits and refills; its workers go on when it is gone. */
 function endLeaders(found: readonly ProcessStat[]): void {
   const parents = new Set(found.map(({ parent }) => parent));
-  for (const { pid } of found) if (parents.has(pid)) sendSignal(pid, "SIGKILL");
+  for (const { pid } of found.filter((stat) => parents.has(stat.pid))) {
+    takeOutOfUnit(pid);
+    sendSignal(pid, "SIGKILL");
+  }
+}
+
+/** systemd ends what is left in a service when its main process is gone: the workers leave it before that. */
+function takeOutOfUnit(leader: number): void {
+  const unit = unitOf(leader);
+  if (unit === null || unit === unitOf(process.pid)) return;
+  // It forks nobody between the look and its end.
+  sendSignal(leader, "SIGSTOP");
+  for (const { pid } of processesWhere(({ parent }) => parent === leader)) joinOwnGroup(pid);
 }

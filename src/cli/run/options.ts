@@ -17,7 +17,7 @@ export const RUN_OPTIONS = {
   takeover: {
     type: "boolean",
     description:
-      "take sockets over from workers that an earlier supervisor left without a state file",
+      "take sockets over from a php-fpm, or from workers that an earlier supervisor left without a state file",
   },
   listen: {
     type: "string",

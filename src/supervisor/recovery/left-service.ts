@@ -24,7 +24,7 @@ export class LeftService {
     this.lock = lock;
     const inherited = new InheritedSockets({}, 0);
     const context = { pools: new Map(), scoreboard: new Scoreboard(), inherited, emit };
-    this.recovery = new Recovery(context, state.pools, {});
+    this.recovery = new Recovery(context, { records: state.pools, masters: new Map() }, {});
   }
 
   /** null when nothing is left, or when a supervisor lives. Until `leave` or `end` no supervisor can start. */
