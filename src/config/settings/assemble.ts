@@ -64,7 +64,7 @@ export function poolOf(
     php: { ini: v["php.ini"], defines: v["php.defines"], admin: v["php.admin"] },
     fpm: v.fpm,
     health: healthOf(v),
-    reload: { maxExtra: v["reload.max_extra"] },
+    reload: { maxExtra: v["reload.max_extra"], probationMs: v["reload.probation"] },
     place: placeFor(where, v.fpm, placeOf),
   };
 }
