@@ -79,12 +79,13 @@ export type Event =
       readonly maker: "fcgivisor" | "systemd";
     }
   | {
-      /** A process was spawned; it provides `workers` workers. */
+      /** A process was spawned; it provides `workers` workers: those it forks, or itself. */
       readonly type: "group-started";
       readonly pool: string;
       readonly pid: number;
       readonly generation: number;
       readonly workers: number;
+      readonly forks: boolean;
     }
   | {
       readonly type: "group-ready";
@@ -96,8 +97,10 @@ export type Event =
       readonly type: "group-ended";
       readonly pool: string;
       readonly pid: number;
-      /** How many it provided; more than one: it was their leader. */
+      /** How many it provided. */
       readonly workers: number;
+      /** It was their leader. */
+      readonly forks: boolean;
       readonly end: ProcessEnd;
       readonly reason: EndReason;
       readonly uptimeMs: number;
@@ -111,6 +114,13 @@ export type Event =
       readonly end: ProcessEnd;
       /** Nothing was to make it leave: it crashed, or somebody killed it. */
       readonly unasked: boolean;
+    }
+  | {
+      /** Somebody sent a leader a signal at which it ends or replaces its workers by itself. */
+      readonly type: "leader-signalled";
+      readonly pool: string;
+      readonly leader: number;
+      readonly signal: string;
     }
   | {
       /** A leader forks and forks, and none of its workers lives to serve. */
@@ -163,6 +173,17 @@ export type Event =
       readonly pool: string;
       readonly address: string;
       readonly workers: number;
+    }
+  | {
+      /** A socket was taken over from a master of another program, which leaves with its workers. */
+      readonly type: "taken-over";
+      readonly pool: string;
+      readonly address: string;
+      readonly workers: number;
+      readonly program: string;
+      readonly pid: number;
+      /** The systemd service that it is of. */
+      readonly unit: string | null;
     }
   | {
       /** The same, but the socket could not be taken back: it was closed for so long. */
@@ -302,9 +323,13 @@ export interface EventRecord {
 }
 
 /** A line a worker wrote, whole, without its newline. */
+export type LogLevel = "debug" | "notice" | "warn" | "error" | "alert";
+
 export interface OutputLine {
   readonly pool: string;
   /** The process that wrote it. */
   readonly pid: number;
+  /** As far as the line tells; null = unknown. */
+  readonly level: LogLevel | null;
   readonly text: string;
 }

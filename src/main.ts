@@ -10,7 +10,7 @@ import { SHIM_WORD } from "./worker/shim-task.ts";
 
 async function main(given: readonly string[]): Promise<number> {
   const [word, ...rest] = commandFirst(given);
-  if (word === SHIM_WORD) return (await import("./worker/shim.ts")).runShim();
+  if (word === SHIM_WORD) return (await import("./worker/shim.ts")).runShim(rest[0]);
   const asPhpFpm = /(^|\/)php-fpm[0-9.]*$/.test(process.argv0);
   // The words that stay; as early as can be, because it starts this program once more.
   if (asPhpFpm || word === "run") (await import("./sys/exec/steady.ts")).becomeSteady();

@@ -37,9 +37,11 @@ export class Log {
   /**
    * Logs a worker's line, whatever the level: that level says which news of the supervisor's own are
    * wanted, and a worker's "PHP Fatal error" would vanish at level "error" if it were counted as
-   * mere notice. Who does not want these lines sets `log_output = false`. Never throws.
+   * mere notice. Who does not want these lines sets `log_output = false`. Only what a program notes of
+   * the usual is a matter of the level. Never throws.
    */
   output(line: OutputLine): void {
+    if (line.level === "debug" && this.logger.level < RANK.debug) return;
     this.target.write(this.format.output(wallClock(), line));
   }
 

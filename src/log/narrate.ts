@@ -85,9 +85,9 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
         : `took back the socket ${address} of pool ${pool}, which systemd had stored`,
     ),
 
-  "group-started": ({ pool, pid, generation, workers }) =>
+  "group-started": ({ pool, pid, generation, workers, forks }) =>
     debug(
-      `${workers === 1 ? "worker" : "leader"} ${pid} of pool ${pool} was started for generation ${generation}${workers === 1 ? "" : `; it provides ${workers} workers`}`,
+      `${forks ? "leader" : "worker"} ${pid} of pool ${pool} was started for generation ${generation}${forks ? `; it provides ${count(workers, "worker")}` : ""}`,
     ),
   "group-ready": ({ pool, pid, ms }) =>
     debug(`worker ${pid} of pool ${pool} is ready after ${elapsed(ms)}`),
@@ -96,6 +96,10 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     const text = `worker ${pid} of pool ${pool} ${ended(end)} and was replaced by its leader ${leader}`;
     return unasked ? warn(`${text}; it crashed or was killed`) : debug(text);
   },
+  "leader-signalled": ({ pool, leader, signal }) =>
+    warn(
+      `somebody sent ${signal} to ${leader}, the leader of pool ${pool}; another one takes its place; use \`fcgivisor ${WORD_FOR[signal] ?? "reload"}\` instead`,
+    ),
   "fork-storm": ({ pool, leader }) =>
     error(
       `leader ${leader} of pool ${pool} keeps forking workers that die before they serve; it is replaced; see what its workers wrote`,
@@ -134,6 +138,10 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
         )
       : notice(`kept the socket ${address} of pool ${pool} and ${processes} on it; ${rest}`);
   },
+  "taken-over": ({ pool, address, workers, program, pid, unit }) =>
+    notice(
+      `took over the socket ${address} of pool ${pool} from ${program}, process ${pid}, with ${count(workers, "process", "processes")} on it; they exit when their replacements serve${unit === null ? "" : ` (to keep it from starting again: systemctl disable ${unit})`}`,
+    ),
   "recovered-with-gap": ({ pool, address, workers, why, gapMs }) =>
     error(
       `could not take over the socket ${address} of pool ${pool} from ${count(workers, "process", "processes")} of an earlier supervisor (${why}); reopened it after ${elapsed(gapMs)}, during which clients may have been refused`,
@@ -226,6 +234,13 @@ function stackOf({ stack, slowLog }: LongRequest): string {
 
 const LOGGED_FRAMES = 20;
 
+/** What somebody wants who sends a php-fpm master such a signal. */
+const WORD_FOR: Readonly<Record<string, string>> = {
+  "SIGTERM or SIGINT": "stop",
+  SIGQUIT: "quit",
+  "SIGUSR2 or SIGHUP": "reload",
+};
+
 const AFTER_END: {
   readonly [R in EndReason]: { readonly say: typeof debug; readonly rest: string };
 } = {
@@ -248,7 +263,7 @@ const AFTER_END: {
 function groupEnded({
   pool,
   pid,
-  workers,
+  forks,
   end,
   reason,
   uptimeMs,
@@ -256,7 +271,7 @@ function groupEnded({
   const { say, rest } = AFTER_END[reason];
   const hint = reason === "crashed" || reason === "start-failed" ? advice(end) : "";
   return say(
-    `${workers > 1 ? "leader" : "worker"} ${pid} of pool ${pool} ${ended(end)} after ${elapsed(uptimeMs)} ${rest}${hint}`,
+    `${forks ? "leader" : "worker"} ${pid} of pool ${pool} ${ended(end)} after ${elapsed(uptimeMs)} ${rest}${hint}`,
   );
 }
 

@@ -45,8 +45,9 @@ export function eventFields(
   return { time: timestamp(time), level, event: type, message, ...more, ...named };
 }
 
-export function outputFields(time: Date, { pool, pid, text }: OutputLine): LogFields {
-  return { time: timestamp(time), level: "notice", event: "output", pool, pid, text };
+/** Of most lines nobody knows the level: they are notices. */
+export function outputFields(time: Date, { pool, pid, level, text }: OutputLine): LogFields {
+  return { time: timestamp(time), level: level ?? "notice", event: "output", pool, pid, text };
 }
 
 /** What an object of the log has at least. */
@@ -69,7 +70,7 @@ export function fieldsText({ time, level, event, message = "", ...rest }: LogFie
     return `${time} ${column(level)} ${lines.join("\n    ")}`;
   }
   const { pool, pid, text = "" } = rest;
-  return `${time} ${column("output")} pool ${pool}, worker ${pid}: ${escapeControls(text)}`;
+  return `${time} ${column(level === "notice" ? "output" : level)} pool ${pool}, worker ${pid}: ${escapeControls(text)}`;
 }
 
 function json(fields: object): string {

@@ -1,6 +1,8 @@
 // What the log must be told. The config's model takes these types over as they are.
 
-export type LogLevel = "debug" | "notice" | "warn" | "error" | "alert";
+import type { LogLevel } from "../event.ts";
+
+export type { LogLevel };
 
 export interface LogConfig {
   /** Absolute path, or null for stderr. */

@@ -27,11 +27,12 @@ export class EmergencyCounter {
 }
 
 /**
- * A leader reaps its own workers, so how one of them died cannot be seen; but one that is not told to
+ * A leader reaps its own workers, so unless it tells how one of them died that cannot be seen; but one that is not told to
  * leave after max_requests and is gone all the same has crashed or was killed.
  */
 function isFatal(event: Event): boolean {
   if (event.type === "group-ended")
     return event.end.how === "signaled" && FATAL.has(event.end.signal);
-  return event.type === "member-ended" && event.unasked;
+  if (event.type !== "member-ended") return false;
+  return event.end.how === "signaled" ? FATAL.has(event.end.signal) : event.unasked;
 }

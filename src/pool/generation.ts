@@ -25,6 +25,8 @@ export interface GenerationContext {
   readonly number: number;
   readonly listener: Listener;
   readonly scoreboard: Scoreboard;
+  /** Where settings files are written. */
+  readonly stateDir: string;
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
 }

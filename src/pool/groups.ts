@@ -2,6 +2,7 @@
 // of each. Whether one should be started or should leave is the generation's business.
 
 import type { PoolConfig } from "../config/model.ts";
+import { forksFor } from "../runtime/registry.ts";
 import { type GroupContext, Group } from "../worker/group.ts";
 import { type Losses, NO_LOSSES, sumOf } from "../worker/losses.ts";
 import { type Have, workersOf } from "./steps.ts";
@@ -91,9 +92,9 @@ export class Groups {
   }
 
   private spawn(size: number): Group {
-    const { pool } = this.context;
+    const { pool, runtime } = this.context;
     const onLost = (group: Group) => this.onLost(group);
-    const number = size === 1 ? this.freeNumber() : null;
+    const number = forksFor(size, runtime) ? null : this.freeNumber();
     const shape = { size, maxRequests: withJitter(pool), number };
     const group = new Group({ ...this.context, onLost }, shape);
     this.groups.add(group);

@@ -37,7 +37,7 @@ export class MemberWatch implements Reader {
   look(sample: Sample): void {
     for (const generation of this.pools().map(({ current }) => current))
       for (const group of generation.all)
-        if (group.size > 1 && group.state === "serving") this.lookAt(generation, group, sample);
+        if (group.forks && group.state === "serving") this.lookAt(generation, group, sample);
   }
 
   private lookAt(generation: Generation, group: Group, sample: Sample): void {
@@ -68,7 +68,8 @@ export class MemberWatch implements Reader {
 function find(group: Group, { pid, pageFaults }: ProcessStat, sample: Sample): Found {
   const { workers } = sample.present(group.members);
   const pids = new Set(workers.map((worker) => worker.pid));
-  return { pids, pageFaults, bytesRead: bytesRead(pid) };
+  const { leaderReads } = group.context.runtime;
+  return { pids, pageFaults, bytesRead: leaderReads ? null : bytesRead(pid) };
 }
 
 function judge(group: Group, beginning: Found, found: Found, looks: number, sample: Sample) {
@@ -90,7 +91,9 @@ function isAlive({ pid, activity }: WorkerView): boolean {
 }
 
 function tell(group: Group, pid: number): void {
-  const { pool, emit } = group.context;
+  const { pool, runtime, emit } = group.context;
+  // A leader that tells it itself knows more.
+  if (runtime.readLine !== undefined) return;
   emit({
     type: "member-ended",
     pool: pool.name,

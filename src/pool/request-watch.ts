@@ -76,11 +76,12 @@ function judge(
   watched: Watched,
   ageMs: number,
 ): void {
-  const { pool, emit } = group.context;
+  const { pool, runtime, emit } = group.context;
   const cpuMs = (worker.cpuTicks - watched.cpuTicks) * TICK_MS;
   const seen = (limitMs: number) => longRequest(group, worker, record, { ageMs, limitMs, cpuMs });
   const { requestTimeoutMs, slowTimeoutMs } = pool;
-  if (requestTimeoutMs > 0 && ageMs >= requestTimeoutMs) {
+  const mayEnd = requestTimeoutMs > 0 && !runtime.endsLongRequests(pool);
+  if (mayEnd && ageMs >= requestTimeoutMs) {
     const request = seen(requestTimeoutMs);
     if (group.endRequest(worker.pid, identity!)) emit({ type: "request-timeout", ...request });
     return;

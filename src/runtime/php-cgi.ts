@@ -6,12 +6,16 @@ import type { PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
 import { phpRequestOf } from "../observe/php-request.ts";
 import { PhpStackReader } from "../observe/php-stack.ts";
-import type { Preflight, Runtime } from "./runtime.ts";
+import { iniFiles, syntaxFaults } from "./php-ini.ts";
+import type { Ask, Preflight, Runtime } from "./runtime.ts";
 
 export const phpCgi: Runtime = {
   name: "php-cgi",
   matches: (program) => /^php-?cgi[0-9.]*$|^php[0-9.]*-cgi$/.test(program),
-  forks: true,
+  sharesOurName: false,
+  forks: "several",
+  socketFd: 0,
+  confinesWorkers: false,
   args: (pool) => [
     ...(pool.php.ini === null ? [] : ["-c", pool.php.ini]),
     ...settingsOf(pool).flatMap((setting) => ["-d", settingLine(setting)]),
@@ -29,10 +33,13 @@ export const phpCgi: Runtime = {
   stopSignal: "SIGTERM",
   stopSignalWhileBusy: "finishes-request",
   recyclesItself: true,
+  leaderReads: false,
+  reopenSignal: () => null,
+  endsLongRequests: () => false,
   requestOf: phpRequestOf,
   stackReader: (pid) => new PhpStackReader(pid),
   preflight,
-  settingsFiles,
+  settingsFiles: async (pool, run) => iniFiles(pool, (await run(["-q", "-i"])).output),
 };
 
 interface PhpSetting {
@@ -89,38 +96,13 @@ function foldersIn(root: string): string[] {
   }
 }
 
-/** What phpinfo() names: php.ini, the folder of further files, and those. */
-async function settingsFiles(
-  ...[pool, run]: Parameters<NonNullable<Runtime["settingsFiles"]>>
-): Promise<string[]> {
-  const { output } = await run(["-q", "-i"]);
-  const named = (row: string) =>
-    (new RegExp(`${row} *</td><td class="v">([^<]*)`).exec(output)?.[1] ?? "")
-      .split(/[,:\n]/)
-      .map((path) => path.trim());
-  return [
-    ...(pool.php.ini === null ? [] : [pool.php.ini]),
-    ...["Loaded Configuration File", "Scan this dir for additional .ini files"].flatMap(named),
-    ...named("Additional .ini files parsed"),
-  ].filter((path) => path.startsWith("/"));
-}
-
 /** `php-cgi -v` with the same ini: PHP itself goes on with half the settings when php.ini is broken, and exits 0. */
-async function preflight(
-  ...[pool, run]: Parameters<NonNullable<Runtime["preflight"]>>
-): Promise<Preflight> {
+async function preflight(pool: PoolConfig, run: Ask): Promise<Preflight> {
   const said = await run(["-v"]);
   const where = `pool ${pool.name}`;
   const lines = said.output.split("\n").map((line) => line.replace(/<[^>]*>/g, "").trim());
-  const syntax = lines.filter((line) => /^PHP:\s+syntax error/.test(line));
   const startup = lines.filter((line) => /^(PHP )?Warning:/.test(line));
-  const errors = syntax.map(
-    (line) =>
-      new Fault(line.replace(/^PHP:\s+/, "php.ini: "), {
-        where,
-        hint: "PHP would ignore everything behind that line; correct it and try again",
-      }),
-  );
+  const errors = syntaxFaults(pool, lines);
   if (said.failure !== null) {
     const hint = lines.filter(Boolean).slice(-3).join("; ") || "run it by hand to see why";
     errors.push(new Fault(`\`php-cgi -v\` ${said.failure}`, { where, hint }));

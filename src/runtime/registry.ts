@@ -6,9 +6,10 @@ import { fcgiwrap } from "./fcgiwrap.ts";
 import { generic } from "./generic.ts";
 import { libfcgi } from "./libfcgi.ts";
 import { phpCgi } from "./php-cgi.ts";
+import { phpFpm } from "./php-fpm/php-fpm.ts";
 import type { Runtime } from "./runtime.ts";
 
-export const RUNTIMES: readonly Runtime[] = [phpCgi, fcgiwrap, libfcgi, generic];
+export const RUNTIMES: readonly Runtime[] = [phpCgi, phpFpm, fcgiwrap, libfcgi, generic];
 
 /** The pool's kind: as the config names it, else guessed from the program; undefined for an unknown name. */
 export function runtimeOf(pool: PoolConfig): Runtime | undefined {
@@ -19,6 +20,11 @@ export function runtimeOf(pool: PoolConfig): Runtime | undefined {
 
 /** The most workers that one group of the pool provides. */
 export function groupSizeOf(pool: PoolConfig, runtime: Runtime): number {
-  if (!runtime.forks) return 1;
+  if (runtime.forks === "never") return 1;
   return Math.max(1, Math.min(pool.groupSize ?? pool.workers, pool.workers));
+}
+
+/** Whether the process of a group with so many workers forks them, instead of being one. */
+export function forksFor(size: number, { forks }: Pick<Runtime, "forks">): boolean {
+  return forks === "always" || (forks === "several" && size > 1);
 }

@@ -4,7 +4,10 @@
 import type { Runtime } from "./runtime.ts";
 
 export const SINGLE: Omit<Runtime, "name" | "matches" | "stopSignalWhileBusy"> = {
-  forks: false,
+  sharesOurName: false,
+  forks: "never",
+  socketFd: 0,
+  confinesWorkers: false,
   args: () => [],
   lastArgs: () => [],
   argumentVariables: () => ({}),
@@ -12,4 +15,7 @@ export const SINGLE: Omit<Runtime, "name" | "matches" | "stopSignalWhileBusy"> =
   forbiddenEnv: [],
   stopSignal: "SIGTERM",
   recyclesItself: false,
+  leaderReads: false,
+  reopenSignal: () => null,
+  endsLongRequests: () => false,
 };

@@ -7,8 +7,11 @@ import { userIdOf } from "../sys/trust.ts";
 
 export interface LeftSocket {
   readonly inode: string;
-  /** Name of the workers' program, as /proc tells it; null = unknown. What scripts started has another one. */
-  readonly command: string | null;
+  /**
+   * Name of the workers' program, as /proc tells it; null = unknown. What scripts started has another one:
+   * "anybody" counts that, too.
+   */
+  readonly command: string | "anybody" | null;
   /** User that they run as; null = unknown. */
   readonly uid: number | null;
   /** Process groups that workers were started as. */

@@ -8,7 +8,7 @@ import type { Generation } from "../pool/generation.ts";
 import { Pool } from "../pool/pool.ts";
 import { sumOf, type Losses } from "../worker/losses.ts";
 import type { Listener } from "../socket/listener.ts";
-import { SocketHolders } from "../sys/proc/proc-sockets.ts";
+import { ANYBODY, SocketHolders } from "../sys/proc/proc-sockets.ts";
 import { bringUp, type Candidate } from "./start/bring-up.ts";
 import { askCanaries } from "./start/canary.ts";
 import type { ProgressStep } from "./operations/report.ts";
@@ -144,6 +144,6 @@ function forget(state: SupervisorState, pool: Pool): void {
 /** An address is free when its own last worker has left, however long those of other pools take. */
 function closeLeft(state: SupervisorState, listener: Listener): void {
   if (closeUnused(state, [listener]).length === 0) return;
-  const pids = new SocketHolders().of(String(listener.inode)).map(({ pid }) => pid);
+  const pids = new SocketHolders().of(String(listener.inode), ANYBODY).map(({ pid }) => pid);
   if (pids.length > 0) state.emit({ type: "socket-held", address: listener.name, pids });
 }

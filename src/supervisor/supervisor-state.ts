@@ -57,7 +57,8 @@ export function newGeneration(
   if (runtime === undefined)
     throw new Fault(`there is no runtime "${pool.runtime}"`, { where: `pool ${pool.name}` });
   const { scoreboard, emit, output } = state;
-  return new Generation({ pool, runtime, number, listener, scoreboard, emit, output });
+  const { stateDir } = state.config.supervisor;
+  return new Generation({ pool, runtime, number, listener, scoreboard, stateDir, emit, output });
 }
 
 /** What the pool of this name may write into the log; one that has only just come up has the config's say. */

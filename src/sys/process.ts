@@ -30,14 +30,21 @@ export interface SpawnSpec {
   readonly stdin: number | null;
   /** Descriptor that becomes its standard output and error; null = /dev/null. */
   readonly output: number | null;
-  /** What it can read on descriptor 3 (TASK_FD), of any length; nothing unless given. */
+  /** Descriptor that becomes its descriptor 3; nothing unless given. */
+  readonly third?: number;
+  /** What it can read, of any length, on the first descriptor that is free then (`taskFd`); nothing unless given. */
   readonly task?: string;
   /** Folder of the control group that it begins in; ours unless given, or when the kernel refuses. */
   readonly controlGroup?: string;
 }
 
-/** Where a process that is given a task finds it. */
-export const TASK_FD = 3;
+/** Where a process that is given a task finds it. `hasThird`: whether descriptor 3 is something else. */
+export function taskFd(hasThird: boolean): number {
+  return hasThird ? 4 : 3;
+}
+
+/** As a file that such a process can open, which has no other third descriptor. */
+export const TASK_PATH = `/proc/self/fd/${taskFd(false)}`;
 const MFD_CLOEXEC = 1;
 
 /** A file in memory with this text, at its beginning; to be closed when the process has it. */
@@ -49,11 +56,11 @@ function taskFile(text: string): number {
   return fd;
 }
 
-/** The task that this process was given; null = none. It can be read once. */
-export function takeTask(): string | null {
+/** The task that this process was given on this descriptor; null = none. It can be read once. */
+export function takeTask(fd: number): string | null {
   try {
-    const text = readFileSync(TASK_FD, "utf8");
-    closeSync(TASK_FD);
+    const text = readFileSync(fd, "utf8");
+    closeSync(fd);
     return text;
   } catch {
     // Nothing is open there, or nothing that can be read.
@@ -94,11 +101,12 @@ function spawnWith(
   onEnd: (end: ProcessEnd) => void,
 ): ProcessId {
   const { identity = null } = spec;
+  const more = spec.third === undefined ? task : [spec.third, ...task];
   // It is inherited; what this process has joined before goes with the last who has it.
   if (identity !== null) ownKeyring();
   const child = Bun.spawn([...spec.argv], {
     ...surroundings(spec),
-    stdio: [spec.stdin ?? "ignore", spec.output ?? "ignore", spec.output ?? "ignore", ...task],
+    stdio: [spec.stdin ?? "ignore", spec.output ?? "ignore", spec.output ?? "ignore", ...more],
     ...(spec.controlGroup === undefined ? {} : { cgroup: spec.controlGroup }),
     onExit(ended, code, signal) {
       ownChildren.delete(ended.pid);

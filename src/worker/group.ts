@@ -8,14 +8,15 @@ import type { Fault } from "../fault.ts";
 import type { Activity, Listening } from "../observe/activity.ts";
 import type { Sample, WorkerView } from "../observe/sample.ts";
 import type { Scoreboard } from "../observe/scoreboard.ts";
-import type { Runtime } from "../runtime/runtime.ts";
+import { forksFor } from "../runtime/registry.ts";
+import type { OutputNews, Runtime } from "../runtime/runtime.ts";
 import { now, sleep } from "../sys/clock.ts";
 import { type Signal, sendSignal, signalGroup, spawn } from "../sys/process.ts";
 import { socketAt } from "../sys/proc/proc-sockets.ts";
 import { type ProcessId, processesWhere } from "../sys/proc/procfs.ts";
 import { endReason } from "./exit.ts";
 import { stopGracefully } from "./graceful-stop.ts";
-import { type GroupShape, launchOf } from "./launch.ts";
+import { type GroupSettings, type GroupShape, launchOf, settingsOf } from "./launch.ts";
 import { Life } from "./life.ts";
 import type { GroupEvent, GroupState } from "./lifecycle.ts";
 import { InFlight } from "./in-flight.ts";
@@ -24,6 +25,7 @@ import { Members } from "./members.ts";
 import { holdStill } from "./hold-still.ts";
 import { WorkerOutput } from "./output.ts";
 import { hasReachedAccept } from "./readiness.ts";
+import { removeSettings, writeSettings } from "./settings-file.ts";
 import { spawnFault, startFault } from "./start-fault.ts";
 
 /** What a group needs to run. */
@@ -38,6 +40,8 @@ export interface GroupContext {
     readonly queue: () => { readonly length: number } | null;
   };
   readonly scoreboard: Scoreboard;
+  /** Where settings files are written. */
+  readonly stateDir: string;
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
   /** It was serving and its process ended unasked; workers of it may still serve ("orphaned"). */
@@ -50,6 +54,8 @@ export interface GroupEnd {
   readonly reason: EndReason;
 }
 
+/** A leader reopens its logs when it gets its CPU next. */
+const REOPEN_MOST_MS = 5000;
 const READY_POLL_MS = 2;
 const READY_POLL_MOST_MS = 20;
 /** Who is looked at so seldom is told ready by no more than an eighth later than it is. */
@@ -62,6 +68,8 @@ function isAccepting(activity: Activity): boolean {
 export class Group {
   readonly context: GroupContext;
   readonly shape: GroupShape;
+  /** Whether its process forks the workers, instead of being the worker. */
+  readonly forks: boolean;
   readonly leader: ProcessId;
   readonly members: Members;
   readonly startedAt = now();
@@ -81,11 +89,19 @@ export class Group {
   private readiness: "seen" | "inferred" | null = null;
   private leaderEnd: GroupEnd | null = null;
   private timedOut = false;
+  /** Workers that were ended because their request took too long. */
+  private readonly endedByUs = new Set<number>();
+  /** Somebody told the leader to end. */
+  private wasSignalled = false;
+  private onReopened: () => void = () => {};
+  /** Path of its settings file; null = it has none. */
+  private settings: string | null = null;
 
   /** Spawns the process. Throws a Fault when the system cannot start it. */
   constructor(context: GroupContext, shape: GroupShape) {
     this.context = context;
     this.shape = shape;
+    this.forks = forksFor(shape.size, context.runtime);
     this.losses = new GroupLosses(this.forks);
     const ready = Promise.withResolvers<void>();
     this.ready = ready.promise;
@@ -94,8 +110,12 @@ export class Group {
     this.settle = { ready: ready.resolve, failed: ready.reject };
     this.life = this.begin();
     this.lookWhoWaits();
-    this.output = new WorkerOutput(context.pool, context.output);
+    this.output = new WorkerOutput(context.pool, context.runtime, {
+      onLine: context.output,
+      onNews: (news) => this.onNews(news),
+    });
     this.leader = this.spawn();
+    this.output.leader = this.leader.pid;
     this.members = new Members({
       leader: this.leader,
       forks: this.forks,
@@ -105,7 +125,8 @@ export class Group {
     });
     const { pool, generation, emit } = context;
     const { pid } = this.leader;
-    emit({ type: "group-started", pool: pool.name, pid, generation, workers: shape.size });
+    const started = { pool: pool.name, pid, generation, workers: shape.size, forks: this.forks };
+    emit({ type: "group-started", ...started });
     void this.watchStart();
   }
 
@@ -115,10 +136,6 @@ export class Group {
   /** Workers it provides. */
   get size(): number {
     return this.shape.size;
-  }
-  /** Whether its process forks the workers, instead of being the worker. */
-  get forks(): boolean {
-    return this.shape.size > 1;
   }
   get uptimeMs(): number {
     return now() - this.startedAt;
@@ -161,8 +178,18 @@ export class Group {
       return false;
     }
     this.timedOut ||= pid === this.leader.pid;
+    this.endedByUs.add(pid);
     sendSignal(pid, "SIGKILL");
     return true;
+  }
+
+  /** Has its leader open its own log files again, where it has any; resolves when it has, or does not say so in time. */
+  async reopenLogs(): Promise<void> {
+    const { pool, runtime } = this.context;
+    const signal = runtime.reopenSignal(pool);
+    if (signal === null || this.leaderEnd !== null || !this.forks) return;
+    const reopened = new Promise<void>((resolve) => (this.onReopened = resolve));
+    if (sendSignal(this.leader.pid, signal)) await Promise.race([reopened, sleep(REOPEN_MOST_MS)]);
   }
 
   /** Lets it finish the requests in flight, within the pool's drain_timeout; then TERM, then KILL. */
@@ -192,22 +219,32 @@ export class Group {
       onChange: (event, before) => this.onChange(event, before),
       onSignal: (name, wereThere) => this.countInFlight(name, wereThere),
       onStuck: (pids) => (this.losses.stuck = pids.map((pid) => ({ pool: pool.name, pid }))),
-      onGone: () => this.closeOutput(),
+      onGone: () => this.close(),
     });
   }
 
   private spawn(): ProcessId {
     const { pool, runtime, listener } = this.context;
     try {
-      const launch = launchOf(pool, runtime, this.shape);
-      const spec = { ...launch, stdin: listener.fd, output: this.output.workerEnd };
+      const launch = launchOf(pool, runtime, this.shape, this.writeSettings());
+      const socket =
+        runtime.socketFd === 0 ? { stdin: listener.fd } : { stdin: null, third: listener.fd };
+      const spec = { ...launch, ...socket, output: this.output.workerEnd };
       const id = spawn(spec, (end) => this.onLeaderEnd(end));
       this.output.handedOut();
       return id;
     } catch (error) {
-      this.output.close();
+      this.close();
       throw spawnFault(pool, error);
     }
+  }
+
+  private writeSettings(): GroupSettings | null {
+    const { pool, runtime, stateDir } = this.context;
+    const file = settingsOf(pool, runtime, this.shape);
+    if (file === null) return null;
+    this.settings = writeSettings(stateDir, pool.name, file.text);
+    return { path: this.settings, file };
   }
 
   private async watchStart(): Promise<void> {
@@ -258,6 +295,38 @@ export class Group {
     this.settle.ready();
   }
 
+  // ---------------------------------------------------------------- what its leader tells
+
+  private onNews(news: OutputNews): void {
+    switch (news.what) {
+      case "logs-reopened":
+        return this.onReopened();
+      case "worker-ended":
+        return this.onWorkerEnd(news.pid, news.end);
+      case "leader-signalled":
+        return this.onLeaderSignalled(news.signal);
+    }
+  }
+
+  private onWorkerEnd(pid: number, end: ProcessEnd): void {
+    const ours = this.endedByUs.delete(pid);
+    if (this.state !== "serving" && this.state !== "starting") return;
+    const unasked = !ours && !(end.how === "exited" && end.code === 0);
+    const { pool, emit } = this.context;
+    const leader = this.leader.pid;
+    emit({ type: "member-ended", pool: pool.name, pid, leader, end, unasked });
+  }
+
+  /** It would serve no more, and wait for its longest request; without it the workers serve until others do. */
+  private onLeaderSignalled(signal: string): void {
+    if (this.state !== "serving") return;
+    const { pool, emit } = this.context;
+    emit({ type: "leader-signalled", pool: pool.name, leader: this.leader.pid, signal });
+    this.wasSignalled = true;
+    this.members.present();
+    sendSignal(this.leader.pid, "SIGKILL");
+  }
+
   // ---------------------------------------------------------------- leaving
 
   /** The leader goes first, or it would refill what leaves; it only waits, and KILL spares its workers. */
@@ -305,9 +374,11 @@ export class Group {
     const { pool, runtime } = this.context;
     const { state, timedOut } = this;
     const wasReady = this.wasReady !== null;
-    const recycles = runtime.recyclesItself && pool.maxRequests > 0;
     const { forks, wasAccepting } = this;
+    // A leader stays when its workers are recycled.
+    const recycles = runtime.recyclesItself && pool.maxRequests > 0 && !forks;
     const wasWaitedFor = this.waiting > 0;
+    if (this.wasSignalled) return "stopped";
     return endReason({
       ...{ end, state, wasReady, timedOut, recycles, forks, wasAccepting, wasWaitedFor },
     });
@@ -315,8 +386,8 @@ export class Group {
 
   private tellEnd({ end, reason }: GroupEnd): void {
     const { pool, emit } = this.context;
-    const [{ pid }, { size: workers, uptimeMs }] = [this.leader, this];
-    emit({ type: "group-ended", pool: pool.name, pid, workers, end, reason, uptimeMs });
+    const [{ pid }, { size: workers, forks, uptimeMs }] = [this.leader, this];
+    emit({ type: "group-ended", pool: pool.name, pid, workers, forks, end, reason, uptimeMs });
   }
 
   private tellOrphans(pids: readonly number[]): void {
@@ -324,8 +395,9 @@ export class Group {
     emit({ type: "orphans-left", pool: pool.name, leader: this.leader.pid, pids });
   }
 
-  private closeOutput(): void {
+  private close(): void {
     this.output.drain();
     this.output.close();
+    if (this.settings !== null) removeSettings(this.settings);
   }
 }

@@ -11,8 +11,14 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { holdersOf } from "../socket/holders.ts";
 import { now } from "../sys/clock.ts";
 import { sendSignal, type Signal } from "../sys/process.ts";
-import { SocketHolders } from "../sys/proc/proc-sockets.ts";
-import { type ProcessId, type ProcessStat, stillThere } from "../sys/proc/procfs.ts";
+import { ANYBODY, SocketHolders, socketsOf } from "../sys/proc/proc-sockets.ts";
+import { joinOwnGroup, unitOf } from "../sys/control-group.ts";
+import {
+  type ProcessId,
+  processesWhere,
+  type ProcessStat,
+  stillThere,
+} from "../sys/proc/procfs.ts";
 import { stopGracefully } from "./graceful-stop.ts";
 import { Life } from "./life.ts";
 
@@ -21,8 +27,8 @@ export interface LeftOverContext {
   readonly runtime: Runtime;
   readonly listener: Listening;
   readonly scoreboard: Scoreboard;
-  /** Name of the program, as /proc tells it; null = unknown. What scripts started has another one. */
-  readonly command: string | null;
+  /** Name of the program, as /proc tells it; null = unknown. What scripts started has another one: "anybody" is that, too. */
+  readonly command: string | "anybody" | null;
   /** User that they run as; null = unknown. */
   readonly uid: number | null;
   /** Process groups they were started as, for where nobody lets us see who holds the socket. */
@@ -53,10 +59,11 @@ export class LeftOverWorkers implements WorkerSet {
   find(look: SocketHolders, own: ReadonlySet<number>): readonly ProcessStat[] {
     const { listener, command, uid, groups } = this.context;
     const onSocket = holdersOf({ inode: String(listener.inode), command, uid, groups }, look);
-    const found = onSocket.length > 0 ? onSocket : groups.flatMap((id) => membersOf(id, look));
-    return found.filter(
-      (stat) => !own.has(stat.group) && (command === null || stat.command === command),
-    );
+    const members = groups.flatMap((id) => membersOf(id, look));
+    // A leader may be seen, and the workers that it runs as another user not.
+    const unseen = members.filter(({ pid }) => socketsOf(pid) === null);
+    const found = onSocket.length > 0 ? [...onSocket, ...unseen] : members;
+    return found.filter((stat) => !own.has(stat.group) && isNamed(stat, command));
   }
 
   /** Those that `look` finds leave. Resolves when none of them is left. */
@@ -123,6 +130,10 @@ export async function drainLeftOver(
   );
 }
 
+function isNamed(stat: ProcessStat, command: LeftOverContext["command"]): boolean {
+  return command === null || command === ANYBODY.command || stat.command === command;
+}
+
 /** A number may mean another process by now; what is older than the group began is none of it. */
 function membersOf({ pid, startTime }: ProcessId, look: SocketHolders): readonly ProcessStat[] {
   return look.inGroup(pid).filter((stat) => stat.startTime >= startTime);
@@ -131,5 +142,17 @@ function membersOf({ pid, startTime }: ProcessId, look: SocketHolders): readonly
 /** A leader only waits and refills; its workers go on when it is gone. */
 function endLeaders(found: readonly ProcessStat[]): void {
   const parents = new Set(found.map(({ parent }) => parent));
-  for (const { pid } of found) if (parents.has(pid)) sendSignal(pid, "SIGKILL");
+  for (const { pid } of found.filter((stat) => parents.has(stat.pid))) {
+    takeOutOfUnit(pid);
+    sendSignal(pid, "SIGKILL");
+  }
+}
+
+/** systemd ends what is left in a service when its main process is gone: the workers leave it before that. */
+function takeOutOfUnit(leader: number): void {
+  const unit = unitOf(leader);
+  if (unit === null || unit === unitOf(process.pid)) return;
+  // It forks nobody between the look and its end.
+  sendSignal(leader, "SIGSTOP");
+  for (const { pid } of processesWhere(({ parent }) => parent === leader)) joinOwnGroup(pid);
 }

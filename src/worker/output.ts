@@ -4,29 +4,44 @@
 import type { PoolConfig } from "../config/model.ts";
 import type { OutputLine } from "../event.ts";
 import { Tail } from "../log/tail.ts";
-import { LineAssembler } from "../log/worker-output.ts";
+import type { LogLevel } from "../log/settings.ts";
+import { LINE_CONTINUES, LineAssembler } from "../log/worker-output.ts";
+import { continuesPhpMessage, phpLevel } from "../runtime/php-message.ts";
+import type { OutputNews, OutputReading, Runtime, WrittenLine } from "../runtime/runtime.ts";
 import { OutputChannel } from "../sys/output-channel.ts";
 
 const MAX_LINE_BYTES = 65536;
 const TAIL_LINES = 5;
 
+export interface OutputListeners {
+  readonly onLine: (line: OutputLine) => void;
+  readonly onNews: (news: OutputNews) => void;
+}
+
 export class WorkerOutput {
+  /** Pid of the process that was spawned. */
+  leader = 0;
   private readonly channel: OutputChannel;
   private readonly lines: LineAssembler;
   private readonly lastLines = new Tail(TAIL_LINES);
 
-  /** Lines go to `output`, unless the pool's log_output says no. */
+  /** The level of what its last message of PHP began with, for the lines that go on with it. */
+  private messageLevel: LogLevel | null = null;
+  private readonly pool: Pick<PoolConfig, "name" | "logOutput">;
+  private readonly read: (line: WrittenLine) => OutputReading;
+  private readonly listeners: OutputListeners;
+
+  /** Lines go to `onLine`, unless the pool's log_output says no. */
   constructor(
-    { name, logOutput }: Pick<PoolConfig, "name" | "logOutput">,
-    output: (line: OutputLine) => void,
+    pool: Pick<PoolConfig, "name" | "logOutput">,
+    { readLine = asText }: Pick<Runtime, "readLine">,
+    listeners: OutputListeners,
   ) {
-    this.lines = new LineAssembler({
-      maxLine: MAX_LINE_BYTES,
-      onLine: (pid, text) => {
-        this.lastLines.push(text);
-        if (logOutput) output({ pool: name, pid, text });
-      },
-    });
+    this.pool = pool;
+    this.read = readLine;
+    this.listeners = listeners;
+    const onLine = (pid: number, text: string) => this.take(pid, text);
+    this.lines = new LineAssembler({ maxLine: MAX_LINE_BYTES, onLine });
     this.channel = OutputChannel.open(
       (pid, chunk) => this.lines.feed(pid, chunk),
       () => this.lines.end(),
@@ -57,4 +72,25 @@ export class WorkerOutput {
   close(): void {
     this.channel.close();
   }
+
+  private take(writer: number, written: string): void {
+    const reading = this.read({ text: written, byLeader: writer === this.leader });
+    const { pid, isCut = false, news } = reading;
+    const text = isCut ? `${reading.text}${LINE_CONTINUES}` : reading.text;
+    const level = this.levelOf(reading);
+    // Of why it failed the usual tells nothing.
+    if (level !== "debug") this.lastLines.push(text);
+    const { name, logOutput } = this.pool;
+    if (logOutput) this.listeners.onLine({ pool: name, pid: pid ?? writer, level, text });
+    if (news !== undefined) this.listeners.onNews(news);
+  }
+
+  private levelOf({ text, level }: OutputReading): LogLevel | null {
+    if (level === null && continuesPhpMessage(text)) return this.messageLevel;
+    return (this.messageLevel = level);
+  }
+}
+
+function asText({ text }: WrittenLine): OutputReading {
+  return { pid: null, text, level: phpLevel(text) };
 }

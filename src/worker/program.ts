@@ -1,5 +1,5 @@
 // Where a pool's program is. With a chroot it must be inside, because we chroot before the program
-// is loaded (php-fpm does so after PHP is loaded, so there it may stand outside).
+// is loaded; php-fpm does so itself after PHP is loaded, so there it stands outside.
 
 import {
   accessSync,
@@ -13,21 +13,37 @@ import {
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { OWN_PROGRAM } from "../sys/exec/self.ts";
 import { isRoot } from "./identity.ts";
 
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Where php-fpm is, and what else is started by root; the PATH of others has them not. */
+const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /** The chroot in force: only root can have one. */
 export function chrootOf(pool: PoolConfig): string | null {
   return isRoot() ? pool.chroot : null;
 }
 
+/** The root directory that the program is loaded in. */
+export function programRoot(
+  pool: PoolConfig,
+  { confinesWorkers }: Pick<Runtime, "confinesWorkers">,
+): string {
+  return confinesWorkers ? "/" : (chrootOf(pool) ?? "/");
+}
+
 /** The absolute path of the program, as seen by the worker. Throws a Fault saying where it was looked for. */
-export function findProgram(pool: PoolConfig): string {
+export function findProgram(pool: PoolConfig, runtime: Runtime): string {
   const written = pool.command[0]!;
-  const root = chrootOf(pool) ?? "/";
+  const root = programRoot(pool, runtime);
   const candidates = candidatesFor(pool, written);
-  const found = candidates.find((path) => isExecutable(join(root, path)));
+  const usable = candidates.filter((path) => isExecutable(join(root, path)));
+  const isOurs = (path: string) => runtime.sharesOurName && isOwnProgram(join(root, path));
+  const found = usable.find((path) => !isOurs(path));
+  if (found === undefined && usable.length > 0) throw ownProgramFault(pool, usable[0]!);
   if (found !== undefined) {
     checkInterpreter(pool, root, found);
     return found;
@@ -84,10 +100,21 @@ function candidatesFor(pool: PoolConfig, written: string): string[] {
   }
   const own = pool.env.get("PATH");
   const path = own !== undefined && !own.startsWith("$") ? own : (process.env.PATH ?? DEFAULT_PATH);
-  return path
-    .split(":")
-    .filter(isAbsolute)
-    .map((folder) => join(folder, written));
+  const folders = [...path.split(":").filter(isAbsolute), ...SYSTEM_FOLDERS];
+  return [...new Set(folders)].map((folder) => join(folder, written));
+}
+
+/** This program goes by the name php-fpm, too, where a link says so. */
+function isOwnProgram(path: string): boolean {
+  const [it, own] = [path, OWN_PROGRAM].map((file) => statSync(file, { throwIfNoEntry: false }));
+  return it !== undefined && own !== undefined && it.dev === own.dev && it.ino === own.ino;
+}
+
+function ownProgramFault({ name }: PoolConfig, path: string): Fault {
+  return new Fault(`the program ${path} is fcgivisor itself, by a link`, {
+    where: `pool ${name}`,
+    hint: "write the whole path of the real program in `command`: /usr/sbin/php-fpm8.2, for instance",
+  });
 }
 
 function hintFor(written: string, root: string, candidates: readonly string[]): string {

@@ -8,6 +8,8 @@ export const SHIM_WORD = "worker-shim";
 export interface ShimTask {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** The program is root, and takes on the user and the root directory itself when it forks its workers. */
+  readonly staysRoot: boolean;
   readonly identity: Identity | null;
   readonly chroot: string | null;
   /** Inside the chroot. */
@@ -30,7 +32,7 @@ export function needsShim(task: ShimTask, filesAreBounded: boolean): boolean {
   const { identity } = task;
   return (
     (identity !== null && (hasMoreGroups(identity) || !filesAreBounded)) ||
-    task.chroot !== null ||
+    (task.chroot !== null && !task.staysRoot) ||
     task.umask !== null ||
     task.nice !== null ||
     task.rlimitFiles !== null ||

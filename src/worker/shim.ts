@@ -8,9 +8,10 @@ import {
   becomeUser,
   beNice,
   changeRoot,
-  giveUpPrivileges,
+  emptyBoundingSet,
   limit,
   noDearerThanOthers,
+  noNewPrivileges,
   ownKeyring,
   readyToExecute,
   setUmask,
@@ -22,8 +23,8 @@ import { takeTask } from "../sys/process.ts";
 import type { ShimTask } from "./shim-task.ts";
 
 /** Does not return when all goes well; else the exit code (126 as shells have it for "cannot execute"). */
-export function runShim(): number {
-  const text = takeTask();
+export function runShim(fd: string | undefined): number {
+  const text = takeTask(Number(fd ?? Number.NaN));
   const task = text === null ? null : taskIn(text);
   if (task === null) {
     process.stderr.write("fcgivisor: worker-shim is for internal use only\n");
@@ -65,7 +66,7 @@ interface Step {
 
 function steps(task: ShimTask): Step[] {
   const { rlimitFiles, rlimitCore, rlimitProcesses, rlimitMemory } = task;
-  const { nice, chroot, chdir, identity, umask, noNewPrivs } = task;
+  const { staysRoot, nice, chroot, chdir, identity, umask, noNewPrivs } = task;
   const { privateTmp, readOnly, writable } = task;
   const inside = (paths: readonly string[]) => paths.map((path) => join(chroot ?? "/", path));
   const all: Step[] = [];
@@ -83,12 +84,17 @@ function steps(task: ShimTask): Step[] {
   if (privateTmp || readOnly) need(OWN_MOUNTS, ownMounts);
   if (readOnly) need("make all but writable read-only", () => makeReadOnly(inside(writable)));
   if (privateTmp) need("have a /tmp of its own", () => inside(TEMPORARY).forEach(mountTemporary));
-  if (chroot !== null) need(`chroot to ${chroot}`, () => changeRoot(chroot));
+  if (chroot !== null && !staysRoot) need(`chroot to ${chroot}`, () => changeRoot(chroot));
   need(`change to the directory ${chdir}`, () => process.chdir(chdir));
   if (umask !== null) wish("set the umask", () => void setUmask(umask));
   const program = task.argv[0]!;
   const { become } = readyToExecute(program, task.argv, task.env);
-  if (noNewPrivs) need("set no_new_privs", giveUpPrivileges);
+  if (noNewPrivs)
+    need("set no_new_privs", () => {
+      // The way to another user needs them.
+      if (!staysRoot) emptyBoundingSet();
+      noNewPrivileges();
+    });
   if (identity !== null) {
     const { uid, gid, groups } = identity;
     need(`become user ${uid}, group ${gid}`, () => becomeUser(uid, gid, groups));

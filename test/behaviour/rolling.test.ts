@@ -19,7 +19,7 @@ import {
   workersReach,
   type Spot,
 } from "../helper/pool.ts";
-import { alive, holdersOnStdin, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
+import { alive, holdersOf, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
 import { textOf, type Outcome, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { onlyLeaving, statusOf } from "../helper/status.ts";
@@ -282,7 +282,7 @@ exec ${scene.fixture("fcgi/bare.pl")} new
 
 /** Workers that were started by the old or the new config, told by the argument. */
 function newWorkers(spot: Spot): number[] {
-  return holdersOnStdin(listenersAt(spot.where)).filter((pid) =>
+  return holdersOf(listenersAt(spot.where)).filter((pid) =>
     textOf(`/proc/${pid}/cmdline`).includes("bare.pl\0new"),
   );
 }
@@ -379,7 +379,7 @@ for (const word of ["stop", "quit"] as const) {
       if (word === "stop")
         for (const { answer } of held) await expect(answer).rejects.toMatchObject({ kind: "cut" });
       await supervisor.gone();
-      expect(holdersOnStdin(listenersAt(spot.where))).toEqual([]);
+      expect(holdersOf(listenersAt(spot.where))).toEqual([]);
       expect(holders.some(alive)).toBe(false);
     },
   );

@@ -175,10 +175,20 @@ export function readTable(name: string): string[][] {
     .map((line) => line.trim().split(/\s+/));
 }
 
-/** Processes that have one of these socket inodes on their fd 0: workers and leaders. */
-export function holdersOnStdin(inodes: readonly string[]): number[] {
+/**
+ * Workers and leaders on one of these sockets, and what scripts started: they have it on their fd 0, php-fpm's
+ * and theirs on any other. (So have the supervisor and systemd, which are none.)
+ */
+export function holdersOf(inodes: readonly string[]): number[] {
   const wanted = new Set(inodes.map((inode) => `socket:[${inode}]`));
-  return allPids().filter((pid) => wanted.has(procLink(pid, "fd/0")) && alive(pid));
+  return allPids().filter((pid) => holds(pid, wanted) && alive(pid));
+}
+
+function holds(pid: number, sockets: ReadonlySet<string>): boolean {
+  if (sockets.has(procLink(pid, "fd/0"))) return true;
+  if (/^(fcgivisor|bun|systemd)/.test(procText(pid, "comm"))) return false;
+  if (pid === 1 || commandOf(pid)[1] === "run") return false;
+  return [...descriptorsOf(pid).values()].some((target) => sockets.has(target));
 }
 
 export function listenersAt(where: Where): string[] {
@@ -192,14 +202,14 @@ function isProgram(command: readonly string[]): boolean {
 
 /** The pids that serve an address, leaders of groups not counted. */
 export function workersAt(where: Where): number[] {
-  const holders = holdersOnStdin(listenersAt(where));
+  const holders = holdersOf(listenersAt(where));
   const parents = new Set(holders.map(parentOf));
   return holders.filter((pid) => !parents.has(pid) && isProgram(commandOf(pid)));
 }
 
 /** The leaders of groups at an address: those whose children hold the same socket. */
 export function leadersAt(where: Where): number[] {
-  const holders = holdersOnStdin(listenersAt(where));
+  const holders = holdersOf(listenersAt(where));
   const parents = new Set(holders.map(parentOf));
   return holders.filter((pid) => parents.has(pid));
 }

@@ -35,8 +35,10 @@ test("the program's name tells the kind, wherever it stands", async () => {
     "./php7.4-cgi",
   ])
     expect(await guessed(name), name).toBe("php-cgi");
+  for (const name of ["php-fpm", "php-fpm8.2", "php-fpm84", "php8.2-fpm", "/usr/sbin/php-fpm"])
+    expect(await guessed(name), name).toBe("php-fpm");
   expect(await guessed("/usr/sbin/fcgiwrap")).toBe("fcgiwrap");
-  for (const name of ["php", "php-cgi-wrapper", "my-php-cgi", "php-fpm", "fcgiwrap2", "perl", ""])
+  for (const name of ["php", "php-cgi-wrapper", "my-php-cgi", "fcgiwrap2", "perl", ""])
     expect(await guessed(name), name).toBe("generic");
 });
 
@@ -77,7 +79,8 @@ test("php settings become arguments: the ini file, then one -d each", async () =
     ["display_errors", "0"],
     ["date.timezone", "Europe/Berlin"],
   ]);
-  const args = phpCgi.args(await pool({ php: { ini: "/etc/php.ini", defines, admin: new Map() } }));
+  const php = { ini: "/etc/php.ini", defines, admin: new Map() };
+  const args = phpCgi.args(await pool({ php }), null);
   expect(args).toEqual([
     "-c",
     "/etc/php.ini",
@@ -87,7 +90,7 @@ test("php settings become arguments: the ini file, then one -d each", async () =
     'date.timezone="${FCGIVISOR_PHP_1}"',
   ]);
   expect(
-    phpCgi.args(await pool({ php: { ini: null, defines: new Map(), admin: new Map() } })),
+    phpCgi.args(await pool({ php: { ini: null, defines: new Map(), admin: new Map() } }), null),
   ).toEqual([]);
 });
 
@@ -143,7 +146,7 @@ test.skipIf(missing(["php-cgi"]).length > 0)(
       const count = `fv.n=${values.length}`;
       const own = { PATH: process.env["PATH"], HOME: "/expanded" };
       const child = Bun.spawnSync(
-        ["php-cgi", "-n", "-q", ...phpCgi.args(some), "-d", count, script],
+        ["php-cgi", "-n", "-q", ...phpCgi.args(some, null), "-d", count, script],
         { stderr: "ignore", env: { ...own, ...phpCgi.argumentVariables(some) } },
       );
       const read = child.stdout.toString().split(",");

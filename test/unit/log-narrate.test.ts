@@ -7,7 +7,8 @@ const killed = (signal: string): ProcessEnd => ({ how: "signaled", signal });
 const exited = (code: number): ProcessEnd => ({ how: "exited", code });
 
 function groupEnded(end: ProcessEnd, reason: EndReason): Event {
-  return { type: "group-ended", pool: "www", pid: 123, workers: 1, end, reason, uptimeMs: 2345 };
+  const who = { pool: "www", pid: 123, workers: 1, forks: false } as const;
+  return { type: "group-ended", ...who, end, reason, uptimeMs: 2345 };
 }
 
 test.each([
@@ -139,11 +140,12 @@ const EVERY: readonly Event[] = [
   { type: "listening", pools: ["a", "b"], address: "127.0.0.1:9000" },
   { type: "listener-changed", address: "/run/a.sock", what: "backlog 128" },
   { type: "listener-closed", address: "/run/a.sock" },
-  { type: "group-started", pool: "www", pid: 2, generation: 1, workers: 4 },
+  { type: "group-started", pool: "www", pid: 2, generation: 1, workers: 4, forks: true },
   { type: "group-ready", pool: "www", pid: 2, ms: 30 },
   groupEnded(exited(1), "crashed"),
   { type: "member-ended", pool: "www", pid: 3, leader: 2, end: exited(0), unasked: false },
   { type: "orphans-left", pool: "www", leader: 2, pids: [3, 4] },
+  { type: "leader-signalled", pool: "www", leader: 2, signal: "SIGQUIT" },
   { type: "backing-off", pool: "www", failures: 3, delayMs: 400, why: "exited with code 1" },
   { type: "pool-recovered", pool: "www", failures: 3 },
   { type: "generation-ready", pool: "www", generation: 2, workers: 4, ms: 30 },

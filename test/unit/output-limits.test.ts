@@ -14,7 +14,7 @@ function limits(rate: OutputRate) {
     (event) => events.push(event),
   );
   const write = (pool: string, lines: number, text = "x".repeat(920)) => {
-    for (let i = 0; i < lines; i++) limit.write({ pool, pid: 1, text });
+    for (let i = 0; i < lines; i++) limit.write({ pool, pid: 1, level: null, text });
   };
   return { limit, passed, events, write };
 }

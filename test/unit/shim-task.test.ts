@@ -6,6 +6,7 @@ import { needsShim, type ShimTask } from "../../src/worker/shim-task.ts";
 const PLAIN: ShimTask = {
   argv: ["/bin/true"],
   env: {},
+  staysRoot: false,
   identity: null,
   chroot: null,
   chdir: "/",

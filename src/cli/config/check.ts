@@ -7,7 +7,7 @@ import { loadGivenConfig } from "./load-config.ts";
 import { printData } from "../print-data.ts";
 import { print, printError, printJson } from "../print.ts";
 import { defineCommand } from "../command.ts";
-import { COMMON, type ValuesOf } from "../options.ts";
+import { COMMON, PHP, type ValuesOf } from "../options.ts";
 import { usageFault } from "../usage.ts";
 
 const OPTIONS = {
@@ -19,6 +19,7 @@ const OPTIONS = {
   },
   config: COMMON.config,
   prefix: COMMON.prefix,
+  php: PHP,
   socket: COMMON.socket,
   against: {
     type: "boolean",

@@ -11,6 +11,8 @@ export interface Difference {
   /** Values (beside the empty one) that ask for nothing. */
   readonly harmless?: readonly string[];
   readonly array?: true;
+  /** It makes a difference only where php-cgi runs the pool. */
+  readonly onPhpCgi?: true;
   /** An array of values, whose keys mean nothing. */
   readonly bareKey?: true;
 }
@@ -29,20 +31,18 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "global/log_limit": {
     form: "integer",
     why: "is not used: workers' lines go into the log at their own length",
+    onPhpCgi: true,
   },
   "global/log_buffering": {
     form: "boolean",
     why: "is not used: workers' output goes into the log line by line",
+    onPhpCgi: true,
   },
-  "global/process.max": {
-    form: "integer",
-    why: "is not used: there is no limit over all pools",
-    instead: "see that the pm.max_children of all pools together are not too many",
-    harmless: ["0"],
-  },
+  "global/process.max": { form: "integer", why: HANDLED },
   "global/events.mechanism": {
     form: "text",
     why: "is not used: requests do not pass through the supervisor",
+    onPhpCgi: true,
   },
   "global/systemd_interval": {
     form: "time",
@@ -54,8 +54,6 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "pool/php_flag": { form: "pairs", why: HANDLED, array: true },
   "pool/php_admin_value": { form: "pairs", why: HANDLED, array: true },
   "pool/php_admin_flag": { form: "pairs", why: HANDLED, array: true },
-  "pool/listen.acl_users": acl("owner"),
-  "pool/listen.acl_groups": acl("group"),
   "pool/listen.setfib": {
     form: "integer",
     why: "is not used: it is for FreeBSD only",
@@ -70,6 +68,7 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "pool/pm.max_spawn_rate": {
     form: "integer",
     why: "is not used: how fast a pool grows cannot be set",
+    onPhpCgi: true,
   },
   "pool/pm.status_path": status(),
   "pool/pm.status_listen": status(),
@@ -106,6 +105,7 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     why: "is not used: each line in the log says which pool and worker it is from",
     instead: '[log] format = "json" keeps the line itself apart, in TOML',
     harmless: ["1"],
+    onPhpCgi: true,
   },
   "pool/security.limit_extensions": {
     form: "text",
@@ -125,14 +125,6 @@ function syslog(): Difference {
     form: "text",
     why: "is not used: there is no output to syslog",
     instead: "under systemd a log on stderr goes to the journal: error_log = /dev/stderr",
-  };
-}
-
-function acl(what: string): Difference {
-  return {
-    form: "text",
-    why: "is not used: the socket has an owner, a group and a mode, but no access list",
-    instead: `use listen.${what} and listen.mode, or a group that all of them are in`,
   };
 }
 

@@ -39,8 +39,8 @@ export function chdirAfterChroot(
 }
 
 /** The program that php-fpm itself was: both formats are about PHP only. */
-export function phpProgram(command: string, base: string): Entry[] {
-  return [impliedEntry("command", [command], base), impliedEntry("runtime", "php-cgi", base)];
+export function phpProgram(command: string, runtime: "php-fpm" | "php-cgi", base: string): Entry[] {
+  return [impliedEntry("command", [command], base), impliedEntry("runtime", runtime, base)];
 }
 
 /** The php-cgi that is installed in this prefix, or whichever is found in PATH. */

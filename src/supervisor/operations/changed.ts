@@ -7,10 +7,11 @@ import { isAbsolute, join, resolve } from "node:path";
 import { diffConfigs } from "../../config/derived/diff.ts";
 import type { Config, PoolConfig } from "../../config/model.ts";
 import { runtimeOf } from "../../runtime/registry.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
 import { now, wallClock } from "../../sys/clock.ts";
 import { capture } from "../../sys/process.ts";
 import { launchForQuestion } from "../../worker/launch.ts";
-import { chrootOf, findProgram } from "../../worker/program.ts";
+import { findProgram, programRoot } from "../../worker/program.ts";
 import type { SupervisorState } from "../supervisor-state.ts";
 
 const QUESTION_TIMEOUT_MS = 10_000;
@@ -39,14 +40,16 @@ export async function changedPools(
 }
 
 async function changedFile(pool: PoolConfig, since: number): Promise<string | null> {
-  const root = chrootOf(pool) ?? "/";
-  const files = [...programFiles(pool, root), ...(await settingsFiles(pool))];
+  const runtime = runtimeOf(pool);
+  if (runtime === undefined) return null;
+  const root = programRoot(pool, runtime);
+  const files = [...programFiles(pool, runtime, root), ...(await settingsFiles(pool, runtime))];
   return files.find((file) => changedSince(join(root, file), since)) ?? null;
 }
 
 /** The program, its interpreter where it is a script, and whatever file is an argument of it. */
-function programFiles(pool: PoolConfig, root: string): string[] {
-  const program = findProgram(pool);
+function programFiles(pool: PoolConfig, runtime: Runtime, root: string): string[] {
+  const program = findProgram(pool, runtime);
   const folder = pool.chdir ?? "/";
   const words = pool.command
     .slice(1)
@@ -63,9 +66,8 @@ function interpreterOf(path: string): string[] {
   }
 }
 
-async function settingsFiles(pool: PoolConfig): Promise<readonly string[]> {
-  const runtime = runtimeOf(pool);
-  if (runtime?.settingsFiles === undefined) return [];
+async function settingsFiles(pool: PoolConfig, runtime: Runtime): Promise<readonly string[]> {
+  if (runtime.settingsFiles === undefined) return [];
   return runtime.settingsFiles(pool, (args) =>
     capture(launchForQuestion(pool, runtime, args), QUESTION_TIMEOUT_MS),
   );

@@ -272,6 +272,10 @@ export class Operations {
     return queue.carryOut(order, async (_signal, since) => {
       const files = reopenLog();
       for (const file of files) state.emit({ type: "log-reopened", file });
+      const groups = poolsInOrder(state)
+        .flatMap(({ current, leaving }) => [current, ...leaving])
+        .flatMap(({ all }) => all);
+      await Promise.all(groups.map((group) => group.reopenLogs()));
       return async () => ({ ...reportOf("logrotate", state, since), files });
     });
   }

@@ -85,7 +85,7 @@ export class LeftOver {
   }
   /** What holds its socket, also what scripts left in the background. */
   get holders(): LeftOverWorkers {
-    return new LeftOverWorkers({ ...workersOf(this.context, this.record), command: null });
+    return new LeftOverWorkers({ ...workersOf(this.context, this.record), command: "anybody" });
   }
 
   /** At the end of the whole service: what not even KILL ends loses the socket, so that the address is free. */

@@ -8,6 +8,7 @@ import { Scoreboard } from "../../observe/scoreboard.ts";
 import { InheritedSockets } from "../../socket/inherited.ts";
 import { addressText } from "../../sys/socket/address.ts";
 import { Lock } from "../../sys/lock.ts";
+import { removeLeftSettings } from "../../worker/settings-file.ts";
 import { Recovery } from "./recovery.ts";
 import { readState, removeState, type State } from "./state-file.ts";
 
@@ -23,7 +24,7 @@ export class LeftService {
     this.lock = lock;
     const inherited = new InheritedSockets({}, 0);
     const context = { pools: new Map(), scoreboard: new Scoreboard(), inherited, emit };
-    this.recovery = new Recovery(context, state.pools, {});
+    this.recovery = new Recovery(context, { records: state.pools, masters: new Map() }, {});
   }
 
   /** null when nothing is left, or when a supervisor lives. Until `leave` or `end` no supervisor can start. */
@@ -53,6 +54,7 @@ export class LeftService {
   async end(word: "stop" | "quit"): Promise<void> {
     await this.recovery.end(word);
     removeState(this.stateDir);
+    removeLeftSettings(this.stateDir);
     rmSync(lockFile(this.stateDir), { force: true });
     this.lock.release();
   }

@@ -9,7 +9,7 @@ import { removeIfEmpty, withOwnFolder } from "../../sys/own-folder.ts";
 import { UNIX_PATH_MAX } from "../../sys/socket/address.ts";
 import { sendSignal } from "../../sys/process.ts";
 import { removeSocket, SocketFile } from "../../sys/socket/socket-file.ts";
-import { SocketHolders, unixInodes } from "../../sys/proc/proc-sockets.ts";
+import { ANYBODY, SocketHolders, unixInodes } from "../../sys/proc/proc-sockets.ts";
 import { lives } from "../../sys/proc/procfs.ts";
 
 const PREFIX = "canary-";
@@ -57,7 +57,8 @@ function removeFolder(path: string): void {
 function endCanary(boundPath: string, file: string): void {
   const inodes = unixInodes(boundPath).filter((inode) => SocketFile.of(file, Number(inode)));
   const look = new SocketHolders();
-  for (const { pid } of inodes.flatMap((inode) => look.of(inode))) sendSignal(pid, "SIGKILL");
+  for (const { pid } of inodes.flatMap((inode) => look.of(inode, ANYBODY)))
+    sendSignal(pid, "SIGKILL");
   removeSocket(file);
 }
 

@@ -10,6 +10,7 @@ import { preflight } from "./preflight.ts";
 import { leftOverRecords } from "../recovery/left-over-records.ts";
 import { type OpenSocket, Recovery } from "../recovery/recovery.ts";
 import { startEachPool, startPools } from "./start.ts";
+import { removeLeftSettings } from "../../worker/settings-file.ts";
 import type { SupervisorState } from "../supervisor-state.ts";
 
 export interface ComeUpOptions {
@@ -36,8 +37,9 @@ export async function comeUp(
   const trouble = (fault: Fault) => state.emit({ type: "trouble", fault: fault.toJSON() });
   const warn = (fault: Fault) => state.emit({ type: "config-warning", fault: fault.toJSON() });
   endLeftOverCanaries(state.config.supervisor.stateDir);
-  const records = leftOverRecords(state, options, trouble);
-  const recovery = new Recovery(state, records, options.handover?.sockets ?? {});
+  removeLeftSettings(state.config.supervisor.stateDir);
+  const found = leftOverRecords(state, options, trouble);
+  const recovery = new Recovery(state, found, options.handover?.sockets ?? {});
   // Until they have left, a supervisor after this one must know of them, too.
   state.leftOver = recovery.records;
   const failedPools = await recovery.takeOver(

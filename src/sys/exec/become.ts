@@ -61,13 +61,14 @@ const PR_SET_NO_NEW_PRIVS = 38;
 /** More than there are: the kernel says EINVAL from the first that there is not. */
 const CAPABILITIES = 64;
 
-/**
- * From here on no program gains rights by being executed (prctl(2), PR_SET_NO_NEW_PRIVS), and where this
- * process may do so, all capabilities leave the bounding set.
- */
-export function giveUpPrivileges(): void {
+/** All capabilities leave the bounding set, where this process may do so: no program that it executes has any. */
+export function emptyBoundingSet(): void {
   for (let capability = 0; capability < CAPABILITIES; capability++)
     libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
+}
+
+/** From here on no program gains rights by being executed (prctl(2), PR_SET_NO_NEW_PRIVS). */
+export function noNewPrivileges(): void {
   checked("prctl", libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 

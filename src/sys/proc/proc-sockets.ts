@@ -121,8 +121,8 @@ export interface SocketHolder extends ProcessStat {
 
 /** Who may hold a socket on another descriptor than standard input. */
 export interface MayHold {
-  /** Those with this name; null = nobody by name. */
-  readonly command: string | null;
+  /** Those with this name; null = nobody by name; "anybody" = whoever has it. */
+  readonly command: string | "anybody" | null;
   /** Those in one of these process groups. */
   readonly groups: readonly number[];
 }
@@ -174,7 +174,9 @@ export class SocketHolders {
   private named(command: string): ByInode {
     const known = this.byCommand.get(command);
     if (known !== undefined) return known;
-    const processes = this.processes.filter((stat) => stat.command === command);
+    const processes = this.processes.filter(
+      (stat) => command === ANYBODY.command || stat.command === command,
+    );
     const found: ByInode = grouped(processes.flatMap(holdings));
     this.byCommand.set(command, found);
     return found;
@@ -182,6 +184,8 @@ export class SocketHolders {
 }
 
 const NOBODY: MayHold = { command: null, groups: [] };
+/** What scripts started has the socket on whatever descriptor the worker had it. All descriptors there are are read. */
+export const ANYBODY: MayHold = { command: "anybody", groups: [] };
 
 /** The sockets that a process holds, the lowest descriptor first; this process's own do not count. */
 function holdings(stat: ProcessStat): (readonly [inode: string, holder: SocketHolder])[] {
