@@ -322,13 +322,15 @@ export interface EventRecord {
   readonly event: Event;
 }
 
-/** A line a worker wrote, whole, without its newline. */
 export type LogLevel = "debug" | "notice" | "warn" | "error" | "alert";
 
+/** A line a worker wrote, whole, without its newline. */
 export interface OutputLine {
   readonly pool: string;
   /** The process that wrote it. */
   readonly pid: number;
+  /** Whether that is the leader of a group, and no worker. */
+  readonly byLeader: boolean;
   /** As far as the line tells; null = unknown. */
   readonly level: LogLevel | null;
   readonly text: string;

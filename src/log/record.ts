@@ -46,8 +46,18 @@ export function eventFields(
 }
 
 /** Of most lines nobody knows the level: they are notices. */
-export function outputFields(time: Date, { pool, pid, level, text }: OutputLine): LogFields {
-  return { time: timestamp(time), level: level ?? "notice", event: "output", pool, pid, text };
+export function outputFields(time: Date, line: OutputLine): LogFields {
+  const { pool, pid, level, text } = line;
+  const by = line.byLeader ? ({ by: "leader" } as const) : {};
+  return {
+    time: timestamp(time),
+    level: level ?? "notice",
+    event: "output",
+    pool,
+    pid,
+    ...by,
+    text,
+  };
 }
 
 /** What an object of the log has at least. */
@@ -60,6 +70,8 @@ export interface LogFields {
   readonly details?: readonly string[];
   readonly pool?: string;
   readonly pid?: number;
+  /** Of a worker's line: not a worker wrote it, but its leader. */
+  readonly by?: "leader";
   readonly text?: string;
 }
 
@@ -69,8 +81,8 @@ export function fieldsText({ time, level, event, message = "", ...rest }: LogFie
     const lines = [message, ...(rest.details ?? [])].map(escapeControls);
     return `${time} ${column(level)} ${lines.join("\n    ")}`;
   }
-  const { pool, pid, text = "" } = rest;
-  return `${time} ${column(level === "notice" ? "output" : level)} pool ${pool}, worker ${pid}: ${escapeControls(text)}`;
+  const { pool, pid, by = "worker", text = "" } = rest;
+  return `${time} ${column(level === "notice" ? "output" : level)} pool ${pool}, ${by} ${pid}: ${escapeControls(text)}`;
 }
 
 function json(fields: object): string {

@@ -30,7 +30,7 @@ describe("what is selected", () => {
   const log = new RecentLog();
   record(log, started("www"), new Date(1000));
   record(log, signal("SIGHUP"), new Date(2000));
-  log.output({ pool: "api", pid: 9, level: null, text: "hello" });
+  log.output({ pool: "api", pid: 9, byLeader: false, level: null, text: "hello" });
 
   test("comes in order, with what the JSON log has and a number", () => {
     const lines = parsed(log.select(ALL));
@@ -62,7 +62,7 @@ test("each kind has a bound of its own: a flood of one leaves the others", () =>
   record(log, signal("SIGUSR1"));
   for (let i = 0; i < 6000; i++) {
     record(log, started("www"));
-    log.output({ pool: "www", pid: 1, level: null, text: "x".repeat(1000) });
+    log.output({ pool: "www", pid: 1, byLeader: false, level: null, text: "x".repeat(1000) });
   }
   const lines = log.select(ALL);
   const count = (kind: string) => lines.filter((line) => line.kind === kind).length;
@@ -116,14 +116,14 @@ describe("who follows", () => {
     const follower = log.follow(ALL)!;
     const many = 5000;
     for (let i = 0; i < many; i++)
-      log.output({ pool: "www", pid: 1, level: null, text: "y".repeat(500) });
+      log.output({ pool: "www", pid: 1, byLeader: false, level: null, text: "y".repeat(500) });
     const lines = (await follower.next())!;
     const { lost } = JSON.parse(lines.at(-1)!) as { lost: number };
     expect(lost).toBeGreaterThan(0);
     expect(lines.length - 1 + lost).toBe(many);
     expect(lines.join("").length).toBeLessThan(300_000);
     // From there on he has everything again.
-    log.output({ pool: "www", pid: 1, level: null, text: "again" });
+    log.output({ pool: "www", pid: 1, byLeader: false, level: null, text: "again" });
     expect(await follower.next()).toEqual([expect.stringContaining("again")]);
   });
 
