@@ -58,11 +58,10 @@ export function metricsText(status: Status): string {
 }
 
 function workerSamples(pool: PoolStatus): [string, number][] {
-  const { idle, busy, unknown, starting, draining } = pool.workers;
-  return Object.entries({ idle, busy, unknown, starting, draining }).map(([state, count]) => [
-    `{pool="${escape(pool.name)}",state="${state}"}`,
-    count,
-  ]);
+  const { idle, busy, parked, unknown, starting, draining } = pool.workers;
+  return Object.entries({ idle, busy, parked, unknown, starting, draining }).map(
+    ([state, count]) => [`{pool="${escape(pool.name)}",state="${state}"}`, count],
+  );
 }
 
 function metricText({ name, help, samples }: Metric): string {

@@ -48,7 +48,7 @@ const FAULT = {
 
 const WORKER = object({
   pid: COUNT,
-  state: { enum: ["idle", "busy", "working", "stopped", "unknown"] },
+  state: { enum: ["idle", "busy", "working", "parked", "stopped", "unknown"] },
   rss_bytes: orNull(COUNT),
   request: orNull(object({ method: TEXT, uri: TEXT, script: TEXT })),
 });
@@ -74,6 +74,7 @@ const POOL = object({
     wanted: COUNT,
     idle: COUNT,
     busy: COUNT,
+    parked: COUNT,
     unknown: COUNT,
     starting: COUNT,
     draining: COUNT,

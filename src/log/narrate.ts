@@ -164,6 +164,18 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     ),
   "worker-resumed": ({ pool, pid }) =>
     notice(`process ${pid} of pool ${pool} was still stopped and has been continued`),
+  "workers-woken": ({ pool, workers, active, waiting }) =>
+    debug(
+      `${count(workers, "parked worker")} of pool ${pool} ${workers === 1 ? "was" : "were"} woken: ${active} are active, ${count(waiting, "connection")} waited`,
+    ),
+  "workers-parked": ({ pool, workers, active }) =>
+    debug(
+      `${count(workers, "idle worker")} of pool ${pool} ${workers === 1 ? "was" : "were"} parked: ${active} are active`,
+    ),
+  "scaling-impossible": ({ pool, scaling }) =>
+    warn(
+      `pool ${pool} cannot follow its load: what its workers do cannot be seen here, so all of them stay active, as with scaling = "static" instead of "${scaling}"; give the supervisor CAP_SYS_PTRACE, or CAP_SETUID and CAP_SETGID`,
+    ),
   "drain-finished": ({ pool, generation, ms }) =>
     notice(`generation ${generation} of pool ${pool} has drained after ${elapsed(ms)}`),
   "request-timeout": ({ pool, pid, ageMs, limitMs }) =>

@@ -23,7 +23,9 @@ export type Activity =
   | { readonly doing: "busy"; readonly connection: Connection }
   /** Neither waits nor has a connection: it starts, or is between two requests. */
   | { readonly doing: "working" }
-  /** SIGSTOP, or a debugger. */
+  /** Stopped by us while it was idle: the spare of a pool that follows the load. */
+  | { readonly doing: "parked" }
+  /** SIGSTOP of somebody else, or a debugger. */
   | { readonly doing: "stopped" }
   /** /proc does not let us see (no right to look at another user's process). */
   | { readonly doing: "unknown" }
@@ -68,7 +70,31 @@ export function activityOf(
   accepted: AcceptedSockets,
 ): Activity {
   if (state === "Z" || state === "X") return { doing: "gone" };
-  if (state === "T" || state === "t") return { doing: "stopped" };
+  if (isStopped(state)) return { doing: "stopped" };
+  return callOf(pid, listener, accepted);
+}
+
+/** Of proc(5), by SIGSTOP or by a debugger. */
+export function isStopped(state: string): boolean {
+  return state === "T" || state === "t";
+}
+
+/**
+ * Whether a stopped process was waiting for a connection of this listener, and has got none: /proc shows
+ * the call that it was stopped in. null: cannot be seen.
+ */
+export function wasIdle(
+  pid: number,
+  listener: Listening,
+  accepted: AcceptedSockets,
+): boolean | null {
+  // accept(2) may have its connection already, and not have returned yet.
+  const holds = holdsConnection(pid, listener, accepted);
+  if (holds !== false) return holds === null ? null : false;
+  return callOf(pid, listener, accepted).doing === "idle";
+}
+
+function callOf(pid: number, listener: Listening, accepted: AcceptedSockets): Activity {
   const call = currentSyscall(pid);
   const isIn = (numbers: ReadonlySet<number>) => call !== null && numbers.has(call.number);
   if (isIn(SYSCALLS.accept) && socketAt(pid, call!.fd) === String(listener.inode))

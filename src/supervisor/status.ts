@@ -49,6 +49,8 @@ export interface PoolStatus {
     readonly wanted: number;
     readonly idle: number;
     readonly busy: number;
+    /** Stopped while idle, because they are not needed now. */
+    readonly parked: number;
     /** What they do cannot be seen: no right to look at another user's processes. */
     readonly unknown: number;
     readonly starting: number;
@@ -113,6 +115,7 @@ function poolStatus(pool: Pool, sample: Sample, background: number): PoolStatus 
   const serving = own.filter(({ state }) => state === "serving" || state === "orphaned");
   const workers = serving.flatMap((group) => group.workers);
   const idle = workers.filter(({ state }) => state === "idle").length;
+  const parked = workers.filter(({ state }) => state === "parked").length;
   const unknown = workers.filter(({ state }) => state === "unknown").length;
   const draining = [...own, ...leaving].filter(({ draining }) => draining !== null);
   const starting = current.all.filter(({ state }) => state === "starting");
@@ -127,7 +130,8 @@ function poolStatus(pool: Pool, sample: Sample, background: number): PoolStatus 
     workers: {
       wanted: pool.target,
       idle,
-      busy: workers.length - idle - unknown,
+      busy: workers.length - idle - parked - unknown,
+      parked,
       unknown,
       starting: starting.reduce((sum, { shape }) => sum + shape.size, 0),
       draining: draining.reduce((sum, group) => sum + group.workers.length, 0),
@@ -180,6 +184,10 @@ function requestStatus(record: RequestRecord): WorkerStatus["request"] {
   return { method, uri, script };
 }
 
+function canServe({ wasReady, members, parked }: Group): boolean {
+  return wasReady !== null && members.workers().some((worker) => !parked.has(worker));
+}
+
 /** Whether every pool can take a request: a socket that accepts, and at least one worker that serves. */
 export function isReady(state: SupervisorState): boolean {
   const pools = poolsInOrder(state);
@@ -188,9 +196,7 @@ export function isReady(state: SupervisorState): boolean {
     pools.every(
       (pool) =>
         pool.listener.accepts &&
-        [pool.current, ...pool.leaving].some((generation) =>
-          generation.all.some((group) => group.wasReady && group.members.workers().length > 0),
-        ),
+        [pool.current, ...pool.leaving].some((generation) => generation.all.some(canServe)),
     )
   );
 }

@@ -9,7 +9,9 @@ import { EmergencyCounter } from "../pool/emergency.ts";
 import { Scoreboard } from "../observe/scoreboard.ts";
 import { MemberWatch } from "../pool/member-watch.ts";
 import { RequestWatch } from "../pool/request-watch.ts";
+import { ScalingWatch } from "../pool/scaling-watch.ts";
 import { StoppedWatch } from "../pool/stopped-watch.ts";
+import { Guardian } from "../worker/guardian.ts";
 import type { Losses } from "../worker/losses.ts";
 import { OutputLimits } from "../worker/output-limits.ts";
 import type { Listener } from "../socket/listener.ts";
@@ -59,6 +61,7 @@ export class Supervisor {
   /** The configs that have served. */
   readonly history: History;
   private readonly socketWatch: SocketWatch;
+  private readonly scaling: ScalingWatch;
   private readonly outputLimits: OutputLimits;
   private readonly emergencies = new EmergencyCounter();
   private end: Promise<Losses> | null = null;
@@ -90,12 +93,14 @@ export class Supervisor {
       inherited,
       socketsAreStored: options.socketsAreStored,
       scoreboard: new Scoreboard(),
+      guardian: new Guardian(emit),
       emit,
       output: (line) => this.outputLimits.write(line),
     };
     this.queue = new OperationQueue(emit);
     this.lameDuck = new LameDuck(emit);
     this.socketWatch = new SocketWatch(this.state);
+    this.scaling = new ScalingWatch(() => poolsInOrder(this.state), this.state.scoreboard);
     this.keeper = new StateKeeper(this.state, options.version);
     this.history = new History(loaded.config.supervisor.stateDir, emit);
     this.operations = new Operations({
@@ -117,6 +122,7 @@ export class Supervisor {
       ({ event }) => this.watchForEmergency(event),
       ({ event }) => this.giveBackMemory(event),
       ({ event }) => this.operations.hear(event),
+      ({ event }) => this.scaling.hear(event),
     ];
   }
 
@@ -217,6 +223,7 @@ export class Supervisor {
     const pools = () => poolsInOrder(this.state);
     for (const Watch of [RequestWatch, MemberWatch, StoppedWatch]) scoreboard.add(new Watch(pools));
     scoreboard.add(this.socketWatch);
+    scoreboard.add(this.scaling);
     scoreboard.start();
   }
 

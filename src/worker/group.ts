@@ -19,8 +19,10 @@ import { type GroupShape, launchOf } from "./launch.ts";
 import { Life } from "./life.ts";
 import type { GroupEvent, GroupState } from "./lifecycle.ts";
 import { GroupLosses } from "./losses.ts";
+import type { Guardian } from "./guardian.ts";
 import { Members } from "./members.ts";
 import { WorkerOutput } from "./output.ts";
+import { ParkedWorkers } from "./parked-workers.ts";
 import { hasReachedAccept } from "./readiness.ts";
 import { spawnFault, startFault } from "./start-fault.ts";
 
@@ -36,6 +38,7 @@ export interface GroupContext {
     readonly queue: () => { readonly length: number } | null;
   };
   readonly scoreboard: Scoreboard;
+  readonly guardian: Guardian;
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
   /** It was serving and its process ended unasked; workers of it may still serve ("orphaned"). */
@@ -62,6 +65,8 @@ export class Group {
   readonly shape: GroupShape;
   readonly leader: ProcessId;
   readonly members: Members;
+  /** Those of its workers that are stopped because they are not needed now. */
+  readonly parked: ParkedWorkers;
   readonly startedAt = now();
   /** Connections that were seen to wait while it started. */
   waiting = 0;
@@ -93,12 +98,15 @@ export class Group {
     this.lookWhoWaits();
     this.output = new WorkerOutput(context.pool, context.output);
     this.leader = this.spawn();
+    const { listener, guardian } = context;
+    this.parked = new ParkedWorkers({ group: this.leader.pid, listener, guardian });
     this.members = new Members({
       leader: this.leader,
       forks: this.forks,
       leaderLives: () => this.leaderEnd === null,
-      listener: context.listener,
+      listener,
       requestOf: context.runtime.requestOf,
+      isParked: (worker) => this.parked.has(worker),
     });
     const { pool, generation, emit } = context;
     const { pid } = this.leader;
@@ -154,12 +162,14 @@ export class Group {
 
   /** Lets it finish the requests in flight, within the pool's drain_timeout; then TERM, then KILL. */
   drain(): Promise<void> {
+    this.parked.end();
     this.life.dispatch("drain");
     return this.gone;
   }
 
   /** TERM at once, KILL a second later. */
   stop(): Promise<void> {
+    this.parked.end();
     this.life.dispatch("stop");
     return this.gone;
   }
@@ -179,7 +189,7 @@ export class Group {
       onChange: (event, before) => this.onChange(event, before),
       onSignal: (name) => this.losses.signalled(name, this.inFlight),
       onStuck: (pids) => (this.losses.stuck = pids.map((pid) => ({ pool: pool.name, pid }))),
-      onGone: () => this.closeOutput(),
+      onGone: () => this.close(),
     });
   }
 
@@ -304,7 +314,8 @@ export class Group {
     emit({ type: "orphans-left", pool: pool.name, leader: this.leader.pid, pids });
   }
 
-  private closeOutput(): void {
+  private close(): void {
+    this.parked.end();
     this.output.drain();
     this.output.close();
   }

@@ -55,6 +55,7 @@ export function stopStep(snapshot: StopSnapshot): StopStep {
     case "working":
       return finishes && signalledMs === null ? "signal" : "wait";
     case "stopped":
+    case "parked":
       return finishes && signalledMs === null ? "wake-and-signal" : "wait";
     case "unknown":
       if (signalledMs !== null) return "wait";

@@ -3,7 +3,7 @@ import type { PoolStatus, Status } from "../../src/admin/contract.ts";
 import { metricsText } from "../../src/admin/metrics.ts";
 
 function pool(name: string, queue: PoolStatus["queue"]): PoolStatus {
-  const workers = { wanted: 2, idle: 2, busy: 0, unknown: 0, starting: 0, draining: 0 };
+  const workers = { wanted: 2, idle: 2, busy: 0, parked: 0, unknown: 0, starting: 0, draining: 0 };
   return { name, queue, workers, failures: 0 } as PoolStatus;
 }
 

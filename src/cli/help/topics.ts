@@ -9,6 +9,7 @@ export const TOPICS = [
   { name: "recovery", summary: "when the supervisor dies, and upgrade" },
   { name: "logs", summary: "what is logged, and rotation" },
   { name: "runtimes", summary: "php-cgi groups, libfcgi, fcgiwrap, others" },
+  { name: "scaling", summary: "pools that follow their load: parked workers" },
   { name: "service", summary: "systemd, init scripts, containers" },
   { name: "signals", summary: "what signals do, here and to workers" },
   { name: "figures", summary: "what was measured, beside php-fpm and supervisord" },

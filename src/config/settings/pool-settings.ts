@@ -76,7 +76,7 @@ export const POOL_SETTINGS = {
   scaling: pool<Scaling>({
     type: v.oneOf(["static", "dynamic", "ondemand"]),
     default: "static",
-    doc: "How the number of workers follows the load.",
+    doc: "How the number of active workers follows the load: all of them (static), as many as are busy and some to spare (dynamic), or as many as are busy (ondemand); the others are parked (`fcgivisor help scaling`).",
     example: '"static"',
     fpm: "pool/pm",
     aliases: ["pm"],
@@ -95,7 +95,7 @@ export const POOL_SETTINGS = {
   start_workers: pool<number | null>({
     type: v.integer(1, 10_000),
     default: null,
-    doc: "How many workers at start (dynamic).",
+    doc: "How many workers are active at the start (dynamic); halfway between min_spare and max_spare unless set.",
     example: "2",
     fpm: "pool/pm.start_servers",
     aliases: ["start_servers"],
@@ -104,7 +104,7 @@ export const POOL_SETTINGS = {
   min_spare: pool<number | null>({
     type: v.integer(1, 10_000),
     default: null,
-    doc: "How many workers are idle at least (dynamic).",
+    doc: "How many active workers are idle at least (dynamic); 1 unless set.",
     example: "1",
     fpm: "pool/pm.min_spare_servers",
     aliases: ["min_spare_servers"],
@@ -113,7 +113,7 @@ export const POOL_SETTINGS = {
   max_spare: pool<number | null>({
     type: v.integer(1, 10_000),
     default: null,
-    doc: "How many workers are idle at most (dynamic).",
+    doc: "How many active workers are idle at most (dynamic); 4 unless set.",
     example: "4",
     fpm: "pool/pm.max_spare_servers",
     aliases: ["max_spare_servers"],
@@ -122,7 +122,7 @@ export const POOL_SETTINGS = {
   idle_timeout: pool({
     type: duration("1s"),
     default: 10_000,
-    doc: "An idle worker leaves after this (ondemand).",
+    doc: "Workers that were too many all the time for so long are parked (dynamic, ondemand).",
     example: '"10s"',
     fpm: "pool/pm.process_idle_timeout",
     aliases: ["process_idle_timeout"],

@@ -1,0 +1,172 @@
+// Has the number of active workers of one pool follow its load: looks, lets scaling.ts decide, and carries
+// it out on the groups of the generation that is responsible. Who is parked, each group knows itself.
+
+import type { Sample, WorkerView } from "../observe/sample.ts";
+import type { Group } from "../worker/group.ts";
+import type { Generation } from "./generation.ts";
+import type { Pool } from "./pool.ts";
+import {
+  parkedAtStart,
+  type ScalingSnapshot,
+  scalingStep,
+  startOf,
+  type Surplus,
+} from "./scaling.ts";
+
+interface Seen extends ScalingSnapshot {
+  readonly workers: readonly { readonly group: Group; readonly view: WorkerView }[];
+}
+
+export class PoolScaler {
+  private readonly pool: Pool;
+  /** Whose workers the rest of this is about. */
+  private generation: Generation | null = null;
+  private surplus: Surplus | null = null;
+  /** All its workers have come up, and those not needed then are parked. */
+  private isSettled = false;
+  /** What its workers do cannot be seen, so that none of them can be parked. */
+  private isBlind = false;
+  /** At the last look, for the generation that comes next. */
+  private active = 0;
+
+  constructor(pool: Pool) {
+    this.pool = pool;
+  }
+
+  /** Whether more of its workers could be active than are. */
+  get canGrow(): boolean {
+    const { limits } = this.pool.current;
+    return limits !== null && this.parked > 0 && this.activeNow < limits.most;
+  }
+
+  /** Whether something is about to change without a connection that comes. */
+  get isMoving(): boolean {
+    const { limits } = this.pool.current;
+    if (limits === null || this.isBlind) return false;
+    const isNew = this.generation !== this.pool.current || !this.isSettled;
+    return isNew || this.surplus !== null || this.activeNow > limits.most;
+  }
+
+  /** Workers that a look has to look at. */
+  get cost(): number {
+    return this.groups.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  look(sample: Sample): void {
+    const { current } = this.pool;
+    if (this.generation !== current) this.begin(current);
+    const { limits } = current;
+    if (limits === null || this.isBlind || this.groups.length === 0) return;
+    const seen = this.lookAround(sample);
+    if (seen.workers.some(({ view }) => view.activity.doing === "unknown")) return this.giveUp();
+    if (!this.isSettled) return this.settle(seen);
+    const { wake, park, surplus } = scalingStep(seen, limits, this.surplus);
+    this.surplus = surplus;
+    this.active = seen.active + wake - park;
+    this.wake(wake, seen.queue);
+    this.park(park, seen);
+  }
+
+  /** So many connections have been seen to wait twice in a row: nobody of the active is idle then. */
+  growFor(queue: number): void {
+    const { limits } = this.pool.current;
+    if (limits === null || this.isBlind) return;
+    const [active, parked] = [this.activeNow, this.parked];
+    const { wake } = scalingStep({ time: 0, queue, active, idle: 0, parked }, limits, null);
+    if (wake > 0) this.surplus = null;
+    this.wake(wake, queue);
+  }
+
+  private begin(generation: Generation): void {
+    this.generation = generation;
+    [this.surplus, this.isSettled, this.isBlind] = [null, false, false];
+  }
+
+  /** The first look at all workers of a generation: no fewer go on than were active of the one before. */
+  private settle(seen: Seen): void {
+    const { limits, context, target } = this.pool.current;
+    if (seen.workers.length < target) return;
+    const start = Math.max(startOf(context.pool, limits!), this.active);
+    const park = parkedAtStart(seen, limits!, start);
+    this.isSettled = true;
+    this.active = seen.active - park;
+    this.park(park, seen);
+  }
+
+  private lookAround(sample: Sample): Seen {
+    for (const group of this.groups) keepParked(group, sample);
+    const workers = this.groups.flatMap((group) =>
+      sample.workers(group.members).map((view) => ({ group, view })),
+    );
+    const doing = (what: WorkerView["activity"]["doing"]) =>
+      workers.filter(({ view }) => view.activity.doing === what).length;
+    const parked = doing("parked");
+    return {
+      ...{ workers, parked, active: workers.length - parked, idle: doing("idle") },
+      time: sample.takenAt,
+      queue: this.pool.listener.queue()?.length ?? 0,
+    };
+  }
+
+  private wake(count: number, waiting: number): void {
+    let left = count;
+    const latest = this.groups.toSorted((a, b) => b.parked.lastAt - a.parked.lastAt);
+    for (const { parked } of latest) left -= parked.wake(left);
+    const woken = count - left;
+    if (woken <= 0) return;
+    const { name: pool, current } = this.pool;
+    const event = { pool, workers: woken, active: this.activeNow, waiting };
+    current.context.emit({ type: "workers-woken", ...event });
+  }
+
+  /** Those idle longest. */
+  private park(count: number, { workers }: Seen): void {
+    if (count <= 0) return;
+    const idle = workers.filter(({ view }) => view.activity.doing === "idle");
+    const chosen = idle.toSorted((a, b) => a.view.since - b.view.since).slice(0, count);
+    for (const [group, some] of Map.groupBy(chosen, ({ group }) => group))
+      void this.parkOf(
+        group,
+        some.map(({ view }) => view),
+      );
+  }
+
+  private async parkOf(group: Group, workers: readonly WorkerView[]): Promise<void> {
+    const before = group.parked.count;
+    if (!(await group.parked.park(workers))) return this.giveUp();
+    const parked = group.parked.count - before;
+    if (parked <= 0) return;
+    const { name: pool, current } = this.pool;
+    const event = { pool, workers: parked, active: this.activeNow };
+    current.context.emit({ type: "workers-parked", ...event });
+  }
+
+  /** From here on all its workers are active at all times. */
+  private giveUp(): void {
+    if (this.isBlind) return;
+    this.isBlind = true;
+    for (const { parked } of this.groups) parked.wake(parked.count);
+    const { name: pool, current, config } = this.pool;
+    current.isBlind = true;
+    current.context.emit({ type: "scaling-impossible", pool, scaling: config.scaling });
+  }
+
+  private get groups(): readonly Group[] {
+    const { all } = this.pool.current;
+    return all.filter(({ state }) => state === "serving" || state === "orphaned");
+  }
+  private get parked(): number {
+    return this.groups.reduce((sum, { parked }) => sum + parked.count, 0);
+  }
+  private get activeNow(): number {
+    return this.cost - this.parked;
+  }
+}
+
+/** Some may have ended, or been continued by somebody else. */
+function keepParked({ members, parked }: Group, sample: Sample): void {
+  if (parked.count === 0) return;
+  const seen = sample.workers(members).filter(({ activity }) => activity.doing === "parked");
+  const still = new Set(seen.map(({ pid }) => pid));
+  parked.keep(({ pid }) => still.has(pid));
+}

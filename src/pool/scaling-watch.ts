@@ -1,0 +1,140 @@
+// When pools that follow their load are looked at. A queue is looked at as soon as a connection has
+// arrived and for a while after it, in one system call for all; what workers do, as often as they are
+// few. At rest a signal tells of the next connection, and nothing is looked at but now and then.
+
+import type { Event } from "../event.ts";
+import type { Reader, Scoreboard } from "../observe/scoreboard.ts";
+import type { Sample } from "../observe/sample.ts";
+import type { Listener } from "../socket/listener.ts";
+import { after, now } from "../sys/clock.ts";
+import { onArrival, tellArrivals, whereSomebodyWaits } from "../sys/socket/arrivals.ts";
+import { PoolScaler } from "./pool-scaler.ts";
+import type { Pool } from "./pool.ts";
+
+/** A connection may have been accepted before it is looked for. */
+const FIRST_LOOK_MS = 4;
+/** Who waits at two looks so far apart waits because nobody is idle. */
+const CONFIRM_MS = 3;
+const QUEUE_EVERY_MS = 12;
+/** So long after the last sign of load the queues are left to the signal. */
+const ALERT_MS = 250;
+const WORKERS_EVERY_MS = { alert: 50, moving: 200, loaded: 1000, atRest: 5000 } as const;
+/** A look at one takes up to 40 µs. */
+const WORKERS_A_SECOND = 250;
+/** So many at once, so that nothing else waits long. */
+const WORKERS_A_LOOK = 200;
+
+export class ScalingWatch implements Reader {
+  private readonly pools: () => readonly Pool[];
+  private readonly scoreboard: Scoreboard;
+  private readonly scalers = new WeakMap<Pool, PoolScaler>();
+  /** Listeners that tell of connections by the signal. */
+  private readonly armed = new Set<Listener>();
+  /** Until when the queues are looked at; null = they are not. */
+  private alertUntil: number | null = null;
+  private readonly waitedBefore = new Map<PoolScaler, number>();
+  private next = 0;
+  private lastCost = 0;
+
+  constructor(pools: () => readonly Pool[], scoreboard: Scoreboard) {
+    this.pools = pools;
+    this.scoreboard = scoreboard;
+    onArrival(() => this.alert());
+  }
+
+  get everyMs(): number {
+    const scalers = this.all.map(({ scaler }) => scaler);
+    const rate = WORKERS_EVERY_MS[this.pace(scalers)];
+    return Math.max(rate, (this.lastCost * 1000) / WORKERS_A_SECOND);
+  }
+
+  private pace(scalers: readonly PoolScaler[]): keyof typeof WORKERS_EVERY_MS {
+    if (this.alertUntil !== null) return "alert";
+    if (scalers.some(({ isMoving }) => isMoving)) return "moving";
+    return scalers.some(({ canGrow }) => !canGrow) ? "loaded" : "atRest";
+  }
+
+  /** Other generations may be responsible by now. */
+  hear({ type }: Event): void {
+    if (type === "supervisor-ready" || type === "operation-done") this.scoreboard.add(this);
+  }
+
+  /** As many pools as one look has time for; the others come next. */
+  look(sample: Sample): void {
+    const { all } = this;
+    this.lastCost = 0;
+    for (let i = 0; i < all.length && this.lastCost < WORKERS_A_LOOK; i++) {
+      const { scaler } = all[this.next++ % all.length]!;
+      this.lastCost += scaler.cost;
+      scaler.look(sample);
+    }
+    if (this.alertUntil === null) this.rest();
+  }
+
+  private get all(): { readonly pool: Pool; readonly scaler: PoolScaler }[] {
+    return this.pools()
+      .filter(({ current }) => current.limits !== null)
+      .map((pool) => ({ pool, scaler: this.scalerOf(pool) }));
+  }
+
+  private scalerOf(pool: Pool): PoolScaler {
+    const scaler = this.scalers.get(pool) ?? new PoolScaler(pool);
+    this.scalers.set(pool, scaler);
+    return scaler;
+  }
+
+  // ---------------------------------------------------------------- the queues
+
+  /** There is load. */
+  private alert(): void {
+    const isNew = this.alertUntil === null;
+    this.alertUntil = now() + ALERT_MS;
+    if (!isNew) return;
+    for (const listener of this.armed) this.disarm(listener);
+    after(FIRST_LOOK_MS, () => this.lookAtQueues());
+    // It is time for the workers sooner than was thought.
+    this.scoreboard.add(this);
+  }
+
+  private lookAtQueues(): void {
+    const growing = this.all.filter(({ scaler }) => scaler.canGrow);
+    const waiting = new Set(whereSomebodyWaits(growing.map(({ pool }) => pool.listener.fd)));
+    let isUnsure = false;
+    for (const { pool, scaler } of growing) {
+      const before = this.waitedBefore.get(scaler) ?? 0;
+      const queue = waiting.has(pool.listener.fd) ? (pool.listener.queue()?.length ?? 0) : 0;
+      const sure = Math.min(before, queue);
+      // Those that are woken take some time to accept what waits.
+      this.waitedBefore.set(scaler, sure > 0 ? 0 : queue);
+      if (sure > 0) scaler.growFor(sure);
+      isUnsure ||= queue > 0;
+    }
+    if (isUnsure) this.alertUntil = now() + ALERT_MS;
+    if (this.alertUntil! > now())
+      return void after(isUnsure ? CONFIRM_MS : QUEUE_EVERY_MS, () => this.lookAtQueues());
+    this.alertUntil = null;
+    this.waitedBefore.clear();
+    this.rest();
+  }
+
+  /** From here on the signal tells; who came before it was on is seen now. */
+  private rest(): void {
+    const growing = this.all
+      .filter(({ scaler }) => scaler.canGrow)
+      .map(({ pool }) => pool.listener);
+    for (const listener of this.armed) if (!growing.includes(listener)) this.disarm(listener);
+    for (const listener of growing) this.arm(listener);
+    if (whereSomebodyWaits(growing.map(({ fd }) => fd)).length > 0) this.alert();
+  }
+
+  /** Again and again: whoever holds the socket may have switched it off. */
+  private arm(listener: Listener): void {
+    if (tellArrivals(listener.fd, true)) this.armed.add(listener);
+  }
+
+  private disarm(listener: Listener): void {
+    this.armed.delete(listener);
+    // The number of one that was closed may be another descriptor by now.
+    if (listener.isOpen) tellArrivals(listener.fd, false);
+  }
+}
