@@ -69,6 +69,7 @@ const POOL = object({
   runtime: TEXT,
   user: orNull(TEXT),
   scaling: TEXT,
+  follows_load: FLAG,
   generation: COUNT,
   workers: object({
     wanted: COUNT,

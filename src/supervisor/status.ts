@@ -44,6 +44,8 @@ export interface PoolStatus {
   readonly runtime: string;
   readonly user: string | null;
   readonly scaling: string;
+  /** Whether its active workers follow the load: not those of a static pool, nor where they cannot be seen. */
+  readonly follows_load: boolean;
   readonly generation: number;
   readonly workers: {
     readonly wanted: number;
@@ -126,6 +128,7 @@ function poolStatus(pool: Pool, sample: Sample, background: number): PoolStatus 
     runtime: current.context.runtime.name,
     user: config.user,
     scaling: config.scaling,
+    follows_load: current.limits !== null && !current.isBlind,
     generation: current.context.number,
     workers: {
       wanted: pool.target,

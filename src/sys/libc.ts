@@ -38,6 +38,8 @@ const SIGNATURES = {
   recvmsg: { args: ["i32", "ptr", "i32"], returns: "i64" },
   send: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
   sendmsg: { args: ["i32", "ptr", "i32"], returns: "i64" },
+  setfsgid: { args: ["u32"], returns: "i32" },
+  setfsuid: { args: ["u32"], returns: "i32" },
   setgid: { args: ["u32"], returns: "i32" },
   setgroups: { args: ["u64", "ptr"], returns: "i32" },
   setitimer: { args: ["i32", "ptr", "ptr"], returns: "i32" },

@@ -5,10 +5,10 @@ import { expect } from "bun:test";
 import { allLeft, crash, recovered } from "../helper/crash.ts";
 import { type Held, hold, holdPhp } from "../helper/gate.ts";
 import { activeAt, divided, guardianOf, isStopped, stoppedAt } from "../helper/parked.ts";
-import { tcpSpot, unixSpot } from "../helper/pool.ts";
+import { phpPool, secretPhp, tcpSpot, unixSpot } from "../helper/pool.ts";
 import { alive, workersAt } from "../helper/processes.ts";
 import { BINARY } from "../helper/program.ts";
-import { behaviour, type Scene } from "../helper/scene.ts";
+import { behaviour, type Scene, WITHOUT_PTRACE } from "../helper/scene.ts";
 import { startBare, startPhp } from "../helper/serving.ts";
 import { statusOf } from "../helper/status.ts";
 import { underLoad } from "../helper/under-load.ts";
@@ -247,3 +247,46 @@ behaviour("quit after such a death ends the parked, too", PHP, async (scene) => 
   expect(outcome, outcome.stderr).toMatchObject({ code: 0 });
   await allLeft([...active, ...parked]);
 });
+
+// ---------------------------------------------------------------- the right to look
+
+const AS_IN_A_CONTAINER = { needs: ["php-cgi", "root"] } as const;
+
+behaviour(
+  "root without CAP_SYS_PTRACE sees what its workers do, and parks them",
+  AS_IN_A_CONTAINER,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const pools = { www: phpPool(spot, DYNAMIC) };
+    const supervisor = await scene.run({ pools }, { under: WITHOUT_PTRACE });
+    await divided(spot, 2, 6);
+    const held = await holdMany(3, () => holdPhp(scene, spot));
+    const [pool] = (await statusOf(supervisor)).pools;
+    expect(pool!.workers).toMatchObject({ busy: 3, unknown: 0 });
+    const scripts = pool!.groups.flatMap(({ workers }) =>
+      workers.map(({ request }) => request?.script),
+    );
+    expect(scripts.filter((script) => script?.endsWith("gate.php")).length).toBe(3);
+    await finishAll(held);
+    expect(supervisor.log()).not.toContain("cannot follow its load");
+  },
+);
+
+behaviour(
+  "where it cannot be seen what workers do, it is told, and all stay active",
+  AS_IN_A_CONTAINER,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const pools = { www: phpPool(spot, { ...DYNAMIC, command: [secretPhp(scene)] }) };
+    const supervisor = await scene.run({ pools }, { under: WITHOUT_PTRACE });
+    await supervisor.logged("pool www cannot follow its load");
+    await divided(spot, 8, 0);
+    expect((await statusOf(supervisor)).pools[0]).toMatchObject({
+      ...{ state: "serving", scaling: "dynamic", follows_load: false },
+      workers: { unknown: 8, parked: 0 },
+    });
+    const { stdout } = await supervisor.control("status");
+    expect(stdout).toContain("pool www cannot follow its load");
+    expect(guardianOf(supervisor)).toBeNull();
+  },
+);

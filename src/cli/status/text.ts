@@ -18,6 +18,11 @@ export function statusText(status: Status): string {
       ...status.pools.map(poolRow),
     ]),
   ];
+  for (const { name, scaling, follows_load } of status.pools)
+    if (scaling !== "static" && !follows_load)
+      lines.push(
+        `pool ${name} cannot follow its load: what its workers do cannot be seen, so all of them stay active`,
+      );
   for (const { name, background } of status.pools)
     if (background > 0)
       lines.push(

@@ -3,6 +3,7 @@
 
 import { readdirSync } from "node:fs";
 import { now } from "../clock.ts";
+import { asOwnerOf } from "./eyes.ts";
 import { argumentsOf } from "./memory.ts";
 import { readText, TABLE_MOST } from "./proc-file.ts";
 
@@ -73,7 +74,7 @@ export function residentBytes(pid: number): number | null {
 
 /** The kernel function a process waits in (proc(5), wchan); null when it does not wait or may not be seen. */
 export function waitChannel(pid: number): string | null {
-  const name = readText(`/proc/${pid}/wchan`);
+  const name = asOwnerOf(pid, () => readText(`/proc/${pid}/wchan`));
   return name === null || name === "" || name === "0" ? null : name;
 }
 
@@ -90,7 +91,8 @@ export function hasWaited(pid: number): boolean | null {
  * when that cannot be seen.
  */
 export function bytesRead(pid: number): number | null {
-  const match = /^rchar: ([0-9]+)$/m.exec(readText(`/proc/${pid}/io`) ?? "");
+  const text = asOwnerOf(pid, () => readText(`/proc/${pid}/io`));
+  const match = /^rchar: ([0-9]+)$/m.exec(text ?? "");
   return match === null ? null : Number(match[1]);
 }
 
@@ -114,7 +116,7 @@ export function processesWhere(wanted: (stat: ProcessStat) => boolean): ProcessS
 
 /** The system call a process waits in, with its first argument; null when it runs or cannot be seen. */
 export function currentSyscall(pid: number): { number: number; fd: number } | null {
-  const text = readText(`/proc/${pid}/syscall`);
+  const text = asOwnerOf(pid, () => readText(`/proc/${pid}/syscall`));
   if (text === null || !/^\d/.test(text)) return null;
   const [number, first] = text.split(" ");
   return { number: Number(number), fd: Number(first) };
