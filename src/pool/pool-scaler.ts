@@ -7,6 +7,7 @@ import type { Generation } from "./generation.ts";
 import type { Pool } from "./pool.ts";
 import {
   parkedAtStart,
+  type ScalingLimits,
   type ScalingSnapshot,
   scalingStep,
   startOf,
@@ -52,29 +53,21 @@ export class PoolScaler {
     return this.groups.reduce((sum, { size }) => sum + size, 0);
   }
 
-  look(sample: Sample): void {
+  /** Returns whether it has woken somebody. */
+  look(sample: Sample): boolean {
     const { current } = this.pool;
     if (this.generation !== current) this.begin(current);
     const { limits } = current;
-    if (limits === null || this.isBlind || this.groups.length === 0) return;
+    if (limits === null || this.isBlind || this.groups.length === 0) return false;
     const seen = this.lookAround(sample);
     if (seen.workers.some(({ view }) => view.activity.doing === "unknown")) return this.giveUp();
-    if (!this.isSettled) return this.settle(seen);
+    if (!this.isSettled) return this.settle(seen, limits);
     const { wake, park, surplus } = scalingStep(seen, limits, this.surplus);
     this.surplus = surplus;
     this.active = seen.active + wake - park;
     this.wake(wake, seen.queue);
     this.park(park, seen);
-  }
-
-  /** So many connections have been seen to wait twice in a row: nobody of the active is idle then. */
-  growFor(queue: number): void {
-    const { limits } = this.pool.current;
-    if (limits === null || this.isBlind) return;
-    const [active, parked] = [this.activeNow, this.parked];
-    const { wake } = scalingStep({ time: 0, queue, active, idle: 0, parked }, limits, null);
-    if (wake > 0) this.surplus = null;
-    this.wake(wake, queue);
+    return wake > 0;
   }
 
   private begin(generation: Generation): void {
@@ -83,14 +76,15 @@ export class PoolScaler {
   }
 
   /** The first look at all workers of a generation: no fewer go on than were active of the one before. */
-  private settle(seen: Seen): void {
-    const { limits, context, target } = this.pool.current;
-    if (seen.workers.length < target) return;
-    const start = Math.max(startOf(context.pool, limits!), this.active);
-    const park = parkedAtStart(seen, limits!, start);
+  private settle(seen: Seen, limits: ScalingLimits): false {
+    const { context, target } = this.pool.current;
+    if (seen.workers.length < target) return false;
+    const start = Math.max(startOf(context.pool, limits), this.active);
+    const park = parkedAtStart(seen, limits, start);
     this.isSettled = true;
     this.active = seen.active - park;
     this.park(park, seen);
+    return false;
   }
 
   private lookAround(sample: Sample): Seen {
@@ -98,11 +92,11 @@ export class PoolScaler {
     const workers = this.groups.flatMap((group) =>
       sample.workers(group.members).map((view) => ({ group, view })),
     );
-    const doing = (what: WorkerView["activity"]["doing"]) =>
-      workers.filter(({ view }) => view.activity.doing === what).length;
-    const parked = doing("parked");
+    const active = workers.filter(({ view }) => view.activity.doing !== "parked");
+    const free = active.filter(({ group, view }) => isFree(view, group));
     return {
-      ...{ workers, parked, active: workers.length - parked, idle: doing("idle") },
+      ...{ workers, active: active.length, idle: free.length },
+      parked: workers.length - active.length,
       time: sample.takenAt,
       queue: this.pool.listener.queue()?.length ?? 0,
     };
@@ -133,7 +127,7 @@ export class PoolScaler {
 
   private async parkOf(group: Group, workers: readonly WorkerView[]): Promise<void> {
     const before = group.parked.count;
-    if (!(await group.parked.park(workers))) return this.giveUp();
+    if (!(await group.parked.park(workers))) return void this.giveUp();
     const parked = group.parked.count - before;
     if (parked <= 0) return;
     const { name: pool, current } = this.pool;
@@ -142,13 +136,14 @@ export class PoolScaler {
   }
 
   /** From here on all its workers are active at all times. */
-  private giveUp(): void {
-    if (this.isBlind) return;
+  private giveUp(): false {
+    if (this.isBlind) return false;
     this.isBlind = true;
     for (const { parked } of this.groups) parked.wake(parked.count);
     const { name: pool, current, config } = this.pool;
     current.isBlind = true;
     current.context.emit({ type: "scaling-impossible", pool, scaling: config.scaling });
+    return false;
   }
 
   private get groups(): readonly Group[] {
@@ -161,6 +156,17 @@ export class PoolScaler {
   private get activeNow(): number {
     return this.cost - this.parked;
   }
+}
+
+/**
+ * Whether it takes the next connection at once: it waits for one, or has none and is about to run, as one
+ * does that has just been given a connection that still counts as waiting. Without a connection it may also
+ * be in a request that it has answered; its own record says so, where there is one.
+ */
+function isFree({ pid, state, activity }: WorkerView, { members }: Group): boolean {
+  if (activity.doing !== "working") return activity.doing === "idle";
+  const record = members.requestOf?.(pid) ?? null;
+  return record === "none" || (record === null && state === "R");
 }
 
 /** Some may have ended, or been continued by somebody else. */

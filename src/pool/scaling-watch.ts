@@ -13,8 +13,10 @@ import type { Pool } from "./pool.ts";
 
 /** A connection may have been accepted before it is looked for. */
 const FIRST_LOOK_MS = 4;
-/** Who waits at two looks so far apart waits because nobody is idle. */
+/** Where somebody waits at two looks so far apart, the workers are looked at. */
 const CONFIRM_MS = 3;
+/** Where who waits does so for CPU time instead of a worker, looks become rarer. */
+const IN_VAIN = { firstMs: 12, mostMs: 100 } as const;
 const QUEUE_EVERY_MS = 12;
 /** So long after the last sign of load the queues are left to the signal. */
 const ALERT_MS = 250;
@@ -32,7 +34,12 @@ export class ScalingWatch implements Reader {
   private readonly armed = new Set<Listener>();
   /** Until when the queues are looked at; null = they are not. */
   private alertUntil: number | null = null;
-  private readonly waitedBefore = new Map<PoolScaler, number>();
+  /** Where somebody was seen to wait at the last look. */
+  private waitedBefore: ReadonlySet<PoolScaler> = new Set();
+  private readonly inVain = new WeakMap<
+    PoolScaler,
+    { readonly ms: number; readonly until: number }
+  >();
   private next = 0;
   private lastCost = 0;
 
@@ -97,24 +104,37 @@ export class ScalingWatch implements Reader {
   }
 
   private lookAtQueues(): void {
-    const growing = this.all.filter(({ scaler }) => scaler.canGrow);
-    const waiting = new Set(whereSomebodyWaits(growing.map(({ pool }) => pool.listener.fd)));
-    let isUnsure = false;
-    for (const { pool, scaler } of growing) {
-      const before = this.waitedBefore.get(scaler) ?? 0;
-      const queue = waiting.has(pool.listener.fd) ? (pool.listener.queue()?.length ?? 0) : 0;
-      const sure = Math.min(before, queue);
-      // Those that are woken take some time to accept what waits.
-      this.waitedBefore.set(scaler, sure > 0 ? 0 : queue);
-      if (sure > 0) scaler.growFor(sure);
-      isUnsure ||= queue > 0;
-    }
-    if (isUnsure) this.alertUntil = now() + ALERT_MS;
+    const waited = new Set(this.whereSomebodyWaits());
+    for (const scaler of waited)
+      if (this.waitedBefore.has(scaler)) {
+        waited.delete(scaler);
+        // Those that are woken take some time to accept what waits.
+        this.lookAgain(scaler);
+      }
+    this.waitedBefore = waited;
+    if (waited.size > 0) this.alertUntil = now() + ALERT_MS;
     if (this.alertUntil! > now())
-      return void after(isUnsure ? CONFIRM_MS : QUEUE_EVERY_MS, () => this.lookAtQueues());
+      return void after(waited.size > 0 ? CONFIRM_MS : QUEUE_EVERY_MS, () => this.lookAtQueues());
     this.alertUntil = null;
-    this.waitedBefore.clear();
+    for (const { scaler } of this.all) this.inVain.delete(scaler);
     this.rest();
+  }
+
+  private lookAgain(scaler: PoolScaler): void {
+    const before = this.inVain.get(scaler)?.ms ?? IN_VAIN.firstMs / 2;
+    this.inVain.delete(scaler);
+    if (scaler.look(this.scoreboard.now())) return;
+    const ms = Math.min(before * 2, IN_VAIN.mostMs);
+    this.inVain.set(scaler, { ms, until: now() + ms });
+  }
+
+  private whereSomebodyWaits(): PoolScaler[] {
+    const time = now();
+    const growing = this.all.filter(
+      ({ scaler }) => scaler.canGrow && (this.inVain.get(scaler)?.until ?? 0) <= time,
+    );
+    const waiting = new Set(whereSomebodyWaits(growing.map(({ pool }) => pool.listener.fd)));
+    return growing.filter(({ pool }) => waiting.has(pool.listener.fd)).map(({ scaler }) => scaler);
   }
 
   /** From here on the signal tells; who came before it was on is seen now. */
