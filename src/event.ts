@@ -235,6 +235,16 @@ export type Event =
       readonly active: number;
     }
   | {
+      /** Nobody has asked for anything for rest_timeout: its last worker leaves, too. */
+      readonly type: "pool-rests";
+      readonly pool: string;
+    }
+  | {
+      /** Somebody has connected to a pool at rest. */
+      readonly type: "pool-roused";
+      readonly pool: string;
+    }
+  | {
       /** What its workers do cannot be seen, so that none of them can be parked. */
       readonly type: "scaling-impossible";
       readonly pool: string;

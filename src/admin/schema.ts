@@ -64,7 +64,7 @@ const GROUP = object({
 
 const POOL = object({
   name: TEXT,
-  state: { enum: ["serving", "degraded", "down"] },
+  state: { enum: ["serving", "degraded", "down", "resting"] },
   listen: TEXT,
   runtime: TEXT,
   user: orNull(TEXT),

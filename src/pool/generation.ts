@@ -160,6 +160,21 @@ export class Generation {
     this.turn();
   }
 
+  /** No worker is wanted until somebody connects. */
+  get isResting(): boolean {
+    return this.role.is === "responsible" && this.wanted === 0;
+  }
+
+  /** Lets every worker leave that it is responsible for, and starts none. */
+  rest(): void {
+    if (this.role.is === "responsible") this.target = 0;
+  }
+
+  /** All its workers are wanted again. */
+  rouse(): void {
+    if (this.isResting) this.target = this.full;
+  }
+
   /** Replaces every worker by a new one, because it waits on a socket that nobody reaches any more. */
   renew(): void {
     for (const group of this.groups.inState("starting", "serving", "orphaned")) void group.drain();

@@ -2,6 +2,8 @@
 // it out on the groups of the generation that is responsible. Who is parked, each group knows itself.
 
 import type { Sample, WorkerView } from "../observe/sample.ts";
+import { now } from "../sys/clock.ts";
+import { bytesRead } from "../sys/proc/procfs.ts";
 import type { Group } from "../worker/group.ts";
 import type { Generation } from "./generation.ts";
 import type { Pool } from "./pool.ts";
@@ -13,6 +15,9 @@ import {
   startOf,
   type Surplus,
 } from "./scaling.ts";
+
+/** No look comes later than that. */
+const SOON_MS = 5000;
 
 interface Seen extends ScalingSnapshot {
   readonly workers: readonly { readonly group: Group; readonly view: WorkerView }[];
@@ -27,6 +32,8 @@ export class PoolScaler {
   private isSettled = false;
   /** What its workers do cannot be seen, so that none of them can be parked. */
   private isBlind = false;
+  /** Its last worker has had no request: since when, and what would have changed with one. */
+  private quiet: { readonly since: number; readonly mark: string } | null = null;
   /** At the last look, for the generation that comes next. */
   private active = 0;
 
@@ -45,7 +52,20 @@ export class PoolScaler {
     const { limits } = this.pool.current;
     if (limits === null || this.isBlind) return false;
     const isNew = this.generation !== this.pool.current || !this.isSettled;
-    return isNew || this.surplus !== null || this.activeNow > limits.most;
+    return isNew || this.surplus !== null || this.activeNow > limits.most || this.restsSoon(limits);
+  }
+
+  /** There is no worker, and the next connection is to start the pool. */
+  get isResting(): boolean {
+    return this.pool.current.isResting;
+  }
+
+  /** Somebody has connected. */
+  rouse(): void {
+    const { name: pool, current } = this.pool;
+    [this.quiet, this.isSettled, this.active] = [null, false, 0];
+    current.rouse();
+    current.context.emit({ type: "pool-roused", pool });
   }
 
   /** Workers that a look has to look at. */
@@ -67,12 +87,14 @@ export class PoolScaler {
     this.active = seen.active + wake - park;
     this.wake(wake, seen.queue);
     this.park(park, seen);
+    this.restIfQuiet(seen, limits);
     return wake > 0;
   }
 
   private begin(generation: Generation): void {
     this.generation = generation;
     [this.surplus, this.isSettled, this.isBlind] = [null, false, false];
+    this.quiet = null;
   }
 
   /** The first look at all workers of a generation: no fewer go on than were active of the one before. */
@@ -85,6 +107,27 @@ export class PoolScaler {
     this.active = seen.active - park;
     this.park(park, seen);
     return false;
+  }
+
+  private restIfQuiet({ workers, active, idle, queue, time }: Seen, limits: ScalingLimits): void {
+    const last = workers.find(({ view }) => view.activity.doing !== "parked");
+    const isQuiet = active === 1 && idle === 1 && queue === 0;
+    if (limits.restTimeoutMs === null || !isQuiet || last === undefined) {
+      this.quiet = null;
+      return;
+    }
+    const mark = markOf(last.view);
+    if (this.quiet?.mark !== mark) this.quiet = { mark, since: time };
+    if (time - this.quiet.since < limits.restTimeoutMs) return;
+    const { name: pool, current } = this.pool;
+    this.quiet = null;
+    current.rest();
+    current.context.emit({ type: "pool-rests", pool });
+  }
+
+  private restsSoon({ restTimeoutMs }: ScalingLimits): boolean {
+    if (this.quiet === null || restTimeoutMs === null) return false;
+    return this.quiet.since + restTimeoutMs - now() < SOON_MS;
   }
 
   private lookAround(sample: Sample): Seen {
@@ -156,6 +199,11 @@ export class PoolScaler {
   private get activeNow(): number {
     return this.cost - this.parked;
   }
+}
+
+/** Changes with every request: what a worker has read, or how long it has run where that cannot be seen. */
+function markOf({ pid, cpuTicks }: WorkerView): string {
+  return `${pid} ${bytesRead(pid) ?? cpuTicks}`;
 }
 
 /**

@@ -58,7 +58,8 @@ export class ScalingWatch implements Reader {
   private pace(scalers: readonly PoolScaler[]): keyof typeof WORKERS_EVERY_MS {
     if (this.alertUntil !== null) return "alert";
     if (scalers.some(({ isMoving }) => isMoving)) return "moving";
-    return scalers.some(({ canGrow }) => !canGrow) ? "loaded" : "atRest";
+    const isFull = ({ canGrow, isResting }: PoolScaler) => !canGrow && !isResting;
+    return scalers.some(isFull) ? "loaded" : "atRest";
   }
 
   /** Other generations may be responsible by now. */
@@ -94,6 +95,7 @@ export class ScalingWatch implements Reader {
 
   /** There is load. */
   private alert(): void {
+    this.rouse();
     const isNew = this.alertUntil === null;
     this.alertUntil = now() + ALERT_MS;
     if (!isNew) return;
@@ -103,7 +105,15 @@ export class ScalingWatch implements Reader {
     this.scoreboard.add(this);
   }
 
+  /** Whoever waits at a pool without workers waits for its start, and for nothing else. */
+  private rouse(): void {
+    const resting = this.all.filter(({ scaler }) => scaler.isResting);
+    const waiting = new Set(whereSomebodyWaits(resting.map(({ pool }) => pool.listener.fd)));
+    for (const { pool, scaler } of resting) if (waiting.has(pool.listener.fd)) scaler.rouse();
+  }
+
   private lookAtQueues(): void {
+    this.rouse();
     const waited = new Set(this.whereSomebodyWaits());
     for (const scaler of waited)
       if (this.waitedBefore.has(scaler)) {
@@ -139,12 +149,13 @@ export class ScalingWatch implements Reader {
 
   /** From here on the signal tells; who came before it was on is seen now. */
   private rest(): void {
-    const growing = this.all
-      .filter(({ scaler }) => scaler.canGrow)
+    const wanted = this.all
+      .filter(({ scaler }) => scaler.canGrow || scaler.isResting)
       .map(({ pool }) => pool.listener);
-    for (const listener of this.armed) if (!growing.includes(listener)) this.disarm(listener);
-    for (const listener of growing) this.arm(listener);
-    if (whereSomebodyWaits(growing.map(({ fd }) => fd)).length > 0) this.alert();
+    const known = new Set(wanted);
+    for (const listener of this.armed) if (!known.has(listener)) this.disarm(listener);
+    for (const listener of wanted) this.arm(listener);
+    if (whereSomebodyWaits(wanted.map(({ fd }) => fd)).length > 0) this.alert();
   }
 
   /** Again and again: whoever holds the socket may have switched it off. */

@@ -12,6 +12,8 @@ export interface ScalingLimits {
   readonly minSpare: number;
   readonly maxSpare: number;
   readonly idleTimeoutMs: number;
+  /** After so long without a request the last one leaves, too; null = never. */
+  readonly restTimeoutMs: number | null;
 }
 
 export interface ScalingSnapshot {
@@ -74,16 +76,17 @@ function bounded(workers: number, { least, most }: ScalingLimits): number {
 /** What a pool's config says; null = all its workers are active at all times. */
 export function limitsOf(pool: PoolConfig): ScalingLimits | null {
   const { scaling, workers: most, idleTimeoutMs } = pool;
+  const restTimeoutMs = pool.restTimeoutMs === "off" ? null : pool.restTimeoutMs;
   switch (scaling) {
     case "static":
       return null;
     case "dynamic": {
       const minSpare = pool.minSpare ?? 1;
       const maxSpare = pool.maxSpare ?? Math.max(minSpare, Math.min(most, MAX_SPARE));
-      return { least: 1, most, minSpare, maxSpare, idleTimeoutMs };
+      return { least: 1, most, minSpare, maxSpare, idleTimeoutMs, restTimeoutMs: null };
     }
     case "ondemand":
-      return { least: 1, most, minSpare: 0, maxSpare: 0, idleTimeoutMs };
+      return { least: 1, most, minSpare: 0, maxSpare: 0, idleTimeoutMs, restTimeoutMs };
   }
 }
 

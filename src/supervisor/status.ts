@@ -1,6 +1,7 @@
 // What `status` tells, seen from outside at the moment of asking. The shape goes over the control
 // socket as it is; it may grow, names do not change.
 
+import type { PoolConfig } from "../config/model.ts";
 import type { Generation } from "../pool/generation.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { Activity } from "../observe/activity.ts";
@@ -38,8 +39,8 @@ export interface GroupStatus {
 
 export interface PoolStatus {
   readonly name: string;
-  /** serving: all wanted workers are there; degraded: some; down: none. */
-  readonly state: "serving" | "degraded" | "down";
+  /** serving: all wanted workers are there; degraded: some; down: none; resting: none is wanted until somebody connects. */
+  readonly state: "serving" | "degraded" | "down" | "resting";
   readonly listen: string;
   readonly runtime: string;
   readonly user: string | null;
@@ -123,7 +124,7 @@ function poolStatus(pool: Pool, sample: Sample, background: number): PoolStatus 
   const starting = current.all.filter(({ state }) => state === "starting");
   return {
     name: pool.name,
-    state: workers.length >= pool.target ? "serving" : workers.length > 0 ? "degraded" : "down",
+    state: stateOf(pool, workers.length),
     listen: addressText(pool.listener.address),
     runtime: current.context.runtime.name,
     user: config.user,
@@ -144,6 +145,12 @@ function poolStatus(pool: Pool, sample: Sample, background: number): PoolStatus 
     failures: current.failures,
     groups: [...own, ...leaving.filter((group) => !own.includes(group))],
   };
+}
+
+function stateOf({ current, target }: Pool, workers: number): PoolStatus["state"] {
+  if (current.isResting) return "resting";
+  if (workers >= target) return "serving";
+  return workers > 0 ? "degraded" : "down";
 }
 
 function groupStatus(group: Group, sample: Sample): GroupStatus {
@@ -176,9 +183,13 @@ export function summaryOf(state: SupervisorState): Summary {
   return {
     pools: state.config.pools.length,
     workers: serving.reduce((sum, { shape }) => sum + shape.size, 0),
-    wanted: state.config.pools.reduce((sum, pool) => sum + pool.workers, 0),
+    wanted: state.config.pools.reduce((sum, pool) => sum + wantedOf(state, pool), 0),
     generation: state.generation,
   };
+}
+
+function wantedOf({ pools }: SupervisorState, { name, workers }: PoolConfig): number {
+  return pools.get(name)?.current.isResting === true ? 0 : workers;
 }
 
 function requestStatus(record: RequestRecord): WorkerStatus["request"] {
@@ -187,19 +198,22 @@ function requestStatus(record: RequestRecord): WorkerStatus["request"] {
   return { method, uri, script };
 }
 
+function hasWorkers({ current, leaving }: Pool): boolean {
+  return [current, ...leaving].some(({ all }) => all.some(canServe));
+}
+
 function canServe({ wasReady, members, parked }: Group): boolean {
   return wasReady !== null && members.workers().some((worker) => !parked.has(worker));
 }
 
-/** Whether every pool can take a request: a socket that accepts, and at least one worker that serves. */
+/**
+ * Whether every pool can take a request: a socket that accepts, and at least one worker that serves, unless
+ * it is at rest, when a connection starts them.
+ */
 export function isReady(state: SupervisorState): boolean {
   const pools = poolsInOrder(state);
   return (
     pools.length > 0 &&
-    pools.every(
-      (pool) =>
-        pool.listener.accepts &&
-        [pool.current, ...pool.leaving].some((generation) => generation.all.some(canServe)),
-    )
+    pools.every((pool) => pool.listener.accepts && (pool.current.isResting || hasWorkers(pool)))
   );
 }

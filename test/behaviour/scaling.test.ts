@@ -5,8 +5,8 @@ import { expect } from "bun:test";
 import { allLeft, crash, recovered } from "../helper/crash.ts";
 import { type Held, hold, holdPhp } from "../helper/gate.ts";
 import { activeAt, divided, guardianOf, isStopped, stoppedAt } from "../helper/parked.ts";
-import { phpPool, secretPhp, tcpSpot, unixSpot } from "../helper/pool.ts";
-import { alive, workersAt } from "../helper/processes.ts";
+import { bodyOf, phpPool, secretPhp, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
+import { alive, leadersAt, workersAt } from "../helper/processes.ts";
 import { BINARY } from "../helper/program.ts";
 import { behaviour, type Scene, WITHOUT_PTRACE } from "../helper/scene.ts";
 import { startBare, startPhp } from "../helper/serving.ts";
@@ -290,3 +290,51 @@ behaviour(
     expect(guardianOf(supervisor)).toBeNull();
   },
 );
+
+// ---------------------------------------------------------------- at rest
+
+/** Idle workers are parked after a second, and the last one leaves with them. */
+const RESTING = {
+  ...{ scaling: "ondemand", workers: 4, idle_timeout: "1s", rest_timeout: "0s" },
+};
+
+behaviour(
+  "an ondemand pool at rest has no process, and the next request starts it",
+  PHP,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const supervisor = await scene.start({ pools: { www: phpPool(spot, RESTING) } });
+    await workersReach(spot, 0);
+    const [pool] = (await statusOf(supervisor)).pools;
+    expect(pool).toMatchObject({ state: "resting", workers: { wanted: 0, parked: 0 }, groups: [] });
+    expect((await supervisor.http("/readyz")).status).toBe(200);
+    const status = await supervisor.control("status");
+    expect(status).toMatchObject({ code: 0 });
+    expect(status.stdout).toMatch(/\nwww +resting /);
+    expect(guardianOf(supervisor)).toBeNull();
+    await finishAll(await holdMany(4, () => holdPhp(scene, spot)));
+    await workersReach(spot, 0);
+    // At rest it can be reloaded, and stopped.
+    const reloaded = await supervisor.control("reload");
+    expect(reloaded, reloaded.stderr).toMatchObject({ code: 0 });
+    await workersReach(spot, 0);
+  },
+);
+
+behaviour("requests that come in the moment of leaving are served", PHP, async (scene) => {
+  const spots = [0, 1].map((i) => unixSpot(scene, `app${i}.sock`));
+  const pools = Object.fromEntries(
+    spots.map((spot, i) => [`app${i}`, phpPool(spot, { ...RESTING, workers: 2 })]),
+  );
+  await scene.start({ pools });
+  const request = { script: scene.fixture("php/hello.php") };
+  // One request after the other, until the workers have left in between, and what comes then.
+  const races = spots.map(async (spot) => {
+    for (let round = 0; round < 2; round++) {
+      expect(await bodyOf(spot, request)).toContain("hello");
+      const leader = leadersAt(spot.where)[0]!;
+      while (alive(leader)) expect(await bodyOf(spot, request)).toContain("hello");
+    }
+  });
+  await Promise.all(races);
+});

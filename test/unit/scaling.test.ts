@@ -17,6 +17,7 @@ const LIMITS: ScalingLimits = {
   minSpare: 2,
   maxSpare: 5,
   idleTimeoutMs: 10_000,
+  restTimeoutMs: null,
 };
 const SEEN: ScalingSnapshot = { time: 60_000, queue: 0, active: 4, idle: 4, parked: 46 };
 /** Four more than max_spare were idle since that time. */

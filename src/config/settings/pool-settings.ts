@@ -1,6 +1,6 @@
 // The rows of [pools.NAME] that say where a pool listens, what it runs, and how many of it for how long.
 
-import { duration } from "./durations.ts";
+import { duration, durationOrOff } from "./durations.ts";
 import type { PoolConfig, Scaling } from "../model.ts";
 import { REQUIRED, type Setting } from "./setting.ts";
 import { address, stopSignal, workerCount } from "./special-values.ts";
@@ -127,6 +127,13 @@ export const POOL_SETTINGS = {
     fpm: "pool/pm.process_idle_timeout",
     aliases: ["process_idle_timeout"],
     get: (from) => from.idleTimeoutMs,
+  }),
+  rest_timeout: pool<number | "off">({
+    type: durationOrOff,
+    default: 600_000,
+    doc: 'After so long without a request the last worker leaves as well, and the next connection starts the pool anew (ondemand); "off": it stays.',
+    example: '"10m"',
+    get: (from) => from.restTimeoutMs,
   }),
   group_size: pool<number | null>({
     type: v.integer(1, 10_000),
