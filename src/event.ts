@@ -239,6 +239,39 @@ export type Event =
     }
   | { readonly type: "worker-resumed"; readonly pool: string; readonly pid: number }
   | {
+      /** Spare workers take requests again. */
+      readonly type: "workers-woken";
+      readonly pool: string;
+      readonly workers: number;
+      /** How many are active now. */
+      readonly active: number;
+      /** Connections that waited. */
+      readonly waiting: number;
+    }
+  | {
+      /** Idle workers were stopped, as spares. */
+      readonly type: "workers-parked";
+      readonly pool: string;
+      readonly workers: number;
+      readonly active: number;
+    }
+  | {
+      /** Nobody has asked for anything for rest_timeout: its last worker leaves, too. */
+      readonly type: "pool-rests";
+      readonly pool: string;
+    }
+  | {
+      /** Somebody has connected to a pool at rest. */
+      readonly type: "pool-roused";
+      readonly pool: string;
+    }
+  | {
+      /** What its workers do cannot be seen, so that none of them can be parked. */
+      readonly type: "scaling-impossible";
+      readonly pool: string;
+      readonly scaling: string;
+    }
+  | {
       readonly type: "drain-finished";
       readonly pool: string;
       readonly generation: number;

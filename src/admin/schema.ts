@@ -59,7 +59,7 @@ const FAULT = {
 
 const WORKER = object({
   pid: COUNT,
-  state: { enum: ["idle", "busy", "working", "stopped", "unknown"] },
+  state: { enum: ["idle", "busy", "working", "parked", "stopped", "unknown"] },
   rss_bytes: orNull(COUNT),
   request: orNull(object({ method: TEXT, uri: TEXT, script: TEXT })),
   request_ms: orNull(COUNT),
@@ -76,16 +76,18 @@ const GROUP = object({
 
 const POOL = object({
   name: TEXT,
-  state: { enum: ["serving", "degraded", "down"] },
+  state: { enum: ["serving", "degraded", "down", "resting"] },
   listen: TEXT,
   runtime: TEXT,
   user: orNull(TEXT),
   scaling: TEXT,
+  follows_load: FLAG,
   generation: COUNT,
   workers: object({
     wanted: COUNT,
     idle: COUNT,
     busy: COUNT,
+    parked: COUNT,
     unknown: COUNT,
     starting: COUNT,
     draining: COUNT,

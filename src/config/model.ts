@@ -120,6 +120,7 @@ export interface PoolConfig {
   readonly minSpare: number | null;
   readonly maxSpare: number | null;
   readonly idleTimeoutMs: number;
+  readonly restTimeoutMs: number | "off";
   /** Workers a spawned process provides; null = what the runtime does best. */
   readonly groupSize: number | null;
   /** 0 = endless. */

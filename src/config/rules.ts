@@ -88,12 +88,6 @@ function checkCounts(pool: ReadPool, problems: Problems): void {
     );
   }
   if (scaling === "dynamic") checkSpares(pool, problems);
-  if (scaling !== "static" && sound(pool, "scaling", "workers")) {
-    problems.warn(
-      `pool ${name}: scaling = "${scaling}" is read but not acted on yet: the pool runs ${workers} workers at all times`,
-      pool.place("scaling"),
-    );
-  }
 }
 
 function checkSpares(pool: ReadPool, problems: Problems): void {

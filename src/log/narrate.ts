@@ -172,6 +172,22 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     ),
   "worker-resumed": ({ pool, pid }) =>
     notice(`process ${pid} of pool ${pool} was still stopped and has been continued`),
+  "workers-woken": ({ pool, workers, active, waiting }) =>
+    debug(
+      `${count(workers, "parked worker")} of pool ${pool} ${workers === 1 ? "was" : "were"} woken: ${active} are active, ${count(waiting, "connection")} waited`,
+    ),
+  "workers-parked": ({ pool, workers, active }) =>
+    debug(
+      `${count(workers, "idle worker")} of pool ${pool} ${workers === 1 ? "was" : "were"} parked: ${active} are active`,
+    ),
+  "pool-rests": ({ pool }) =>
+    debug(`pool ${pool} is at rest: its workers leave, and the next connection starts them again`),
+  "pool-roused": ({ pool }) =>
+    debug(`somebody has connected to pool ${pool}, which was at rest: its workers start`),
+  "scaling-impossible": ({ pool, scaling }) =>
+    warn(
+      `pool ${pool} cannot follow its load: what its workers do cannot be seen here, so all of them stay active, as with scaling = "static" instead of "${scaling}"; give the supervisor CAP_SYS_PTRACE, or CAP_SETUID and CAP_SETGID`,
+    ),
   "drain-finished": ({ pool, generation, ms }) =>
     notice(`generation ${generation} of pool ${pool} has drained after ${elapsed(ms)}`),
   "request-slow": (event) => {

@@ -24,7 +24,9 @@ export type Activity =
   | { readonly doing: "busy"; readonly connection: Connection }
   /** Neither waits nor has a connection: it starts, or is between two requests. */
   | { readonly doing: "working" }
-  /** By SIGSTOP, or by a debugger, which may want to look at it for a while. */
+  /** Stopped by us while it was idle: the spare of a pool that follows the load. */
+  | { readonly doing: "parked" }
+  /** By SIGSTOP of somebody else, or by a debugger, which may want to look at it for a while. */
   | { readonly doing: "stopped"; readonly traced: boolean }
   /** /proc does not let us see (no right to look at another user's process). */
   | { readonly doing: "unknown" }
@@ -49,8 +51,28 @@ export function activityOf(
 ): Activity {
   const { state } = stat;
   if (state === "Z" || state === "X") return { doing: "gone" };
-  if (state === "T" || state === "t") return { doing: "stopped", traced: state === "t" };
+  if (isStopped(state)) return { doing: "stopped", traced: state === "t" };
   return doingOf(stat, listener, accepted);
+}
+
+/** Of proc(5), by SIGSTOP or by a debugger. */
+export function isStopped(state: string): boolean {
+  return state === "T" || state === "t";
+}
+
+/**
+ * Whether a stopped process was waiting for a connection of this listener, and has got none: /proc shows
+ * the call that it was stopped in. null: cannot be seen.
+ */
+export function wasIdle(
+  stat: ProcessStat,
+  listener: Listening,
+  accepted: AcceptedSockets,
+): boolean | null {
+  // accept(2) may have its connection already, and not have returned yet.
+  const holds = holdsConnection(stat.pid, listener, accepted);
+  if (holds !== false) return holds === null ? null : false;
+  return doingOf(stat, listener, accepted).doing === "idle";
 }
 
 /** The same of a process that lives, stopped or not: one that is stopped shows the call it was stopped in. */
@@ -58,7 +80,7 @@ export function doingOf(
   stat: ProcessStat,
   listener: Listening,
   accepted: AcceptedSockets,
-): Exclude<Activity, { doing: "gone" | "stopped" }> {
+): Exclude<Activity, { doing: "gone" | "stopped" | "parked" }> {
   const { pid, threads } = stat;
   const waiting = new Waiting(stat);
   const inAccept = waiting.inAccept(listener.inode).length > 0;

@@ -1,9 +1,15 @@
 // A Sample is one moment of the scoreboard. It reads /proc when it is asked, and nothing twice: whoever
 // shares it shares what was read. It is not to be kept; a moment later another one tells the truth.
 
-import { bytesRead, type ProcessStat } from "../sys/proc/procfs.ts";
+import { bytesRead, type ProcessId, type ProcessStat } from "../sys/proc/procfs.ts";
 import { AcceptedSockets } from "./accepted.ts";
-import { type Activity, activityOf, connectionCount, type Listening } from "./activity.ts";
+import {
+  type Activity,
+  activityOf,
+  connectionCount,
+  isStopped,
+  type Listening,
+} from "./activity.ts";
 import { requestIdentity, type RequestRecord } from "./request.ts";
 import { type Sighting, Since } from "./since.ts";
 
@@ -14,6 +20,8 @@ export interface WorkerSet {
   readonly present: () => Present;
   /** The program's own record of the request that a worker is in, where it keeps one. */
   readonly requestOf?: (pid: number) => RequestRecord;
+  /** Whether it is us who stopped it, because it is not needed now. */
+  readonly isParked?: (worker: ProcessId) => boolean;
 }
 
 export interface Present {
@@ -63,11 +71,13 @@ export class Sample {
     return once(this.presents, set, () => set.present());
   }
 
-  /** Who of them is stopped, as by SIGSTOP, a leader too; what a debugger stops is none of these. */
+  /** Who of them is stopped, as by SIGSTOP, a leader too; what a debugger stops is none of these, nor is a parked one. */
   stopped(set: WorkerSet): number[] {
     const { leader, workers } = this.present(set);
     const all = leader === null ? workers : [leader, ...workers];
-    return all.filter(({ state }) => state === "T").map(({ pid }) => pid);
+    return all
+      .filter((stat) => stat.state === "T" && set.isParked?.(stat) !== true)
+      .map(({ pid }) => pid);
   }
 
   /** What each worker does. */
@@ -80,9 +90,10 @@ export class Sample {
     return once(this.requestViews, set, () => this.lookIntoRequests(set));
   }
 
-  /** How many do anything but wait for a connection. */
+  /** How many do anything but wait for a connection, or to be needed. */
   busy(set: WorkerSet): number {
-    return this.workers(set).filter(({ activity }) => activity.doing !== "idle").length;
+    const rests = ["idle", "parked"];
+    return this.workers(set).filter(({ activity }) => !rests.includes(activity.doing)).length;
   }
 
   /** How many requests are in flight in each worker that has any, by pid; in those that are stopped, too. */
@@ -113,7 +124,7 @@ export class Sample {
 
   private look(set: WorkerSet): WorkerView[] {
     const seen = this.present(set).workers.flatMap((stat) => {
-      const activity = activityOf(stat, set.listener, this.accepted);
+      const activity = this.activityOf(stat, set);
       return activity.doing === "gone" ? [] : [{ ...stat, activity }];
     });
     const { activities, silences } = this.history;
@@ -124,6 +135,11 @@ export class Sample {
       since: since.get(view.pid)!,
       silentSince: silent.get(view.pid) ?? null,
     }));
+  }
+
+  private activityOf(stat: ProcessStat, set: WorkerSet): Activity {
+    const isParked = isStopped(stat.state) && set.isParked?.(stat) === true;
+    return isParked ? { doing: "parked" } : activityOf(stat, set.listener, this.accepted);
   }
 
   private lookIntoRequests(set: WorkerSet): Map<number, RequestView> {

@@ -12,12 +12,14 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { Listener } from "../socket/listener.ts";
 import { now } from "../sys/clock.ts";
 import type { Group } from "../worker/group.ts";
+import type { Guardian } from "../worker/guardian.ts";
 import type { Losses } from "../worker/losses.ts";
 import { alone, extraWorkers, firstBatch, inPlaceOf } from "./bounds.ts";
 import { Convergence, type Goal } from "./convergence.ts";
 import { Failures } from "./failures.ts";
 import { Groups } from "./groups.ts";
 import { withLateTogether } from "./late-workers.ts";
+import { limitsOf, type ScalingLimits } from "./scaling.ts";
 
 export interface GenerationContext {
   readonly pool: PoolConfig;
@@ -27,6 +29,7 @@ export interface GenerationContext {
   readonly scoreboard: Scoreboard;
   /** Where settings files are written. */
   readonly stateDir: string;
+  readonly guardian: Guardian;
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
 }
@@ -46,6 +49,10 @@ type Role =
 export class Generation {
   readonly context: GenerationContext;
   readonly startedAt = now();
+  /** Between which its active workers follow the load; null: all are active at all times. */
+  limits: ScalingLimits | null;
+  /** They cannot follow it, because what they do cannot be seen. */
+  isBlind = false;
   private readonly groups: Groups;
   private readonly failed: Failures;
   private wanted: number;
@@ -55,6 +62,7 @@ export class Generation {
   constructor(context: GenerationContext) {
     this.context = context;
     this.wanted = this.full;
+    this.limits = limitsOf(context.pool);
     const failures = new Failures(context.pool.name, context.emit);
     const groups = new Groups({
       ...context,
@@ -152,6 +160,21 @@ export class Generation {
     this.failed.notStarted("its leader forked workers that did not live");
     void group.drain();
     this.turn();
+  }
+
+  /** No worker is wanted until somebody connects. */
+  get isResting(): boolean {
+    return this.role.is === "responsible" && this.wanted === 0;
+  }
+
+  /** Lets every worker leave that it is responsible for, and starts none. */
+  rest(): void {
+    if (this.role.is === "responsible") this.target = 0;
+  }
+
+  /** All its workers are wanted again. */
+  rouse(): void {
+    if (this.isResting) this.target = this.full;
   }
 
   /** Replaces every worker by a new one, because it waits on a socket that nobody reaches any more. */

@@ -87,7 +87,9 @@ function judge(group: Group, beginning: Found, found: Found, looks: number, samp
 /** Whether it has got as far as waiting for connections. */
 function isAlive({ pid, activity }: WorkerView): boolean {
   const { doing } = activity;
-  return doing === "idle" || doing === "busy" || (doing === "unknown" && hasWaited(pid) === true);
+  return (
+    ["idle", "busy", "parked"].includes(doing) || (doing === "unknown" && hasWaited(pid) === true)
+  );
 }
 
 function tell(group: Group, pid: number): void {

@@ -1,6 +1,7 @@
 // What `status` tells, seen from outside at the moment of asking. The shape goes over the control
 // socket as it is; it may grow, names do not change.
 
+import type { PoolConfig } from "../config/model.ts";
 import type { Generation } from "../pool/generation.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { Activity } from "../observe/activity.ts";
@@ -46,17 +47,21 @@ export interface GroupStatus {
 
 export interface PoolStatus {
   readonly name: string;
-  /** serving: all wanted workers are there; degraded: some; down: none. */
-  readonly state: "serving" | "degraded" | "down";
+  /** serving: all wanted workers are there; degraded: some; down: none; resting: none is wanted until somebody connects. */
+  readonly state: "serving" | "degraded" | "down" | "resting";
   readonly listen: string;
   readonly runtime: string;
   readonly user: string | null;
   readonly scaling: string;
+  /** Whether its active workers follow the load: not those of a static pool, nor where they cannot be seen. */
+  readonly follows_load: boolean;
   readonly generation: number;
   readonly workers: {
     readonly wanted: number;
     readonly idle: number;
     readonly busy: number;
+    /** Stopped while idle, because they are not needed now. */
+    readonly parked: number;
     /** What they do cannot be seen: no right to look at another user's processes. */
     readonly unknown: number;
     readonly starting: number;
@@ -206,21 +211,24 @@ function poolStatus(
   const serving = own.filter(({ state }) => state === "serving" || state === "orphaned");
   const workers = serving.flatMap((group) => group.workers);
   const idle = workers.filter(({ state }) => state === "idle").length;
+  const parked = workers.filter(({ state }) => state === "parked").length;
   const unknown = workers.filter(({ state }) => state === "unknown").length;
   const draining = [...own, ...leaving].filter(({ draining }) => draining !== null);
   const starting = current.all.filter(({ state }) => state === "starting");
   return {
     name: pool.name,
-    state: workers.length >= pool.target ? "serving" : workers.length > 0 ? "degraded" : "down",
+    state: stateOf(pool, workers.length),
     listen: addressText(pool.listener.address),
     runtime: current.context.runtime.name,
     user: config.user,
     scaling: config.scaling,
+    follows_load: current.limits !== null && !current.isBlind,
     generation: current.context.number,
     workers: {
       wanted: pool.target,
       idle,
-      busy: workers.length - idle - unknown,
+      busy: workers.length - idle - parked - unknown,
+      parked,
       unknown,
       starting: starting.reduce((sum, { shape }) => sum + shape.size, 0),
       draining: draining.reduce((sum, group) => sum + group.workers.length, 0),
@@ -263,6 +271,12 @@ function poolCountsStatus(counts: PoolCounts): PoolStatus["counts"] {
   };
 }
 
+function stateOf({ current, target }: Pool, workers: number): PoolStatus["state"] {
+  if (current.isResting) return "resting";
+  if (workers >= target) return "serving";
+  return workers > 0 ? "degraded" : "down";
+}
+
 function groupStatus(group: Group, sample: Sample): GroupStatus {
   const requests = sample.requests(group.members);
   const workers = sample.workers(group.members).map(({ pid, activity, since }): WorkerStatus => ({
@@ -294,7 +308,7 @@ export function summaryOf(state: SupervisorState): Summary {
   return {
     pools: state.config.pools.length,
     workers: serving.reduce((sum, { shape }) => sum + shape.size, 0),
-    wanted: state.config.pools.reduce((sum, pool) => sum + pool.workers, 0),
+    wanted: state.config.pools.reduce((sum, pool) => sum + wantedOf(state, pool), 0),
     generation: state.generation,
   };
 }
@@ -311,23 +325,32 @@ function requestAge(
   return Math.round(time - (isOnly ? busySince : since));
 }
 
+function wantedOf({ pools }: SupervisorState, { name, workers }: PoolConfig): number {
+  return pools.get(name)?.current.isResting === true ? 0 : workers;
+}
+
 function requestStatus(record: RequestRecord): WorkerStatus["request"] {
   if (record === null || record === "none") return null;
   const { method, uri, script } = record;
   return { method, uri, script };
 }
 
-/** Whether every pool can take a request: a socket that accepts, and at least one worker that serves. */
+function hasWorkers({ current, leaving }: Pool): boolean {
+  return [current, ...leaving].some(({ all }) => all.some(canServe));
+}
+
+function canServe({ wasReady, members, parked }: Group): boolean {
+  return wasReady !== null && members.workers().some((worker) => !parked.has(worker));
+}
+
+/**
+ * Whether every pool can take a request: a socket that accepts, and at least one worker that serves, unless
+ * it is at rest, when a connection starts them.
+ */
 export function isReady(state: SupervisorState): boolean {
   const pools = poolsInOrder(state);
   return (
     pools.length > 0 &&
-    pools.every(
-      (pool) =>
-        pool.listener.accepts &&
-        [pool.current, ...pool.leaving].some((generation) =>
-          generation.all.some((group) => group.wasReady && group.members.workers().length > 0),
-        ),
-    )
+    pools.every((pool) => pool.listener.accepts && (pool.current.isResting || hasWorkers(pool)))
   );
 }

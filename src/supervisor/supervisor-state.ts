@@ -9,6 +9,7 @@ import type { Pool } from "../pool/pool.ts";
 import { runtimeOf } from "../runtime/registry.ts";
 import type { InheritedSockets } from "../socket/inherited.ts";
 import type { Listener } from "../socket/listener.ts";
+import type { Guardian } from "../worker/guardian.ts";
 import type { OutputRate } from "../worker/output-limits.ts";
 import type { PoolRecord } from "./recovery/state-file.ts";
 
@@ -39,6 +40,8 @@ export interface SupervisorState {
   readonly socketsAreStored: boolean;
   /** What the workers of all pools do. */
   readonly scoreboard: Scoreboard;
+  /** Wakes parked workers when this process dies. */
+  readonly guardian: Guardian;
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
 }
@@ -56,9 +59,11 @@ export function newGeneration(
   const runtime = runtimeOf(pool);
   if (runtime === undefined)
     throw new Fault(`there is no runtime "${pool.runtime}"`, { where: `pool ${pool.name}` });
-  const { scoreboard, emit, output } = state;
+  const { scoreboard, guardian, emit, output } = state;
   const { stateDir } = state.config.supervisor;
-  return new Generation({ pool, runtime, number, listener, scoreboard, stateDir, emit, output });
+  return new Generation({
+    ...{ pool, runtime, number, listener, scoreboard, guardian, stateDir, emit, output },
+  });
 }
 
 /** What the pool of this name may write into the log; one that has only just come up has the config's say. */

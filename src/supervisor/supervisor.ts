@@ -10,7 +10,9 @@ import { Scoreboard } from "../observe/scoreboard.ts";
 import { InFlightWatch } from "../pool/in-flight-watch.ts";
 import { MemberWatch } from "../pool/member-watch.ts";
 import { RequestWatch } from "../pool/request-watch.ts";
+import { ScalingWatch } from "../pool/scaling-watch.ts";
 import { StoppedWatch } from "../pool/stopped-watch.ts";
+import { Guardian } from "../worker/guardian.ts";
 import type { Losses } from "../worker/losses.ts";
 import { OutputLimits } from "../worker/output-limits.ts";
 import type { Listener } from "../socket/listener.ts";
@@ -83,6 +85,7 @@ export class Supervisor {
   private readonly socketWatch: SocketWatch;
   private readonly load: LoadWatch;
   private readonly counts: Counts;
+  private readonly scaling: ScalingWatch;
   private readonly outputLimits: OutputLimits;
   private readonly emergencies = new EmergencyCounter();
   private end: Promise<Losses> | null = null;
@@ -114,6 +117,7 @@ export class Supervisor {
       inherited,
       socketsAreStored: options.socketsAreStored,
       scoreboard: new Scoreboard(),
+      guardian: new Guardian(emit),
       emit,
       output: (line) => this.outputLimits.write(line),
     };
@@ -124,6 +128,7 @@ export class Supervisor {
     this.socketWatch = new SocketWatch(this.state);
     this.load = new LoadWatch(this.state, before.loads);
     this.counts = new Counts(before.counts);
+    this.scaling = new ScalingWatch(() => poolsInOrder(this.state), this.state.scoreboard);
     this.keeper = new StateKeeper(this.state, options.version);
     this.history = new History(loaded.config.supervisor.stateDir, emit);
     this.operations = new Operations({
@@ -151,6 +156,7 @@ export class Supervisor {
       ({ event }) => this.watchForEmergency(event),
       ({ event }) => this.giveBackMemory(event),
       ({ event }) => this.operations.hear(event),
+      ({ event }) => this.scaling.hear(event),
     ];
   }
 
@@ -258,6 +264,7 @@ export class Supervisor {
       scoreboard.add(new Watch(pools));
     scoreboard.add(this.socketWatch);
     scoreboard.add(this.load);
+    scoreboard.add(this.scaling);
     scoreboard.start();
   }
 

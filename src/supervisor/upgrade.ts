@@ -15,7 +15,7 @@ import { allListeners } from "./sockets.ts";
 import { STATE_FORMAT, STATE_FORMAT_WORD } from "./recovery/state-format.ts";
 import type { State } from "./recovery/state-file.ts";
 import { type Seen, seenForNext } from "./seen.ts";
-import type { SupervisorState } from "./supervisor-state.ts";
+import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
 const QUESTION_TIMEOUT_MS = 20_000;
 
@@ -105,6 +105,7 @@ export function becomeBinary(
     seen: seenForNext(own.seen),
     sockets: Object.fromEntries(allListeners(state).map(({ inode, fd }) => [String(inode), fd])),
   };
+  wakeAll(state);
   const { env, takeBack } = handOver(handover);
   try {
     execute(upgrade.binary, handover.words, env, HARMLESS);
@@ -115,6 +116,13 @@ export function becomeBinary(
       cause: error,
     });
   }
+}
+
+/** The next program knows them only as workers that are to leave. */
+function wakeAll(state: SupervisorState): void {
+  for (const { current, leaving } of poolsInOrder(state))
+    for (const { parked } of [current, ...leaving].flatMap(({ all }) => all))
+      parked.wake(parked.count);
 }
 
 /** Back to the program that handed over, because this one could not start. Returns when there is no way back. */

@@ -21,9 +21,11 @@ import { Life } from "./life.ts";
 import type { GroupEvent, GroupState } from "./lifecycle.ts";
 import { InFlight } from "./in-flight.ts";
 import { GroupLosses } from "./losses.ts";
+import type { Guardian } from "./guardian.ts";
 import { Members } from "./members.ts";
 import { holdStill } from "./hold-still.ts";
 import { WorkerOutput } from "./output.ts";
+import { ParkedWorkers } from "./parked-workers.ts";
 import { hasReachedAccept } from "./readiness.ts";
 import { removeSettings, writeSettings } from "./settings-file.ts";
 import { spawnFault, startFault } from "./start-fault.ts";
@@ -42,6 +44,7 @@ export interface GroupContext {
   readonly scoreboard: Scoreboard;
   /** Where settings files are written. */
   readonly stateDir: string;
+  readonly guardian: Guardian;
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
   /** It was serving and its process ended unasked; workers of it may still serve ("orphaned"). */
@@ -72,6 +75,8 @@ export class Group {
   readonly forks: boolean;
   readonly leader: ProcessId;
   readonly members: Members;
+  /** Those of its workers that are stopped because they are not needed now. */
+  readonly parked: ParkedWorkers;
   readonly startedAt = now();
   /** Connections that were seen to wait while it started. */
   waiting = 0;
@@ -116,12 +121,15 @@ export class Group {
     });
     this.leader = this.spawn();
     this.output.leader = this.leader.pid;
+    const { listener, guardian } = context;
+    this.parked = new ParkedWorkers({ group: this.leader.pid, listener, guardian });
     this.members = new Members({
       leader: this.leader,
       forks: this.forks,
       leaderLives: () => this.leaderEnd === null,
-      listener: context.listener,
+      listener,
       requestOf: context.runtime.requestOf,
+      isParked: (worker) => this.parked.has(worker),
     });
     const { pool, generation, emit } = context;
     const { pid } = this.leader;
@@ -194,12 +202,14 @@ export class Group {
 
   /** Lets it finish the requests in flight, within the pool's drain_timeout; then TERM, then KILL. */
   drain(): Promise<void> {
+    this.parked.end();
     this.life.dispatch("drain");
     return this.gone;
   }
 
   /** TERM at once, KILL a second later. */
   stop(): Promise<void> {
+    this.parked.end();
     this.life.dispatch("stop");
     return this.gone;
   }
@@ -398,6 +408,7 @@ export class Group {
   }
 
   private close(): void {
+    this.parked.end();
     this.output.drain();
     this.output.close();
     if (this.settings !== null) removeSettings(this.settings);

@@ -24,11 +24,13 @@ export interface MembersContext {
   readonly leaderLives: () => boolean;
   readonly listener: Listening;
   readonly requestOf: ((pid: number) => RequestRecord) | undefined;
+  readonly isParked: (worker: ProcessId) => boolean;
 }
 
 export class Members implements WorkerSet {
   readonly listener: Listening;
   readonly requestOf?: (pid: number) => RequestRecord;
+  readonly isParked: (worker: ProcessId) => boolean;
   private readonly context: MembersContext;
   private readonly since = now();
   /** The leader's. It is known for certain only while it lives: the shim has another one. */
@@ -39,6 +41,7 @@ export class Members implements WorkerSet {
   constructor(context: MembersContext) {
     this.context = context;
     this.listener = context.listener;
+    this.isParked = context.isParked;
     if (context.requestOf !== undefined) this.requestOf = context.requestOf;
     this.name = processStat(context.leader.pid)?.command ?? "";
   }

@@ -15,6 +15,7 @@ export function hasReachedAccept(
 ): boolean {
   switch (worker.activity.doing) {
     case "idle":
+    case "parked":
       return true;
     case "busy":
       // One that got a request before it was looked at has reached accept(2) all the more; but a

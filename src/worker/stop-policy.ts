@@ -65,9 +65,10 @@ export function stopStep(snapshot: StopSnapshot): StopStep {
     case "working":
       return finishes && signalledMs === null ? "signal" : "wait";
     case "stopped":
+    case "parked":
       // It is to go on, with the signal or with its request.
       if (finishes && signalledMs === null) return "wake-and-signal";
-      if (activity.traced) return "wait";
+      if (activity.doing === "stopped" && activity.traced) return "wait";
       return signalledMs === null ? "freeze-and-look" : "wake";
     case "unknown":
       if (signalledMs !== null) return "wait";

@@ -4,7 +4,7 @@
 import { expect } from "bun:test";
 import { fcgi, Lost } from "../helper/fcgi.ts";
 import { holdPhp } from "../helper/gate.ts";
-import { bodyOf, phpPool, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
+import { bodyOf, phpPool, secretPhp, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
 import { alive, leadersAt, procText, statusField, workersAt } from "../helper/processes.ts";
 import { behaviour, WITHOUT_PTRACE } from "../helper/scene.ts";
 import { runPhp } from "../helper/serving.ts";
@@ -36,7 +36,7 @@ behaviour(
   async (scene) => {
     const spot = await tcpSpot(scene);
     // Others want to get on meanwhile: here more looks are needed.
-    const pools = { www: phpPool(spot, { workers: 3, nice: 19 }) };
+    const pools = { www: phpPool(spot, { workers: 3, nice: 19, command: [secretPhp(scene)] }) };
     const supervisor = await scene.run({ pools }, { under: WITHOUT_PTRACE });
     await workersReach(spot, 3);
     const status = await supervisor.control("status", "--json");

@@ -1,7 +1,8 @@
 // Pools as the tests use them: an address of the scene's own, and the few lines of config around it.
 
-import { writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { fcgi, type FcgiRequest, type FcgiResponse } from "./fcgi.ts";
+import { findProgram } from "./packages.ts";
 import { commandOf, descriptorsOf, listenersAt, workersAt, type Where } from "./processes.ts";
 import type { Scene } from "./scene.ts";
 import { eventually } from "./wait.ts";
@@ -31,6 +32,18 @@ export const NO_HURRY: Table = { start_timeout: "10m", drain_timeout: "10m" };
 /** A php-cgi pool. Two workers are enough for most stories. */
 export function phpPool(spot: Spot, extra: Table = {}): Table {
   return { listen: spot.listen, command: ["php-cgi"], workers: 2, ...NO_HURRY, ...extra };
+}
+
+/**
+ * A php-cgi that its own user may not read: the kernel lets nobody but a root with CAP_SYS_PTRACE look into
+ * its workers.
+ */
+export function secretPhp(scene: Scene): string {
+  const program = scene.path("secret", "php-cgi");
+  mkdirSync(scene.path("secret"), { recursive: true });
+  copyFileSync(realpathSync(findProgram("php-cgi")!), program);
+  chmodSync(program, 0o711);
+  return program;
 }
 
 /** A pool of the accept loop in test/fixture/fcgi/bare.pl. */

@@ -6,7 +6,7 @@ import { familiesOf } from "../../src/admin/metrics/families.ts";
 import { formFor, metricsText } from "../../src/admin/metrics/text.ts";
 
 function pool(name: string, queue: PoolStatus["queue"], extra: Partial<PoolStatus> = {}) {
-  const workers = { wanted: 2, idle: 1, busy: 1, unknown: 0, starting: 0, draining: 0 };
+  const workers = { wanted: 2, idle: 1, busy: 1, parked: 0, unknown: 0, starting: 0, draining: 0 };
   const load = { busy_most: 2, all_busy: 3, cpu_ms: 1500, queue_recent: [], busy_recent: [] };
   const worker = { pid: 7, state: "busy", rss_bytes: 4096, request: null, request_ms: 2500 };
   return {
@@ -99,7 +99,15 @@ describe("what cannot be seen", () => {
   });
 
   test("nor are workers whose doings are unknown called idle or busy", () => {
-    const workers = { wanted: 2, idle: 0, busy: 0, unknown: 2, starting: 0, draining: 0 };
+    const workers = {
+      wanted: 2,
+      idle: 0,
+      busy: 0,
+      parked: 0,
+      unknown: 2,
+      starting: 0,
+      draining: 0,
+    };
     const status = { ...STATUS, pools: [pool("dark", null, { workers })] };
     const text = metricsText(familiesOf(status), "prometheus");
     expect(text).not.toMatch(/phpfpm_(idle|active)_processes/);

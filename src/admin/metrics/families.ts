@@ -232,6 +232,8 @@ function countFamilies(pools: readonly PoolStatus[]): Family[] {
   ];
 }
 
+const RESTS = ["idle", "parked"];
+
 function workerFamilies(pools: readonly PoolStatus[]): Family[] {
   const samples = (value: (worker: ReturnType<typeof workersOf>[number]) => number | null) =>
     pools.flatMap((pool) =>
@@ -246,7 +248,7 @@ function workerFamilies(pools: readonly PoolStatus[]): Family[] {
         name: "worker_busy",
         help: "1 while it has a request; no sample where that cannot be seen.",
       },
-      samples(({ state }) => (state === "unknown" ? null : state === "idle" ? 0 : 1)),
+      samples(({ state }) => (state === "unknown" ? null : RESTS.includes(state) ? 0 : 1)),
     ),
     gauge(
       { name: "worker_request_seconds", help: "For how long its request has been seen." },

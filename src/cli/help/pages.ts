@@ -12,6 +12,7 @@ import metrics from "../../help/metrics.md" with { type: "text" };
 import recovery from "../../help/recovery.md" with { type: "text" };
 import reload from "../../help/reload.md" with { type: "text" };
 import runtimes from "../../help/runtimes.md" with { type: "text" };
+import scaling from "../../help/scaling.md" with { type: "text" };
 import service from "../../help/service.md" with { type: "text" };
 import signals from "../../help/signals.md" with { type: "text" };
 import start from "../../help/start.md" with { type: "text" };
@@ -30,6 +31,7 @@ export const PAGES: Readonly<Record<Topic, string>> = {
   grafana: grafanaDashboard(),
   alerts,
   runtimes,
+  scaling,
   service,
   signals,
   figures,

@@ -12,6 +12,7 @@ export const TOPICS = [
   { name: "grafana", summary: "a dashboard for Grafana, to import" },
   { name: "alerts", summary: "alert rules for Prometheus, to save" },
   { name: "runtimes", summary: "php-cgi groups, libfcgi, fcgiwrap, others" },
+  { name: "scaling", summary: "pools that follow their load: parked workers" },
   { name: "service", summary: "systemd, init scripts, containers" },
   { name: "signals", summary: "what signals do, here and to workers" },
   { name: "figures", summary: "what was measured, beside php-fpm and supervisord" },

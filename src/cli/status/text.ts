@@ -11,10 +11,18 @@ export function statusText(status: Status): string {
     ...rolledBackLine(status),
     "",
     ...table([
-      ["POOL", "STATE", "LISTEN", "WORKERS", "IDLE", "BUSY", "DRAINING", "QUEUE", "GENERATION"],
+      [
+        ...["POOL", "STATE", "LISTEN", "WORKERS", "IDLE", "BUSY", "PARKED"],
+        ...["DRAINING", "QUEUE", "GENERATION"],
+      ],
       ...status.pools.map(poolRow),
     ]),
   ];
+  for (const { name, scaling, follows_load } of status.pools)
+    if (scaling !== "static" && !follows_load)
+      lines.push(
+        `pool ${name} cannot follow its load: what its workers do cannot be seen, so all of them stay active`,
+      );
   for (const { name, background } of status.pools)
     if (background > 0)
       lines.push(
@@ -36,7 +44,7 @@ function rolledBackLine({ rolled_back: back }: Status): string[] {
 }
 
 function poolRow(pool: PoolStatus): string[] {
-  const { wanted, idle, busy, unknown, draining } = pool.workers;
+  const { wanted, idle, busy, parked, unknown, draining } = pool.workers;
   // Where workers cannot be seen, a number would be a guess.
   const seen = (count: number) => (unknown > 0 ? "?" : String(count));
   return [
@@ -46,6 +54,7 @@ function poolRow(pool: PoolStatus): string[] {
     String(wanted),
     seen(idle),
     seen(busy),
+    String(parked),
     String(draining),
     pool.queue === null ? "?" : `${pool.queue.length}/${pool.queue.limit}`,
     String(pool.generation),

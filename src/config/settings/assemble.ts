@@ -35,6 +35,7 @@ export function poolOf(
     minSpare: v.min_spare,
     maxSpare: v.max_spare,
     idleTimeoutMs: v.idle_timeout,
+    restTimeoutMs: v.rest_timeout,
     groupSize: v.group_size,
     maxRequests: v.max_requests,
     maxRequestsJitter: v.max_requests_jitter,

@@ -43,6 +43,17 @@ export function duration(least = "0s"): ValueType<number> {
   };
 }
 
+/** In milliseconds, or `"off"`. */
+export const durationOrOff: ValueType<number | "off"> = {
+  ...duration(),
+  expected: 'a duration with its unit, such as "10s", or "off"',
+  parse(raw, base) {
+    return raw === "off" ? { ok: raw } : duration().parse(raw, base);
+  },
+  schema: { type: "string", pattern: `${DURATION.source.replace("^", "^(?=.)")}|^off$` },
+  print: (value) => (value === "off" ? '"off"' : duration().print(value)),
+};
+
 function durationMs(text: string): number | null {
   const found = DURATION.exec(text);
   if (found === null || text === "") return null;

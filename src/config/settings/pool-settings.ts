@@ -1,6 +1,6 @@
 // The rows of [pools.NAME] that say where a pool listens, what it runs, and how many of it for how long.
 
-import { duration } from "./durations.ts";
+import { duration, durationOrOff } from "./durations.ts";
 import type { PoolConfig, Scaling } from "../model.ts";
 import { REQUIRED, type Setting } from "./setting.ts";
 import { address, stopSignal, workerCount } from "./special-values.ts";
@@ -92,7 +92,7 @@ export const POOL_SETTINGS = {
   scaling: pool<Scaling>({
     type: v.oneOf(["static", "dynamic", "ondemand"]),
     default: "static",
-    doc: "How the number of workers follows the load.",
+    doc: "How the number of active workers follows the load: all of them (static), as many as are busy and some to spare (dynamic), or as many as are busy (ondemand); the others are parked (`fcgivisor help scaling`).",
     example: '"static"',
     fpm: "pool/pm",
     aliases: ["pm"],
@@ -111,7 +111,7 @@ export const POOL_SETTINGS = {
   start_workers: pool<number | null>({
     type: v.integer(1, 10_000),
     default: null,
-    doc: "How many workers at start (dynamic).",
+    doc: "How many workers are active at the start (dynamic); halfway between min_spare and max_spare unless set.",
     example: "2",
     fpm: "pool/pm.start_servers",
     aliases: ["start_servers"],
@@ -120,7 +120,7 @@ export const POOL_SETTINGS = {
   min_spare: pool<number | null>({
     type: v.integer(1, 10_000),
     default: null,
-    doc: "How many workers are idle at least (dynamic).",
+    doc: "How many active workers are idle at least (dynamic); 1 unless set.",
     example: "1",
     fpm: "pool/pm.min_spare_servers",
     aliases: ["min_spare_servers"],
@@ -129,7 +129,7 @@ export const POOL_SETTINGS = {
   max_spare: pool<number | null>({
     type: v.integer(1, 10_000),
     default: null,
-    doc: "How many workers are idle at most (dynamic).",
+    doc: "How many active workers are idle at most (dynamic); 4 unless set.",
     example: "4",
     fpm: "pool/pm.max_spare_servers",
     aliases: ["max_spare_servers"],
@@ -138,11 +138,18 @@ export const POOL_SETTINGS = {
   idle_timeout: pool({
     type: duration("1s"),
     default: 10_000,
-    doc: "An idle worker leaves after this (ondemand).",
+    doc: "Workers that were too many all the time for so long are parked (dynamic, ondemand).",
     example: '"10s"',
     fpm: "pool/pm.process_idle_timeout",
     aliases: ["process_idle_timeout"],
     get: (from) => from.idleTimeoutMs,
+  }),
+  rest_timeout: pool<number | "off">({
+    type: durationOrOff,
+    default: 600_000,
+    doc: 'After so long without a request the last worker leaves as well, and the next connection starts the pool anew (ondemand); "off": it stays.',
+    example: '"10m"',
+    get: (from) => from.restTimeoutMs,
   }),
   group_size: pool<number | null>({
     type: v.integer(1, 10_000),

@@ -8,7 +8,9 @@ import { boundAddress } from "../../socket/bound.ts";
 import type { LeftSocket } from "../../socket/holders.ts";
 import { takeBack } from "../../socket/take-back.ts";
 import { Listener, type Maker } from "../../socket/listener.ts";
+import { sendSignal } from "../../sys/process.ts";
 import type { SocketHolders } from "../../sys/proc/proc-sockets.ts";
+import { type ProcessStat, stillThere } from "../../sys/proc/procfs.ts";
 import { type Address, type ListenAddress, sameAddress } from "../../sys/socket/address.ts";
 import { closeSocket, endListening } from "../../sys/socket/socket.ts";
 import { SocketFile } from "../../sys/socket/socket-file.ts";
@@ -26,17 +28,19 @@ export class LeftOver {
   readonly workers: number;
   readonly copy: Copy;
   private readonly context: RecoveryContext;
+  private readonly stopped: readonly ProcessStat[];
   /** As it was found: when the last worker has left, nobody can tell whose it was. */
   private readonly file: SocketFile | null;
 
   private constructor(
     context: RecoveryContext,
     record: PoolRecord,
-    found: { readonly workers: number; readonly copy: Copy },
+    found: { readonly workers: readonly ProcessStat[]; readonly copy: Copy },
   ) {
     this.context = context;
     this.record = record;
-    this.workers = found.workers;
+    this.workers = found.workers.length;
+    this.stopped = found.workers.filter(({ state }) => state === "T");
     this.copy = found.copy;
     const { address, inode } = record;
     this.file = address.kind === "unix" ? SocketFile.of(address.path, Number(inode)) : null;
@@ -56,23 +60,27 @@ export class LeftOver {
     switch (taken.got) {
       case "socket":
         return new LeftOver(context, record, {
-          workers: taken.holders.length,
+          workers: taken.holders,
           copy: { fd: taken.fd },
         });
       case "refused":
         return new LeftOver(context, record, {
-          workers: taken.holders.length,
+          workers: taken.holders,
           copy: { why: taken.why, blocks: taken.blocks },
         });
       case "nobody": {
-        const workers = new LeftOverWorkers(workersOf(context, record)).find(
-          look,
-          ownGroups(context),
-        ).length;
+        const left = new LeftOverWorkers(workersOf(context, record));
+        const workers = left.find(look, ownGroups(context));
         const copy = { why: "there is no right to look into its workers", blocks: true };
-        return workers === 0 ? null : new LeftOver(context, record, { workers, copy });
+        return workers.length === 0 ? null : new LeftOver(context, record, { workers, copy });
       }
     }
+  }
+
+  /** Continues those that the earlier supervisor had parked, and that nobody has continued since. */
+  wake(): void {
+    for (const worker of this.stopped)
+      if (stillThere(worker) !== null) sendSignal(worker.pid, "SIGCONT");
   }
 
   isOn(address: ListenAddress): boolean {

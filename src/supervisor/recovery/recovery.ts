@@ -101,6 +101,7 @@ export class Recovery {
     start: (open: OpenSocket) => Promise<T>,
     endsBy: () => "stop" | "quit" | null,
   ): Promise<T> {
+    this.wake();
     let started: T;
     try {
       started = await start((pool) => this.open(pool));
@@ -135,6 +136,7 @@ export class Recovery {
   /** Ends the old workers; with stop at once, with quit each after its request. */
   async end(word: "stop" | "quit"): Promise<void> {
     this.become("ending");
+    this.wake();
     if (word === "stop") this.hurry();
     await this.drain(this.leftOvers);
     await drainLeftOver(
@@ -144,6 +146,11 @@ export class Recovery {
     );
     for (const left of this.leftOvers) left.end();
     this.become("over");
+  }
+
+  /** Who is parked serves nobody, and cannot be asked to leave. */
+  private wake(): void {
+    for (const left of this.leftOvers) left.wake();
   }
 
   private async open(pool: PoolConfig): Promise<Listener> {

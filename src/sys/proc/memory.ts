@@ -3,15 +3,16 @@
 
 import { closeSync, openSync, readlinkSync } from "node:fs";
 import { now } from "../clock.ts";
+import { asOwnerOf } from "./eyes.ts";
 import { readText, TABLE_MOST } from "./proc-file.ts";
 import { type Range, timedRead, timedReads } from "./timed-read.ts";
 
 /** Where the program's own file is mapped from its first byte; null when that cannot be seen. */
 export function loadAddress(pid: number): number | null {
   try {
-    const program = readlinkSync(programFile(pid));
+    const program = asOwnerOf(pid, () => readlinkSync(programFile(pid)));
     // The program itself is mapped first.
-    const maps = (readText(`/proc/${pid}/maps`) ?? "").split("\n");
+    const maps = (asOwnerOf(pid, () => readText(`/proc/${pid}/maps`)) ?? "").split("\n");
     const first = maps.find((line) => / 0+ \S+ \d+ +/.test(line) && line.endsWith(program));
     return first === undefined ? null : Number.parseInt(first, 16);
   } catch {
@@ -34,7 +35,7 @@ const O_PATH = 0o10000000;
 export function openProgram(pid: number): number | null {
   try {
     // Names the file without asking its file system.
-    const path = openSync(programFile(pid), O_PATH);
+    const path = asOwnerOf(pid, () => openSync(programFile(pid), O_PATH));
     try {
       return answers(path, pid) ? openSync(`/proc/self/fd/${path}`, "r") : null;
     } finally {
@@ -75,7 +76,7 @@ export interface ProcessMemory {
 export function withMemory<T>(pid: number, look: (memory: ProcessMemory) => T): T | null {
   let fd: number;
   try {
-    fd = openSync(`/proc/${pid}/mem`, "r");
+    fd = asOwnerOf(pid, () => openSync(`/proc/${pid}/mem`, "r"));
   } catch {
     return null;
   }

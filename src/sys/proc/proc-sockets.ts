@@ -3,6 +3,7 @@
 
 import { readlinkSync } from "node:fs";
 import { cString, errno, libc, ptr } from "../libc.ts";
+import { asOwnerOf } from "./eyes.ts";
 import { readText, TABLE_MOST } from "./proc-file.ts";
 import { numbersIn } from "./proc-folder.ts";
 import { allPids, commandLine, type ProcessStat, processesWhere } from "./procfs.ts";
@@ -13,7 +14,7 @@ const DESCRIPTORS_MOST = 1024;
 /** The inode of the socket that a descriptor of a process is; null when it is none, or cannot be seen. */
 export function socketAt(pid: number, fd: number): string | null {
   try {
-    return inodeIn(readlinkSync(`/proc/${pid}/fd/${fd}`));
+    return inodeIn(asOwnerOf(pid, () => readlinkSync(`/proc/${pid}/fd/${fd}`)));
   } catch {
     // Gone, closed, or no right to look.
     return null;
@@ -26,6 +27,10 @@ function inodeIn(link: string): string | null {
 
 /** Inodes of the sockets a process holds, by descriptor; null when they cannot be seen. */
 export function socketsOf(pid: number): Map<number, string> | null {
+  return asOwnerOf(pid, () => socketsAmong(pid));
+}
+
+function socketsAmong(pid: number): Map<number, string> | null {
   const descriptors = numbersIn(`/proc/${pid}/fd`, DESCRIPTORS_MOST);
   if (descriptors === null) return null;
   const sockets = new Map<number, string>();

@@ -3,6 +3,7 @@
 
 import { readdirSync } from "node:fs";
 import { now } from "../clock.ts";
+import { asOwnerOf } from "./eyes.ts";
 import { argumentsOf } from "./memory.ts";
 import { readText, TABLE_MOST } from "./proc-file.ts";
 import { hasOtherThreads } from "./threads.ts";
@@ -71,7 +72,7 @@ export function residentBytes(pid: number): number | null {
 
 /** The kernel function a process waits in (proc(5), wchan); null when it does not wait or may not be seen. */
 export function waitChannel(pid: number): string | null {
-  const name = readText(`/proc/${pid}/wchan`);
+  const name = asOwnerOf(pid, () => readText(`/proc/${pid}/wchan`));
   return name === null || name === "" || name === "0" ? null : name;
 }
 
@@ -88,7 +89,8 @@ export function hasWaited(pid: number): boolean | null {
  * when that cannot be seen.
  */
 export function bytesRead(pid: number): number | null {
-  const match = /^rchar: ([0-9]+)$/m.exec(readText(`/proc/${pid}/io`) ?? "");
+  const text = asOwnerOf(pid, () => readText(`/proc/${pid}/io`));
+  const match = /^rchar: ([0-9]+)$/m.exec(text ?? "");
   return match === null ? null : Number(match[1]);
 }
 

@@ -2,6 +2,7 @@
 // is the process's own business.
 
 import { numbersIn } from "./proc-folder.ts";
+import { asOwnerOf } from "./eyes.ts";
 import { readText } from "./proc-file.ts";
 
 const THREADS_MOST = 128;
@@ -35,7 +36,7 @@ export interface SystemCall {
 /** The system call that a thread waits in; null when it runs or cannot be seen. */
 export function currentSyscall(pid: number, thread = pid): SystemCall | null {
   const path = thread === pid ? `/proc/${pid}/syscall` : `/proc/${pid}/task/${thread}/syscall`;
-  const text = readText(path);
+  const text = asOwnerOf(pid, () => readText(path));
   if (text === null || !/^\d/.test(text)) return null;
   const [number, first] = text.split(" ");
   return { thread, number: Number(number), fd: Number(first) };

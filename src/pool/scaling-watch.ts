@@ -1,0 +1,171 @@
+// When pools that follow their load are looked at. A queue is looked at as soon as a connection has
+// arrived and for a while after it, in one system call for all; what workers do, as often as they are
+// few. At rest a signal tells of the next connection, and nothing is looked at but now and then.
+
+import type { Event } from "../event.ts";
+import type { Reader, Scoreboard } from "../observe/scoreboard.ts";
+import type { Sample } from "../observe/sample.ts";
+import type { Listener } from "../socket/listener.ts";
+import { after, now } from "../sys/clock.ts";
+import { onArrival, tellArrivals, whereSomebodyWaits } from "../sys/socket/arrivals.ts";
+import { PoolScaler } from "./pool-scaler.ts";
+import type { Pool } from "./pool.ts";
+
+/** A connection may have been accepted before it is looked for. */
+const FIRST_LOOK_MS = 4;
+/** Where somebody waits at two looks so far apart, the workers are looked at. */
+const CONFIRM_MS = 3;
+/** Where who waits does so for CPU time instead of a worker, looks become rarer. */
+const IN_VAIN = { firstMs: 12, mostMs: 100 } as const;
+const QUEUE_EVERY_MS = 12;
+/** So long after the last sign of load the queues are left to the signal. */
+const ALERT_MS = 250;
+const WORKERS_EVERY_MS = { alert: 50, moving: 200, loaded: 1000, atRest: 5000 } as const;
+/** A look at one takes up to 40 µs. */
+const WORKERS_A_SECOND = 250;
+/** So many at once, so that nothing else waits long. */
+const WORKERS_A_LOOK = 200;
+
+export class ScalingWatch implements Reader {
+  private readonly pools: () => readonly Pool[];
+  private readonly scoreboard: Scoreboard;
+  private readonly scalers = new WeakMap<Pool, PoolScaler>();
+  /** Listeners that tell of connections by the signal. */
+  private readonly armed = new Set<Listener>();
+  /** Until when the queues are looked at; null = they are not. */
+  private alertUntil: number | null = null;
+  /** Where somebody was seen to wait at the last look. */
+  private waitedBefore: ReadonlySet<PoolScaler> = new Set();
+  private readonly inVain = new WeakMap<
+    PoolScaler,
+    { readonly ms: number; readonly until: number }
+  >();
+  private next = 0;
+  private lastCost = 0;
+
+  constructor(pools: () => readonly Pool[], scoreboard: Scoreboard) {
+    this.pools = pools;
+    this.scoreboard = scoreboard;
+    onArrival(() => this.alert());
+  }
+
+  get everyMs(): number {
+    const scalers = this.all.map(({ scaler }) => scaler);
+    const rate = WORKERS_EVERY_MS[this.pace(scalers)];
+    return Math.max(rate, (this.lastCost * 1000) / WORKERS_A_SECOND);
+  }
+
+  private pace(scalers: readonly PoolScaler[]): keyof typeof WORKERS_EVERY_MS {
+    if (this.alertUntil !== null) return "alert";
+    if (scalers.some(({ isMoving }) => isMoving)) return "moving";
+    const isFull = ({ canGrow, isResting }: PoolScaler) => !canGrow && !isResting;
+    return scalers.some(isFull) ? "loaded" : "atRest";
+  }
+
+  /** Other generations may be responsible by now. */
+  hear({ type }: Event): void {
+    if (type === "supervisor-ready" || type === "operation-done") this.scoreboard.add(this);
+  }
+
+  /** As many pools as one look has time for; the others come next. */
+  look(sample: Sample): void {
+    const { all } = this;
+    this.lastCost = 0;
+    for (let i = 0; i < all.length && this.lastCost < WORKERS_A_LOOK; i++) {
+      const { scaler } = all[this.next++ % all.length]!;
+      this.lastCost += scaler.cost;
+      scaler.look(sample);
+    }
+    if (this.alertUntil === null) this.rest();
+  }
+
+  private get all(): { readonly pool: Pool; readonly scaler: PoolScaler }[] {
+    return this.pools()
+      .filter(({ current }) => current.limits !== null)
+      .map((pool) => ({ pool, scaler: this.scalerOf(pool) }));
+  }
+
+  private scalerOf(pool: Pool): PoolScaler {
+    const scaler = this.scalers.get(pool) ?? new PoolScaler(pool);
+    this.scalers.set(pool, scaler);
+    return scaler;
+  }
+
+  // ---------------------------------------------------------------- the queues
+
+  /** There is load. */
+  private alert(): void {
+    this.rouse();
+    const isNew = this.alertUntil === null;
+    this.alertUntil = now() + ALERT_MS;
+    if (!isNew) return;
+    for (const listener of this.armed) this.disarm(listener);
+    after(FIRST_LOOK_MS, () => this.lookAtQueues());
+    // It is time for the workers sooner than was thought.
+    this.scoreboard.add(this);
+  }
+
+  /** Whoever waits at a pool without workers waits for its start, and for nothing else. */
+  private rouse(): void {
+    const resting = this.all.filter(({ scaler }) => scaler.isResting);
+    const waiting = new Set(whereSomebodyWaits(resting.map(({ pool }) => pool.listener.fd)));
+    for (const { pool, scaler } of resting) if (waiting.has(pool.listener.fd)) scaler.rouse();
+  }
+
+  private lookAtQueues(): void {
+    this.rouse();
+    const waited = new Set(this.whereSomebodyWaits());
+    for (const scaler of waited)
+      if (this.waitedBefore.has(scaler)) {
+        waited.delete(scaler);
+        // Those that are woken take some time to accept what waits.
+        this.lookAgain(scaler);
+      }
+    this.waitedBefore = waited;
+    if (waited.size > 0) this.alertUntil = now() + ALERT_MS;
+    if (this.alertUntil! > now())
+      return void after(waited.size > 0 ? CONFIRM_MS : QUEUE_EVERY_MS, () => this.lookAtQueues());
+    this.alertUntil = null;
+    for (const { scaler } of this.all) this.inVain.delete(scaler);
+    this.rest();
+  }
+
+  private lookAgain(scaler: PoolScaler): void {
+    const before = this.inVain.get(scaler)?.ms ?? IN_VAIN.firstMs / 2;
+    this.inVain.delete(scaler);
+    if (scaler.look(this.scoreboard.now())) return;
+    const ms = Math.min(before * 2, IN_VAIN.mostMs);
+    this.inVain.set(scaler, { ms, until: now() + ms });
+  }
+
+  private whereSomebodyWaits(): PoolScaler[] {
+    const time = now();
+    const growing = this.all.filter(
+      ({ scaler }) => scaler.canGrow && (this.inVain.get(scaler)?.until ?? 0) <= time,
+    );
+    const waiting = new Set(whereSomebodyWaits(growing.map(({ pool }) => pool.listener.fd)));
+    return growing.filter(({ pool }) => waiting.has(pool.listener.fd)).map(({ scaler }) => scaler);
+  }
+
+  /** From here on the signal tells; who came before it was on is seen now. */
+  private rest(): void {
+    const wanted = this.all
+      .filter(({ scaler }) => scaler.canGrow || scaler.isResting)
+      .map(({ pool }) => pool.listener);
+    const known = new Set(wanted);
+    for (const listener of this.armed) if (!known.has(listener)) this.disarm(listener);
+    for (const listener of wanted) this.arm(listener);
+    if (whereSomebodyWaits(wanted.map(({ fd }) => fd)).length > 0) this.alert();
+  }
+
+  /** Again and again: whoever holds the socket may have switched it off. */
+  private arm(listener: Listener): void {
+    if (tellArrivals(listener.fd, true)) this.armed.add(listener);
+  }
+
+  private disarm(listener: Listener): void {
+    this.armed.delete(listener);
+    // The number of one that was closed may be another descriptor by now.
+    if (listener.isOpen) tellArrivals(listener.fd, false);
+  }
+}
