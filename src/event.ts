@@ -305,9 +305,9 @@ export interface EventRecord {
   readonly event: Event;
 }
 
-/** A line a worker wrote, whole, without its newline. */
 export type LogLevel = "debug" | "notice" | "warn" | "error" | "alert";
 
+/** A line a worker wrote, whole, without its newline. */
 export interface OutputLine {
   readonly pool: string;
   /** The process that wrote it. */

@@ -4,6 +4,7 @@ import { expect } from "bun:test";
 import { readFileSync, rmSync } from "node:fs";
 import { hold, holdPhp } from "../helper/gate.ts";
 import { nginx } from "../helper/nginx.ts";
+import { forEachPhp, PHP_FPM } from "../helper/php.ts";
 import {
   barePool,
   bodyOf,
@@ -29,8 +30,8 @@ import { eventually } from "../helper/wait.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
 
-behaviour("a static PHP pool is one leader and the workers it forked", PHP, async (scene) => {
-  const { spot, supervisor, workers } = await runPhp(scene, { workers: 4 });
+forEachPhp("a static PHP pool is one leader and the workers it forked", {}, async (scene, php) => {
+  const { spot, supervisor, workers } = await php.run(scene, { workers: 4 });
   const [leader, ...more] = leadersAt(spot.where);
   expect(more).toEqual([]);
   expect(new Set(workers.map(parentOf))).toEqual(new Set([leader!]));
@@ -53,12 +54,12 @@ behaviour("group_size splits a PHP pool, down to single processes", PHP, async (
   for (const pid of pids) expect(environmentOf(pid)["PHP_FCGI_CHILDREN"] ?? "0").toBe("0");
 });
 
-behaviour(
+forEachPhp(
   "a number of workers that groups cannot make up is refused by check",
-  PHP,
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const spot = await tcpSpot(scene);
-    const pool = phpPool(spot, { workers: 5, group_size: 2 });
+    const pool = php.pool(spot, { workers: 5, group_size: 2 });
     const outcome = await scene.fcgivisor(["check", "-c", scene.config({ pools: { www: pool } })]);
     expect(outcome.code).toBe(1);
     expect(outcome.stderr).toContain("group_size");
@@ -73,6 +74,7 @@ const TIMES = 5;
 
 for (const [title, needs, pool] of [
   ["in a group", ["php-cgi"], (_: Scene, spot: Spot) => phpPool(spot)],
+  ["of a php-fpm master", ["php-fpm"], (_: Scene, spot: Spot) => PHP_FPM.pool(spot)],
   ["on its own", [], (scene: Scene, spot: Spot) => barePool(scene, spot)],
 ] as const) {
   behaviour(
@@ -115,13 +117,13 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 }
 
-behaviour(
+forEachPhp(
   "kill -9 of a worker under load loses the request that it had in flight, and no other",
-  PHP,
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const script = scene.fixture("php/hello.php");
     const gated = scene.fixture("php/gate.php");
-    const { spot } = await runPhp(scene, { workers: 3 });
+    const { spot } = await php.run(scene, { workers: 3 });
     await underLoad(spot, { script }, async ({ further }) => {
       for (let kills = 0; kills < 3; kills++) {
         const old = await workersReach(spot, 3);
@@ -136,12 +138,12 @@ behaviour(
   },
 );
 
-behaviour(
+forEachPhp(
   "kill -9 of a leader under load: replaced, and nothing is lost",
-  { needs: ["php-cgi", "nginx"] },
-  async (scene) => {
+  { needs: ["nginx"] },
+  async (scene, php) => {
     scene.fixture("php/hello.php");
-    const { spot, supervisor } = await runPhp(scene, { workers: 3 });
+    const { spot, supervisor } = await php.run(scene, { workers: 3 });
     const front = await nginx(scene, { to: spot.where, root: scene.path("www/php") });
     const old = await workersReach(spot, 3);
     const [leader] = leadersAt(spot.where);
@@ -157,15 +159,19 @@ behaviour(
   },
 );
 
-behaviour("a leader's workers that are busy finish their request first", PHP, async (scene) => {
-  const { spot, workers: old } = await runPhp(scene);
-  const held = await holdPhp(scene, spot);
-  process.kill(leadersAt(spot.where)[0]!, "SIGKILL");
-  const fresh = await renewed(spot, { count: 2, old, kept: [held.worker] });
-  await held.finish();
-  await eventually(() => !alive(held.worker));
-  expect(await workersReach(spot, 2)).toEqual(fresh.toSorted((a, b) => a - b));
-});
+forEachPhp(
+  "a leader's workers that are busy finish their request first",
+  {},
+  async (scene, php) => {
+    const { spot, workers: old } = await php.run(scene);
+    const held = await holdPhp(scene, spot);
+    process.kill(leadersAt(spot.where)[0]!, "SIGKILL");
+    const fresh = await renewed(spot, { count: 2, old, kept: [held.worker] });
+    await held.finish();
+    await eventually(() => !alive(held.worker));
+    expect(await workersReach(spot, 2)).toEqual(fresh.toSorted((a, b) => a - b));
+  },
+);
 
 for (const [title, extra] of [
   ["in a group", {}],

@@ -7,6 +7,7 @@ import { crash, recovered, startAgain } from "../helper/crash.ts";
 import type { FcgiRequest } from "../helper/fcgi.ts";
 import { gate } from "../helper/gate.ts";
 import { findProgram, type Part } from "../helper/packages.ts";
+import { forEachPhp, type Php, PHP_CGI, PHPS } from "../helper/php.ts";
 import {
   bodyOf,
   closed,
@@ -81,15 +82,19 @@ const PAGE_SH = `#!/bin/sh
 printf 'Content-Type: text/plain\\r\\n\\r\\n%s' "$GEN"
 `;
 
-const KINDS: readonly Kind[] = [
-  {
-    name: "php-cgi",
-    needs: ["php-cgi"],
-    pool: (_scene, spot) => phpPool(spot, { php: { defines: { display_errors: "0" } } }),
+function kindOf(php: Php): Kind {
+  return {
+    name: php.name,
+    needs: [php.need],
+    pool: (_scene, spot) => php.pool(spot, { php: { defines: { display_errors: "0" } } }),
     health: (scene) => ({ script: scene.write("www/ping.php", PING_PHP), expect: "pong" }),
     page: (scene) => ({ script: scene.write("www/page.php", '<?php echo getenv("GEN");') }),
     wrongs: ["status", "text", "silent", "fatal"],
-  },
+  };
+}
+
+const KINDS: readonly Kind[] = [
+  ...PHPS.map(kindOf),
   {
     name: "Perl's FCGI",
     needs: ["perl-fcgi"],
@@ -260,10 +265,10 @@ for (const kind of KINDS) {
   );
 }
 
-behaviour(
+forEachPhp(
   "a release that breaks a page with OPcache on never meets a client",
-  { needs: ["php-cgi", "opcache"] },
-  async (scene) => {
+  { needs: ["opcache"] },
+  async (scene, php) => {
     const spot = await tcpSpot(scene);
     const script = scene.write("www/page.php", '<?php echo "first";');
     const defines = {
@@ -272,7 +277,7 @@ behaviour(
       "opcache.file_update_protection": "0",
       display_errors: "0",
     };
-    const pool = phpPool(spot, {
+    const pool = php.pool(spot, {
       php: { defines },
       health: { script, expect: "first", timeout: PATIENT },
     });
@@ -294,9 +299,9 @@ behaviour(
   },
 );
 
-behaviour("one pool's canary that fails leaves every pool as it was", PHP, async (scene) => {
+forEachPhp("one pool's canary that fails leaves every pool as it was", {}, async (scene, php) => {
   const [good, bad, fresh] = [await tcpSpot(scene), await tcpSpot(scene), unixSpot(scene)];
-  const kind = KINDS[0]!;
+  const kind = kindOf(php);
   const supervisor = await scene.start({
     pools: { good: poolOf(scene, kind, good, "old"), bad: poolOf(scene, kind, bad, "old") },
   });
@@ -344,11 +349,11 @@ behaviour("health works for a pool with a long name in a deep folder", PHP, asyn
   expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
 });
 
-behaviour(
+forEachPhp(
   "after a crash, a start with a bad canary leaves the old workers serving",
-  PHP,
-  async (scene) => {
-    const kind = KINDS[0]!;
+  {},
+  async (scene, php) => {
+    const kind = kindOf(php);
     const { spot, pool, supervisor: dead, before } = await startOld(scene, kind);
     await servedBy("old", spot, kind.page(scene), async () => {
       await crash(dead);
@@ -367,7 +372,7 @@ behaviour(
   "kill -9 while a canary is asked: the next start works, and no canary is left",
   PHP,
   async (scene) => {
-    const kind = KINDS[0]!;
+    const kind = kindOf(PHP_CGI);
     const { spot, pool, supervisor: dead, before } = await startOld(scene, kind);
     const { path, reached } = gate(scene);
     const health = {

@@ -16,6 +16,7 @@ import { descriptorsAtRest, descriptorsFallTo } from "../helper/descriptors.ts";
 import { fcgi, Lost, type FcgiRequest, type FcgiResponse, type Loss } from "../helper/fcgi.ts";
 import { hold, holdPhp } from "../helper/gate.ts";
 import { findProgram } from "../helper/packages.ts";
+import { forEachPhp, type Php, PHP_FPM } from "../helper/php.ts";
 import {
   barePool,
   bodyOf,
@@ -31,11 +32,9 @@ import {
 import { alive, commandOf, leadersAt, listenersAt, workersAt } from "../helper/processes.ts";
 import { BINARY, textOf, type Outcome, type Supervisor } from "../helper/program.ts";
 import { behaviour, WITHOUT_PTRACE, WORKER_USER, type Need, type Scene } from "../helper/scene.ts";
-import { startBare, startPhp } from "../helper/serving.ts";
+import { startBare } from "../helper/serving.ts";
 import { underLoad } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
-
-const PHP = { needs: ["php-cgi"] } as const;
 
 interface Kind {
   readonly name: string;
@@ -53,6 +52,14 @@ const KINDS: readonly Kind[] = [
     needs: ["php-cgi"],
     spot: (scene) => tcpSpot(scene),
     pool: (_scene, spot) => phpPool(spot, { workers: 3 }),
+    request: (scene) => ({ script: scene.fixture("php/hello.php") }),
+    gated: (scene) => ({ script: scene.fixture("php/gate.php") }),
+  },
+  {
+    name: "a group of php-fpm on TCP",
+    needs: ["php-fpm"],
+    spot: (scene) => tcpSpot(scene),
+    pool: (_scene, spot) => PHP_FPM.pool(spot, { workers: 3 }),
     request: (scene) => ({ script: scene.fixture("php/hello.php") }),
     gated: (scene) => ({ script: scene.fixture("php/gate.php") }),
   },
@@ -132,12 +139,12 @@ behaviour("start says that it took sockets back, and so does the log", {}, async
   expect(again.stdout).toContain("already running");
 });
 
-behaviour(
+forEachPhp(
   "what the recovered service promises is kept: reload, restart, quit",
-  PHP,
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const script = scene.fixture("php/hello.php");
-    const { spot, supervisor: first } = await startPhp(scene, {}, unixSpot(scene));
+    const { spot, supervisor: first } = await php.start(scene, {}, unixSpot(scene));
     const inode = statSync(spot.listen).ino;
     await crash(first);
     const supervisor = await recovered(scene, first);
@@ -155,10 +162,10 @@ behaviour(
   },
 );
 
-behaviour("a pool that the config no longer has is drained and closed", PHP, async (scene) => {
+forEachPhp("a pool that the config no longer has is drained and closed", {}, async (scene, php) => {
   const stays = await tcpSpot(scene);
   const goes = [await tcpSpot(scene), unixSpot(scene, "gone.sock")] as const;
-  const pools = { stays: phpPool(stays), a: phpPool(goes[0]), b: phpPool(goes[1]) };
+  const pools = { stays: php.pool(stays), a: php.pool(goes[0]), b: php.pool(goes[1]) };
   const supervisor = await scene.start({ pools });
   const old = (await Promise.all(goes.map((spot) => workersReach(spot, 2)))).flat();
   const held = await Promise.all(goes.map((spot) => holdPhp(scene, spot)));
@@ -357,13 +364,13 @@ behaviour("a stale pid file is no obstacle, whoever has that number now", {}, as
   }
 });
 
-behaviour(
+forEachPhp(
   "a socket file that was removed while the supervisor was dead is bound again, while a request on the old one goes on",
-  PHP,
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const spot = unixSpot(scene);
     const script = scene.fixture("php/hello.php");
-    let supervisor = await scene.start({ pools: { www: phpPool(spot) } });
+    let supervisor = await scene.start({ pools: { www: php.pool(spot) } });
     let old = await workersReach(spot, 2);
     const held = await holdPhp(scene, spot);
     await crash(supervisor);
@@ -417,13 +424,13 @@ behaviour(
   },
 );
 
-behaviour(
+forEachPhp(
   "six times kill -9 and start, under load: nothing is lost, nothing gathers",
-  { needs: ["php-cgi"] },
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/hello.php");
-    let supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
+    let supervisor = await scene.start({ pools: { www: php.pool(spot, { workers: 3 }) } });
     const sockets = listenersAt(spot.where);
     let descriptors = 0;
     await underLoad(spot, { script }, async ({ further }) => {
@@ -463,9 +470,9 @@ behaviour(
 );
 
 /** A supervisor that has died and left two pools, of one of which a worker is busy. */
-async function leftBehind(scene: Scene) {
+async function leftBehind(scene: Scene, php: Php) {
   const [spot, unix] = [await tcpSpot(scene), unixSpot(scene, "app.sock")];
-  const pools = { www: phpPool(spot, { workers: 3 }), app: barePool(scene, unix) };
+  const pools = { www: php.pool(spot, { workers: 3 }), app: barePool(scene, unix) };
   const supervisor = await scene.start({ pools });
   const workers = [...(await workersReach(spot, 3)), ...(await workersReach(unix, 2))];
   const held = await holdPhp(scene, spot);
@@ -473,11 +480,11 @@ async function leftBehind(scene: Scene) {
   return { spot, unix, supervisor, held, idle: workers.filter((pid) => pid !== held.worker) };
 }
 
-behaviour(
+forEachPhp(
   "with the supervisor dead, other commands say what it left and leave it alone",
-  PHP,
-  async (scene) => {
-    const { spot, unix, supervisor, held, idle } = await leftBehind(scene);
+  {},
+  async (scene, php) => {
+    const { spot, unix, supervisor, held, idle } = await leftBehind(scene, php);
     for (const word of ["status", "reload", "upgrade"]) {
       const { code, stderr } = await supervisor.control(word);
       expect(code, word).toBe(3);
@@ -491,11 +498,11 @@ behaviour(
   },
 );
 for (const word of ["stop", "quit"] as const) {
-  behaviour(
+  forEachPhp(
     `${word} with the supervisor dead ends the workers that it left, and says so`,
-    PHP,
-    async (scene) => {
-      const { spot, unix, supervisor, held, idle } = await leftBehind(scene);
+    {},
+    async (scene, php) => {
+      const { spot, unix, supervisor, held, idle } = await leftBehind(scene, php);
       const ending = supervisor.control(word);
       await allLeft(idle);
       if (word === "quit") {
@@ -526,12 +533,12 @@ async function lossOf(answer: Promise<FcgiResponse>): Promise<Loss> {
   throw error;
 }
 
-behaviour(
+forEachPhp(
   "stop with the supervisor dead ends what scripts left in the background, too, and frees the address",
-  { needs: ["php-cgi"] },
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const spot = await tcpSpot(scene);
-    const pools = { www: phpPool(spot) };
+    const pools = { www: php.pool(spot) };
     const supervisor = await scene.start({ pools });
     const script = scene.write(
       "www/background.php",

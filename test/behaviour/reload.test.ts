@@ -6,12 +6,12 @@ import { descriptorsAtRest, descriptorsFallTo } from "../helper/descriptors.ts";
 import { fcgi } from "../helper/fcgi.ts";
 import { hold, holdPhp } from "../helper/gate.ts";
 import { nginx } from "../helper/nginx.ts";
+import { forEachPhp } from "../helper/php.ts";
 import {
   barePool,
   bodyOf,
   closed,
   connectedWorker,
-  phpPool,
   renewed,
   tcpSpot,
   unixSpot,
@@ -27,7 +27,7 @@ import {
 } from "../helper/processes.ts";
 import type { Supervisor } from "../helper/program.ts";
 import { behaviour } from "../helper/scene.ts";
-import { startBare, startPhp } from "../helper/serving.ts";
+import { startBare } from "../helper/serving.ts";
 import { onlyLeaving, waitsOnlyFor } from "../helper/status.ts";
 import { fateOf } from "../helper/tcp.ts";
 import { underLoad, whileSending } from "../helper/under-load.ts";
@@ -41,14 +41,16 @@ async function reloadFails(supervisor: Supervisor, ...words: string[]): Promise<
   return outcome.stderr;
 }
 
-behaviour(
+forEachPhp(
   "2,000 requests through nginx while 20 reloads run: none is lost",
-  { needs: ["php-cgi", "nginx"] },
-  async (scene) => {
+  { needs: ["nginx"] },
+  async (scene, php) => {
     const spot = unixSpot(scene);
     const listen = { address: spot.listen, mode: "0666" };
     scene.fixture("php/hello.php");
-    const supervisor = await scene.start({ pools: { www: phpPool(spot, { listen, workers: 3 }) } });
+    const supervisor = await scene.start({
+      pools: { www: php.pool(spot, { listen, workers: 3 }) },
+    });
     const front = await nginx(scene, { to: spot.where, root: scene.path("www/php") });
     const inode = statSync(spot.listen).ino;
     const get = async (i: number) => {
@@ -77,8 +79,8 @@ behaviour(
   },
 );
 
-behaviour("ten reloads leak no descriptor and no process", PHP, async (scene) => {
-  const { spot, supervisor } = await startPhp(scene);
+forEachPhp("ten reloads leak no descriptor and no process", {}, async (scene, php) => {
+  const { spot, supervisor } = await php.start(scene);
   expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
   const before = await descriptorsAtRest(supervisor);
   for (let i = 0; i < 10; i++) {
@@ -96,11 +98,11 @@ behaviour("ten reloads leak no descriptor and no process", PHP, async (scene) =>
   });
 });
 
-behaviour("a reload brings the new php.ini into service", PHP, async (scene) => {
+forEachPhp("a reload brings the new php.ini into service", {}, async (scene, php) => {
   const spot = await tcpSpot(scene);
   const script = scene.fixture("php/version.php");
   const ini = scene.write("php.ini", 'user_agent = "one"\n');
-  const supervisor = await scene.start({ pools: { www: phpPool(spot, { php: { ini } }) } });
+  const supervisor = await scene.start({ pools: { www: php.pool(spot, { php: { ini } }) } });
   expect(await bodyOf(spot, { script })).toBe("one");
   scene.write("php.ini", 'user_agent = "two"\n');
   expect(await bodyOf(spot, { script })).toBe("one");
@@ -108,23 +110,23 @@ behaviour("a reload brings the new php.ini into service", PHP, async (scene) => 
   for (let i = 0; i < 6; i++) expect(await bodyOf(spot, { script })).toBe("two");
 });
 
-behaviour("php defines reach PHP as they are written", PHP, async (scene) => {
+forEachPhp("php defines reach {} as they are written", PHP, async (scene, php) => {
   const spot = await tcpSpot(scene);
   const script = scene.fixture("php/version.php");
   const odd = `a 'b' "c" (d); $e & \${PATH} | f!`;
   const defines = { user_agent: odd, sendmail_path: "/usr/sbin/sendmail -t -i" };
-  await scene.run({ pools: { www: phpPool(spot, { php: { defines } }) } });
+  await scene.run({ pools: { www: php.pool(spot, { php: { defines } }) } });
   expect(await bodyOf(spot, { script, query: "name=user_agent" })).toBe(odd);
   expect(await bodyOf(spot, { script, query: "name=sendmail_path" })).toBe(
     "/usr/sbin/sendmail -t -i",
   );
 });
 
-behaviour("a php.ini with a syntax error is refused beforehand", PHP, async (scene) => {
+forEachPhp("a php.ini with a syntax error is refused beforehand", {}, async (scene, php) => {
   const spot = await tcpSpot(scene);
   const script = scene.fixture("php/version.php");
   const ini = scene.write("php.ini", 'user_agent = "one"\n');
-  const supervisor = await scene.start({ pools: { www: phpPool(spot, { php: { ini } }) } });
+  const supervisor = await scene.start({ pools: { www: php.pool(spot, { php: { ini } }) } });
   const before = await workersReach(spot, 2);
   scene.write("php.ini", 'user_agent = "two"\nmemory_limit = (128M\n');
   const said = await reloadFails(supervisor);
@@ -275,9 +277,9 @@ behaviour(
   },
 );
 
-behaviour("a long request finishes and delays nobody else", PHP, async (scene) => {
+forEachPhp("a long request finishes and delays nobody else", {}, async (scene, php) => {
   const script = scene.fixture("php/hello.php");
-  const { spot, supervisor, workers: old } = await startPhp(scene, { workers: 3 });
+  const { spot, supervisor, workers: old } = await php.start(scene, { workers: 3 });
   const held = await holdPhp(scene, spot);
   await underLoad(spot, { script }, async ({ further }) => {
     const reload = supervisor.control("reload");
@@ -356,18 +358,18 @@ behaviour("--dry-run says what would change, and touches nothing", {}, async (sc
   expect(await workersReach(spot, 2)).toEqual(before);
 });
 
-behaviour("a reload changes the number of workers", PHP, async (scene) => {
-  const { spot, supervisor } = await startPhp(scene);
+forEachPhp("a reload changes the number of workers", {}, async (scene, php) => {
+  const { spot, supervisor } = await php.start(scene);
   for (const workers of [5, 1]) {
-    scene.rewrite({ pools: { www: phpPool(spot, { workers }) } });
+    scene.rewrite({ pools: { www: php.pool(spot, { workers }) } });
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
     await workersReach(spot, workers);
   }
 });
 
-behaviour("a storm of reloads ends in one generation", PHP, async (scene) => {
+forEachPhp("a storm of reloads ends in one generation", {}, async (scene, php) => {
   const script = scene.fixture("php/hello.php");
-  const { spot, supervisor, workers: old } = await startPhp(scene);
+  const { spot, supervisor, workers: old } = await php.start(scene);
   await underLoad(spot, { script }, async () => {
     const storm = Array.from({ length: 12 }, () => supervisor.control("reload"));
     for (const outcome of await Promise.all(storm)) expect(outcome).toMatchObject({ code: 0 });
@@ -378,12 +380,12 @@ behaviour("a storm of reloads ends in one generation", PHP, async (scene) => {
   expect(leadersAt(spot.where).length).toBe(1);
 });
 
-behaviour(
+forEachPhp(
   "idle keep-alive connections do not hold a drain until its deadline, which is an hour away",
-  { needs: ["php-cgi", "nginx"] },
-  async (scene) => {
+  { needs: ["nginx"] },
+  async (scene, php) => {
     scene.fixture("php/hello.php");
-    const { spot, supervisor } = await startPhp(scene, { drain_timeout: "1h" });
+    const { spot, supervisor } = await php.start(scene, { drain_timeout: "1h" });
     const front = await nginx(scene, {
       to: spot.where,
       root: scene.path("www/php"),
@@ -457,13 +459,13 @@ behaviour("a half-written config is refused, and does not hurt the service", {},
   await renewed(spot, { count: 2, old: before });
 });
 
-behaviour(
+forEachPhp(
   "what only a new start changes is told by every reload until then",
-  PHP,
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/hello.php");
-    const pools = { www: phpPool(spot, { health: { script } }) };
+    const pools = { www: php.pool(spot, { health: { script } }) };
     const supervisor = await scene.start({ pools });
     const pid_file = scene.path("other.pid");
     scene.rewrite({ supervisor: { state_dir: scene.path("elsewhere"), pid_file }, pools });
@@ -495,16 +497,16 @@ behaviour("a reload tells of a warning once, and only of new ones", {}, async (s
   expect((await supervisor.control("reload")).stdout).not.toContain("warning");
 });
 
-behaviour(
+forEachPhp(
   "reload --changed touches only pools that have changed, each for its reason",
-  { needs: ["php-cgi"] },
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const [one, two, three] = ["one", "two", "three"].map((name) => unixSpot(scene, name));
     const ini = scene.write("php.ini", "precision = 3\n");
     const pools = {
-      php: phpPool(one!, { php: { ini } }),
+      app: php.pool(one!, { php: { ini } }),
       script: barePool(scene, two!),
-      other: phpPool(three!),
+      other: php.pool(three!),
     };
     const supervisor = await scene.start({ pools });
     const pids = async () => Promise.all([one, two, three].map((spot) => workersReach(spot!, 2)));
@@ -516,17 +518,17 @@ behaviour(
     scene.write("php.ini", "precision = 4\n");
     const dry = await supervisor.control("reload", "--changed", "--dry-run");
     expect(dry.stdout).toContain(
-      `replace the workers of pool php (${one!.listen}), because ${ini}`,
+      `replace the workers of pool app (${one!.listen}), because ${ini}`,
     );
     expect(dry.stdout).not.toContain("pool other");
     expect((await supervisor.control("reload", "--changed")).code).toBe(0);
-    const [php, script, other] = await pids();
-    expect(php).not.toEqual(before[0]!);
+    const [app, script, other] = await pids();
+    expect(app).not.toEqual(before[0]!);
     expect([script, other]).toEqual(before.slice(1));
 
     // The program itself, a setting, and a pool that has gone.
     utimesSync(scene.fixture("fcgi/bare.pl"), new Date(), new Date());
-    const { other: gone, ...rest } = { ...pools, php: { ...pools.php, max_requests: 7 } };
+    const { other: gone, ...rest } = { ...pools, app: { ...pools.app, max_requests: 7 } };
     expect(gone).toBeDefined();
     scene.rewrite({ pools: rest });
     const { stdout } = await supervisor.control("reload", "--changed");
@@ -534,7 +536,7 @@ behaviour(
     expect(stdout).toContain("its config has changed");
     expect(stdout).toContain("it is not in the config any more");
     await workersReach(three!, 0);
-    const usage = await supervisor.control("reload", "--changed", "php");
+    const usage = await supervisor.control("reload", "--changed", "app");
     expect(usage.code).toBe(2);
   },
 );

@@ -5,20 +5,20 @@ import { expect } from "bun:test";
 import { fcgi, Lost } from "../helper/fcgi.ts";
 import { hold, holdPhp } from "../helper/gate.ts";
 import { freezable } from "../helper/kernel.ts";
+import { forEachPhp } from "../helper/php.ts";
 import { barePool, bodyOf, phpPool, renewed, tcpSpot, workersReach } from "../helper/pool.ts";
 import { alive, leadersAt, statusField, workersAt } from "../helper/processes.ts";
 import { behaviour } from "../helper/scene.ts";
 import { eventually, LONGEST_MS } from "../helper/wait.ts";
 
-const PHP = { needs: ["php-cgi"] } as const;
 const FREEZING = { needs: ["php-cgi", "a loop device"] } as const;
 
-behaviour(
+forEachPhp(
   "a worker stopped with a request in flight, and a stopped leader, are told and continued",
-  PHP,
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const [www, api] = [await tcpSpot(scene), await tcpSpot(scene)];
-    const supervisor = await scene.start({ pools: { www: phpPool(www), api: phpPool(api) } });
+    const supervisor = await scene.start({ pools: { www: php.pool(www), api: php.pool(api) } });
     const workers = await workersReach(api, 2);
     await workersReach(www, 2);
     const held = await holdPhp(scene, www);
@@ -120,17 +120,21 @@ while (1) { accept(my $client, $listener) and sleep 600; }
   },
 );
 
-behaviour("what a script left in the background does not keep an address", PHP, async (scene) => {
-  const [first, second] = [await tcpSpot(scene), await tcpSpot(scene)];
-  const supervisor = await scene.start({ pools: { www: phpPool(first) } });
-  const left = `<?php exec("setsid -f sleep 600 >/dev/null 2>&1"); echo "sleeps";`;
-  expect(await bodyOf(first, { script: scene.write("www/left.php", left) })).toBe("sleeps");
-  for (const spot of [second, first]) {
-    scene.rewrite({ pools: { www: phpPool(spot) } });
-    const reload = await supervisor.control("reload");
-    expect(reload, reload.stderr).toMatchObject({ code: 0 });
-    expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
-  }
-  await supervisor.logged(`${first.listen} is closed and free; 1 process`);
-  expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
-});
+forEachPhp(
+  "what a script left in the background does not keep an address",
+  {},
+  async (scene, php) => {
+    const [first, second] = [await tcpSpot(scene), await tcpSpot(scene)];
+    const supervisor = await scene.start({ pools: { www: php.pool(first) } });
+    const left = `<?php exec("setsid -f sleep 600 >/dev/null 2>&1"); echo "sleeps";`;
+    expect(await bodyOf(first, { script: scene.write("www/left.php", left) })).toBe("sleeps");
+    for (const spot of [second, first]) {
+      scene.rewrite({ pools: { www: php.pool(spot) } });
+      const reload = await supervisor.control("reload");
+      expect(reload, reload.stderr).toMatchObject({ code: 0 });
+      expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
+    }
+    await supervisor.logged(`${first.listen} is closed and free; 1 process`);
+    expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
+  },
+);

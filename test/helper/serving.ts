@@ -53,6 +53,16 @@ export async function runPhp(
   return serving(at, extra, scene.run({ pools: { www: phpPool(at, extra) } }));
 }
 
+/** In the background, with a pool of the test's own making. */
+export function startPool(scene: Scene, spot: Spot, pool: Table): Promise<Serving<Supervisor>> {
+  return serving(spot, pool, scene.start({ pools: { www: pool } }));
+}
+
+/** In the foreground, likewise. */
+export function runPool(scene: Scene, spot: Spot, pool: Table): Promise<Serving<Foreground>> {
+  return serving(spot, pool, scene.run({ pools: { www: pool } }));
+}
+
 async function serving<S extends Supervisor>(
   spot: Spot,
   { workers = 2 }: Table,
