@@ -86,9 +86,7 @@ function isToml(file: string): Fault {
 /** Another file of pools there would be read along. */
 function checkNothingIsThere(folder: string, files: readonly MigratedFile[]): void {
   const pools = join(folder, POOLS_FOLDER);
-  const others = existsSync(pools)
-    ? readdirSync(pools).filter((name) => name.endsWith(".toml"))
-    : [];
+  const others = namesIn(pools).filter((name) => name.endsWith(".toml"));
   const paths = [
     ...files.map(({ name }) => join(folder, name)).filter((path) => existsSync(path)),
     ...others.map((name) => join(pools, name)),
@@ -99,6 +97,15 @@ function checkNothingIsThere(folder: string, files: readonly MigratedFile[]): vo
     where: first,
     hint: "remove it, or choose another folder with --to DIR",
   });
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    // Not there, no folder, or not ours to look into: that shows when it is written to.
+    return [];
+  }
 }
 
 /** All of them, or none. Each can be read by whom what it is made from can. */
