@@ -312,6 +312,8 @@ export interface OutputLine {
   readonly pool: string;
   /** The process that wrote it. */
   readonly pid: number;
+  /** Whether that is the leader of a group, and no worker. */
+  readonly byLeader: boolean;
   /** As far as the line tells; null = unknown. */
   readonly level: LogLevel | null;
   readonly text: string;

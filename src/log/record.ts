@@ -25,8 +25,9 @@ const TEXT_FORMAT: RecordFormat = {
     const body = text.split("\n").map(escapeControls).join("\n    ");
     return `${timestamp(time)} ${column(level)} ${body}\n`;
   },
-  output(time, { pool, pid, level, text }) {
-    return `${timestamp(time)} ${column(level ?? "output")} pool ${pool}, worker ${pid}: ${escapeControls(text)}\n`;
+  output(time, { pool, pid, byLeader, level, text }) {
+    const who = byLeader ? "leader" : "worker";
+    return `${timestamp(time)} ${column(level ?? "output")} pool ${pool}, ${who} ${pid}: ${escapeControls(text)}\n`;
   },
 };
 

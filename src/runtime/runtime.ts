@@ -87,6 +87,8 @@ export interface OutputReading {
 export type OutputNews =
   | { readonly what: "logs-reopened" }
   | { readonly what: "worker-ended"; readonly pid: number; readonly end: ProcessEnd }
+  /** The program ends it, because its request takes too long. */
+  | { readonly what: "worker-timed-out"; readonly pid: number }
   /** Somebody has sent the leader a signal at which it ends or replaces its workers. */
   | { readonly what: "leader-signalled"; readonly signal: string };
 

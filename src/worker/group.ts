@@ -86,8 +86,8 @@ export class Group {
   private readiness: "seen" | "inferred" | null = null;
   private leaderEnd: GroupEnd | null = null;
   private timedOut = false;
-  /** Workers that were ended because their request took too long. */
-  private readonly endedByUs = new Set<number>();
+  /** Workers that are ended because their request takes too long. */
+  private readonly endedOnPurpose = new Set<number>();
   /** Somebody told the leader to end. */
   private wasSignalled = false;
   private onReopened: () => void = () => {};
@@ -107,7 +107,7 @@ export class Group {
     this.settle = { ready: ready.resolve, failed: ready.reject };
     this.life = this.begin();
     this.lookWhoWaits();
-    this.output = new WorkerOutput(context.pool, context.runtime, {
+    this.output = new WorkerOutput(context.pool, context.runtime, this.forks, {
       onLine: context.output,
       onNews: (news) => this.onNews(news),
     });
@@ -166,7 +166,7 @@ export class Group {
   /** Ends one of its workers whose request takes too long; the stop signal would let it go on. */
   endRequest(pid: number): void {
     this.timedOut ||= pid === this.leader.pid;
-    this.endedByUs.add(pid);
+    this.endedOnPurpose.add(pid);
     sendSignal(pid, "SIGKILL");
   }
 
@@ -290,15 +290,17 @@ export class Group {
         return this.onReopened();
       case "worker-ended":
         return this.onWorkerEnd(news.pid, news.end);
+      case "worker-timed-out":
+        return void this.endedOnPurpose.add(news.pid);
       case "leader-signalled":
         return this.onLeaderSignalled(news.signal);
     }
   }
 
   private onWorkerEnd(pid: number, end: ProcessEnd): void {
-    const ours = this.endedByUs.delete(pid);
+    const onPurpose = this.endedOnPurpose.delete(pid);
     if (this.state !== "serving" && this.state !== "starting") return;
-    const unasked = !ours && !(end.how === "exited" && end.code === 0);
+    const unasked = !onPurpose && !(end.how === "exited" && end.code === 0);
     const { pool, emit } = this.context;
     const leader = this.leader.pid;
     emit({ type: "member-ended", pool: pool.name, pid, leader, end, unasked });

@@ -21,6 +21,7 @@ export interface OutputListeners {
 export class WorkerOutput {
   /** Pid of the process that was spawned. */
   leader = 0;
+  private readonly forks: boolean;
   private readonly channel: OutputChannel;
   private readonly lines: LineAssembler;
   private readonly lastLines = new Tail(TAIL_LINES);
@@ -35,9 +36,11 @@ export class WorkerOutput {
   constructor(
     pool: Pick<PoolConfig, "name" | "logOutput">,
     { readLine = asText }: Pick<Runtime, "readLine">,
+    forks: boolean,
     listeners: OutputListeners,
   ) {
     this.pool = pool;
+    this.forks = forks;
     this.read = readLine;
     this.listeners = listeners;
     const onLine = (pid: number, text: string) => this.take(pid, text);
@@ -81,7 +84,10 @@ export class WorkerOutput {
     // Of why it failed the usual tells nothing.
     if (level !== "debug") this.lastLines.push(text);
     const { name, logOutput } = this.pool;
-    if (logOutput) this.listeners.onLine({ pool: name, pid: pid ?? writer, level, text });
+    if (logOutput) {
+      const byLeader = this.forks && pid === null && writer === this.leader;
+      this.listeners.onLine({ pool: name, pid: pid ?? writer, byLeader, level, text });
+    }
     if (news !== undefined) this.listeners.onNews(news);
   }
 

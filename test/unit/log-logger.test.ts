@@ -111,10 +111,10 @@ test("as JSON an event is one object with its own fields", () => {
 
 test("workers' lines are logged at every level, in order with the events", () => {
   const log = new Log(config("error", "text"));
-  log.output({ pool: "www", pid: 123, level: null, text: "PHP Notice: one" });
+  log.output({ pool: "www", pid: 123, byLeader: false, level: null, text: "PHP Notice: one" });
   log.record(recordOf(RECOVERED));
   log.record(recordOf(EVENT_OF_LEVEL.error));
-  log.output({ pool: "www", pid: 124, level: null, text: "two\u0007" });
+  log.output({ pool: "www", pid: 124, byLeader: false, level: null, text: "two\u0007" });
   log.close();
   const lines = readFileSync(path, "utf8").split("\n");
   expect(lines).toHaveLength(4);
@@ -125,7 +125,7 @@ test("workers' lines are logged at every level, in order with the events", () =>
 
 test("as JSON a worker's line has pool, pid and text", () => {
   const log = new Log(config("notice", "json"));
-  log.output({ pool: "www", pid: 123, level: null, text: 'said "so"' });
+  log.output({ pool: "www", pid: 123, byLeader: false, level: null, text: 'said "so"' });
   log.close();
   const { time: _, ...rest } = JSON.parse(readFileSync(path, "utf8"));
   expect(rest).toEqual({

@@ -32,7 +32,7 @@ function script(body: string): string {
     `import { Log } from ${JSON.stringify(LOGGER)};
      import { existsSync, writeFileSync } from "node:fs";
      const log = new Log({ file: null, level: "notice", format: "json" });
-     const say = (text) => log.output({ pool: "www", pid: 1, level: null, text });
+     const say = (text) => log.output({ pool: "www", pid: 1, byLeader: false, level: null, text });
      const done = () => writeFileSync(${JSON.stringify(join(dir, "done"))}, "");
      const end = async () => {
        while (!existsSync(${JSON.stringify(join(dir, "end"))})) await Bun.sleep(10);

@@ -14,7 +14,8 @@ function limits(rate: OutputRate) {
     (event) => events.push(event),
   );
   const write = (pool: string, lines: number, text = "x".repeat(920)) => {
-    for (let i = 0; i < lines; i++) limit.write({ pool, pid: 1, level: null, text });
+    for (let i = 0; i < lines; i++)
+      limit.write({ pool, pid: 1, byLeader: false, level: null, text });
   };
   return { limit, passed, events, write };
 }

@@ -26,8 +26,9 @@ test("what PHP says has PHP's level, and nothing before it", () => {
 test("the master's own words lose its date and the pool, and keep their level", () => {
   const slow = "WARNING: [pool www] child 7, script '/a.php' executing too slow (5.1 sec), logging";
   expect(master(slow)).toMatchObject({
+    pid: 7,
     level: "warn",
-    text: slow.slice("WARNING: [pool www] ".length),
+    text: "script '/a.php' executing too slow (5.1 sec), logging",
   });
   expect(master("ERROR: unable to bind")).toMatchObject({ level: "error", text: "unable to bind" });
   for (const usual of [

@@ -13,6 +13,8 @@ export const LONGEST_LINE = 65_536;
 const MASTER =
   /^\[\d\d-\w{3}-\d{4} \d\d:\d\d:\d\d(?:\.\d+)?\] (ALERT|ERROR|WARNING|NOTICE|DEBUG): (?:\[pool [^\]]*\] )?(.*)$/s;
 const FRAMED = /^child (\d+) said into std(?:out|err): "(.*)"(?:, pipe is closed)?$/s;
+/** What the master tells of a request that takes long. */
+const OF_REQUEST = /^child (\d+), (script .*)$/s;
 const ENDED = /^child (\d+) exited (?:with code (\d+)|on signal (\d+) \((\w+)[^)]*\)) after /;
 /** At which words of the master somebody has sent it which signal. */
 const SIGNALLED: readonly (readonly [RegExp, string])[] = [
@@ -62,11 +64,20 @@ function masterSays(level: LogLevel, text: string): OutputReading {
   if (end !== null) return { pid: null, text, level: "debug", news: end };
   if (text === "access log file re-opened")
     return { pid: null, text, level: "debug", news: { what: "logs-reopened" } };
+  const [, child, request] = OF_REQUEST.exec(text) ?? [];
+  if (child !== undefined && request !== undefined) return ofRequest(Number(child), level, request);
   const [, signal] = SIGNALLED.find(([pattern]) => pattern.test(text)) ?? [];
   if (signal !== undefined)
     return { pid: null, text, level: "debug", news: { what: "leader-signalled", signal } };
   const isUsual = level === "notice" && USUAL.some((pattern) => pattern.test(text));
   return { pid: null, text, level: isUsual ? "debug" : level };
+}
+
+function ofRequest(pid: number, level: LogLevel, text: string): OutputReading {
+  const reading = { pid, text, level };
+  return /\), terminating$/.test(text)
+    ? { ...reading, news: { what: "worker-timed-out", pid } }
+    : reading;
 }
 
 function endIn(text: string): NonNullable<OutputReading["news"]> | null {
