@@ -8,7 +8,7 @@ import type { RequestRecord } from "../observe/request.ts";
 import type { Present, WorkerSet } from "../observe/sample.ts";
 import type { Scoreboard } from "../observe/scoreboard.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { holdersOf } from "../socket/holders.ts";
+import { holdersOf, type LeftSocket } from "../socket/holders.ts";
 import { now } from "../sys/clock.ts";
 import { sendSignal, type Signal } from "../sys/process.ts";
 import { ANYBODY, SocketHolders, socketsOf } from "../sys/proc/proc-sockets.ts";
@@ -57,8 +57,9 @@ export class LeftOverWorkers implements WorkerSet {
 
   /** Who serves on the socket, but for process groups of our own and for what scripts started. */
   find(look: SocketHolders, own: ReadonlySet<number>): readonly ProcessStat[] {
-    const { listener, command, uid, groups } = this.context;
-    const onSocket = holdersOf({ inode: String(listener.inode), command, uid, groups }, look);
+    const { listener, runtime, command, uid, groups } = this.context;
+    const left = { inode: String(listener.inode), command, uid, groups };
+    const onSocket = holdersOf({ ...left, ...leftNames(runtime) }, look);
     const members = groups.flatMap((id) => membersOf(id, look));
     // A leader may be seen, and the workers that it runs as another user not.
     const unseen = members.filter(({ pid }) => socketsOf(pid) === null);
@@ -128,6 +129,11 @@ export async function drainLeftOver(
       workers.tellGone(length, now() - since);
     }),
   );
+}
+
+/** Of a program that has the socket elsewhere than on its standard input, only the name tells. */
+export function leftNames({ socketFd, matches }: Runtime): Pick<LeftSocket, "mayBeNamed"> {
+  return socketFd === 0 ? {} : { mayBeNamed: matches };
 }
 
 function isNamed(stat: ProcessStat, command: LeftOverContext["command"]): boolean {

@@ -6,6 +6,7 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, rmSync, statSy
 import { join } from "node:path";
 import { gate } from "../helper/gate.ts";
 import { gatedPhpPool } from "../helper/gated-php.ts";
+import { PHP_CGI } from "../helper/php.ts";
 import { bodyOf, phpPool, type Spot, unixSpot } from "../helper/pool.ts";
 import { openFolder } from "../helper/planted.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
@@ -109,7 +110,7 @@ behaviour(
     const settings = {
       supervisor: { state_dir: deep },
       admin: { socket: scene.path("run/admin.sock") },
-      pools: { www: gatedPhpPool(scene, spot, 2) },
+      pools: { www: gatedPhpPool(scene, PHP_CGI, spot, 2) },
     };
     const supervisor = await scene.start(settings, { env: { TMPDIR: temporary } });
     // Where a name could be guessed, others are there first.

@@ -5,9 +5,11 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type OtherSuite, unpackSuite } from "./other-suite.ts";
 import {
   allParts,
   missing,
+  otherSuiteOf,
   packageOf,
   SEARCH_PATH,
   unpackedFor,
@@ -44,21 +46,40 @@ export function installMissing(): void {
 }
 
 function namesOf(parts: readonly Part[]): string {
-  const names = parts.flatMap((part) => [...unpackedFor(part), ...installedFor(part)]);
+  const names = parts.flatMap((part) => [
+    ...unpackedFor(part),
+    ...(otherSuiteOf(part)?.packages ?? []),
+    ...installedFor(part),
+  ]);
   return [...new Set(names)].join(" ");
 }
 
 /** The package that brings it, unless it is unpacked. */
 function installedFor(part: Part): string[] {
-  return unpackedFor(part).length === 0 ? [packageOf(part)] : [];
+  const isUnpacked = unpackedFor(part).length > 0 || otherSuiteOf(part) !== null;
+  return isUnpacked ? [] : [packageOf(part)];
 }
 
 function install(parts: readonly Part[]): void {
+  parts
+    .map(otherSuiteOf)
+    .filter((suite) => suite !== null)
+    .forEach(installSuite);
+  if (parts.every((part) => otherSuiteOf(part) !== null)) return;
   run([...APT, "update"]);
   const names = [...new Set(parts.flatMap(installedFor))];
   if (names.length > 0) run([...APT, "install", "-y", "--no-install-recommends", ...names]);
   const archives = parts.flatMap(unpackedFor);
   if (archives.length > 0) unpack(archives);
+}
+
+/** Its failure is told, and shows in what is still missing. */
+function installSuite(suite: OtherSuite): void {
+  try {
+    unpackSuite(suite);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+  }
 }
 
 function unpack(names: readonly string[]): void {

@@ -3,17 +3,22 @@
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { OtherSuite } from "./other-suite.ts";
+
+const CACHE = join(import.meta.dir, "../../node_modules/.cache");
 
 /**
  * Where packages are unpacked that would turn a machine into another one if they were installed: an
  * init system has no business on a developer's machine.
  */
-export const UNPACKED = join(import.meta.dir, "../../node_modules/.cache/debian");
+export const UNPACKED = join(CACHE, "debian");
 
 interface PartRow {
   readonly package: string;
   /** Packages to be unpacked instead of installed. */
   readonly unpack?: readonly string[];
+  /** Of another release, unpacked into a folder of its own. */
+  readonly suite?: OtherSuite;
   readonly there: () => boolean;
 }
 
@@ -30,6 +35,9 @@ const PARTS = {
     unpack: ["php8.2-fpm"],
     there: () => phpFpmProgram() !== null,
   },
+  // The PHP of the release before this machine's, and of the one after: see php-versions.ts.
+  "php7.4": otherPhp("7.4", "bullseye"),
+  "php8.4": otherPhp("8.4", "trixie"),
   nginx: { package: "nginx-light", there: () => inPath("nginx") },
   "perl-fcgi": {
     package: "libfcgi-perl",
@@ -99,6 +107,23 @@ export function allParts(): Part[] {
 export function unpackedFor(part: Part): readonly string[] {
   const row: PartRow = PARTS[part];
   return row.unpack ?? [];
+}
+
+/** The other release that it is unpacked from; null for most. */
+export function otherSuiteOf(part: Part): OtherSuite | null {
+  const row: PartRow = PARTS[part];
+  return row.suite ?? null;
+}
+
+function otherPhp(version: string, suite: string) {
+  const folder = join(CACHE, `php-${version}`);
+  const packages = ["cgi", "fpm", "opcache"].map((part) => `php${version}-${part}`);
+  const programs = [`usr/bin/php-cgi${version}`, `usr/sbin/php-fpm${version}`];
+  return {
+    package: packages[0]!,
+    suite: { suite, packages, programs, folder },
+    there: () => existsSync(folder),
+  };
 }
 
 export function packageOf(part: Part): string {
