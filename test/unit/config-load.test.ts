@@ -335,7 +335,7 @@ test("a legacy file runs on php-cgi, and on php-fpm where that is all there is, 
     };
     expect(await run()).toEqual([join(dir, "bin/php-fpm"), "php-fpm"]);
     await symlink("/bin/true", join(dir, "bin/php-cgi"));
-    expect(await run()).toEqual(["php-cgi", "php-cgi"]);
+    expect(await run()).toEqual([join(dir, "bin/php-cgi"), "php-cgi"]);
     expect(await run("php-fpm")).toEqual([join(dir, "bin/php-fpm"), "php-fpm"]);
     expect(await run("php-cgi8.2")).toEqual(["php-cgi8.2", "php-cgi"]);
   }));
