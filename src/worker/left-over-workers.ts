@@ -67,6 +67,14 @@ export class LeftOverWorkers implements WorkerSet {
     return found.filter((stat) => !own.has(stat.group) && isNamed(stat, command));
   }
 
+  /** Which of them only fork the others. A php-fpm's master is one without workers, too: asked to leave, it would remove the socket's file. */
+  leadersOf(found: readonly ProcessStat[]): readonly ProcessStat[] {
+    const { runtime, groups } = this.context;
+    const parents = new Set(found.map(({ parent }) => parent));
+    const masters = new Set(runtime.forks === "always" ? groups.map(({ pid }) => pid) : []);
+    return found.filter(({ pid }) => parents.has(pid) || masters.has(pid));
+  }
+
   /** Those that `look` finds leave. Resolves when none of them is left. */
   async leave(look: SocketHolders, own: ReadonlySet<number>, hurry: AbortSignal): Promise<void> {
     const { pool, emit } = this.context;
@@ -118,7 +126,7 @@ export async function drainLeftOver(
   const since = now();
   const look = new SocketHolders();
   const found = sockets.map((workers) => workers.find(look, own));
-  found.forEach(endLeaders);
+  sockets.forEach((workers, i) => endLeaders(workers.leadersOf(found[i]!)));
   // What a leader forked before it went.
   const again = new SocketHolders();
   await Promise.all(
@@ -146,9 +154,8 @@ function membersOf({ pid, startTime }: ProcessId, look: SocketHolders): readonly
 }
 
 /** A leader only waits and refills; its workers go on when it is gone. */
-function endLeaders(found: readonly ProcessStat[]): void {
-  const parents = new Set(found.map(({ parent }) => parent));
-  for (const { pid } of found.filter((stat) => parents.has(stat.pid))) {
+function endLeaders(leaders: readonly ProcessStat[]): void {
+  for (const { pid } of leaders) {
     takeOutOfUnit(pid);
     sendSignal(pid, "SIGKILL");
   }

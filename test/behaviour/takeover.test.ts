@@ -88,6 +88,27 @@ behaviour(
 );
 
 behaviour(
+  "a master without workers, as of pm = ondemand, takes no socket's file along",
+  PHP_FPM,
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const conf = fpmConf(scene, { www: spot });
+    scene.write(conf, textOf(conf).replace("pm = static", "pm = ondemand"));
+    const master = await phpFpm(scene, conf);
+    const file = statSync(spot.listen).ino;
+    const config = scene.daemonConfig({ pools: { www: pool(spot) } });
+    const start = await scene.fcgivisor(["start", "--takeover", "-c", config]);
+    expect([start.stderr, start.code]).toEqual(["", 0]);
+    const supervisor = scene.followDaemon(config);
+    await eventually(() => !alive(master), { what: "the master of php-fpm is gone" });
+    await supervisor.logged("left-over process");
+    expect(statSync(spot.listen).ino).toBe(file);
+    const script = scene.fixture("php/hello.php");
+    expect((await fcgi(spot.where, { script })).body).toBe("hello world");
+  },
+);
+
+behaviour(
   "a php-fpm that serves on more than the config is for is left as it is",
   PHP_FPM,
   async (scene) => {
