@@ -5,6 +5,7 @@ import { statSync } from "node:fs";
 import { Fault, type FaultJson } from "../fault.ts";
 import { now, sleep } from "../sys/clock.ts";
 import {
+  type HistoryEntry,
   type Operation,
   type OperationAnswer,
   type OperationOptions,
@@ -38,6 +39,19 @@ export class AdminClient {
   async config(): Promise<unknown> {
     const response = await ask(this.socket, "/v1/config", {});
     return response.json();
+  }
+
+  /** The configs that have served, the newest first. */
+  async history(): Promise<readonly HistoryEntry[]> {
+    const response = await ask(this.socket, "/v1/history", {});
+    return (await response.json()) as readonly HistoryEntry[];
+  }
+
+  /** What has changed since the config of a generation; of the last other one unless it is named. */
+  async difference(generation: number | null): Promise<Report> {
+    const query = generation === null ? "" : `?generation=${generation}`;
+    const response = await ask(this.socket, `/v1/diff${query}`, {});
+    return ((await response.json()) as { readonly report: Report }).report;
   }
 
   /** Runs an operation to its end; `onStep` hears of each step. Throws the Fault it failed with. */

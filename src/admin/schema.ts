@@ -96,6 +96,7 @@ const STATUS = object({
   socket: TEXT,
   log: orNull(TEXT),
   generation: COUNT,
+  rolled_back: orNull(object({ to: COUNT, why: orNull(TEXT) })),
   upgrade: orNull(object({ id: TEXT, from: TEXT, failure: orNull(TEXT) })),
   rss_bytes: orNull(COUNT),
   pools: list(POOL),
@@ -124,17 +125,27 @@ const REPORT = object(
     background: list(object({ pool: TEXT, count: COUNT, pids: list(COUNT) })),
     stuck: list(object({ pool: TEXT, pid: COUNT })),
     settings: list(CHANGE),
+    back_to: COUNT,
     needs_restart: list(CHANGE),
     files: list(TEXT),
     warnings: list(TEXT),
   },
 );
 
+const HISTORY_ENTRY = object({
+  since: COUNT,
+  generation: COUNT,
+  at: TEXT,
+  by: TEXT,
+  config: orNull(TEXT),
+  pools: COUNT,
+});
+
 export function answersSchema(): JsonSchema {
   return {
     $schema: "http://json-schema.org/draft-07/schema#",
     title: "fcgivisor's answers",
-    anyOf: [named("status"), named("outcome")],
+    anyOf: [named("status"), named("outcome"), named("history")],
     definitions: {
       status: STATUS,
       outcome: {
@@ -143,6 +154,7 @@ export function answersSchema(): JsonSchema {
           object({ ok: { const: false }, fault: named("fault") }),
         ],
       },
+      history: list(HISTORY_ENTRY),
       report: REPORT,
       fault: FAULT,
     },

@@ -3,6 +3,7 @@
 
 import type { Asked, Handle } from "../admin/http.ts";
 import { readOnlyRoutes, routes } from "../admin/routes.ts";
+import { roleOf } from "../admin/role.ts";
 import { AdminServer } from "../admin/server.ts";
 import type { Loaded } from "../config/load.ts";
 import type { Emit } from "../event.ts";
@@ -92,12 +93,20 @@ function openPlaces(options: ServeOptions, handover: Handover | null, undo: Undo
   clearPidFile(config.supervisor.pidFile);
   const starting: Handle = async () => new Response("starting\n", { status: 503 });
   const gates: Places["gates"] = { full: starting, readOnly: starting };
-  const server = AdminServer.open(config.admin, (asked: Asked) => gates.full(asked));
+  const server = AdminServer.open(
+    config.admin,
+    (asked: Asked) => gates.full(asked),
+    (peer) => roleOf(peer, config.admin) !== "none",
+  );
   undo.push(() => server.close());
   if (config.admin.readOnlySocket !== null) {
     const { readOnlySocket: socket, readOnlyGroup: group, readOnlyMode: mode } = config.admin;
     const place = { socket, owner: null, group, mode };
-    const readOnly = AdminServer.open(place, (asked: Asked) => gates.readOnly(asked));
+    const readOnly = AdminServer.open(
+      place,
+      (asked: Asked) => gates.readOnly(asked),
+      () => true,
+    );
     undo.push(() => readOnly.close());
   }
   const log = new ServiceLog(config, options.background);

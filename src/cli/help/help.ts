@@ -45,6 +45,10 @@ export async function helpText(commands: CommandTable, topic: string | undefined
 
 async function pageText(topic: Topic): Promise<string> {
   const { PAGES } = await import("./pages.ts");
-  const { withSettings } = await import("./settings.ts");
-  return withSettings(PAGES[topic]);
+  return withoutMarks(PAGES[topic]);
+}
+
+/** Marks say where a table has been filled in, and what no formatter is to touch. */
+function withoutMarks(page: string): string {
+  return page.replaceAll(/^<!-- .* -->\n{1,2}/gm, "");
 }

@@ -1,8 +1,11 @@
 // The manual's pages, in the binary.
 
+import compare from "../../help/compare.md" with { type: "text" };
 import config from "../../help/config.md" with { type: "text" };
 import control from "../../help/control.md" with { type: "text" };
+import figures from "../../help/figures.md" with { type: "text" };
 import legacy from "../../help/legacy.md" with { type: "text" };
+import limits from "../../help/limits.md" with { type: "text" };
 import logs from "../../help/logs.md" with { type: "text" };
 import recovery from "../../help/recovery.md" with { type: "text" };
 import reload from "../../help/reload.md" with { type: "text" };
@@ -12,7 +15,7 @@ import signals from "../../help/signals.md" with { type: "text" };
 import start from "../../help/start.md" with { type: "text" };
 import type { Topic } from "./topics.ts";
 
-/** The text of each; where a page has a table of settings, it is not in there yet (settings.ts). */
+/** The text of each, with marks (`<!-- … -->`) where something is filled in by a program. */
 export const PAGES: Readonly<Record<Topic, string>> = {
   start,
   config,
@@ -23,5 +26,8 @@ export const PAGES: Readonly<Record<Topic, string>> = {
   runtimes,
   service,
   signals,
+  figures,
+  compare,
+  limits,
   legacy,
 };

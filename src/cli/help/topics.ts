@@ -11,6 +11,9 @@ export const TOPICS = [
   { name: "runtimes", summary: "php-cgi groups, libfcgi, fcgiwrap, others" },
   { name: "service", summary: "systemd, init scripts, containers" },
   { name: "signals", summary: "what signals do, here and to workers" },
+  { name: "figures", summary: "what was measured, beside php-fpm and supervisord" },
+  { name: "compare", summary: "other programs of the kind" },
+  { name: "limits", summary: "what it cannot do, and what to do about it" },
   { name: "legacy", summary: "coming from php-fpm, of 2008 and of today" },
 ] as const;
 

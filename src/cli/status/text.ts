@@ -2,11 +2,13 @@
 
 import type { PoolStatus, Status } from "../../admin/contract.ts";
 import { escapeControls } from "../../log/escape.ts";
+import { table } from "../table.ts";
 
 export function statusText(status: Status): string {
   const lines = [
     `fcgivisor ${status.version}, process ${status.pid}, ${status.state} for ${age(status.uptime_ms)}, generation ${status.generation}${status.operation === null ? "" : `, ${status.operation} in progress`}`,
     `config ${status.config ?? "from the command line"}, log ${status.log ?? "stderr"}`,
+    ...rolledBackLine(status),
     "",
     ...table([
       ["POOL", "STATE", "LISTEN", "WORKERS", "IDLE", "BUSY", "DRAINING", "QUEUE", "GENERATION"],
@@ -26,6 +28,14 @@ export function statusText(status: Status): string {
     );
   }
   return lines.join("\n");
+}
+
+function rolledBackLine({ rolled_back: back }: Status): string[] {
+  if (back === null) return [];
+  const why = back.why === null ? "" : `, because ${escapeControls(back.why)}`;
+  return [
+    `gone back to the config of generation ${back.to}${why}; the files say otherwise: \`fcgivisor reload\` takes them on`,
+  ];
 }
 
 function poolRow(pool: PoolStatus): string[] {
@@ -60,18 +70,6 @@ function workerRows(pool: PoolStatus): string[][] {
         ? ""
         : `${worker.request.method} ${worker.request.uri || worker.request.script}`,
     ]),
-  );
-}
-
-/** What a cell shows may come from a request, and then hold a line end. */
-function table(cells: readonly string[][]): string[] {
-  const rows = cells.map((row) => row.map(escapeControls));
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, i) => cell.padEnd(widths[i]!))
-      .join("  ")
-      .trimEnd(),
   );
 }
 

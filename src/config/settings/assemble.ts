@@ -56,7 +56,7 @@ export function poolOf(name: string, where: Where, v: PoolValues): PoolConfig {
     php: { ini: v["php.ini"], defines: v["php.defines"], admin: v["php.admin"] },
     fpm: v.fpm,
     health: healthOf(v),
-    reload: { maxExtra: v["reload.max_extra"] },
+    reload: { maxExtra: v["reload.max_extra"], probationMs: v["reload.probation"] },
     place: typeof where === "string" ? null : { file: where.file, line: where.line ?? 1 },
   };
 }

@@ -255,4 +255,11 @@ export const WORKER_SETTINGS = {
     example: '"25%"',
     get: (from) => from.reload.maxExtra,
   }),
+  "reload.probation": pool({
+    type: duration(),
+    default: 0,
+    doc: "So long after a reload new workers must not die one after the other, nor answer the health check wrong; else the supervisor goes back to the config before, by itself. 0s is off.",
+    example: '"30s"',
+    get: (from) => from.reload.probationMs,
+  }),
 };
