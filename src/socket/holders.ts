@@ -12,6 +12,8 @@ export interface LeftSocket {
    * "anybody" counts that, too.
    */
   readonly command: string | "anybody" | null;
+  /** Where the name is unknown: whether a program of this name may hold it, on whatever descriptor; nobody unless given. */
+  readonly mayBeNamed?: (command: string) => boolean;
   /** User that they run as; null = unknown. */
   readonly uid: number | null;
   /** Process groups that workers were started as. */
@@ -23,19 +25,25 @@ export interface LeftSocket {
  * also those that keep it on another descriptor. What goes by our own name may be a supervisor, which
  * keeps every socket there is. Of another user's processes only those count that were started as workers.
  */
-export function holdersOf(
-  { inode, command, uid, groups }: LeftSocket,
-  look = new SocketHolders(),
-): SocketHolder[] {
+export function holdersOf(left: LeftSocket, look = new SocketHolders()): SocketHolder[] {
+  const { inode, uid, groups } = left;
   const ownName = processStat(process.pid)?.command;
-  const mayHold = {
-    command: command === ownName ? null : command,
-    groups: groups.map(({ pid }) => pid),
-  };
-  const holders = look.of(inode, mayHold);
-  return holders.filter(
+  const named = commandsOf(left, look).map((command) => (command === ownName ? null : command));
+  const pids = groups.map(({ pid }) => pid);
+  const holders = named.flatMap((command) => look.of(inode, { command, groups: pids }));
+  const unique = [...new Map(holders.map((holder) => [holder.pid, holder])).values()];
+  return unique.filter(
     (stat) => (stat.fd === 0 || stat.command !== ownName) && isOfUser(stat, uid, groups),
   );
+}
+
+/** The names that its workers may have. */
+function commandsOf(
+  { command, mayBeNamed }: LeftSocket,
+  look: SocketHolders,
+): readonly (string | null)[] {
+  if (command !== null || mayBeNamed === undefined) return [command];
+  return [null, ...look.commands.filter(mayBeNamed)];
 }
 
 /** Whether it runs as that user, or in a group that was started for the service: who else holds the socket is not ours to signal. */

@@ -8,7 +8,7 @@ import type { RequestRecord } from "../observe/request.ts";
 import type { Present, WorkerSet } from "../observe/sample.ts";
 import type { Scoreboard } from "../observe/scoreboard.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { holdersOf } from "../socket/holders.ts";
+import { holdersOf, type LeftSocket } from "../socket/holders.ts";
 import { now } from "../sys/clock.ts";
 import { sendSignal, type Signal } from "../sys/process.ts";
 import { ANYBODY, SocketHolders, socketsOf } from "../sys/proc/proc-sockets.ts";
@@ -57,13 +57,22 @@ export class LeftOverWorkers implements WorkerSet {
 
   /** Who serves on the socket, but for process groups of our own and for what scripts started. */
   find(look: SocketHolders, own: ReadonlySet<number>): readonly ProcessStat[] {
-    const { listener, command, uid, groups } = this.context;
-    const onSocket = holdersOf({ inode: String(listener.inode), command, uid, groups }, look);
+    const { listener, runtime, command, uid, groups } = this.context;
+    const left = { inode: String(listener.inode), command, uid, groups };
+    const onSocket = holdersOf({ ...left, ...leftNames(runtime) }, look);
     const members = groups.flatMap((id) => membersOf(id, look));
     // A leader may be seen, and the workers that it runs as another user not.
     const unseen = members.filter(({ pid }) => socketsOf(pid) === null);
     const found = onSocket.length > 0 ? [...onSocket, ...unseen] : members;
     return found.filter((stat) => !own.has(stat.group) && isNamed(stat, command));
+  }
+
+  /** Which of them only fork the others. A php-fpm's master is one without workers, too: asked to leave, it would remove the socket's file. */
+  leadersOf(found: readonly ProcessStat[]): readonly ProcessStat[] {
+    const { runtime, groups } = this.context;
+    const parents = new Set(found.map(({ parent }) => parent));
+    const masters = new Set(runtime.forks === "always" ? groups.map(({ pid }) => pid) : []);
+    return found.filter(({ pid }) => parents.has(pid) || masters.has(pid));
   }
 
   /** Those that `look` finds leave. Resolves when none of them is left. */
@@ -117,7 +126,7 @@ export async function drainLeftOver(
   const since = now();
   const look = new SocketHolders();
   const found = sockets.map((workers) => workers.find(look, own));
-  found.forEach(endLeaders);
+  sockets.forEach((workers, i) => endLeaders(workers.leadersOf(found[i]!)));
   // What a leader forked before it went.
   const again = new SocketHolders();
   await Promise.all(
@@ -130,6 +139,11 @@ export async function drainLeftOver(
   );
 }
 
+/** Of a program that has the socket elsewhere than on its standard input, only the name tells. */
+export function leftNames({ socketFd, matches }: Runtime): Pick<LeftSocket, "mayBeNamed"> {
+  return socketFd === 0 ? {} : { mayBeNamed: matches };
+}
+
 function isNamed(stat: ProcessStat, command: LeftOverContext["command"]): boolean {
   return command === null || command === ANYBODY.command || stat.command === command;
 }
@@ -140,9 +154,8 @@ function membersOf({ pid, startTime }: ProcessId, look: SocketHolders): readonly
 }
 
 /** A leader only waits and refills; its workers go on when it is gone. */
-function endLeaders(found: readonly ProcessStat[]): void {
-  const parents = new Set(found.map(({ parent }) => parent));
-  for (const { pid } of found.filter((stat) => parents.has(stat.pid))) {
+function endLeaders(leaders: readonly ProcessStat[]): void {
+  for (const { pid } of leaders) {
     takeOutOfUnit(pid);
     sendSignal(pid, "SIGKILL");
   }

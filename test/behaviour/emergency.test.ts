@@ -4,6 +4,7 @@
 import { expect } from "bun:test";
 import { fcgi, Lost } from "../helper/fcgi.ts";
 import { holdPhp } from "../helper/gate.ts";
+import { forEachPhp } from "../helper/php.ts";
 import { bodyOf, phpPool, secretPhp, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
 import { alive, leadersAt, procText, statusField, workersAt } from "../helper/processes.ts";
 import { behaviour, WITHOUT_PTRACE } from "../helper/scene.ts";
@@ -88,10 +89,11 @@ function bytesReadBy(pid: number): number {
   return Number(/^rchar: (\d+)$/m.exec(procText(pid, "io"))![1]);
 }
 
-behaviour(
+forEachPhp(
   "who recycles fast at full load, crashes while serving, or is killed one by one is in no storm",
+  // The storm itself is php-cgi's.
   PHP,
-  async (scene) => {
+  async (scene, php) => {
     const [recycling, crashing, killed, storming] = [
       await tcpSpot(scene),
       await tcpSpot(scene),
@@ -100,9 +102,9 @@ behaviour(
     ];
     const supervisor = await scene.run({
       pools: {
-        recycling: phpPool(recycling, { workers: 3, max_requests: 1 }),
-        crashing: phpPool(crashing, { workers: 3 }),
-        killed: phpPool(killed, { workers: 3 }),
+        recycling: php.pool(recycling, { workers: 3, max_requests: 1 }),
+        crashing: php.pool(crashing, { workers: 3 }),
+        killed: php.pool(killed, { workers: 3 }),
         storming: phpPool(storming, { workers: 3 }),
       },
     });
@@ -171,15 +173,15 @@ async function killOne(spot: Spot, signal: NodeJS.Signals = "SIGKILL"): Promise<
   await eventually(() => !alive(newest));
 }
 
-behaviour(
+forEachPhp(
   "crashes in a row reload everything (emergency_restart_threshold)",
-  PHP,
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const spot = await tcpSpot(scene);
     const settings = { emergency_restart_threshold: 3, emergency_restart_interval: "10m" };
     const supervisor = await scene.run({
       supervisor: settings,
-      pools: { www: phpPool(spot, { workers: 3 }) },
+      pools: { www: php.pool(spot, { workers: 3 }) },
     });
     await workersReach(spot, 3);
     const [leader] = leadersAt(spot.where);
@@ -191,10 +193,10 @@ behaviour(
   },
 );
 
-behaviour("single workers that crash in a row count by their signal", PHP, async (scene) => {
+forEachPhp("single workers that crash in a row count by their signal", {}, async (scene, php) => {
   const spot = await tcpSpot(scene);
   const settings = { emergency_restart_threshold: 2, emergency_restart_interval: "10m" };
-  const pool = phpPool(spot, { workers: 2, group_size: 1 });
+  const pool = php.pool(spot, { workers: 2, group_size: 1 });
   const supervisor = await scene.run({ supervisor: settings, pools: { www: pool } });
   for (const pid of await workersReach(spot, 2)) process.kill(pid, "SIGSEGV");
   await supervisor.logged("workers crashed within");

@@ -2,7 +2,7 @@
 // of is told at the operator's line.
 
 import { expect } from "bun:test";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { chownSync, copyFileSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Fault } from "../../src/fault.ts";
 import { phpFpmProgram } from "../helper/packages.ts";
@@ -20,12 +20,17 @@ async function check(scene: Scene, file: string, ...words: string[]) {
 /** Whoever reads a config for `pm = dynamic` is told that while it is not acted on. */
 const ofNote = ({ message }: Fault) => !message.includes("is read but not acted on yet");
 
+/** Debian's. */
+const WWW_DATA = 33;
+
 const IMAGE = readFileSync(join(CASES, "container-php-fpm.conf"), "utf8");
 const SOUND: Readonly<Record<string, (scene: Scene) => string>> = {
   "Debian's php-fpm.conf and www.conf": (scene) => {
     const text = (name: string) =>
       readFileSync(join(FIXTURES, name), "utf8").replaceAll("@ROOT@", scene.dir);
     for (const folder of ["run/php", "var/log"]) mkdirSync(scene.path(folder), { recursive: true });
+    // As Debian's package has it.
+    chownSync(scene.path("run/php"), WWW_DATA, WWW_DATA);
     scene.write("etc/php/8.2/fpm/pool.d/www.conf", text("www.conf"));
     return scene.write("etc/php/8.2/fpm/php-fpm.conf", text("php-fpm.conf"));
   },

@@ -3,7 +3,7 @@
 
 import { expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fcgi } from "../helper/fcgi.ts";
 import { nginx } from "../helper/nginx.ts";
 import { unixSpot, workersReach } from "../helper/pool.ts";
@@ -184,6 +184,31 @@ ${readFileSync(join(server.fpm, "pool.d/www.conf"), "utf8")}`,
     expect(Number(textOf(scene.path("run/php/php8.2-fpm.pid")))).toBe(front.pid);
     front.kill("SIGQUIT");
     expect(await front.exited).toBe(0);
+  },
+);
+
+behaviour(
+  "called as php-fpm8.2 it runs a config on the php-fpm of that name, wherever the config stands",
+  { needs: ["php-fpm"] },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const user = AM_ROOT ? "user = www-data\n" : "";
+    const pool = `[www]\n${user}listen = ${spot.listen}\npm = static\npm.max_children = 1\n`;
+    const file = scene.write("any.conf", `[global]\npid = ${scene.path("p.pid")}\n${pool}`);
+    mkdirSync(scene.path("sbin"));
+    const link = scene.path("sbin/php-fpm8.2");
+    symlinkSync(BINARY, link);
+    // The link comes first, as where it has taken the place of the program.
+    const path = [scene.path("sbin"), dirname(phpFpmProgram()!), process.env["PATH"]].join(":");
+    const dumped = await scene.command([link, "-tt", "-y", file], { env: { PATH: path } });
+    expect(dumped.stderr).toContain(`command = ["${phpFpmProgram()!}"]`);
+    expect(dumped.stderr).toContain('runtime = "php-fpm"');
+    const start = await scene.command([link, "-D", "-y", file], { env: { PATH: path } });
+    expect(start.code, start.stderr).toBe(0);
+    const socket = scene.path("p.admin.sock");
+    scene.follow(Number(textOf(scene.path("p.pid"))), file, socket, () => "");
+    const script = scene.write("www/sapi.php", "<?php echo PHP_SAPI;");
+    expect((await fcgi(spot.where, { script })).body).toBe("fpm-fcgi");
   },
 );
 

@@ -8,6 +8,7 @@ import { allLeft, crash, killStarting, recovered, supervisorsOf } from "../helpe
 import { fcgi } from "../helper/fcgi.ts";
 import { gate, hold, holdPhp } from "../helper/gate.ts";
 import { GATES, gatedPhpPool } from "../helper/gated-php.ts";
+import { forEachPhp } from "../helper/php.ts";
 import {
   barePool,
   bodyOf,
@@ -15,7 +16,6 @@ import {
   gatedAt,
   gatedPool,
   gatedReach,
-  phpPool,
   renewed,
   tcpSpot,
   unixSpot,
@@ -28,8 +28,6 @@ import { behaviour, type Scene } from "../helper/scene.ts";
 import { startBare } from "../helper/serving.ts";
 import { underLoad } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
-
-const PHP = { needs: ["php-cgi"] } as const;
 
 /** Exit code of a start whose supervisor was killed: the shell's for SIGKILL. */
 const KILLED = 137;
@@ -47,13 +45,13 @@ function startIn(scene: Scene, { configFile }: Supervisor): Promise<Outcome> {
   return scene.fcgivisor(["start", "-c", configFile]);
 }
 
-behaviour(
+forEachPhp(
   "kill -9 in the middle of a recovery, wherever it is: the next start finishes it",
-  PHP,
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/hello.php");
-    let supervisor = await scene.start({ pools: { www: gatedPhpPool(scene, spot, 3) } });
+    let supervisor = await scene.start({ pools: { www: gatedPhpPool(scene, php, spot, 3) } });
     const old = await workersReach(spot, 3);
     const sockets = listenersAt(spot.where);
     await underLoad(spot, { script }, async ({ further }) => {
@@ -77,13 +75,13 @@ behaviour(
   },
 );
 
-behaviour(
+forEachPhp(
   "kill -9 while left-over workers finish their requests: the next start lets them, too",
-  PHP,
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/hello.php");
-    let supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
+    let supervisor = await scene.start({ pools: { www: php.pool(spot, { workers: 3 }) } });
     const sockets = listenersAt(spot.where);
     const held = await holdPhp(scene, spot);
     await underLoad(spot, { script }, async ({ further }) => {
@@ -106,13 +104,13 @@ behaviour(
 /** Shares of the time that a recovery takes which nobody disturbs. */
 const MOMENTS = [0, 0.3, 0.6, 0.9];
 
-behaviour(
+forEachPhp(
   "kill -9 at any moment of a recovery, nothing holding it: the next start finishes it",
-  PHP,
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/hello.php");
-    let supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
+    let supervisor = await scene.start({ pools: { www: php.pool(spot, { workers: 3 }) } });
     const sockets = listenersAt(spot.where);
     await underLoad(spot, { script }, async ({ further }) => {
       await crash(supervisor);
@@ -137,13 +135,13 @@ behaviour(
   },
 );
 
-behaviour(
+forEachPhp(
   "kill -9 in the middle of a reload, wherever it is: the next start finishes it",
-  PHP,
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/hello.php");
-    let supervisor = await scene.start({ pools: { www: gatedPhpPool(scene, spot, 3) } });
+    let supervisor = await scene.start({ pools: { www: gatedPhpPool(scene, php, spot, 3) } });
     await underLoad(spot, { script }, async ({ further }) => {
       for (const name of GATES) {
         const old = await workersReach(spot, 3);
@@ -163,13 +161,13 @@ behaviour(
   },
 );
 
-behaviour(
+forEachPhp(
   "kill -9 in the middle of a reload's drain: the next start finishes it",
-  PHP,
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const spot = await tcpSpot(scene);
     const script = scene.fixture("php/hello.php");
-    let supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
+    let supervisor = await scene.start({ pools: { www: php.pool(spot, { workers: 3 }) } });
     const old = await workersReach(spot, 3);
     await underLoad(spot, { script }, async () => {
       const held = await holdPhp(scene, spot);

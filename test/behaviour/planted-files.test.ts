@@ -17,6 +17,7 @@ import { join } from "node:path";
 import { crash } from "../helper/crash.ts";
 import { gate } from "../helper/gate.ts";
 import { gatedPhpPool } from "../helper/gated-php.ts";
+import { PHP_CGI } from "../helper/php.ts";
 import { bodyOf, phpPool, type Spot, unixSpot } from "../helper/pool.ts";
 import { alive } from "../helper/processes.ts";
 import { openFolder } from "../helper/planted.ts";
@@ -121,7 +122,7 @@ behaviour(
     const settings = {
       supervisor: { state_dir: deep },
       admin: { socket: scene.path("run/admin.sock") },
-      pools: { www: gatedPhpPool(scene, spot, 2) },
+      pools: { www: gatedPhpPool(scene, PHP_CGI, spot, 2) },
     };
     const supervisor = await scene.start(settings, { env: { TMPDIR: temporary } });
     // Where a name could be guessed, others are there first.
@@ -152,7 +153,7 @@ behaviour(
     const settings = {
       supervisor: { state_dir: deep },
       admin: { socket: scene.path("run/admin.sock") },
-      pools: { www: gatedPhpPool(scene, spot, 2) },
+      pools: { www: gatedPhpPool(scene, PHP_CGI, spot, 2) },
     };
     const first = await scene.start(settings, { env });
     const { reached } = gate(scene, "health");

@@ -6,13 +6,13 @@ import { chmodSync, rmSync } from "node:fs";
 import { Census } from "../helper/census.ts";
 import type { FcgiRequest } from "../helper/fcgi.ts";
 import { hold, type Held } from "../helper/gate.ts";
+import { forEachPhp } from "../helper/php.ts";
 import {
   barePool,
   gatedAt,
   gatedPool,
   gatedReach,
   letThrough,
-  phpPool,
   renewed,
   tcpSpot,
   unixSpot,
@@ -179,28 +179,24 @@ behaviour(
   },
 );
 
-for (const [title, php, extra] of [
+for (const [title, numbers, extra] of [
   ["single processes", { workers: 4, group_size: 1, reload: { max_extra: 1 } }, 1],
   ["groups of two", { workers: 6, group_size: 2, reload: { max_extra: 1 } }, 2],
 ] as const) {
-  behaviour(
-    `a PHP pool of ${title} rolls within its bound`,
-    { needs: ["php-cgi"] },
-    async (scene) => {
-      const spot = unixSpot(scene);
-      const { workers } = php;
-      const request = { script: scene.fixture("php/hello.php") };
-      const long = { script: scene.fixture("php/gate.php") };
-      const supervisor = await scene.start({ pools: { www: phpPool(spot, { ...php }) } });
-      await workersReach(spot, workers);
-      const leaders = leadersAt(spot.where).length;
-      const census = await rollHeld(scene, { supervisor, spot, workers, request, long });
-      // A leader that has not forked yet looks like a worker, for a moment, in place of its workers.
-      expect(census.most).toBeLessThanOrEqual(workers + extra);
-      expect(census.fewest).toBeGreaterThanOrEqual(workers);
-      expect(leadersAt(spot.where).length).toBe(leaders);
-    },
-  );
+  forEachPhp(`a PHP pool of ${title} rolls within its bound`, {}, async (scene, php) => {
+    const spot = unixSpot(scene);
+    const { workers } = numbers;
+    const request = { script: scene.fixture("php/hello.php") };
+    const long = { script: scene.fixture("php/gate.php") };
+    const supervisor = await scene.start({ pools: { www: php.pool(spot, { ...numbers }) } });
+    await workersReach(spot, workers);
+    const leaders = leadersAt(spot.where).length;
+    const census = await rollHeld(scene, { supervisor, spot, workers, request, long });
+    // A leader that has not forked yet looks like a worker, for a moment, in place of its workers.
+    expect(census.most).toBeLessThanOrEqual(workers + extra);
+    expect(census.fewest).toBeGreaterThanOrEqual(workers);
+    expect(leadersAt(spot.where).length).toBe(leaders);
+  });
 }
 
 behaviour(
@@ -237,16 +233,16 @@ behaviour("a pool that grows or shrinks as it rolls keeps to both numbers", {}, 
   }
 });
 
-behaviour(
+forEachPhp(
   "the size of PHP's groups changes, with little room: the roll ends all the same",
-  { needs: ["php-cgi"] },
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const spot = await tcpSpot(scene);
     const request = { script: scene.fixture("php/hello.php") };
     const long = { script: scene.fixture("php/gate.php") };
     const reload = { max_extra: 1 };
     const grouped = (group_size: number) => ({
-      pools: { www: phpPool(spot, { workers: 4, group_size, reload }) },
+      pools: { www: php.pool(spot, { workers: 4, group_size, reload }) },
     });
     const supervisor = await scene.start(grouped(4));
     await workersReach(spot, 4);
@@ -260,7 +256,9 @@ behaviour(
       const census = await rollHeld(scene, { supervisor, spot, workers: 4, request, long });
       expect(census.fewest).toBeGreaterThanOrEqual(4);
       expect(census.most).toBeLessThanOrEqual(most);
-      await eventually(() => leadersAt(spot.where).length === (size === 1 ? 0 : 4 / size));
+      await eventually(
+        () => leadersAt(spot.where).length === (size > 1 || php.alwaysForks ? 4 / size : 0),
+      );
     }
   },
 );

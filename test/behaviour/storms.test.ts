@@ -7,12 +7,12 @@ import type { Status } from "../../src/admin/contract.ts";
 import { ask } from "../helper/ask.ts";
 import { descriptorsAtRest, descriptorsFallTo } from "../helper/descriptors.ts";
 import { gate, hold, holdPhp, type Gate } from "../helper/gate.ts";
+import { forEachPhp } from "../helper/php.ts";
 import {
   barePool,
   bodyOf,
   gatedPool,
   gatedReach,
-  phpPool,
   tcpSpot,
   unixSpot,
   workersReach,
@@ -28,7 +28,7 @@ import {
 } from "../helper/processes.ts";
 import { BINARY, textOf, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
-import { startBare, startPhp } from "../helper/serving.ts";
+import { startBare } from "../helper/serving.ts";
 import { statusOf } from "../helper/status.ts";
 import { underLoad } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
@@ -70,12 +70,12 @@ async function backAtRest(supervisor: Supervisor, { children, descriptors }: Res
   await descriptorsFallTo(supervisor, descriptors);
 }
 
-behaviour(
+forEachPhp(
   "a dozen reloads, 0 to 22 ms apart, under load: each is answered, none loses a request, nothing leaks",
-  { needs: ["php-cgi"] },
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const script = scene.fixture("php/hello.php");
-    const { spot, supervisor } = await startPhp(scene);
+    const { spot, supervisor } = await php.start(scene);
     expect(await post(supervisor, "reload")).toBe(200);
     const before = await atRest(supervisor, 1);
     const sockets = listenersAt(spot.where);
@@ -253,12 +253,12 @@ behaviour("who asked for a reload goes away: the reload goes on", {}, async (sce
   expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
 });
 
-behaviour(
+forEachPhp(
   "quit, then stop: the stop does not wait for the request that the quit waits for",
-  { needs: ["php-cgi"] },
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const spot = await tcpSpot(scene);
-    const pools = { www: phpPool(spot) };
+    const pools = { www: php.pool(spot) };
     const supervisor = await scene.start({ pools });
     await workersReach(spot, 2);
     const held = await holdPhp(scene, spot);
@@ -282,12 +282,12 @@ behaviour("stop, then quit, and everything twice: all are answered", {}, async (
   await supervisor.gone();
 });
 
-behaviour(
+forEachPhp(
   "restart and reload at once: one after the other, and the service is whole",
-  { needs: ["php-cgi"] },
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const script = scene.fixture("php/hello.php");
-    const { spot, supervisor } = await startPhp(scene, {}, unixSpot(scene));
+    const { spot, supervisor } = await php.start(scene, {}, unixSpot(scene));
     const before = await atRest(supervisor, 1);
     const sockets = listenersAt(spot.where);
     for (const words of [

@@ -88,6 +88,56 @@ behaviour(
 );
 
 behaviour(
+  "a master without workers, as of pm = ondemand, takes no socket's file along",
+  PHP_FPM,
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const conf = fpmConf(scene, { www: spot });
+    scene.write(conf, textOf(conf).replace("pm = static", "pm = ondemand"));
+    const master = await phpFpm(scene, conf);
+    const file = statSync(spot.listen).ino;
+    const config = scene.daemonConfig({ pools: { www: pool(spot) } });
+    const start = await scene.fcgivisor(["start", "--takeover", "-c", config]);
+    expect([start.stderr, start.code]).toEqual(["", 0]);
+    const supervisor = scene.followDaemon(config);
+    await eventually(() => !alive(master), { what: "the master of php-fpm is gone" });
+    await supervisor.logged("left-over process");
+    expect(statSync(spot.listen).ino).toBe(file);
+    const script = scene.fixture("php/hello.php");
+    expect((await fcgi(spot.where, { script })).body).toBe("hello world");
+  },
+);
+
+behaviour(
+  "php-fpm's own file will do; when the new workers do not come up, it serves on as before",
+  PHP_FPM,
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const conf = fpmConf(scene, { www: spot });
+    const master = await phpFpm(scene, conf);
+    const script = scene.fixture("php/hello.php");
+    await underLoad(spot, { script }, async ({ further }) => {
+      const takeOver = ["start", "--takeover", "-c", conf, "--php", phpFpmProgram()!];
+      const text = textOf(conf);
+      scene.write(conf, `${text}chdir = ${scene.path("nowhere")}\n`);
+      const failed = await scene.fcgivisor(takeOver);
+      expect(failed.code).toBe(1);
+      expect(failed.stderr).toContain("nowhere is not a directory");
+      expect(alive(master)).toBe(true);
+      await further(5);
+      scene.write(conf, text);
+      const start = await scene.fcgivisor(takeOver);
+      expect([start.stderr, start.code]).toEqual(["", 0]);
+      const pid = Number(textOf(scene.path("fpm.pid")));
+      const log = () => textOf(scene.path("fpm.log"));
+      scene.follow(pid, conf, scene.path("fpm.admin.sock"), log);
+      expect(pid).not.toBe(master);
+      await eventually(() => !alive(master), { what: "the master of php-fpm is gone" });
+    });
+  },
+);
+
+behaviour(
   "a php-fpm that serves on more than the config is for is left as it is",
   PHP_FPM,
   async (scene) => {

@@ -16,11 +16,11 @@ import { dirname } from "node:path";
 import { allLeft, crash, recovered } from "../helper/crash.ts";
 import { descriptorsAtRest, descriptorsFallTo } from "../helper/descriptors.ts";
 import { holdPhp, type Held } from "../helper/gate.ts";
+import { forEachPhp } from "../helper/php.ts";
 import {
   barePool,
   bodyOf,
   gatedPool,
-  phpPool,
   tcpSpot,
   unixSpot,
   workersReach,
@@ -39,7 +39,7 @@ import {
 import { findProgram } from "../helper/packages.ts";
 import { BINARY, textOf, type Outcome, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, type Settings } from "../helper/scene.ts";
-import { runBare, startBare, startPhp } from "../helper/serving.ts";
+import { runBare, startBare } from "../helper/serving.ts";
 import { statusOf } from "../helper/status.ts";
 import { tap } from "../helper/tap.ts";
 import { underLoad } from "../helper/under-load.ts";
@@ -83,42 +83,38 @@ const PLACES = [
 ] as const;
 
 for (const [name, place] of PLACES) {
-  behaviour(
-    `upgrade to another file under load: ${name}`,
-    { needs: ["php-cgi"] },
-    async (scene) => {
-      const spot = await place(scene);
-      const script = scene.fixture("php/hello.php");
-      const supervisor = await scene.start({ pools: { www: phpPool(spot, { workers: 3 }) } });
-      const old = await workersReach(spot, 3);
-      const sockets = listenersAt(spot.where);
-      const next = copyOf(scene, "fcgivisor-next");
-      await underLoad(spot, { script }, async () => {
-        const held = await holdPhp(scene, spot);
-        const outcome = await upgraded(supervisor, next);
-        expect(outcome.stdout).toContain(String(supervisor.pid));
-        await allLeft(old.filter((pid) => pid !== held.worker));
-        expect(alive(held.worker)).toBe(true);
-        await held.finish();
-      });
-      expect(procLink(supervisor.pid, "exe")).toBe(next);
-      expect(textOf(scene.path("run/fcgivisor.pid")).trim()).toBe(String(supervisor.pid));
-      expect(listenersAt(spot.where)).toEqual(sockets);
-      const now = await workersReach(spot, 3);
-      expect(now.some((pid) => old.includes(pid))).toBe(false);
-      expect(leadersAt(spot.where).length).toBe(1);
-    },
-  );
+  forEachPhp(`upgrade to another file under load: ${name}`, {}, async (scene, php) => {
+    const spot = await place(scene);
+    const script = scene.fixture("php/hello.php");
+    const supervisor = await scene.start({ pools: { www: php.pool(spot, { workers: 3 }) } });
+    const old = await workersReach(spot, 3);
+    const sockets = listenersAt(spot.where);
+    const next = copyOf(scene, "fcgivisor-next");
+    await underLoad(spot, { script }, async () => {
+      const held = await holdPhp(scene, spot);
+      const outcome = await upgraded(supervisor, next);
+      expect(outcome.stdout).toContain(String(supervisor.pid));
+      await allLeft(old.filter((pid) => pid !== held.worker));
+      expect(alive(held.worker)).toBe(true);
+      await held.finish();
+    });
+    expect(procLink(supervisor.pid, "exe")).toBe(next);
+    expect(textOf(scene.path("run/fcgivisor.pid")).trim()).toBe(String(supervisor.pid));
+    expect(listenersAt(spot.where)).toEqual(sockets);
+    const now = await workersReach(spot, 3);
+    expect(now.some((pid) => old.includes(pid))).toBe(false);
+    expect(leadersAt(spot.where).length).toBe(1);
+  });
 }
 
-behaviour(
+forEachPhp(
   "three upgrades in a row, under load, leak no descriptor and no process",
-  { needs: ["php-cgi"] },
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const spot = await tcpSpot(scene);
     const other = unixSpot(scene);
     const script = scene.fixture("php/hello.php");
-    const pools = { www: phpPool(spot), bare: barePool(scene, other) };
+    const pools = { www: php.pool(spot), bare: barePool(scene, other) };
     const supervisor = await scene.start({ pools });
     const files = [copyOf(scene, "one"), copyOf(scene, "two")];
     await workersReach(other, 2);
@@ -385,12 +381,12 @@ behaviour(
   },
 );
 
-behaviour(
+forEachPhp(
   "after an upgrade everything works as before: reload, kill -9 and start, quit",
-  { needs: ["php-cgi"] },
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const script = scene.fixture("php/hello.php");
-    const { spot, supervisor: first } = await startPhp(scene, {}, unixSpot(scene));
+    const { spot, supervisor: first } = await php.start(scene, {}, unixSpot(scene));
     let second = first;
     const next = copyOf(scene, "next");
     await underLoad(spot, { script }, async () => {
@@ -418,11 +414,11 @@ async function quitsAfter(held: Held, supervisor: Supervisor, spot: Spot): Promi
   await supervisor.gone();
 }
 
-behaviour(
+forEachPhp(
   "quit right after an upgrade lets the requests in flight finish, of workers from before it",
-  { needs: ["php-cgi"] },
-  async (scene) => {
-    const { spot, supervisor } = await startPhp(scene);
+  {},
+  async (scene, php) => {
+    const { spot, supervisor } = await php.start(scene);
     const held = await holdPhp(scene, spot);
     await upgraded(supervisor, copyOf(scene, "next"));
     await quitsAfter(held, supervisor, spot);

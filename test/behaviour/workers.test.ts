@@ -3,6 +3,7 @@
 
 import { expect } from "bun:test";
 import { chownSync, copyFileSync, mkdirSync, readFileSync } from "node:fs";
+import { forEachPhp } from "../helper/php.ts";
 import {
   barePool,
   bodyOf,
@@ -181,11 +182,11 @@ behaviour("chdir, umask, nice and limits of a program", {}, async (scene) => {
   expect(softLimit(pid, "Max core file size")).toBe("4096");
 });
 
-behaviour("chdir and umask as PHP sees them", { needs: ["php-cgi"] }, async (scene) => {
+forEachPhp("chdir and umask as PHP sees them", {}, async (scene, php) => {
   const script = scene.fixture("php/environment.php");
   const spot = await tcpSpot(scene);
   const extra = { umask: "0077", env: { PATH: "/usr/bin:/bin:/opt/bin" } };
-  await scene.run({ pools: { www: phpPool(spot, extra) } });
+  await scene.run({ pools: { www: php.pool(spot, extra) } });
   const seen = JSON.parse(await bodyOf(spot, { script })) as Record<string, unknown>;
   expect(seen).toMatchObject({ umask: 0o077, path: "/usr/bin:/bin:/opt/bin" });
   if (AM_ROOT) expect(seen).toMatchObject({ uid: 33, gid: 33 });
@@ -262,12 +263,12 @@ behaviour("without root, user is ignored with a warning", { needs: ["root"] }, a
   await supervisor.logged('pool www: "user" is ignored, because only root can change it');
 });
 
-behaviour("two pools run as two users", { needs: ["root", "php-cgi"] }, async (scene) => {
+forEachPhp("two pools run as two users", { needs: ["root"] }, async (scene, php) => {
   const script = scene.fixture("php/environment.php");
   const one = await tcpSpot(scene);
   const two = await tcpSpot(scene);
   await scene.run({
-    pools: { one: phpPool(one, { user: "www-data" }), two: phpPool(two, { user: "nobody" }) },
+    pools: { one: php.pool(one, { user: "www-data" }), two: php.pool(two, { user: "nobody" }) },
   });
   const uid = async (spot: Spot): Promise<number> =>
     (JSON.parse(await bodyOf(spot, { script })) as { uid: number }).uid;

@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import { configPath, defaultStateDir, loadConfig, type Loaded } from "../../config/load.ts";
+import { isPhpCgiName, isPhpFpmName } from "../../config/php-fpm/program.ts";
 import { Fault } from "../../fault.ts";
 import type { ValuesOf } from "../options.ts";
 import type { RUN_OPTIONS } from "../run/options.ts";
@@ -17,6 +18,11 @@ export type ConfigArgs = Partial<
 function phpProgram(given: string): string {
   if (given === "")
     throw new Fault("--php is empty", { exitCode: 2, hint: "name a php-fpm or php-cgi" });
+  if (!isPhpFpmName(given) && !isPhpCgiName(given))
+    throw new Fault(`--php ${given}: by its name this is neither a php-fpm nor a php-cgi`, {
+      exitCode: 2,
+      hint: "for example: --php php-fpm8.2, or --php /opt/php/bin/php-cgi",
+    });
   return given.includes("/") ? resolve(given) : given;
 }
 

@@ -20,6 +20,8 @@ export interface Difference {
 const HANDLED = null;
 const LOG_INSTEAD =
   "let the web server write it: its access log has time, status and upstream time";
+const STATUS_INSTEAD =
+  '"fcgivisor status --json", or GET /v1/status and /metrics on the control socket; both answer while all workers are busy';
 
 export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "global/daemonize": { form: "boolean", why: HANDLED },
@@ -71,7 +73,11 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     onPhpCgi: true,
   },
   "pool/pm.status_path": status(),
-  "pool/pm.status_listen": status(),
+  "pool/pm.status_listen": {
+    form: "text",
+    why: "is not opened: the supervisor has a status of its own",
+    instead: STATUS_INSTEAD,
+  },
   "pool/ping.path": ping(),
   "pool/ping.response": ping(),
   "pool/access.log": {
@@ -132,8 +138,7 @@ function status(): Difference {
   return {
     form: "text",
     why: "is not served: requests do not pass through the supervisor",
-    instead:
-      '"fcgivisor status --json", or GET /v1/status and /metrics on the control socket; both answer while all workers are busy',
+    instead: STATUS_INSTEAD,
   };
 }
 

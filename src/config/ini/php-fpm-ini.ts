@@ -13,7 +13,12 @@ import { INI_WORDING, iniPoolEntries } from "./pool.ts";
 import { IniSections, type IniSection } from "./sections.ts";
 import { checkPoolCount } from "../rules/pool-count.ts";
 import type { Problems } from "../problems.ts";
-import { besidePidFile, installPrefix, impliedEntry, phpProgram } from "../php-fpm/implied.ts";
+import {
+  besidePidFileOfRoot,
+  installPrefix,
+  impliedEntry,
+  phpProgram,
+} from "../php-fpm/implied.ts";
 import { isZeroLimit } from "../php-fpm/pool-rules.ts";
 import { uniqueNames } from "../php-fpm/unique-names.ts";
 
@@ -46,9 +51,9 @@ export async function readPhpFpmIni(
   const supervisor = global.entries("supervisor", base);
   return {
     source: { format: "php-fpm-ini", file, files, prefix },
-    supervisor: [...supervisor, ...besidePidFile(supervisor, "state_dir", ".state")],
+    supervisor: [...supervisor, ...besidePidFileOfRoot(supervisor, "state_dir", ".state")],
     // Not .sock: Debian's pid file is /run/php/php8.2-fpm.pid, and its pool listens on php8.2-fpm.sock.
-    admin: besidePidFile(supervisor, "socket", ".admin.sock"),
+    admin: besidePidFileOfRoot(supervisor, "socket", ".admin.sock"),
     log: logEntries(reading, global, base),
     metrics: [],
     pools: poolsOf(reading, pools, global),

@@ -7,7 +7,6 @@ import { iniRaw } from "./forms.ts";
 import type { PhpOfFpm } from "./php.ts";
 import type { IniReading } from "./lines.ts";
 import type { IniItem, IniSection } from "./sections.ts";
-import { directiveName } from "../php-fpm/directives.ts";
 import { chdirAfterChroot, impliedEntry } from "../php-fpm/implied.ts";
 import {
   environmentOf,
@@ -61,22 +60,8 @@ export function iniPoolEntries(
     .filter((entry) => applies(reading, entry, address, hasList));
   const env = environment(reading, section, base);
   const php = phpSettings(reading, section, base);
-  const fpm = handedOn(section, base);
+  const fpm = section.handedOn.entries(base);
   return [...shared, ...own, ...env, ...php, ...fpm, ...phpFpmDefaults(section, base)];
-}
-
-/** What php-fpm itself gets to see of the pool. */
-function handedOn(section: IniSection, base: string): Entry[] {
-  const lines = section.handedOn();
-  const [first] = lines;
-  if (first === undefined) return [];
-  const values = Map.groupBy(lines, ({ name }) => name);
-  const raw = [...values].map(([name, all]) => {
-    const texts = all.map(({ value }) => value);
-    return [name, texts.length > 1 ? texts : texts[0]] as const;
-  });
-  const placeOf = (key: string) => (values.get(directiveName(key))?.[0] ?? first).where;
-  return [{ ...impliedEntry("fpm", new Map(raw), base, first.where), placeOf }];
 }
 
 /** Drops, with a word, what means nothing for the pool's kind of address, and zeros that mean "leave alone". */

@@ -16,8 +16,7 @@ import {
 } from "./lines.ts";
 import { iniNameOf, type IniKind, type IniName } from "./names.ts";
 import type { Difference } from "./differences.ts";
-import { HANDED_ON, POOL_DIRECTIVES } from "../php-fpm/directives.ts";
-import { directiveValue } from "../php-fpm/directive-value.ts";
+import { HandedOn, isHandedOn } from "./handed-on.ts";
 import { MOST_PAIRS } from "../settings/special-values.ts";
 
 /** All sections of a config, over all its files. */
@@ -51,13 +50,6 @@ export class IniSections {
   }
 }
 
-/** A line that php-fpm itself gets to see. */
-export interface IniHandedOn {
-  readonly name: string;
-  readonly value: string;
-  readonly where: Place;
-}
-
 /** One `NAME[KEY] = VALUE`. */
 export interface IniItem {
   readonly name: string;
@@ -73,7 +65,8 @@ export class IniSection {
   readonly #kind: IniKind;
   readonly #scalars = new Map<string, IniScalar>();
   readonly #arrays = new Map<string, Map<string, IniItem>>();
-  readonly #handedOn: IniHandedOn[] = [];
+  /** What goes to php-fpm as it is, where it runs the pool. */
+  readonly handedOn: HandedOn;
 
   /** `name` null: [global], and what stands before any section. */
   constructor(reading: IniReading, name: string | null, where: Place) {
@@ -81,11 +74,16 @@ export class IniSection {
     this.name = name;
     this.where = where;
     this.#kind = name === null ? "global" : "pool";
+    this.handedOn = new HandedOn(reading.problems);
   }
 
   /** Takes in one line. */
   take(line: IniValueLine): void {
-    if (this.#isHandedOn(line)) return this.#handOn(line);
+    if (this.#isHandedOn(line.name)) {
+      const { value } = line;
+      const named = value === null ? value : this.#withPoolName(value);
+      return this.handedOn.take({ ...line, value: named });
+    }
     const known = iniNameOf(this.#kind, line);
     if ("problem" in known) this.#reading.problems.error(known.problem, line.where, known.hint);
     else if (line.value !== null) this.#keep(line, known, this.#withPoolName(line.value));
@@ -94,11 +92,6 @@ export class IniSection {
   /** The last value of that name; undefined when there is none. */
   scalar(name: string): IniScalar | undefined {
     return this.#scalars.get(name);
-  }
-
-  /** What goes to php-fpm as it is, where it runs the pool: of two scalars the last, of an array all. */
-  handedOn(): readonly IniHandedOn[] {
-    return this.#handedOn;
   }
 
   /** The last number of that name; 0 when there is none, or what is there is no number. */
@@ -131,29 +124,9 @@ export class IniSection {
     return name !== null && value.includes("$pool") ? value.replaceAll("$pool", () => name) : value;
   }
 
-  #isHandedOn({ name }: IniValueLine): boolean {
+  #isHandedOn(name: string): boolean {
     const toPhpFpm = this.#kind === "pool" && this.#reading.php.runtime === "php-fpm";
-    return toPhpFpm && HANDED_ON.includes(name.toLowerCase());
-  }
-
-  #handOn(line: IniValueLine): void {
-    const { problems } = this.#reading;
-    const name = line.name.toLowerCase();
-    const array = POOL_DIRECTIVES.get(name)!.form === "paths";
-    const brackets = bracketProblem(line, array);
-    if (brackets !== null) problems.error(brackets.problem, line.where, brackets.hint);
-    if (brackets !== null || line.value === null) return;
-    const value = this.#withPoolName(line.value);
-    // Where a relative path leads shows only when the whole section is read.
-    const read = directiveValue(name, value, "/");
-    if ("problem" in read) {
-      problems.error(`${labelOf(line)}: ${read.problem}`, line.where, read.hint);
-      return;
-    }
-    const before = array ? -1 : this.#handedOn.findIndex((each) => each.name === name);
-    if (before >= 0) this.#handedOn.splice(before, 1);
-    if (this.#handedOn.length <= MOST_PAIRS)
-      this.#handedOn.push({ name, value, where: line.where });
+    return toPhpFpm && isHandedOn(name);
   }
 
   #keep(line: IniValueLine, known: IniName, value: string): void {
@@ -197,13 +170,6 @@ export class IniSection {
       this.#reading.problems.warn(what, item.where, "remove one of them");
     }
   }
-}
-
-function bracketProblem({ name, key, value }: IniValueLine, array: boolean) {
-  const form = array ? `${name}[]` : name;
-  if (key === (array ? "" : null)) return null;
-  const what = array ? "is written with empty brackets" : "takes no brackets";
-  return { problem: `"${name}" ${what}`, hint: `write ${form} = ${value ?? ""}` };
 }
 
 function isHarmless({ harmless = [] }: Difference, raw: unknown): boolean {

@@ -19,6 +19,11 @@ export function isPhpFpmName(program: string): boolean {
   return NAME.test(basename(program));
 }
 
+/** Whether a program of this name or path is a php-cgi. */
+export function isPhpCgiName(program: string): boolean {
+  return /^php-?cgi[0-9.]*$|^php[0-9.]*-cgi$/.test(basename(program));
+}
+
 /** "8.2" of php-fpm8.2 and php-fpm82; null where the name does not tell. */
 export function phpFpmVersion(program: string): string | null {
   const [, behind, inside] = NAME.exec(basename(program)) ?? [];

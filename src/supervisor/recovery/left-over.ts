@@ -4,6 +4,7 @@
 import type { PoolConfig } from "../../config/model.ts";
 import { generic } from "../../runtime/generic.ts";
 import { RUNTIMES } from "../../runtime/registry.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
 import { boundAddress } from "../../socket/bound.ts";
 import type { LeftSocket } from "../../socket/holders.ts";
 import { takeBack } from "../../socket/take-back.ts";
@@ -14,7 +15,11 @@ import { type ProcessStat, stillThere } from "../../sys/proc/procfs.ts";
 import { type Address, type ListenAddress, sameAddress } from "../../sys/socket/address.ts";
 import { closeSocket, endListening } from "../../sys/socket/socket.ts";
 import { SocketFile } from "../../sys/socket/socket-file.ts";
-import { type LeftOverContext, LeftOverWorkers } from "../../worker/left-over-workers.ts";
+import {
+  type LeftOverContext,
+  leftNames,
+  LeftOverWorkers,
+} from "../../worker/left-over-workers.ts";
 import { handedOver } from "../sockets.ts";
 import type { RecoveryContext } from "../supervisor-state.ts";
 import type { PoolRecord } from "./state-file.ts";
@@ -150,7 +155,7 @@ function workersOf(context: RecoveryContext, record: PoolRecord): LeftOverContex
   const { name, address, inode } = record;
   return {
     pool: { name, stopSignal: record.stop_signal, drainTimeoutMs: record.drain_timeout_ms },
-    runtime: RUNTIMES.find((runtime) => runtime.name === record.runtime) ?? generic,
+    runtime: runtimeNamed(record),
     ...leftSocket(record),
     listener: { address, inode: Number(inode) },
     scoreboard: context.scoreboard,
@@ -158,9 +163,14 @@ function workersOf(context: RecoveryContext, record: PoolRecord): LeftOverContex
   };
 }
 
-function leftSocket({ inode, command, uid, groups }: PoolRecord): LeftSocket {
+function runtimeNamed({ runtime }: PoolRecord): Runtime {
+  return RUNTIMES.find(({ name }) => name === runtime) ?? generic;
+}
+
+function leftSocket(record: PoolRecord): LeftSocket {
+  const { inode, command, uid, groups } = record;
   const ids = groups.map(({ pid, start_time }) => ({ pid, startTime: start_time }));
-  return { inode, command, uid, groups: ids };
+  return { inode, command, uid, groups: ids, ...leftNames(runtimeNamed(record)) };
 }
 
 /** Of every generation there is. */

@@ -8,6 +8,7 @@ import type { Generation } from "../../pool/generation.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { generic } from "../../runtime/generic.ts";
 import { runtimeOf } from "../../runtime/registry.ts";
+import type { Runtime } from "../../runtime/runtime.ts";
 import type { Listener } from "../../socket/listener.ts";
 import type { Address } from "../../sys/socket/address.ts";
 import { findUser } from "../../sys/machine/users.ts";
@@ -34,7 +35,7 @@ function recordOf(pool: Pool, { all, context }: Generation): PoolRecord {
     command: programOf(pool, context),
     stop_signal: context.pool.stopSignal,
     drain_timeout_ms: context.pool.drainTimeoutMs,
-    uid: uidOf(context.pool),
+    uid: uidOf(context.pool, runtime),
     groups: all.map(({ leader }) => ({ pid: leader.pid, start_time: leader.startTime })),
   };
 }
@@ -61,14 +62,15 @@ export function recordOfConfig(pool: PoolConfig, address: Address, inode: string
     command: null,
     stop_signal: pool.stopSignal,
     drain_timeout_ms: pool.drainTimeoutMs,
-    uid: uidOf(pool),
+    uid: uidOf(pool, runtime),
     groups: [],
   };
 }
 
-/** Only root's workers can run as another user. */
-function uidOf({ user }: PoolConfig): number | null {
+/** Only root's workers can run as another user; where the program takes it on itself, its leader does not. */
+function uidOf({ user }: PoolConfig, { confinesWorkers }: Runtime): number | null {
   const own = process.geteuid!();
+  if (own === 0 && confinesWorkers) return null;
   return own !== 0 || user === null ? own : (findUser(user)?.uid ?? null);
 }
 

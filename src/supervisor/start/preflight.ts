@@ -13,6 +13,7 @@ import { RUNTIMES, runtimeOf } from "../../runtime/registry.ts";
 import type { Preflight, Runtime } from "../../runtime/runtime.ts";
 import { type Captured, capture } from "../../sys/process.ts";
 import { groupLack, type Lack, lackFault, userLack } from "../../sys/machine/machine.ts";
+import { findUser } from "../../sys/machine/users.ts";
 import { shortage } from "../../sys/machine/scarcity.ts";
 import { exposure, exposureText } from "../../sys/trust.ts";
 import { missingSocketFolders, tooManyForMemory } from "./machine-fit.ts";
@@ -133,7 +134,8 @@ function sameSocket({ socket, readOnlySocket }: Config["admin"], pools: Config["
 }
 
 /** Folders in which others could put something else in the place of a file of ours. */
-function exposedPlaces({ supervisor, admin, log, pools }: Config): Fault[] {
+function exposedPlaces({ source, supervisor, admin, log, pools }: Config): Fault[] {
+  const usual = source.format === "php-fpm-ini" ? usersOf(pools) : new Set<number>();
   const own = [
     ["state_dir", supervisor.stateDir],
     ["pid_file", supervisor.pidFile === null ? null : dirname(supervisor.pidFile)],
@@ -151,7 +153,8 @@ function exposedPlaces({ supervisor, admin, log, pools }: Config): Fault[] {
   );
   const faults = [...files, ...sockets].flatMap(({ of, folder, sticky }) => {
     const found = exposure(folder, sticky ? "anywhere" : "only on the way");
-    if (found === null) return [];
+    const isUsual = of === "pid_file" || of.endsWith(", listen");
+    if (found === null || (isUsual && found.uid !== null && usual.has(found.uid))) return [];
     return [
       new Fault(`others can replace what is in this folder: ${exposureText(found)}`, {
         where: `${of}: ${folder}`,
@@ -160,6 +163,13 @@ function exposedPlaces({ supervisor, admin, log, pools }: Config): Fault[] {
     ];
   });
   return [...new Map(faults.map((fault) => [String(fault.where), fault])).values()];
+}
+
+/** In php-fpm's world the web user has pid file and sockets in a folder of his: Debian's /run/php. */
+function usersOf(pools: Config["pools"]): Set<number> {
+  const names = pools.flatMap(({ user, listen: { owner } }) => [user, owner]);
+  const ids = names.flatMap((name) => (name === null ? [] : [findUser(name)?.uid ?? 0]));
+  return new Set(ids);
 }
 
 function rootFaults(pool: PoolConfig, allowRoot: boolean): Fault[] {

@@ -162,6 +162,11 @@ export class SocketHolders {
     return [...new Map(all.toReversed().map((holder) => [holder.pid, holder])).values()].reverse();
   }
 
+  /** The names of all processes. */
+  get commands(): readonly string[] {
+    return [...new Set(this.processes.map(({ command }) => command))];
+  }
+
   private get processes(): readonly ProcessStat[] {
     return (this.living ??= processesWhere(({ state }) => state !== "Z"));
   }
