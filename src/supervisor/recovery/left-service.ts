@@ -8,6 +8,7 @@ import { Scoreboard } from "../../observe/scoreboard.ts";
 import { InheritedSockets } from "../../socket/inherited.ts";
 import { addressText } from "../../sys/socket/address.ts";
 import { Lock } from "../../sys/lock.ts";
+import { History } from "../history.ts";
 import { Recovery } from "./recovery.ts";
 import { readState, removeState, type State } from "./state-file.ts";
 
@@ -16,11 +17,13 @@ export class LeftService {
   private readonly state: State;
   private readonly lock: Lock;
   private readonly recovery: Recovery;
+  private readonly history: History;
 
   private constructor(stateDir: string, state: State, lock: Lock, emit: Emit) {
     this.stateDir = stateDir;
     this.state = state;
     this.lock = lock;
+    this.history = new History(stateDir, emit);
     const inherited = new InheritedSockets({}, 0);
     const context = { pools: new Map(), scoreboard: new Scoreboard(), inherited, emit };
     this.recovery = new Recovery(context, state.pools, {});
@@ -53,6 +56,7 @@ export class LeftService {
   async end(word: "stop" | "quit"): Promise<void> {
     await this.recovery.end(word);
     removeState(this.stateDir);
+    this.history.remove();
     rmSync(lockFile(this.stateDir), { force: true });
     this.lock.release();
   }
