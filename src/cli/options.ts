@@ -60,6 +60,18 @@ export const COMMON = {
   quiet: { type: "boolean", alias: "q", description: "print nothing but errors" },
 } as const satisfies Options;
 
+/** A word for all pools, or for this one. */
+export const ONE_POOL = {
+  pool: { type: "positional", required: false },
+} as const satisfies Options;
+
+/** The same as it is asked for. */
+export function onePool({ pool }: { readonly pool?: string | undefined }): {
+  readonly pools?: readonly string[];
+} {
+  return pool === undefined ? {} : { pools: [pool] };
+}
+
 /** An option as it stands on the command line. */
 export interface GivenOption {
   readonly written: string;
@@ -165,7 +177,8 @@ export function positionals(
 }
 
 function isOption(word: string): boolean {
-  return word.startsWith("-") && word !== "-";
+  // A negative number is a value.
+  return word.startsWith("-") && word !== "-" && !/^-\d+$/.test(word);
 }
 
 function lookUp(options: Options, written: string): [string, Option] | undefined {

@@ -33,6 +33,7 @@ import { allListeners } from "./sockets.ts";
 import { StateKeeper } from "./recovery/state-keeper.ts";
 import { isReady, poolStatuses, summaryOf, type Status, upgradeStatus } from "./status.ts";
 import { Operations } from "./operations/operations.ts";
+import { PoolControl } from "./operations/pool-control.ts";
 import type { SupervisorOptions } from "./supervisor-options.ts";
 import { outputRate, poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
@@ -62,6 +63,8 @@ export class Supervisor {
   readonly history: History;
   private readonly socketWatch: SocketWatch;
   private readonly scaling: ScalingWatch;
+  /** What is done to one pool without a new config. */
+  readonly control: PoolControl;
   private readonly outputLimits: OutputLimits;
   private readonly emergencies = new EmergencyCounter();
   private end: Promise<Losses> | null = null;
@@ -103,6 +106,8 @@ export class Supervisor {
     this.scaling = new ScalingWatch(() => poolsInOrder(this.state), this.state.scoreboard);
     this.keeper = new StateKeeper(this.state, options.version);
     this.history = new History(loaded.config.supervisor.stateDir, emit);
+    const { state, queue, scaling } = this;
+    this.control = new PoolControl({ state, queue, scaling });
     this.operations = new Operations({
       state: this.state,
       history: this.history,
