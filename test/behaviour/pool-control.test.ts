@@ -200,6 +200,26 @@ behaviour("restart of one pool", PHP, async (scene) => {
   expect(pools.map(({ name }) => name)).toEqual(["www", "app"]);
 });
 
+behaviour("a pool that is not enabled is checked, and not run", PHP, async (scene) => {
+  const [www, app] = [await tcpSpot(scene), unixSpot(scene, "app.sock")];
+  const settings = (enabled: boolean) => ({
+    pools: { www: phpPool(www), app: barePool(scene, app, { enabled }) },
+  });
+  const supervisor = await scene.start(settings(false));
+  await workersReach(www, 2);
+  expect((await statusOf(supervisor)).pools.map(({ name }) => name)).toEqual(["www"]);
+  await closed(app);
+  scene.rewrite(settings(true));
+  await done(supervisor, "reload");
+  await workersReach(app, 2);
+  scene.rewrite(settings(false));
+  await done(supervisor, "reload");
+  await closed(app);
+  scene.rewrite({ pools: { www: phpPool(www, { enabled: false }) } });
+  expect(await refused(supervisor, "reload")).toContain("kept out by enabled = false");
+  await workersReach(www, 2);
+});
+
 behaviour("stop of a pool does nothing where no supervisor runs", PHP, async (scene) => {
   const { supervisor, spot } = await startPhp(scene);
   await crash(supervisor);

@@ -17,6 +17,7 @@ export function poolOf(name: string, where: Where, v: PoolValues): PoolConfig {
       group: v["listen.group"],
       mode: v["listen.mode"],
     },
+    enabled: v.enabled,
     command: v.command,
     runtime: v.runtime,
     user: v.user,

@@ -59,6 +59,13 @@ export const POOL_SETTINGS = {
     fpm: "pool/listen.mode",
     get: (from) => from.listen.mode,
   }),
+  enabled: pool({
+    type: v.boolean,
+    default: true,
+    doc: "With false the pool is read and checked, and not run.",
+    example: "false",
+    get: (from) => from.enabled,
+  }),
   command: pool({
     type: v.command,
     default: REQUIRED,
