@@ -32,6 +32,10 @@ export const OPERATIONS = [
   "rollback",
   "logrotate",
   "upgrade",
+  "scale",
+  "pause",
+  "resume",
+  "start",
 ] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
@@ -55,7 +59,17 @@ export interface RollbackOptions {
   readonly generation?: number;
 }
 
-export type OperationOptions = ReloadOptions & UpgradeOptions & QuitOptions & RollbackOptions;
+/** What `scale`, `pause`, `resume` and `start` must be told, and `stop` and `restart` may: `pools`, with one name. */
+export interface PoolOptions {
+  /** scale: `8`, `+2`, `-2` or `2..10`. */
+  readonly workers?: string;
+}
+
+export type OperationOptions = ReloadOptions &
+  UpgradeOptions &
+  QuitOptions &
+  RollbackOptions &
+  PoolOptions;
 
 /** Asked for with `Accept`, an operation answers with its steps, one JSON object a line. */
 export const STREAM_TYPE = "application/x-ndjson";

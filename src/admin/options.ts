@@ -2,19 +2,28 @@
 
 import { isAbsolute } from "node:path";
 import { Fault } from "../fault.ts";
+import { AMOUNT_HINT } from "../pool/amount.ts";
 import type { Operation, OperationOptions } from "./contract.ts";
 import type { Asked } from "./http.ts";
 
 /** What each operation may be told. Anything else is refused: a `dry-run` misspelt must not be a reload. */
 const TAKES: Readonly<Record<Operation, readonly string[]>> = {
-  stop: [],
+  stop: ["pools"],
   quit: ["lame_duck_ms"],
-  restart: [],
+  restart: ["pools"],
   logrotate: [],
   reload: ["pools", "wait", "dry_run", "config", "changed", "wait_probation"],
   rollback: ["generation", "wait", "dry_run"],
   upgrade: ["binary", "id"],
+  scale: ["pools", "workers"],
+  pause: ["pools"],
+  resume: ["pools"],
+  start: ["pools"],
 };
+
+/** Those that are about one pool, or may be. */
+const OF_ONE_POOL: readonly Operation[] = ["stop", "restart", "scale", "pause", "resume", "start"];
+const NEEDS_POOL: readonly Operation[] = ["scale", "pause", "resume", "start"];
 
 /** The options of a request, from its query and its body. Throws a Fault for what is not understood. */
 export function operationOptions(
@@ -36,11 +45,17 @@ export function operationOptions(
   ) {
     throw bad(operation, "`pools` must be a list of names");
   }
+  if (OF_ONE_POOL.includes(operation) && pools !== undefined && pools.length !== 1)
+    throw bad(operation, "`pools` must be a list with one name");
+  if (NEEDS_POOL.includes(operation) && pools === undefined)
+    throw bad(operation, `${operation} must be told which pool: \`pools\`, a list with one name`);
+  if (operation === "scale" && given["workers"] === undefined)
+    throw bad(operation, `scale must be told \`workers\`: ${AMOUNT_HINT}`);
   for (const [name, value] of Object.entries({ wait, dry_run, changed, wait_probation })) {
     if (value !== undefined && typeof value !== "boolean")
       throw bad(operation, `\`${name}\` must be true or false`);
   }
-  for (const [name, value] of Object.entries({ binary, id, config })) {
+  for (const [name, value] of Object.entries({ binary, id, config, workers: given["workers"] })) {
     if (value !== undefined && typeof value !== "string")
       throw bad(operation, `\`${name}\` must be a text`);
   }

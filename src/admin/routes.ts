@@ -210,13 +210,24 @@ function start(
   by: string,
   tell: Tell,
 ): Promise<Report> {
+  const { operations, control } = supervisor;
+  const [pool] = options.pools ?? [];
   switch (operation) {
     case "stop":
+      if (pool !== undefined) return operations.stopPool({ pool, by, tell });
       return supervisor.shutDown("stop", by, tell);
     case "quit":
       return supervisor.shutDown("quit", by, tell, options.lame_duck_ms);
     case "restart":
-      return supervisor.operations.restart(by, tell);
+      return operations.restart(by, tell, pool ?? null);
+    case "start":
+      return operations.startPool({ pool: pool!, by, tell });
+    case "scale":
+      return control.scale({ pool: pool!, by, tell }, options.workers!);
+    case "pause":
+      return control.pause({ pool: pool!, by, tell });
+    case "resume":
+      return control.resume({ pool: pool!, by, tell });
     case "logrotate":
       return supervisor.operations.logrotate(by);
     case "upgrade":

@@ -76,7 +76,7 @@ const GROUP = object({
 
 const POOL = object({
   name: TEXT,
-  state: { enum: ["serving", "degraded", "down", "resting"] },
+  state: { enum: ["serving", "degraded", "down", "resting", "paused"] },
   listen: TEXT,
   runtime: TEXT,
   user: orNull(TEXT),
@@ -176,6 +176,11 @@ const REPORT = object(
     back_to: COUNT,
     needs_restart: list(CHANGE),
     files: list(TEXT),
+    pool: TEXT,
+    already: FLAG,
+    active: object({ pool: TEXT, least: COUNT, most: COUNT, was_least: COUNT, was_most: COUNT }),
+    paused: object({ pool: TEXT, still_busy: COUNT, already: FLAG }),
+    resumed: object({ pool: TEXT, already: FLAG, waiting: COUNT }),
     warnings: list(TEXT),
   },
 );

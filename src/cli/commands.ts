@@ -33,6 +33,15 @@ export const COMMANDS: CommandTable = {
     summary: "run with the config of an earlier generation again",
     load: () => import("./history/rollback.ts"),
   },
+  scale: {
+    summary: "how many workers of a pool may be active",
+    load: () => import("./control/scale.ts"),
+  },
+  pause: {
+    summary: "a pool takes no requests; connections wait",
+    load: () => import("./control/pause.ts"),
+  },
+  resume: { summary: "it takes them again", load: () => import("./control/resume.ts") },
   logrotate: { summary: "reopen every log file", load: () => import("./control/logrotate.ts") },
   status: { summary: "pools, workers, queues", load: () => import("./status/status.ts") },
   trace: {

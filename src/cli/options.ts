@@ -73,6 +73,18 @@ export const PHP = {
     "php-fpm or php-cgi that the pools of a php-fpm config run; what fits it unless given",
 } as const satisfies Option;
 
+/** A word for all pools, or for this one. */
+export const ONE_POOL = {
+  pool: { type: "positional", required: false },
+} as const satisfies Options;
+
+/** The same as it is asked for. */
+export function onePool({ pool }: { readonly pool?: string | undefined }): {
+  readonly pools?: readonly string[];
+} {
+  return pool === undefined ? {} : { pools: [pool] };
+}
+
 /** An option as it stands on the command line. */
 export interface GivenOption {
   readonly written: string;
@@ -194,7 +206,8 @@ export function positionals(
 }
 
 function isOption(word: string): boolean {
-  return word.startsWith("-") && word !== "-";
+  // A negative number is a value.
+  return word.startsWith("-") && word !== "-" && !/^-\d+$/.test(word);
 }
 
 function lookUp(options: Options, written: string): [string, Option] | undefined {

@@ -108,6 +108,8 @@ export interface FileLine {
 export interface PoolConfig {
   readonly name: string;
   readonly listen: ListenConfig;
+  /** Whether it is run. */
+  readonly enabled: boolean;
   /** Program and arguments; the program as written, looked up in PATH when it has no slash. */
   readonly command: readonly string[];
   /** Name of a runtime, or null: guessed from the command. */

@@ -19,7 +19,7 @@ import { Convergence, type Goal } from "./convergence.ts";
 import { Failures } from "./failures.ts";
 import { Groups } from "./groups.ts";
 import { withLateTogether } from "./late-workers.ts";
-import { limitsOf, type ScalingLimits } from "./scaling.ts";
+import { limitsOf, pausedLimits, type ScalingLimits } from "./scaling.ts";
 
 export interface GenerationContext {
   readonly pool: PoolConfig;
@@ -49,8 +49,10 @@ type Role =
 export class Generation {
   readonly context: GenerationContext;
   readonly startedAt = now();
-  /** Between which its active workers follow the load; null: all are active at all times. */
-  limits: ScalingLimits | null;
+  /** Null: all are active at all times. */
+  private following: ScalingLimits | null;
+  /** Nobody takes a request, until it is resumed. */
+  private paused = false;
   /** They cannot follow it, because what they do cannot be seen. */
   isBlind = false;
   private readonly groups: Groups;
@@ -62,7 +64,7 @@ export class Generation {
   constructor(context: GenerationContext) {
     this.context = context;
     this.wanted = this.full;
-    this.limits = limitsOf(context.pool);
+    this.following = limitsOf(context.pool);
     const failures = new Failures(context.pool.name, context.emit);
     const groups = new Groups({
       ...context,
@@ -104,7 +106,36 @@ export class Generation {
     return this.wanted === this.full;
   }
 
+  /** Between which its active workers follow the load; null: all are active at all times. */
+  get limits(): ScalingLimits | null {
+    return this.paused ? pausedLimits(this.full) : this.following;
+  }
+  get isPaused(): boolean {
+    return this.paused;
+  }
+
   // ---------------------------------------------------------------- what is asked of it
+
+  /** From here on its active workers follow the load between these; more processes are started where that takes more. */
+  scale(limits: ScalingLimits | null): void {
+    this.following = limits;
+    if (!this.isResting) this.target = this.needed;
+    this.wakeAllIfStatic();
+  }
+
+  /** Workers finish their requests and are parked. */
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.wakeAllIfStatic();
+  }
+
+  private wakeAllIfStatic(): void {
+    if (this.limits === null) for (const { parked } of this.all) parked.wake(parked.count);
+  }
 
   /**
    * Comes up; beside a generation that serves with as many workers as the pool's bound allows.
@@ -174,7 +205,7 @@ export class Generation {
 
   /** All its workers are wanted again. */
   rouse(): void {
-    if (this.isResting) this.target = this.full;
+    if (this.isResting) this.target = this.needed;
   }
 
   /** Replaces every worker by a new one, because it waits on a socket that nobody reaches any more. */
@@ -219,6 +250,11 @@ export class Generation {
   /** Workers of its config. */
   private get full(): number {
     return this.context.pool.workers;
+  }
+
+  /** Workers that there must be for the limits in force. */
+  private get needed(): number {
+    return Math.max(this.full, this.following?.most ?? 0);
   }
 
   private get extra(): number {

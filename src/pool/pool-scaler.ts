@@ -57,7 +57,8 @@ export class PoolScaler {
 
   /** There is no worker, and the next connection is to start the pool. */
   get isResting(): boolean {
-    return this.pool.current.isResting;
+    const { current } = this.pool;
+    return current.isResting && !current.isPaused;
   }
 
   /** Somebody has connected. */

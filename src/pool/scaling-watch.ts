@@ -67,6 +67,12 @@ export class ScalingWatch implements Reader {
     if (type === "supervisor-ready" || type === "operation-done") this.scoreboard.add(this);
   }
 
+  /** Somebody has changed what a pool is to do: it is looked at now. */
+  lookAt(pool: Pool): void {
+    if (pool.current.limits !== null) this.scalerOf(pool).look(this.scoreboard.now());
+    this.scoreboard.add(this);
+  }
+
   /** As many pools as one look has time for; the others come next. */
   look(sample: Sample): void {
     const { all } = this;

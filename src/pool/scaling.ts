@@ -73,6 +73,11 @@ function bounded(workers: number, { least, most }: ScalingLimits): number {
   return Math.min(most, Math.max(least, workers));
 }
 
+/** Nobody takes a request. */
+export function pausedLimits(most: number): ScalingLimits {
+  return { least: 0, most: 0, minSpare: 0, maxSpare: most, idleTimeoutMs: 0, restTimeoutMs: null };
+}
+
 /** What a pool's config says; null = all its workers are active at all times. */
 export function limitsOf(pool: PoolConfig): ScalingLimits | null {
   const { scaling, workers: most, idleTimeoutMs } = pool;
@@ -82,7 +87,7 @@ export function limitsOf(pool: PoolConfig): ScalingLimits | null {
       return null;
     case "dynamic": {
       const minSpare = pool.minSpare ?? 1;
-      const maxSpare = pool.maxSpare ?? Math.max(minSpare, Math.min(most, MAX_SPARE));
+      const maxSpare = pool.maxSpare ?? Math.max(minSpare, Math.min(most, DEFAULT_MAX_SPARE));
       return { least: 1, most, minSpare, maxSpare, idleTimeoutMs, restTimeoutMs: null };
     }
     case "ondemand":
@@ -91,7 +96,7 @@ export function limitsOf(pool: PoolConfig): ScalingLimits | null {
 }
 
 /** Unless max_spare is set. */
-const MAX_SPARE = 4;
+export const DEFAULT_MAX_SPARE = 4;
 
 /** How many are active at the start: halfway between the spares unless set, as in php-fpm. */
 export function startOf({ scaling, startWorkers }: PoolConfig, limits: ScalingLimits): number {

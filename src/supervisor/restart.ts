@@ -16,24 +16,24 @@ import { newGeneration, poolsInOrder, type SupervisorState } from "./supervisor-
 export async function restartPools(
   state: SupervisorState,
   next: Config,
+  isTouched: (pool: string) => boolean,
   signal: AbortSignal,
   tell: (step: ProgressStep) => void,
 ): Promise<Losses> {
-  const old = poolsInOrder(state);
+  const old = poolsInOrder(state).filter(({ name }) => isTouched(name));
+  const wanted = next.pools.filter(({ name }) => isTouched(name));
   const before = allListeners(state);
-  const sockets = Sockets.acquire(state, next.pools);
+  const sockets = Sockets.acquire(state, wanted);
   const number = state.generation + 1;
   try {
-    await askCanaries(state, next.pools, number, signal);
+    await askCanaries(state, wanted, number, signal);
   } catch (error) {
     sockets.release();
     throw error;
   }
   const losses = await Promise.all(old.map((pool) => pool.stop()));
   state.generation = number;
-  const generations = next.pools.map((pool) =>
-    newGeneration(state, pool, sockets.of(pool), number),
-  );
+  const generations = wanted.map((pool) => newGeneration(state, pool, sockets.of(pool), number));
   try {
     await bringUp(generations.map(whole), signal, ({ context }) =>
       tell({ step: "ready", pool: context.pool.name }),
@@ -44,11 +44,12 @@ export async function restartPools(
     closeUnused(state, before);
     throw signal.aborted ? error : fallback(asFault(error));
   }
-  state.pools.clear();
+  for (const { name } of old) state.pools.delete(name);
   for (const generation of generations)
     state.pools.set(generation.context.pool.name, new Pool(generation));
+  sortPools(state, next);
   state.config = next;
-  for (const pool of next.pools) changeForGood(state, sockets.of(pool), pool);
+  for (const pool of wanted) changeForGood(state, sockets.of(pool), pool);
   sockets.release();
   closeUnused(state, before);
   return sumOf(losses);
@@ -57,12 +58,22 @@ export async function restartPools(
 /** Pools of the config in force, that is: those that were leaving are gone for good. */
 function keepTryingOld(state: SupervisorState, old: readonly Pool[], number: number): void {
   const wanted = new Set(state.config.pools.map(({ name }) => name));
-  state.pools.clear();
+  for (const { name } of old) state.pools.delete(name);
   for (const { config, listener } of old.filter(({ name }) => wanted.has(name))) {
     const generation = newGeneration(state, config, listener, number);
     state.pools.set(config.name, new Pool(generation));
     generation.keepTrying();
   }
+  sortPools(state, state.config);
+}
+
+/** In the order of the config; what it does not have leaves already, and comes last. */
+function sortPools({ pools }: SupervisorState, config: Config): void {
+  const place = new Map(config.pools.map(({ name }, i) => [name, i]));
+  const at = (name: string) => place.get(name) ?? place.size;
+  const sorted = [...pools].toSorted(([a], [b]) => at(a) - at(b));
+  pools.clear();
+  for (const [name, pool] of sorted) pools.set(name, pool);
 }
 
 function fallback(fault: Fault): Fault {

@@ -5,7 +5,8 @@ import { Life } from "../worker/life.ts";
 import { type Losses, sumOf } from "../worker/losses.ts";
 import { type ControlGroup, controlGroupOf, ownControlGroups } from "../sys/control-group.ts";
 import { orphans, reapOrphans, sendSignal } from "../sys/process.ts";
-import { allListeners, leaveListener } from "./sockets.ts";
+import type { Pool } from "../pool/pool.ts";
+import { allListeners, closeUnused, leaveListener } from "./sockets.ts";
 import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
 /** `others`: resolves when workers of an earlier supervisor have left, too. */
@@ -23,6 +24,17 @@ export async function shutDown(
   for (const listener of allListeners(state)) leaveListener(state, listener);
   state.pools.clear();
   return sumOf(losses);
+}
+
+/** One pool, and the others go on: its workers at once, then what its scripts left, then its socket. */
+export async function stopPool(state: SupervisorState, pool: Pool): Promise<Losses> {
+  const pools = state.config.pools.filter(({ name }) => name !== pool.name);
+  state.config = { ...state.config, pools };
+  const losses = await pool.stop();
+  state.pools.delete(pool.name);
+  await endControlGroup(state, pool.name);
+  closeUnused(state, [pool.listener]);
+  return losses;
 }
 
 /**

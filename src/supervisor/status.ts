@@ -47,8 +47,8 @@ export interface GroupStatus {
 
 export interface PoolStatus {
   readonly name: string;
-  /** serving: all wanted workers are there; degraded: some; down: none; resting: none is wanted until somebody connects. */
-  readonly state: "serving" | "degraded" | "down" | "resting";
+  /** serving: all wanted workers are there; degraded: some; down: none; resting: none is wanted until somebody connects; paused: connections wait until `resume`. */
+  readonly state: "serving" | "degraded" | "down" | "resting" | "paused";
   readonly listen: string;
   readonly runtime: string;
   readonly user: string | null;
@@ -272,6 +272,7 @@ function poolCountsStatus(counts: PoolCounts): PoolStatus["counts"] {
 }
 
 function stateOf({ current, target }: Pool, workers: number): PoolStatus["state"] {
+  if (current.isPaused) return "paused";
   if (current.isResting) return "resting";
   if (workers >= target) return "serving";
   return workers > 0 ? "degraded" : "down";
@@ -335,7 +336,8 @@ function requestStatus(record: RequestRecord): WorkerStatus["request"] {
   return { method, uri, script };
 }
 
-function hasWorkers({ current, leaving }: Pool): boolean {
+function canTake({ current, leaving }: Pool): boolean {
+  if (current.isResting) return !current.isPaused;
   return [current, ...leaving].some(({ all }) => all.some(canServe));
 }
 
@@ -349,8 +351,5 @@ function canServe({ wasReady, members, parked }: Group): boolean {
  */
 export function isReady(state: SupervisorState): boolean {
   const pools = poolsInOrder(state);
-  return (
-    pools.length > 0 &&
-    pools.every((pool) => pool.listener.accepts && (pool.current.isResting || hasWorkers(pool)))
-  );
+  return pools.length > 0 && pools.every((pool) => pool.listener.accepts && canTake(pool));
 }

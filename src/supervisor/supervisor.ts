@@ -47,6 +47,7 @@ import {
 } from "./status.ts";
 import { SupervisorTraces } from "./trace/traces.ts";
 import { Operations } from "./operations/operations.ts";
+import { PoolControl } from "./operations/pool-control.ts";
 import type { SupervisorOptions } from "./supervisor-options.ts";
 import { outputRate, poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
 
@@ -86,6 +87,8 @@ export class Supervisor {
   private readonly load: LoadWatch;
   private readonly counts: Counts;
   private readonly scaling: ScalingWatch;
+  /** What is done to one pool without a new config. */
+  readonly control: PoolControl;
   private readonly outputLimits: OutputLimits;
   private readonly emergencies = new EmergencyCounter();
   private end: Promise<Losses> | null = null;
@@ -131,6 +134,8 @@ export class Supervisor {
     this.scaling = new ScalingWatch(() => poolsInOrder(this.state), this.state.scoreboard);
     this.keeper = new StateKeeper(this.state, options.version);
     this.history = new History(loaded.config.supervisor.stateDir, emit);
+    const { state, queue, scaling } = this;
+    this.control = new PoolControl({ state, queue, scaling });
     this.operations = new Operations({
       state: this.state,
       history: this.history,

@@ -12,6 +12,8 @@ import { reportLines, stepText } from "./report-text.ts";
 import { checkSameConfig } from "./same-config.ts";
 
 type ControlOptions = ValuesOf<typeof COMMON>;
+/** The word that ends the whole service; null = it goes on. */
+type Ends = "stop" | "quit" | null;
 
 /** Runs it to its end and prints the report. Throws the Fault it failed with; exit code 0 otherwise. */
 export async function operate(
@@ -20,16 +22,16 @@ export async function operate(
   options: OperationOptions = {},
 ): Promise<number> {
   const socket = await controlSocket(args);
+  const ends = options.pools === undefined && (word === "stop" || word === "quit") ? word : null;
   const show = !args.quiet && !args.json && isTerminal(STDERR) ? showStep : () => {};
   const client = new AdminClient(socket);
   const switches = options.config !== undefined;
-  const ends = word === "stop" || word === "quit";
   // What it takes to see a process end, no other word has to load.
-  const gone = ends ? (await import("./until-gone.ts")).endOf(socket) : null;
+  const gone = ends !== null ? (await import("./until-gone.ts")).endOf(socket) : null;
   const report = await (switches ? Promise.resolve() : checkSameConfig(client, args))
     .then(() => client.operate(word, options, show))
-    .catch((error: unknown) => ifEnded(client, word, error))
-    .catch((error: unknown) => ifNotRunning(word, args, socket, error));
+    .catch((error: unknown) => ifEnded(client, ends, error))
+    .catch((error: unknown) => ifNotRunning(ends, args, socket, error));
   await gone?.();
   const done = `the ${word} is done all the same; only its report could not be written`;
   if (args.json) printJson({ ok: true, report }, done);
@@ -38,24 +40,23 @@ export async function operate(
 }
 
 /** Two words at once: one of them may find the supervisor gone, which is what it wanted. */
-async function ifEnded(client: AdminClient, word: Operation, error: unknown): Promise<Report> {
-  const wantsEnd = word === "stop" || word === "quit";
-  if (!wantsEnd || !(error instanceof BrokenOff)) throw error;
+async function ifEnded(client: AdminClient, ends: Ends, error: unknown): Promise<Report> {
+  if (ends === null || !(error instanceof BrokenOff)) throw error;
   const still = await client.supervisor().catch(() => null);
   if (still !== null) throw error;
-  return { operation: word, pid: 0, duration_ms: 0, generation: 0 };
+  return { operation: ends, pid: 0, duration_ms: 0, generation: 0 };
 }
 
 /** Where nobody answers, a dead supervisor's workers may still serve: a stop ends them. */
 async function ifNotRunning(
-  word: Operation,
+  ends: Ends,
   args: ControlOptions,
   socket: string,
   error: unknown,
 ): Promise<Report> {
   if (!(error instanceof Fault) || error.exitCode !== 3) throw error;
   const { endLeftOver, withLeftOver } = await import("./left-over.ts");
-  const ended = word === "stop" || word === "quit" ? await endLeftOver(word, args, socket) : null;
+  const ended = ends === null ? null : await endLeftOver(ends, args, socket);
   if (ended === null) throw await withLeftOver(error, args, socket);
   return ended;
 }

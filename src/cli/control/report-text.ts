@@ -28,6 +28,7 @@ export function stepText(step: ProgressStep): string | null {
 /** What is printed when an operation is done. */
 export function reportLines(report: Report): string[] {
   const lines = [headline(report)];
+  if (report.operation === "start") return lines;
   if (report.operation === "reload" && report.pools?.length === 0)
     lines.push("  no pool has changed: none is touched");
   for (const outcome of report.pools ?? []) lines.push(...outcomeLines(outcome, wordsFor(report)));
@@ -59,12 +60,29 @@ function cutText(operation: Report["operation"], cut: number): string {
 
 function headline(report: Report): string {
   const took = `in ${elapsed(report.duration_ms)}`;
+  const { pool } = report;
   switch (report.operation) {
     case "stop":
+      if (pool !== undefined)
+        return `pool ${pool} stopped ${took}; \`start ${pool}\` or a reload brings it back`;
       return `${diedText(report)}stopped ${took}`;
     case "quit":
       return `${diedText(report)}stopped ${took}; requests in flight finished or reached drain_timeout`;
+    case "start":
+      if (report.already) return `pool ${pool} serves already; nothing was changed`;
+      return `pool ${pool} started ${took}, generation ${report.generation}`;
+    case "scale":
+      return scaledText(report.active!);
+    case "pause":
+      return pausedText(report.paused!);
+    case "resume": {
+      const { pool, already, waiting } = report.resumed!;
+      if (already) return `pool ${pool} was not paused; nothing was changed`;
+      return `pool ${pool} takes requests again; ${count(waiting, "connection")} waited`;
+    }
     case "restart":
+      if (pool !== undefined)
+        return `pool ${pool} restarted ${took}, generation ${report.generation}`;
       return `restarted ${took}, generation ${report.generation}`;
     case "logrotate":
       return report.files?.length
@@ -88,6 +106,20 @@ function headline(report: Report): string {
 
 function isSame({ pools = [], settings = [], needs_restart = [] }: Report): boolean {
   return pools.length + settings.length + needs_restart.length === 0;
+}
+
+function scaledText(active: NonNullable<Report["active"]>): string {
+  const { pool, least, most, was_least, was_most } = active;
+  const between = (from: number, to: number) => (from === to ? String(to) : `${from} to ${to}`);
+  return `pool ${pool}: ${between(least, most)} active ${most === 1 ? "worker" : "workers"} (was ${between(was_least, was_most)}), until its next reload`;
+}
+
+function pausedText({ pool, already, still_busy: busy }: NonNullable<Report["paused"]>): string {
+  if (already && busy === 0) return `pool ${pool} was paused already; nothing was changed`;
+  const rest = `connections wait until \`fcgivisor resume ${pool}\``;
+  return busy === 0
+    ? `pool ${pool} is paused: ${rest}`
+    : `pool ${pool} is paused, but ${count(busy, "worker is", "workers are")} still in a request, longer than drain_timeout, and may take another: ${rest}`;
 }
 
 function diedText({ left_behind: left }: Report): string {

@@ -2,6 +2,7 @@
 
 import { resolve } from "node:path";
 import type { Loaded } from "../../config/load.ts";
+import { enabledOnly } from "../../config/enabled.ts";
 import type { Config } from "../../config/model.ts";
 import { Fault } from "../../fault.ts";
 import { shellWord } from "../../log/words.ts";
@@ -35,7 +36,7 @@ export default defineCommand({
     const manager = ServiceManager.of(process.env, process.pid);
     try {
       const inherited = new InheritedSockets(process.env, process.pid);
-      const load = async (file?: string) => inherited.resolve(await source.read(file));
+      const load = async (file?: string) => inherited.resolve(enabledOnly(await source.read(file)));
       await serve({
         version: VERSION,
         loaded: await load(),

@@ -13,7 +13,7 @@ import { samePath } from "../control/same-config.ts";
 import type { TakenOver } from "../../supervisor/supervisor.ts";
 import { print, printError, printJson } from "../print.ts";
 import { defineCommand } from "../command.ts";
-import { COMMON } from "../options.ts";
+import { COMMON, ONE_POOL } from "../options.ts";
 import { RUN_OPTIONS } from "./options.ts";
 import { firstOf } from "../../log/words.ts";
 
@@ -32,9 +32,14 @@ const TRIES = 100;
 
 export default defineCommand({
   name: "start",
-  description: "Starts in the background; returns when ready, or with the reason why not.",
-  options: { ...RUN_OPTIONS, json: COMMON.json },
-  async run(args, { rawArgs }) {
+  description:
+    "Starts in the background; returns when ready, or with the reason why not. With a pool: starts that one, which was stopped or is new in the config, in the supervisor that runs.",
+  options: { ...RUN_OPTIONS, json: COMMON.json, ...ONE_POOL },
+  async run(args, { rawArgs, words: [pool] }) {
+    if (pool !== undefined) {
+      const { operate } = await import("../control/operate.ts");
+      return operate("start", args, { pools: [pool] });
+    }
     const running = await runningPid(args);
     if (running !== null) {
       if (args.json) printJson({ ok: true, pid: running, already_running: true });

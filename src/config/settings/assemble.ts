@@ -25,6 +25,7 @@ export function poolOf(
       aclUsers: v["listen.acl_users"],
       aclGroups: v["listen.acl_groups"],
     },
+    enabled: v.enabled,
     command: v.command,
     runtime: v.runtime,
     user: v.user,

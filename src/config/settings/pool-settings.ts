@@ -75,6 +75,13 @@ export const POOL_SETTINGS = {
     fpm: "pool/listen.acl_groups",
     get: (from) => from.listen.aclGroups,
   }),
+  enabled: pool({
+    type: v.boolean,
+    default: true,
+    doc: "With false the pool is read and checked, and not run.",
+    example: "false",
+    get: (from) => from.enabled,
+  }),
   command: pool({
     type: v.command,
     default: REQUIRED,

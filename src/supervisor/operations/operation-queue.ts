@@ -8,9 +8,12 @@ import type { Report, ProgressStep } from "./report.ts";
 
 export type Tell = (step: ProgressStep) => void;
 
+/** What is done to one pool. */
+type PoolWord = "scale" | "pause" | "resume" | "start" | "stop";
+
 /** An operation as somebody has asked for it. */
 export interface Order {
-  readonly operation: "reload" | "rollback" | "restart" | "logrotate" | "upgrade";
+  readonly operation: "reload" | "rollback" | "restart" | "logrotate" | "upgrade" | PoolWord;
   /** Who asked. */
   readonly by: string;
   /** What it is about, for the log. */

@@ -25,6 +25,8 @@ import { tryCanaries } from "../start/canary.ts";
 import type { Seen } from "../seen.ts";
 import { becomeBinary, checkBinary } from "../upgrade.ts";
 import type { History } from "../history.ts";
+import { stopPool } from "../shutdown.ts";
+import { findPool, type PoolOrder } from "./pool-control.ts";
 import { poolsInOrder, type SupervisorState } from "../supervisor-state.ts";
 
 /** A config that has served before. */
@@ -247,23 +249,53 @@ export class Operations {
     });
   }
 
-  async restart(by: string, tell: Tell): Promise<Report> {
+  /** `pool`: only this one; null = all. */
+  async restart(by: string, tell: Tell, pool: string | null = null): Promise<Report> {
     const { state, queue, keeper, socketWatch, load, reopenLog, history } = this.dependencies;
-    const order = { operation: "restart", by, detail: "all pools", tell } as const;
+    const only = pool === null ? [] : [pool];
+    const isTouched = (name: string) => pool === null || name === pool;
+    const order = { operation: "restart", by, detail: pool ?? "all pools", tell } as const;
     return queue.carryOut(order, async (signal, since) => {
-      const { loaded, next, warnings } = await propose(state.config, load);
+      if (pool !== null) findPool(state, pool);
+      const { loaded, next, warnings } = await propose(state.config, load, only);
       socketWatch.look();
       tell({ step: "checked", pools: next.pools.length });
-      const losses = await restartPools(state, reloaded(state.config, next), signal, tell);
+      const config = reloaded(state.config, next);
+      const losses = await restartPools(state, config, isTouched, signal, tell);
       keeper.save();
       history.keep(state.config, state.generation, "restart");
-      this.rolledBack(null, []);
-      this.probations.end();
-      reopenLog(loaded);
+      this.rolledBack(null, only);
+      if (pool === null) {
+        this.probations.end();
+        reopenLog(loaded);
+      }
       const fresh = this.fresh(warnings);
       this.told = new Set(warnings);
-      return async () => ({ ...reportOf("restart", state, since), ...losses, warnings: fresh });
+      const about = pool === null ? {} : { pool };
+      const report = { ...reportOf("restart", state, since), ...about };
+      return async () => ({ ...report, ...losses, warnings: fresh });
     });
+  }
+
+  /** Ends one pool at once and closes its socket; a reload, or `startPool`, brings it back. */
+  async stopPool({ pool, by, tell }: PoolOrder): Promise<Report> {
+    const { state, queue, keeper } = this.dependencies;
+    const order = { operation: "stop", by, detail: `pool ${pool}`, tell } as const;
+    return queue.carryOut(order, async (_signal, since) => {
+      const losses = await stopPool(state, findPool(state, pool));
+      keeper.save();
+      return async () => ({ ...reportOf("stop", state, since), pool, ...losses });
+    });
+  }
+
+  /** Starts one pool of the config that does not run, as a reload would. */
+  async startPool({ pool, by, tell }: PoolOrder): Promise<Report> {
+    const { state } = this.dependencies;
+    const since = now();
+    if (state.pools.has(pool)) return { ...reportOf("start", state, since), pool, already: true };
+    const request = { pools: [pool], wait: true, config: null, changed: false };
+    const report = await this.reload(request, by, tell);
+    return { ...report, operation: "start", pool, already: false };
   }
 
   async logrotate(by: string): Promise<Report> {

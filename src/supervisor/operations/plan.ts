@@ -23,7 +23,14 @@ export function limitedTo(only: readonly string[], running: Config, next: Config
   const kept = running.pools.filter((pool) => !chosen(pool));
   const taken = next.pools.filter(chosen);
   for (const pool of taken) refuseShared(pool, kept);
-  return { ...running, pools: [...kept, ...taken] };
+  return { ...running, pools: inOrderOf(next.pools, [...kept, ...taken]) };
+}
+
+/** Those that the file has, in its order; behind them those it has no more. */
+function inOrderOf(file: readonly PoolConfig[], pools: readonly PoolConfig[]): PoolConfig[] {
+  const place = new Map(file.map(({ name }, i) => [name, i]));
+  const at = ({ name }: PoolConfig) => place.get(name) ?? place.size;
+  return pools.toSorted((a, b) => at(a) - at(b));
 }
 
 /** The file as a whole gives each pool an address of its own; a part of it may not. */

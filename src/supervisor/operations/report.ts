@@ -50,6 +50,10 @@ export interface Report {
     | "rollback"
     | "logrotate"
     | "upgrade"
+    | "scale"
+    | "pause"
+    | "resume"
+    | "start"
     /** Nothing was done: what differs from the config of an earlier generation. */
     | "diff";
   readonly pid: number;
@@ -71,6 +75,30 @@ export interface Report {
   readonly stuck?: readonly StuckProcess[];
   /** reload: settings of the log and of the supervisor itself that changed. */
   readonly settings?: readonly Change[];
+  /** stop, start, restart: the one pool that it was about. */
+  readonly pool?: string;
+  /** start: it served already. */
+  readonly already?: boolean;
+  /** scale: between which the active workers are now, and were. */
+  readonly active?: {
+    readonly pool: string;
+    readonly least: number;
+    readonly most: number;
+    readonly was_least: number;
+    readonly was_most: number;
+  };
+  /** pause: how many workers are still in a request; they are parked when it is over. */
+  readonly paused?: {
+    readonly pool: string;
+    readonly still_busy: number;
+    readonly already: boolean;
+  };
+  /** resume: how many connections waited. */
+  readonly resumed?: {
+    readonly pool: string;
+    readonly already: boolean;
+    readonly waiting: number;
+  };
   /** rollback, diff: the generation whose config it is about. */
   readonly back_to?: number;
   /** Settings that keep their old value until the supervisor is started again. */
