@@ -95,8 +95,14 @@ const POOL = object({
     busy_most: COUNT,
     all_busy: COUNT,
     cpu_ms: COUNT,
+    cpu_percent: COUNT,
     queue_recent: list(orNull(COUNT)),
     busy_recent: list(COUNT),
+  }),
+  memory: object({
+    pss_bytes: orNull(COUNT),
+    warm_bytes: orNull(COUNT),
+    fresh_bytes: orNull(COUNT),
   }),
   counts: object({
     workers_started: COUNT,

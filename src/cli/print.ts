@@ -38,9 +38,9 @@ export function printData(data: string | Uint8Array): boolean {
   return print(typeof data === "string" ? data : new TextDecoder().decode(data));
 }
 
-/** Empties a terminal; does nothing elsewhere. */
-export function clearScreen(): void {
-  if (isTerminal()) put("\x1b[H\x1b[2J");
+/** A text whose every part has been made safe already, and may be painted. */
+export function printPainted(text: string): boolean {
+  return put(text);
 }
 
 /** Whoever asks process.stdout makes it non-blocking, which is no harm to a terminal alone. */

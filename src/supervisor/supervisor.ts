@@ -27,6 +27,7 @@ import type { Recovery } from "./recovery/recovery.ts";
 import { type Report, reportOf } from "./operations/report.ts";
 import { shutDown } from "./shutdown.ts";
 import { LoadWatch } from "./watch/load-watch.ts";
+import { MemoryWatch } from "./watch/memory-watch.ts";
 import { SocketWatch } from "./watch/socket-watch.ts";
 import { allListeners } from "./sockets.ts";
 import { StateKeeper } from "./recovery/state-keeper.ts";
@@ -68,6 +69,7 @@ export class Supervisor {
   private readonly keeper: StateKeeper;
   private readonly socketWatch: SocketWatch;
   private readonly load: LoadWatch;
+  private readonly memory: MemoryWatch;
   private readonly counts: Counts;
   private readonly outputLimits: OutputLimits;
   private readonly emergencies = new EmergencyCounter();
@@ -105,6 +107,7 @@ export class Supervisor {
     const before = seenBefore(options.handover);
     this.socketWatch = new SocketWatch(this.state);
     this.load = new LoadWatch(this.state, before.loads);
+    this.memory = new MemoryWatch(this.state);
     this.counts = new Counts(before.counts);
     this.keeper = new StateKeeper(this.state, options.version);
     this.operations = new Operations({
@@ -231,6 +234,7 @@ export class Supervisor {
     for (const Watch of [RequestWatch, MemberWatch, StoppedWatch]) scoreboard.add(new Watch(pools));
     scoreboard.add(this.socketWatch);
     scoreboard.add(this.load);
+    scoreboard.add(this.memory);
     scoreboard.start();
   }
 
@@ -281,7 +285,11 @@ export class Supervisor {
       rss_bytes: residentBytes(process.pid),
       tcp_drops: dropsSince(this.dropsBefore),
       ...countsStatus(this.counts),
-      pools: poolStatuses(this.state, this.load, this.counts),
+      pools: poolStatuses(this.state, {
+        load: this.load,
+        memory: this.memory,
+        counts: this.counts,
+      }),
     };
   }
 

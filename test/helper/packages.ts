@@ -59,6 +59,7 @@ const PARTS = {
   curl: { package: "curl", there: () => inPath("curl") },
   logrotate: { package: "logrotate", there: () => inPath("logrotate") },
   mount: { package: "mount", there: () => inPath("mount") },
+  tmux: { package: "tmux", there: () => inPath("tmux") },
   unshare: { package: "util-linux", there: () => inPath("unshare") },
   systemd: { package: "systemd", there: () => inPath("systemd-analyze") },
   shellcheck: { package: "shellcheck", there: () => inPath("shellcheck") },

@@ -41,6 +41,10 @@ export interface PoolLoad {
   /** Looks in a row, up to the last, at which all were busy. */
   readonly allBusyNow: number;
   readonly cpuMs: number;
+  /** CPU that the workers used between the last two looks, in hundredths of a processor. */
+  readonly cpuPercent: number;
+  /** By the wall clock, in ms; 0 = never. */
+  readonly lookedAt: number;
   /** The last ones, oldest first. */
   readonly hours: readonly Hour[];
   /** The last looks, oldest first. */
@@ -59,6 +63,8 @@ export const NO_LOAD: PoolLoad = {
   allBusyTimes: 0,
   allBusyNow: 0,
   cpuMs: 0,
+  cpuPercent: 0,
+  lookedAt: 0,
   hours: [],
   recent: [],
 };
@@ -73,9 +79,15 @@ export function afterLook(load: PoolLoad, look: Look): PoolLoad {
     allBusyTimes: load.allBusyTimes + (allBusy && load.allBusyNow === 0 ? 1 : 0),
     allBusyNow: allBusy ? load.allBusyNow + 1 : 0,
     cpuMs: load.cpuMs + look.cpuMs,
+    cpuPercent: load.lookedAt === 0 ? 0 : percent(look.cpuMs, look.time - load.lookedAt),
+    lookedAt: look.time,
     hours: hoursAfter(load.hours, look),
     recent: [...load.recent, { busy, queue }].slice(-LOOKS_KEPT),
   };
+}
+
+function percent(cpuMs: number, ms: number): number {
+  return ms <= 0 ? 0 : Math.round((cpuMs / ms) * 100);
 }
 
 function hoursAfter(hours: readonly Hour[], { time, busy, queue, allBusy, cpuMs }: Look): Hour[] {
