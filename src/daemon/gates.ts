@@ -36,7 +36,8 @@ export class Gates {
   /** From now on they answer. */
   answer(service: Service): void {
     const { admin, metrics } = this.config;
-    const looking = { supervisor: service.supervisor, socket: admin.socket };
+    const { supervisor, recent } = service;
+    const looking = { supervisor, recent, socket: admin.socket };
     this.handles.full = routes(service);
     this.handles.readOnly = readOnlyRoutes(service);
     this.handles.metrics = metricsRoutes(looking, metrics, this.token);

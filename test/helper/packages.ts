@@ -59,6 +59,7 @@ const PARTS = {
   curl: { package: "curl", there: () => inPath("curl") },
   logrotate: { package: "logrotate", there: () => inPath("logrotate") },
   mount: { package: "mount", there: () => inPath("mount") },
+  chromium: { package: "chromium", there: () => inPath("chromium") },
   tmux: { package: "tmux", there: () => inPath("tmux") },
   unshare: { package: "util-linux", there: () => inPath("unshare") },
   systemd: { package: "systemd", there: () => inPath("systemd-analyze") },

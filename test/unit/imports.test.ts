@@ -188,7 +188,9 @@ test("imports stay in src and name their file's extension", () => {
   const odd = SOURCES.flatMap(({ file, imports }) =>
     imports
       .filter((specifier) => specifier.startsWith("."))
-      .filter((specifier) => !/\.(ts|md|yaml|json)$/.test(specifier) || !leadsHome(file, specifier))
+      .filter(
+        (specifier) => !/\.(ts|md|yaml|html|json)$/.test(specifier) || !leadsHome(file, specifier),
+      )
       .map((specifier) => `${file} imports ${specifier}`),
   );
   expect(odd).toEqual([]);
