@@ -217,6 +217,14 @@ export type Event =
       readonly limitMs: number;
     }
   | {
+      /** All its workers were busy for so long, and connections waited meanwhile. */
+      readonly type: "pool-saturated";
+      readonly pool: string;
+      readonly workers: number;
+      readonly queue: number;
+      readonly ms: number;
+    }
+  | {
       readonly type: "operation-started";
       readonly operation: string;
       readonly by: string;

@@ -5,6 +5,7 @@ import { statSync } from "node:fs";
 import { Fault, type FaultJson } from "../fault.ts";
 import { now, sleep } from "../sys/clock.ts";
 import {
+  type AdviceStatus,
   LOG_ID_HEADER,
   type LogLine,
   type Operation,
@@ -36,6 +37,11 @@ export class AdminClient {
   async status(): Promise<Status> {
     const response = await ask(this.socket, "/v1/status", {});
     return (await response.json()) as Status;
+  }
+
+  async advice(): Promise<AdviceStatus> {
+    const response = await ask(this.socket, "/v1/advice", {});
+    return (await response.json()) as AdviceStatus;
   }
 
   /** The config that is in force, as config/wire.ts writes it. */

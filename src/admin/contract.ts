@@ -11,6 +11,7 @@ export type {
   Report,
   ProgressStep,
 } from "../supervisor/operations/report.ts";
+export type { AdviceStatus, PoolAdvice } from "../supervisor/advice-status.ts";
 export type { GroupStatus, PoolStatus, Status, WorkerStatus } from "../supervisor/status.ts";
 
 /** Operations, each a POST to /v1/NAME. */

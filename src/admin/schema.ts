@@ -1,5 +1,5 @@
 // The JSON Schema of what the control socket answers, and of what commands print with --json: `status` is
-// an answer to GET /v1/status, `outcome` to each POST. Draft 7, as that of the config.
+// an answer to GET /v1/status, `advice` to GET /v1/advice, `outcome` to each POST. Draft 7, as that of the config.
 
 import type { EndReason } from "../event.ts";
 import type { JsonSchema } from "../config/settings/values.ts";
@@ -178,13 +178,38 @@ const REPORT = object(
   },
 );
 
+const POOL_ADVICE = object({
+  pool: TEXT,
+  verdict: { enum: ["unknown", "enough", "fewer would do", "more", "memory", "processors"] },
+  workers: COUNT,
+  advised: COUNT,
+  setting: TEXT,
+  wanted: COUNT,
+  busy_most: COUNT,
+  queue_most: orNull(COUNT),
+  all_busy: COUNT,
+  looks: COUNT,
+  room: orNull(COUNT),
+  worker_bytes: orNull(COUNT),
+  limit_bytes: orNull(COUNT),
+  cpu_percent_all_busy: COUNT,
+  hours: list(object({ at: TEXT, busy_most: COUNT, queue_most: COUNT, all_busy_percent: COUNT })),
+});
+
+const ADVICE = object({
+  processors: COUNT,
+  free_bytes: orNull(COUNT),
+  pools: list(POOL_ADVICE),
+});
+
 export function answersSchema(): JsonSchema {
   return {
     $schema: "http://json-schema.org/draft-07/schema#",
     title: "fcgivisor's answers",
-    anyOf: [named("status"), named("outcome")],
+    anyOf: [named("status"), named("outcome"), named("advice")],
     definitions: {
       status: STATUS,
+      advice: ADVICE,
       outcome: {
         anyOf: [
           object({ ok: { const: true }, report: named("report") }),

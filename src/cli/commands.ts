@@ -23,6 +23,10 @@ export const COMMANDS: CommandTable = {
   },
   logrotate: { summary: "reopen every log file", load: () => import("./control/logrotate.ts") },
   status: { summary: "pools, workers, queues", load: () => import("./status/status.ts") },
+  advise: {
+    summary: "how many workers a pool needs, from what was seen",
+    load: () => import("./advise/advise.ts"),
+  },
   logs: {
     summary: "the last lines of the log, worker output included; -f goes on",
     load: () => import("./logs/logs.ts"),

@@ -16,6 +16,7 @@ import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
 import { residentBytes } from "../sys/proc/procfs.ts";
 import { dropsSince, tcpDrops } from "../sys/socket/drops.ts";
+import { type AdviceStatus, adviceStatus } from "./advice-status.ts";
 import { comeUp } from "./start/come-up.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import { Counts } from "./counts/counts.ts";
@@ -39,6 +40,7 @@ import {
   summaryOf,
   type Status,
   upgradeStatus,
+  type Watches,
 } from "./status.ts";
 import { Operations } from "./operations/operations.ts";
 import type { SupervisorOptions } from "./supervisor-options.ts";
@@ -285,12 +287,18 @@ export class Supervisor {
       rss_bytes: residentBytes(process.pid),
       tcp_drops: dropsSince(this.dropsBefore),
       ...countsStatus(this.counts),
-      pools: poolStatuses(this.state, {
-        load: this.load,
-        memory: this.memory,
-        counts: this.counts,
-      }),
+      pools: poolStatuses(this.state, this.watches),
     };
+  }
+
+  /** How many workers each pool needs, from what was seen. */
+  get advice(): AdviceStatus {
+    return adviceStatus(this.state, this.watches);
+  }
+
+  private get watches(): Watches {
+    const { load, memory, counts } = this;
+    return { load, memory, counts };
   }
 
   get config(): Config {
