@@ -39,6 +39,11 @@ export type Event =
       readonly operation: "stop" | "quit";
       readonly by: string;
     }
+  | {
+      /** A quit waits so long, until whoever sends requests has seen that it is not ready any more. */
+      readonly type: "lame-duck";
+      readonly ms: number;
+    }
   | { readonly type: "supervisor-stopped"; readonly ms: number }
   | {
       /** A reload has gone over to another file. */
@@ -46,6 +51,15 @@ export type Event =
       readonly from: string | null;
       readonly to: string;
     }
+  | {
+      /** A rollback: the config of an earlier generation is in force, whatever the files say. */
+      readonly type: "rolled-back";
+      readonly to: number;
+      /** Why, when nobody asked for it. */
+      readonly why: string | null;
+    }
+  | { readonly type: "probation-failed"; readonly pool: string; readonly why: string }
+  | { readonly type: "probation-passed"; readonly pools: readonly string[]; readonly ms: number }
   | { readonly type: "config-warning"; readonly fault: FaultJson }
   | { readonly type: "listening"; readonly pools: readonly string[]; readonly address: string }
   | { readonly type: "listener-changed"; readonly address: string; readonly what: string }

@@ -8,6 +8,7 @@ import {
   type AdviceStatus,
   LOG_ID_HEADER,
   type LogLine,
+  type HistoryEntry,
   type Operation,
   type OperationAnswer,
   type OperationOptions,
@@ -81,6 +82,19 @@ export class AdminClient {
       options.set("after", String(last));
       options.delete("lines");
     }
+  }
+
+  /** The configs that have served, the newest first. */
+  async history(): Promise<readonly HistoryEntry[]> {
+    const response = await ask(this.socket, "/v1/history", {});
+    return (await response.json()) as readonly HistoryEntry[];
+  }
+
+  /** What has changed since the config of a generation; of the last other one unless it is named. */
+  async difference(generation: number | null): Promise<Report> {
+    const query = generation === null ? "" : `?generation=${generation}`;
+    const response = await ask(this.socket, `/v1/diff${query}`, {});
+    return ((await response.json()) as { readonly report: Report }).report;
   }
 
   /** Runs an operation to its end; `onStep` hears of each step. Throws the Fault it failed with. */

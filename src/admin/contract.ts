@@ -12,10 +12,19 @@ export type {
   ProgressStep,
 } from "../supervisor/operations/report.ts";
 export type { AdviceStatus, PoolAdvice } from "../supervisor/advice-status.ts";
+export type { HistoryEntry } from "../supervisor/history.ts";
 export type { GroupStatus, PoolStatus, Status, WorkerStatus } from "../supervisor/status.ts";
 
 /** Operations, each a POST to /v1/NAME. */
-export const OPERATIONS = ["stop", "quit", "restart", "reload", "logrotate", "upgrade"] as const;
+export const OPERATIONS = [
+  "stop",
+  "quit",
+  "restart",
+  "reload",
+  "rollback",
+  "logrotate",
+  "upgrade",
+] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
 /** What `upgrade` may be told, likewise. */
@@ -26,7 +35,19 @@ export interface UpgradeOptions {
   readonly id?: string;
 }
 
-export type OperationOptions = ReloadOptions & UpgradeOptions;
+/** What `quit` may be told, likewise. */
+export interface QuitOptions {
+  /** Milliseconds in which /readyz says no, and all else goes on, before it begins. */
+  readonly lame_duck_ms?: number;
+}
+
+/** What `rollback` may be told; `wait` and `dry_run` as for `reload`. */
+export interface RollbackOptions {
+  /** Whose config to run with again; the last other one that served unless given. */
+  readonly generation?: number;
+}
+
+export type OperationOptions = ReloadOptions & UpgradeOptions & QuitOptions & RollbackOptions;
 
 /** Asked for with `Accept`, an operation answers with its steps, one JSON object a line. */
 export const STREAM_TYPE = "application/x-ndjson";
@@ -54,6 +75,8 @@ export interface ReloadOptions {
   readonly config?: string;
   /** Only pools that have changed since their workers started; goes with no `pools`. */
   readonly changed?: boolean;
+  /** OperationAnswer when `reload.probation` is over, too; failed when the supervisor has gone back. */
+  readonly wait_probation?: boolean;
 }
 
 /** The answer to an operation, and the last line of a stream. */

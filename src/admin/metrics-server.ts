@@ -28,7 +28,12 @@ export function openMetrics(
 ): Closable {
   const takes = limited();
   if (listen.kind === "unix")
-    return AdminServer.open({ socket: listen.path, owner: null, group, mode }, handle, takes);
+    return AdminServer.open(
+      { socket: listen.path, owner: null, group, mode },
+      handle,
+      () => true,
+      takes,
+    );
   const http = new HttpService(handle);
   const server = createServer((connection) => {
     if (takes(connection)) http.serve(connection, null);

@@ -36,6 +36,7 @@ export function openPages(looking: Looking): Pages {
   const { supervisor, socket } = looking;
   return {
     "/v1/status": () => jsonAnswer(supervisor.status(socket)),
+    "/v1/history": () => jsonAnswer(supervisor.history.list()),
     "/v1/advice": () => jsonAnswer(supervisor.advice),
     ...monitoringPages(looking),
   };

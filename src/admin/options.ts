@@ -8,10 +8,11 @@ import type { Asked } from "./http.ts";
 /** What each operation may be told. Anything else is refused: a `dry-run` misspelt must not be a reload. */
 const TAKES: Readonly<Record<Operation, readonly string[]>> = {
   stop: [],
-  quit: [],
+  quit: ["lame_duck_ms"],
   restart: [],
   logrotate: [],
-  reload: ["pools", "wait", "dry_run", "config", "changed"],
+  reload: ["pools", "wait", "dry_run", "config", "changed", "wait_probation"],
+  rollback: ["generation", "wait", "dry_run"],
   upgrade: ["binary", "id"],
 };
 
@@ -27,14 +28,15 @@ export function operationOptions(
     const known = takes.length === 0 ? "nothing" : `only ${takes.join(", ")}`;
     throw bad(operation, `"${unknown}" is not known here: ${operation} takes ${known}`);
   }
-  const { pools, wait, dry_run, binary, id, config, changed } = given;
+  const { pools, wait, dry_run, binary, id, config, changed, lame_duck_ms: lameDuck } = given;
+  const { generation, wait_probation } = given;
   if (
     pools !== undefined &&
     !(Array.isArray(pools) && pools.every((name) => typeof name === "string"))
   ) {
     throw bad(operation, "`pools` must be a list of names");
   }
-  for (const [name, value] of Object.entries({ wait, dry_run, changed })) {
+  for (const [name, value] of Object.entries({ wait, dry_run, changed, wait_probation })) {
     if (value !== undefined && typeof value !== "boolean")
       throw bad(operation, `\`${name}\` must be true or false`);
   }
@@ -42,11 +44,21 @@ export function operationOptions(
     if (value !== undefined && typeof value !== "string")
       throw bad(operation, `\`${name}\` must be a text`);
   }
+  if (generation !== undefined && !(Number.isSafeInteger(generation) && (generation as number) > 0))
+    throw bad(operation, "`generation` must be the number of one: `fcgivisor history` lists them");
+  if (lameDuck !== undefined && !isMilliseconds(lameDuck))
+    throw bad(operation, "`lame_duck_ms` must be a whole number of milliseconds, up to a day");
   if (typeof config === "string" && (!isAbsolute(config) || pools !== undefined))
     throw bad(operation, "`config` is an absolute path, and goes with no `pools`");
   if (changed === true && pools !== undefined)
     throw bad(operation, "`changed` goes with no `pools`: which they are is what it finds out");
   return given as OperationOptions;
+}
+
+const DAY_MS = 86_400_000;
+
+function isMilliseconds(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= DAY_MS;
 }
 
 const TRUTH: Readonly<Record<string, boolean>> = {
@@ -62,8 +74,15 @@ function queryOptions(query: URLSearchParams): Record<string, unknown> {
   const given = new Map<string, unknown>();
   for (const [name, value] of query) {
     if (name === "pool") given.set("pools", query.getAll(name));
-    else if (name === "wait" || name === "dry_run" || name === "changed")
+    else if (
+      name === "wait" ||
+      name === "dry_run" ||
+      name === "changed" ||
+      name === "wait_probation"
+    )
       given.set(name, TRUTH[value] ?? value);
+    else if ((name === "lame_duck_ms" || name === "generation") && /^\d+$/.test(value))
+      given.set(name, Number(value));
     else given.set(name, value);
   }
   return Object.fromEntries(given);

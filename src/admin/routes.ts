@@ -26,6 +26,7 @@ import { logAnswer, type LogPage } from "./log-query.ts";
 import { masked, maskedReport } from "./masked.ts";
 import { type Looking, openPages, type Pages } from "./open-pages.ts";
 import { operationOptions } from "./options.ts";
+import { mayLookAt, mayOperate, type Role, roleOf } from "./role.ts";
 
 /** What there is to ask, and of whom. */
 export interface Service {
@@ -35,14 +36,20 @@ export interface Service {
   readonly emit: Emit;
 }
 
-/** Who may write to the control socket may do everything but what is root's alone (see `rightFault`). */
+/** Whoever has connected may do what is his role's (role.ts), and nothing that is root's alone (`rightFault`). */
 export function routes(service: Service): Handle {
   return async (asked) => {
     const { pathname } = asked.url;
+    const role = roleOf(asked.peer, service.admin);
     const operation = OPERATIONS.find((word) => pathname === `/v1/${word}`);
-    if (operation === undefined) return look(pages(service, asked.peer), asked);
-    return asked.method === "POST" ? operate(service, operation, asked) : wrongMethod("POST");
+    if (operation === undefined) return look(pagesFor(role, service, asked), asked);
+    return asked.method === "POST" ? operate(service, operation, role, asked) : wrongMethod("POST");
   };
+}
+
+function pagesFor(role: Role, service: Service, asked: Asked): Pages {
+  const all = Object.entries(pages(service, asked));
+  return Object.fromEntries(all.filter(([page]) => mayLookAt(role, page)));
 }
 
 /** Who may write to the read-only socket may look, but not at the config. */
@@ -52,27 +59,25 @@ export function readOnlyRoutes(service: Service): Handle {
   };
 }
 
-function lookingAt({ supervisor, admin }: Service): Looking {
-  return { supervisor, socket: admin.socket };
-}
-
 /** Answers with one of these pages; to other paths and methods it says what there is. */
 export async function look(all: Pages, asked: Asked): Promise<Response> {
   const { method, url } = asked;
   const page = Object.hasOwn(all, url.pathname) ? all[url.pathname] : undefined;
+  if (Object.keys(all).length === 0) return notForYou();
   if (page === undefined) return notFound(url.pathname, Object.keys(all));
   return method === "GET" || method === "HEAD" ? page(asked) : wrongMethod("GET");
 }
 
-/** For who may control the supervisor: what workers write is among the lines of the log. */
-function pages(service: Service, peer: Peer | null): Pages {
+/** For who may control the supervisor, as far as his role lets him. */
+function pages(service: Service, { peer, url }: Asked): Pages {
   const { supervisor, recent } = service;
   const lines =
     (page: LogPage) =>
-    ({ url }: Asked) =>
-      logAnswer(recent, page, url.searchParams, poolNames(supervisor));
+    ({ url: { searchParams } }: Asked) =>
+      logAnswer(recent, page, searchParams, poolNames(supervisor));
   return {
     ...openPages(lookingAt(service)),
+    "/v1/diff": () => differenceAnswer(supervisor, url.searchParams, peer),
     "/v1/config": () =>
       jsonAnswer(configToJson(isOwn(peer) ? supervisor.config : masked(supervisor.config))),
     "/v1/logs": lines({ level: supervisor.config.log.level, output: true }),
@@ -80,14 +85,42 @@ function pages(service: Service, peer: Peer | null): Pages {
   };
 }
 
+function lookingAt({ supervisor, admin }: Service): Looking {
+  return { supervisor, socket: admin.socket };
+}
+
 function poolNames({ config }: Supervisor): string[] {
   return config.pools.map(({ name }) => name);
 }
 
+function differenceAnswer(
+  { operations }: Supervisor,
+  query: URLSearchParams,
+  peer: Peer | null,
+): Response {
+  const text = query.get("generation");
+  if (text !== null && !/^[1-9][0-9]{0,14}$/.test(text))
+    return faultAnswer(new Fault("`generation` must be the number of one"), 400);
+  try {
+    const report = operations.difference(text === null ? null : Number(text));
+    const shown = isOwn(peer) ? report : maskedReport(report);
+    return jsonAnswer({ ok: true, report: shown } satisfies OperationAnswer);
+  } catch (error) {
+    return faultAnswer(asFault(error), 422);
+  }
+}
+
 /** Checks it, does it, and leaves a line in the log: who has asked, for what, and what came of it. */
-async function operate(service: Service, operation: Operation, asked: Asked): Promise<Response> {
+async function operate(
+  service: Service,
+  operation: Operation,
+  role: Role,
+  asked: Asked,
+): Promise<Response> {
   const { supervisor } = service;
   const audit = auditOf(service, operation, asked.peer);
+  if (!mayOperate(role, operation))
+    return refused(notYours(operation, role, service.admin, asked.peer), 403);
   let options: OperationOptions;
   try {
     options = operationOptions(operation, asked);
@@ -118,6 +151,31 @@ async function operate(service: Service, operation: Operation, asked: Asked): Pr
     audit("refused", fault.message);
     return faultAnswer(fault, status);
   }
+}
+
+function notForYou(): Response {
+  const fault = new Fault("this control socket is not for this user", {
+    hint: "root can let a group in: [admin] readers, or operators",
+  });
+  return faultAnswer(fault, 403, { connection: "close" });
+}
+
+function notYours(
+  operation: Operation,
+  role: Role,
+  { operators, readers }: AdminConfig,
+  peer: Peer | null,
+): Fault {
+  const lets =
+    role === "operator"
+      ? `[admin] operators = "${operators}" lets it use every word but stop, quit and upgrade`
+      : role === "reader"
+        ? `[admin] readers = "${readers}" lets it look, and do nothing`
+        : "neither [admin] operators nor readers names a group it is in";
+  return new Fault(`${operation} is not for ${peer?.user ?? "whoever asks"} to use`, {
+    where: personText(peer),
+    hint: `${lets}; root may use it`,
+  });
 }
 
 /** What is named is executed as the user we are, a program as well as a config's commands: only he, and root, may name it. */
@@ -151,8 +209,9 @@ function start(
 ): Promise<Report> {
   switch (operation) {
     case "stop":
+      return supervisor.shutDown("stop", by, tell);
     case "quit":
-      return supervisor.shutDown(operation, by, tell);
+      return supervisor.shutDown("quit", by, tell, options.lame_duck_ms);
     case "restart":
       return supervisor.operations.restart(by, tell);
     case "logrotate":
@@ -161,10 +220,16 @@ function start(
       return supervisor.operations.upgrade(options.binary ?? null, options.id ?? "", by, tell);
     case "reload": {
       const { pools = [], wait = true, dry_run = false, config = null, changed = false } = options;
-      const request = { pools, config, changed };
+      const request = { pools, config, changed, waitProbation: options.wait_probation === true };
       return dry_run
         ? supervisor.operations.plan(request)
         : supervisor.operations.reload({ ...request, wait }, by, tell);
+    }
+    case "rollback": {
+      const { generation = null, wait = true, dry_run = false } = options;
+      return dry_run
+        ? supervisor.operations.rollbackPlan(generation)
+        : supervisor.operations.rollback({ generation, wait }, by, tell);
     }
   }
 }

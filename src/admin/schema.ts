@@ -130,6 +130,7 @@ const STATUS = object({
   socket: TEXT,
   log: orNull(TEXT),
   generation: COUNT,
+  rolled_back: orNull(object({ to: COUNT, why: orNull(TEXT) })),
   upgrade: orNull(object({ id: TEXT, from: TEXT, failure: orNull(TEXT) })),
   rss_bytes: orNull(COUNT),
   tcp_drops: orNull(object({ overflows: COUNT, drops: COUNT })),
@@ -172,6 +173,7 @@ const REPORT = object(
     background: list(object({ pool: TEXT, count: COUNT, pids: list(COUNT) })),
     stuck: list(object({ pool: TEXT, pid: COUNT })),
     settings: list(CHANGE),
+    back_to: COUNT,
     needs_restart: list(CHANGE),
     files: list(TEXT),
     warnings: list(TEXT),
@@ -202,11 +204,20 @@ const ADVICE = object({
   pools: list(POOL_ADVICE),
 });
 
+const HISTORY_ENTRY = object({
+  since: COUNT,
+  generation: COUNT,
+  at: TEXT,
+  by: TEXT,
+  config: orNull(TEXT),
+  pools: COUNT,
+});
+
 export function answersSchema(): JsonSchema {
   return {
     $schema: "http://json-schema.org/draft-07/schema#",
     title: "fcgivisor's answers",
-    anyOf: [named("status"), named("outcome"), named("advice")],
+    anyOf: [named("status"), named("outcome"), named("history"), named("advice")],
     definitions: {
       status: STATUS,
       advice: ADVICE,
@@ -216,6 +227,7 @@ export function answersSchema(): JsonSchema {
           object({ ok: { const: false }, fault: named("fault") }),
         ],
       },
+      history: list(HISTORY_ENTRY),
       report: REPORT,
       fault: FAULT,
     },

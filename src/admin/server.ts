@@ -8,7 +8,8 @@ import type { AdminConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
 import { pathProblem } from "../sys/socket/address.ts";
 import { neededGroup, neededUser, notASocket } from "../sys/machine/machine.ts";
-import { peerOf } from "../sys/socket/peer.ts";
+import { type Peer, peerOf } from "../sys/socket/peer.ts";
+import { after } from "../sys/clock.ts";
 import { holderOf, unixInodes } from "../sys/proc/proc-sockets.ts";
 import { bindSocket, closeSocket, listenOn, probeUnix } from "../sys/socket/socket.ts";
 import { removeSocket, replacedFault, SocketFile } from "../sys/socket/socket-file.ts";
@@ -20,6 +21,9 @@ const BACKLOG = 512;
 
 /** Where a control socket is, and who may connect to it. */
 export type Place = Pick<AdminConfig, "socket" | "owner" | "group" | "mode">;
+
+/** Whoever may do nothing here is told so, and keeps no connection. */
+const REFUSAL_MS = 1000;
 
 export class AdminServer {
   private readonly file: SocketFile;
@@ -33,19 +37,23 @@ export class AdminServer {
   }
 
   /**
-   * Opens a control socket. Throws a Fault when another supervisor has it, or it cannot be made. `takes`: whether
-   * it has room for one more connection.
+   * Opens a control socket. `lets`: whether somebody may ask anything; `takes`: whether it has room for one more
+   * connection. Throws a Fault when another supervisor has it, or it cannot be made.
    */
   static open(
     place: Place,
     handle: Handle,
+    lets: (peer: Peer | null) => boolean,
     takes: (connection: Socket) => boolean = () => true,
   ): AdminServer {
     prepare(place.socket);
     const { fd, file } = bound(place);
     const http = new HttpService(handle);
     const server = createServer((connection) => {
-      if (takes(connection)) http.serve(connection, peerOn(connection));
+      if (!takes(connection)) return;
+      const peer = peerOn(connection);
+      http.serve(connection, peer);
+      if (!lets(peer)) after(REFUSAL_MS, () => connection.destroy());
     });
     server.listen({ fd });
     return new AdminServer(file, server, http);

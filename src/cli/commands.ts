@@ -21,6 +21,18 @@ export const COMMANDS: CommandTable = {
     summary: "new config and php.ini; nothing dropped",
     load: () => import("./control/reload.ts"),
   },
+  history: {
+    summary: "the configs that have served",
+    load: () => import("./history/history.ts"),
+  },
+  diff: {
+    summary: "what has changed since the config of a generation",
+    load: () => import("./history/diff.ts"),
+  },
+  rollback: {
+    summary: "run with the config of an earlier generation again",
+    load: () => import("./history/rollback.ts"),
+  },
   logrotate: { summary: "reopen every log file", load: () => import("./control/logrotate.ts") },
   status: { summary: "pools, workers, queues", load: () => import("./status/status.ts") },
   advise: {

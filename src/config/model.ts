@@ -47,6 +47,9 @@ export interface AdminConfig {
   readonly owner: string | null;
   readonly group: string | null;
   readonly mode: number;
+  /** Group that may look; group that may reload, restart and rotate logs as well; null = none. */
+  readonly readers: string | null;
+  readonly operators: string | null;
   /** A second socket, on which one can look and nothing else; null = none. */
   readonly readOnlySocket: string | null;
   readonly readOnlyGroup: string | null;
@@ -154,8 +157,14 @@ export interface PoolConfig {
     /** Like `defines`, but scripts cannot change them. */
     readonly admin: ReadonlyMap<string, string>;
   };
+  /** Pool directives of php-fpm, by name; for its runtime only. */
+  readonly fpm: ReadonlyMap<string, string>;
   readonly health: HealthConfig | null;
-  readonly reload: { readonly maxExtra: ExtraWorkers };
+  readonly reload: {
+    readonly maxExtra: ExtraWorkers;
+    /** 0 = off. */
+    readonly probationMs: number;
+  };
   /** Where the pool stands in its file, for messages. */
   readonly place: { readonly file: string; readonly line: number } | null;
 }

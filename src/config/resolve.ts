@@ -63,7 +63,7 @@ export function resolveDraft(
   return freeze({
     source: draft.source,
     supervisor,
-    admin: adminOf(admin.values, socket),
+    admin: adminOf(admin, socket, problems),
     log: { file: log.file, level: log.level, format: log.format },
     metrics: metricsOf(metrics.values),
     pools: pools.map((pool) => pool.config),
@@ -98,15 +98,30 @@ function supervisorOf(
   };
 }
 
+/** Who is told from others by his group must be able to connect: one group alone a mode can let in. */
+const FOR_ROLES = 0o666;
+
 function adminOf(
-  admin: ReturnType<typeof readSection<typeof ADMIN>>["values"],
+  { values: admin, given, place }: ReturnType<typeof readSection<typeof ADMIN>>,
   socket: string,
+  problems: Problems,
 ): AdminConfig {
+  const roles = [admin.operators, admin.readers].filter((group) => group !== null);
+  const mode = roles.length > 0 && !given("mode") ? FOR_ROLES : admin.mode;
+  const shutOut = roles.find((group) => group !== admin.group || (mode & 0o020) === 0);
+  if (shutOut !== undefined && (mode & 0o002) === 0)
+    problems.warn(
+      `the control socket's mode lets the group ${shutOut} not connect`,
+      place("mode"),
+      "leave mode out: who may do what is then told by the groups of whoever connects",
+    );
   return {
     socket,
     owner: admin.owner,
     group: admin.group,
-    mode: admin.mode,
+    mode,
+    readers: admin.readers,
+    operators: admin.operators,
     readOnlySocket: admin.read_only_socket,
     readOnlyGroup: admin.read_only_group,
     readOnlyMode: admin.read_only_mode,

@@ -4,9 +4,11 @@
 import type { Asked, Handle } from "../admin/http.ts";
 import { metricsRoutes, tokenOf } from "../admin/metrics-routes.ts";
 import { openMetrics } from "../admin/metrics-server.ts";
+import { roleOf } from "../admin/role.ts";
 import { readOnlyRoutes, routes, type Service } from "../admin/routes.ts";
 import { AdminServer } from "../admin/server.ts";
 import type { Config } from "../config/model.ts";
+import type { Peer } from "../sys/socket/peer.ts";
 
 const STARTING: Handle = async () => new Response("starting\n", { status: 503 });
 
@@ -52,10 +54,11 @@ export class Gates {
     const { admin, metrics } = this.config;
     const { readOnlySocket, readOnlyGroup: group, readOnlyMode: mode } = admin;
     const by = (gate: keyof typeof this.handles) => (asked: Asked) => this.handles[gate](asked);
-    this.open.push(AdminServer.open(admin, by("full")));
+    const lets = (peer: Peer | null) => roleOf(peer, admin) !== "none";
+    this.open.push(AdminServer.open(admin, by("full"), lets));
     if (readOnlySocket !== null) {
       const place = { socket: readOnlySocket, owner: null, group, mode };
-      this.open.push(AdminServer.open(place, by("readOnly")));
+      this.open.push(AdminServer.open(place, by("readOnly"), () => true));
     }
     if (metrics.listen !== null && metrics.listen.kind !== "systemd")
       this.open.push(openMetrics(metrics, metrics.listen, by("metrics")));

@@ -52,9 +52,21 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
         ? `fcgivisor is stopping at once, requested by ${by}`
         : `fcgivisor is quitting, requested by ${by}; requests in flight finish`,
     ),
+  "lame-duck": ({ ms }) =>
+    notice(`/readyz says no from here on; requests are served for ${elapsed(ms)} more, then quit`),
   "supervisor-stopped": ({ ms }) => notice(`fcgivisor has stopped after ${elapsed(ms)}`),
   "config-switched": ({ from, to }) =>
     notice(`runs with the config ${to} from here on, instead of ${from ?? "the command line"}`),
+  "rolled-back": ({ to, why }) =>
+    (why === null ? notice : error)(
+      `the config of generation ${to} is in force again${why === null ? "" : `, because ${why}`}; the files were not touched: correct them, then fcgivisor reload`,
+    ),
+  "probation-failed": ({ pool, why }) =>
+    error(`the new generation of pool ${pool} has not stood its probation: ${why}; going back`),
+  "probation-passed": ({ pools, ms }) =>
+    notice(
+      `the new workers of ${pools.length === 1 ? "pool" : "pools"} ${list(pools)} stood the probation of ${elapsed(ms)} after the reload`,
+    ),
   "config-warning": ({ fault }) => warn(told("config warning", fault)),
 
   listening: ({ pools, address }) =>

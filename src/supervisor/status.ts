@@ -126,6 +126,8 @@ export interface Status {
   readonly socket: string;
   readonly log: string | null;
   readonly generation: number;
+  /** The config of an earlier generation is in force instead of what the files say; null when not. */
+  readonly rolled_back: { readonly to: number; readonly why: string | null } | null;
   /** The last upgrade of this process, or null. */
   readonly upgrade: UpgradeStatus | null;
   readonly rss_bytes: number | null;

@@ -12,12 +12,21 @@ import type { Listener } from "../socket/listener.ts";
 import type { OutputRate } from "../worker/output-limits.ts";
 import type { PoolRecord } from "./recovery/state-file.ts";
 
+export interface RolledBack {
+  /** The last generation that had it. */
+  readonly to: number;
+  /** Why, when nobody asked for it. */
+  readonly why: string | null;
+}
+
 export interface SupervisorState {
   /** The config in force. */
   config: Config;
   /** Grows with every start, reload and restart. */
   generation: number;
   readonly pools: Map<string, Pool>;
+  /** Which earlier config is in force instead of what the files say; null = none. */
+  rolledBack: RolledBack | null;
   /** What an earlier supervisor left, while its workers leave. */
   leftOver: readonly PoolRecord[];
   /** Sockets that an operation in progress needs, and what for, whether or not a pool has them yet or still. */

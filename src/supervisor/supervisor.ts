@@ -21,6 +21,8 @@ import { comeUp } from "./start/come-up.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import { Counts } from "./counts/counts.ts";
 import type { Subscriber } from "./event-bus.ts";
+import { History } from "./history.ts";
+import { LameDuck } from "./lame-duck.ts";
 import { OperationQueue, type Tell } from "./operations/operation-queue.ts";
 import { tellUntil } from "./operations/progress.ts";
 import { Reaper } from "./watch/reaper.ts";
@@ -69,6 +71,8 @@ export class Supervisor {
   private readonly dropsBefore = tcpDrops();
   private currentPhase: SupervisorPhase = "starting";
   private readonly keeper: StateKeeper;
+  /** The configs that have served. */
+  readonly history: History;
   private readonly socketWatch: SocketWatch;
   private readonly load: LoadWatch;
   private readonly memory: MemoryWatch;
@@ -82,6 +86,7 @@ export class Supervisor {
   /** With `keepGoing`: why some pools do not serve yet. */
   failedPools: readonly Fault[] = [];
   private readonly reaper = new Reaper();
+  private readonly lameDuck: LameDuck;
   private cancelCollection: () => void = () => {};
   private readonly over = Promise.withResolvers<void>();
 
@@ -93,6 +98,7 @@ export class Supervisor {
     this.state = {
       config: loaded.config,
       generation: 0,
+      rolledBack: null,
       pools: new Map(),
       leftOver: [],
       claimed: new Map(),
@@ -107,13 +113,16 @@ export class Supervisor {
     };
     this.queue = new OperationQueue(emit);
     const before = seenBefore(options.handover);
+    this.lameDuck = new LameDuck(emit);
     this.socketWatch = new SocketWatch(this.state);
     this.load = new LoadWatch(this.state, before.loads);
     this.memory = new MemoryWatch(this.state);
     this.counts = new Counts(before.counts);
     this.keeper = new StateKeeper(this.state, options.version);
+    this.history = new History(loaded.config.supervisor.stateDir, emit);
     this.operations = new Operations({
       state: this.state,
+      history: this.history,
       queue: this.queue,
       socketWatch: this.socketWatch,
       keeper: this.keeper,
@@ -210,6 +219,7 @@ export class Supervisor {
         this.recovery = up.recovery;
         this.currentPhase = "running";
         this.keeper.save();
+        this.history.keep(this.state.config, this.state.generation, "start");
       });
     } catch (error) {
       this.keeper.giveUp();
@@ -240,9 +250,14 @@ export class Supervisor {
     scoreboard.start();
   }
 
-  /** stop and quit: override what is in progress. A stop hurries a quit; a quit after a stop changes nothing. */
-  async shutDown(word: "stop" | "quit", by: string, tell: Tell): Promise<Report> {
+  /**
+   * stop and quit: override what is in progress. A stop hurries a quit; a quit after a stop changes nothing.
+   * `lameDuckMs`: before that, so many milliseconds in which all goes on, but it is not ready.
+   */
+  async shutDown(word: "stop" | "quit", by: string, tell: Tell, lameDuckMs = 0): Promise<Report> {
     const since = now();
+    if (lameDuckMs > 0 && this.currentPhase === "running") await this.lameDuck.wait(lameDuckMs);
+    this.lameDuck.end();
     if (this.end === null) {
       this.state.emit({ type: "supervisor-stopping", operation: word, by });
       this.currentPhase = "stopping";
@@ -252,6 +267,7 @@ export class Supervisor {
         this.currentPhase = "stopped";
         this.state.scoreboard.stop();
         this.keeper.remove();
+        this.history.remove();
         this.outputLimits.flush();
         this.state.emit({ type: "supervisor-stopped", ms: now() - since });
         this.over.resolve();
@@ -275,7 +291,7 @@ export class Supervisor {
       name: "fcgivisor",
       version: this.options.version,
       pid: process.pid,
-      state: this.currentPhase,
+      state: this.lameDuck.isOn ? "lame-duck" : this.currentPhase,
       operation: this.queue.current,
       started_at: this.startedOn.toISOString(),
       uptime_ms: Math.round(now() - this.startedAt),
@@ -283,6 +299,7 @@ export class Supervisor {
       socket,
       log: this.options.log.file,
       generation,
+      rolled_back: this.state.rolledBack,
       upgrade: upgradeStatus(this.options.handover),
       rss_bytes: residentBytes(process.pid),
       tcp_drops: dropsSince(this.dropsBefore),
@@ -313,6 +330,6 @@ export class Supervisor {
   }
 
   get isReady(): boolean {
-    return this.currentPhase === "running" && isReady(this.state);
+    return this.currentPhase === "running" && !this.lameDuck.isOn && isReady(this.state);
   }
 }

@@ -151,6 +151,67 @@ behaviour("the values of env and of php are for root alone", ROOT, async (scene)
   expect(checked.stdout).not.toMatch(/hunter2|swordfish/);
 });
 
+/** A supervisor with roles: games operates, nogroup reads. */
+async function withRoles(scene: Scene): Promise<Supervisor> {
+  const spot = await tcpSpot(scene);
+  const pool = barePool(scene, spot, { env: { DB_PASSWORD: PASSWORD } });
+  const supervisor = await scene.start({
+    admin: { operators: "games", readers: "nogroup" },
+    pools: { www: pool },
+  });
+  await workersReach(spot, 2);
+  return supervisor;
+}
+
+behaviour("operators operate, readers look, and nobody else is let in", ROOT, async (scene) => {
+  const { socket } = await withRoles(scene);
+  expect(statSync(socket).mode & 0o777).toBe(0o666);
+  const ask = async (who: readonly string[], ...words: string[]) =>
+    statusOf(await curl(scene, who, socket, ...words));
+  const word = (name: string) => ["-X", "POST", `http://x/v1/${name}`];
+  const STRANGER = ["setpriv", "--reuid=mail", "--regid=mail", "--clear-groups"];
+  // Being in the group besides one's own is enough.
+  const LENT = ["setpriv", "--reuid=mail", "--regid=mail", "--groups=60"];
+  const pages = ["v1/status", "metrics", "healthz", "readyz", "v1/config"];
+  const seen = async (who: readonly string[]) =>
+    Promise.all(pages.map((page) => ask(who, `http://x/${page}`)));
+  expect(await seen(MEMBER)).toEqual(["200", "200", "200", "200", "200"]);
+  expect(await seen(MONITOR)).toEqual(["200", "200", "200", "200", "404"]);
+  expect(await seen(STRANGER)).toEqual(["403", "403", "403", "403", "403"]);
+  const config = await curl(scene, MEMBER, socket, "http://x/v1/config");
+  expect(config.stdout).toContain("DB_PASSWORD");
+  expect(config.stdout).not.toContain(PASSWORD);
+  for (const name of ["reload", "restart", "logrotate"]) {
+    expect(await ask(MEMBER, ...word(name)), name).toBe("200");
+    expect(await ask(MONITOR, ...word(name)), name).toBe("403");
+    expect(await ask(STRANGER, ...word(name)), name).toBe("403");
+  }
+  expect(await ask(LENT, ...word("logrotate"))).toBe("200");
+  for (const name of ["stop", "quit", "upgrade"])
+    for (const who of [MEMBER, MONITOR, STRANGER])
+      expect(await ask(who, ...word(name)), name).toBe("403");
+  const refused = await scene.command([...MEMBER, BINARY, "stop", "--socket", socket]);
+  expect(refused).toMatchObject({ code: 1 });
+  expect(refused.stderr).toContain("stop is not for games to use");
+  expect(refused.stderr).toContain('[admin] operators = "games" lets it use every word but');
+  expect(await ask([], "http://x/readyz")).toBe("200");
+});
+
+behaviour(
+  "whoever may do nothing on the control socket keeps no connection",
+  ROOT,
+  async (scene) => {
+    const { socket } = await withRoles(scene);
+    // perl waits for the end that the supervisor makes; it sends nothing itself.
+    const waiting = ["perl", "-MIO::Socket::UNIX", "-e"];
+    const program =
+      "$s = IO::Socket::UNIX->new(Peer => shift) or exit 9; sysread $s, $b, 1; print 'over'";
+    const who = ["setpriv", "--reuid=mail", "--regid=mail", "--clear-groups"];
+    const outcome = await scene.command([...who, ...waiting, program, socket]);
+    expect(outcome).toMatchObject({ code: 0, stdout: "over" });
+  },
+);
+
 behaviour("the read-only socket shows how it goes, and does nothing", ROOT, async (scene) => {
   const supervisor = await letIn(scene);
   const socket = scene.path("run/look.sock");

@@ -506,6 +506,39 @@ behaviour("the binary works through a link with another name", {}, async (scene)
 });
 
 behaviour(
+  "quit --lame-duck: it is not ready any more, and serves on until the time is over",
+  { needs: ["curl"] },
+  async (scene) => {
+    const { spot, supervisor, workers } = await startBare(scene);
+    const readyz = ["curl", "-sS", "--unix-socket", supervisor.socket, "http://x/readyz"];
+    const quitting = supervisor.control("quit", "--lame-duck", "1h");
+    await supervisor.logged(/\/readyz says no from here on; requests are served for 1 h more/);
+    expect((await scene.command(readyz)).stdout).toContain("not ready");
+    expect((await statusOf(supervisor)).state).toBe("lame-duck");
+    // Nothing else is over: a worker that dies is replaced, and a config is taken on.
+    process.kill(workers[0]!, "SIGKILL");
+    const [gone] = workers;
+    await eventually(async () => !(await workersReach(spot, 2)).includes(gone!), {
+      what: "the worker is replaced",
+    });
+    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+    await workersReach(spot, 2);
+    // Who has no more patience says so.
+    expect(await supervisor.control("quit")).toMatchObject({ code: 0 });
+    expect(await quitting).toMatchObject({ code: 0 });
+  },
+);
+
+behaviour("quit --lame-duck ends by itself, and takes a time with its unit", {}, async (scene) => {
+  const { supervisor } = await startBare(scene);
+  const wrong = await supervisor.control("quit", "--lame-duck", "5");
+  expect(wrong).toMatchObject({ code: 2 });
+  expect(wrong.stderr).toContain('--lame-duck: "5" has no unit');
+  expect(await supervisor.control("quit", "--lame-duck", "50ms")).toMatchObject({ code: 0 });
+  expect(await supervisor.control("status")).toMatchObject({ code: 3 });
+});
+
+behaviour(
   "an operation refuses over HTTP what it does not understand, and does nothing",
   { needs: ["curl"] },
   async (scene) => {
@@ -519,7 +552,8 @@ behaviour(
       ["reload?pools=www", "", "pools"],
       ["restart?pool=www", "", "restart takes nothing"],
       ["stop", '{"pools": ["www"]}', "stop takes nothing"],
-      ["quit?wait=false", "", "quit takes nothing"],
+      ["quit?wait=false", "", "quit takes only lame_duck_ms"],
+      ["quit?lame_duck_ms=soon", "", "lame_duck_ms"],
       ["logrotate", '{"binary": "/bin/true"}', "binary"],
     ];
     for (const [path, body, named] of asked) {

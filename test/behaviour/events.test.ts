@@ -3,6 +3,7 @@
 
 import { expect } from "bun:test";
 import { connect, type Socket } from "node:net";
+import { mayLookAt } from "../../src/admin/role.ts";
 import { bodyOf, phpPool, tcpSpot } from "../helper/pool.ts";
 import { BINARY, type Outcome, textOf } from "../helper/program.ts";
 import { rssOf } from "../helper/processes.ts";
@@ -169,4 +170,8 @@ behaviour("the log is not for those who may only look", {}, async (scene) => {
   expect((await ask("/v1/logs")).status).toBe(404);
   expect((await ask("/v1/events")).status).toBe(404);
   expect((await ask("/v1/status")).status).toBe(200);
+  for (const page of ["/v1/logs", "/v1/events"]) {
+    expect(mayLookAt("reader", page)).toBe(false);
+    expect(mayLookAt("operator", page)).toBe(true);
+  }
 });

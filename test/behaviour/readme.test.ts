@@ -2,15 +2,17 @@
 // the program does not know is worse than none.
 
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { PAGES } from "../../src/cli/help/pages.ts";
 import { SECTIONS } from "../../src/config/settings/settings.ts";
-import { blockIn, README, settingsBlock } from "../helper/readme-settings.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 
-const readme = readFileSync(README, "utf8");
+const readme = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
 const pages = Object.entries(PAGES).map(([name, text]) => ({ name, text }));
 const TEXTS = [{ name: "README.md", text: readme }, ...pages];
+/** Of the README, and of the tour that is longer. */
+const TOURS = [readme, PAGES.start];
 
 /** Every `fcgivisor …` of a text: in code blocks, and in the running text between backticks. */
 function commandLines(text: string): string[] {
@@ -75,7 +77,7 @@ for (const { name, text } of TEXTS) {
 }
 
 test("the command lines are found", () => {
-  const found = commandLines(readme);
+  const found = TOURS.flatMap(commandLines);
   expect(found.length).toBeGreaterThan(30);
   expect(found).toContain("fcgivisor reload --no-wait");
   expect(found).toContain(
@@ -91,14 +93,22 @@ behaviour("a line that the program does not know is noticed", {}, async (scene) 
   expect(await complaints(scene, "fcgivisor reload -c FILE www")).toEqual([]);
 });
 
-behaviour("every command for people is in the README's table", {}, async (scene) => {
+behaviour("every command for people is in the manual's table", {}, async (scene) => {
   const listed = (await scene.fcgivisor(["help"])).stdout;
   const commands = listed.slice(0, listed.indexOf("Topics")).matchAll(/^ {2}([a-z]+) {2,}/gm);
   const names = [...commands].map((match) => match[1]!);
   expect(names.length).toBeGreaterThan(10);
-  const start = readme.indexOf("## Commands");
-  const table = readme.slice(start, readme.indexOf("## Signals"));
-  expect(names.filter((name) => !new RegExp(`^\\|.*\`${name}\\b`, "m").test(table))).toEqual([]);
+  const inTable = (name: string) => new RegExp(`^\\|.*\`${name}\\b`, "m").test(PAGES.control);
+  expect(names.filter((name) => !inTable(name))).toEqual([]);
+});
+
+test("the README is read to its end, and what it links to is there", () => {
+  expect(readme.split("\n").length).toBeLessThanOrEqual(200);
+  const links = [...readme.matchAll(/\]\(([^):#]+)\)/g)].map((match) => match[1]!);
+  expect(links.length).toBeGreaterThan(10);
+  expect(links.filter((path) => !existsSync(join(import.meta.dir, "../..", path)))).toEqual([]);
+  const unlinked = Object.keys(PAGES).filter((page) => !links.includes(`src/help/${page}.md`));
+  expect(unlinked).toEqual([]);
 });
 
 const NAMES = new Set(Object.values(SECTIONS).flatMap((rows) => Object.keys(rows)));
@@ -116,7 +126,9 @@ for (const { name, text } of TEXTS) {
 }
 
 behaviour("the README's configs have no setting that is unknown", {}, async (scene) => {
-  const configs = [...readme.matchAll(/^```toml\n([^]*?)^```$/gm)].map((match) => match[1]!);
+  const configs = TOURS.flatMap((text) =>
+    [...text.matchAll(/^```toml\n([^]*?)^```$/gm)].map((match) => match[1]!),
+  );
   expect(configs.length).toBeGreaterThan(1);
   for (const [i, config] of configs.entries()) {
     const said = async (text: string) =>
@@ -124,9 +136,4 @@ behaviour("the README's configs have no setting that is unknown", {}, async (sce
     expect(await said(config)).not.toMatch(/unknown|unexpected|expected/);
     expect(await said(`${config}\nno_such_setting = 1\n`)).toMatch(/unknown/);
   }
-});
-
-test("the settings are those of the settings table", () => {
-  // When this fails: bun test/helper/readme-settings.ts
-  expect(blockIn(readme)).toBe(settingsBlock());
 });

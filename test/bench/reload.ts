@@ -1,10 +1,9 @@
 // `bun run bench:reload`: fcgivisor, php-fpm and supervisord on the same PHP scripts, in one run: what
-// clients notice of reloads and of their going wrong. Prints Markdown; writes nothing but the block of
-// the README that --write-readme asks for.
+// clients notice of reloads and of their going wrong. Prints Markdown; writes nothing but the block of the
+// manual, and the picture made of it, that --write asks for.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import {
   aftermath,
@@ -25,12 +24,12 @@ import { figures, median } from "./figures.ts";
 import { loadWhile, RATE } from "./loaded.ts";
 import { find, findPhpCgi, findPhpFpm, installMissing, versionOf } from "./programs.ts";
 import { endStages, setStage, type Transport } from "./stage.ts";
+import { barsOf, FIGURES, PICTURE, picture } from "./picture.ts";
 import { count, table, withBlock, type Row } from "./table.ts";
 import { figureLines, targets, targetTable } from "./targets.ts";
 import { throughput, type Steady } from "./throughput.ts";
 
 const COMMAND = "bun run bench:reload";
-const README = join(import.meta.dir, "../../README.md");
 
 /** The longest that all may take; a contender that hangs must not hang the bench. */
 const WHOLE_MS = 12 * 60_000;
@@ -69,7 +68,7 @@ const QUICK_TURNS = 3;
 const TRANSPORTS = ["tcp", "unix"] as const;
 
 const { values: options } = parseArgs({
-  options: { quick: { type: "boolean" }, "write-readme": { type: "boolean" } },
+  options: { quick: { type: "boolean" }, write: { type: "boolean" } },
 });
 const watchdog = setTimeout(() => giveUp(`not done after ${WHOLE_MS / 60_000} minutes`), WHOLE_MS);
 process.once("SIGINT", () => giveUp("interrupted"));
@@ -83,9 +82,9 @@ function giveUp(why: string): void {
 }
 
 async function main(): Promise<number> {
-  const toReadme = options["write-readme"] === true;
+  const toManual = options.write === true;
   // Before five minutes of measuring, not after.
-  if (toReadme) withBlock(readFileSync(README, "utf8"), "");
+  if (toManual) withBlock(readFileSync(FIGURES, "utf8"), "");
   installMissing();
   const quick = options.quick === true;
   const rows: Row[] = [];
@@ -119,8 +118,14 @@ async function main(): Promise<number> {
     `Made by \`${COMMAND}${quick ? " --quick" : ""}\` on ${machine()}.`,
   ].join("\n\n");
   process.stdout.write(`${block}\n`);
-  if (toReadme) writeFileSync(README, withBlock(readFileSync(README, "utf8"), block));
+  if (toManual) publish(block);
   return all[0]!.found.startsWith("0 of ") ? 0 : 1;
+}
+
+function publish(block: string): void {
+  const page = withBlock(readFileSync(FIGURES, "utf8"), block);
+  writeFileSync(FIGURES, page);
+  writeFileSync(PICTURE, picture(barsOf(page)));
 }
 
 async function play(story: Case, kind: Kind): Promise<Row | null> {

@@ -1,4 +1,4 @@
-// The rows of the bench as one Markdown table, and its place in the README. Pure, so that it can be
+// The rows of the bench as one Markdown table, and its place in the manual. Pure, so that it can be
 // tested without measuring anything.
 
 export interface Row {

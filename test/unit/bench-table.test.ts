@@ -2,6 +2,8 @@
 // checked.
 
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { barsOf, FIGURES as FIGURES_PAGE, PICTURE, picture } from "../bench/picture.ts";
 import {
   BEGIN,
   END,
@@ -74,7 +76,16 @@ test("numbers are short and mean something", () => {
   expect([1.064, 0.25, 0.0005].map(shareText)).toEqual(["1.06", "0.25", "1/2,000"]);
 });
 
-test("the block of the README is replaced, and nothing else", () => {
+test("the README's picture is that of the figures", () => {
+  // When this fails: bun test/bench/picture.ts
+  const bars = barsOf(readFileSync(FIGURES_PAGE, "utf8"));
+  expect(bars.map(({ program }) => program)).toContain("fcgivisor");
+  expect(bars.every(({ p99Ms, lost }) => p99Ms > 0 && lost >= 0)).toBe(true);
+  expect(readFileSync(PICTURE, "utf8")).toBe(picture(bars));
+  expect(() => barsOf("| other | fcgivisor |")).toThrow("there is no row");
+});
+
+test("the block of the manual is replaced, and nothing else", () => {
   const text = `before\n${BEGIN}\nold\n${END}\nafter\n`;
   expect(withBlock(text, "new\n")).toBe(`before\n${BEGIN}\nnew\n${END}\nafter\n`);
   expect(withBlock(withBlock(text, "x"), "new")).toBe(withBlock(text, "new"));

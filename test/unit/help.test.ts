@@ -1,7 +1,5 @@
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { readmeSettings } from "../../src/cli/help/settings.ts";
+import { withTables } from "../helper/manual-tables.ts";
 import { INI_NAMES } from "../../src/config/ini/names.ts";
 import { COMMANDS } from "../../src/cli/commands.ts";
 import { helpText } from "../../src/cli/help/help.ts";
@@ -46,11 +44,9 @@ test("the legacy page has every name of php-fpm.conf, and what becomes of the ot
     expect(text).toContain(name);
 });
 
-test("the README has the settings of the table", () => {
-  const readme = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
-  const block = /<!-- settings:begin -->\n([\s\S]*?)<!-- settings:end -->/.exec(readme)?.[1];
-  // If this fails, put what is expected here between the two marks in README.md.
-  expect(block?.trim()).toBe(readmeSettings());
+test("the tables in the manual are those of the settings", () => {
+  // When this fails: bun test/helper/manual-tables.ts
+  for (const [name, page] of Object.entries(PAGES)) expect(page, name).toBe(withTables(page));
 });
 
 test("every topic that the manual names exists", () => {

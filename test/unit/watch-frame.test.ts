@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import type { PoolStatus, Status } from "../../src/admin/contract.ts";
-import { plain } from "../../src/cli/status/paint.ts";
+import { plain } from "../../src/cli/paint.ts";
 import { frame } from "../../src/cli/status/watch/frame.ts";
 import { bar, glyphsFor, sparkline } from "../../src/cli/status/watch/graph.ts";
 import { afterKey, inOrder, type View } from "../../src/cli/status/watch/view.ts";

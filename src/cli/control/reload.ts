@@ -25,6 +25,10 @@ export default defineCommand({
       negativeDescription: "return when the new workers serve",
     },
     "dry-run": { type: "boolean", description: "print what would be done, and touch nothing" },
+    "wait-probation": {
+      type: "boolean",
+      description: "return when reload.probation is over; exit 1 if the supervisor has gone back",
+    },
     changed: {
       type: "boolean",
       description: "only pools whose config, php.ini or program has changed since they started",
@@ -39,7 +43,12 @@ export default defineCommand({
     const { pool, wait, "dry-run": dry_run, "switch-config": file, changed } = values;
     if (pool.length > 0 && (file !== undefined || changed))
       throw usageFault(`--${changed ? "changed" : "switch-config"} takes no pools`, "reload");
-    const options = { wait, dry_run, ...(changed ? { changed } : {}) };
+    const options = {
+      wait,
+      dry_run,
+      ...(changed ? { changed } : {}),
+      ...(values["wait-probation"] ? { wait_probation: true } : {}),
+    };
     const pools = pool.length === 0 ? {} : { pools: pool };
     if (file === undefined) return operate("reload", values, { ...options, ...pools });
     // The supervisor is that of -c or --socket, else the one whose place the new config names.

@@ -1,6 +1,6 @@
 // What an operation's steps and its report say to people.
 
-import type { Operation, PoolOutcome, ProgressStep, Report } from "../../admin/contract.ts";
+import type { PoolOutcome, ProgressStep, Report } from "../../admin/contract.ts";
 import { count, firstOf, elapsed } from "../../log/words.ts";
 
 /** null: not worth a line. */
@@ -30,8 +30,7 @@ export function reportLines(report: Report): string[] {
   const lines = [headline(report)];
   if (report.operation === "reload" && report.pools?.length === 0)
     lines.push("  no pool has changed: none is touched");
-  for (const outcome of report.pools ?? [])
-    lines.push(...outcomeLines(outcome, report.dry_run === true));
+  for (const outcome of report.pools ?? []) lines.push(...outcomeLines(outcome, wordsFor(report)));
   if (report.cut) lines.push(`  ${cutText(report.operation, report.cut)}`);
   for (const { pool, count: number, pids } of report.background ?? [])
     lines.push(
@@ -52,7 +51,7 @@ export function reportLines(report: Report): string[] {
   return lines;
 }
 
-function cutText(operation: Operation, cut: number): string {
+function cutText(operation: Report["operation"], cut: number): string {
   const what = `${count(cut, "request was", "requests were")} cut short`;
   if (operation === "stop" || operation === "restart") return what;
   return `${what}: longer than drain_timeout`;
@@ -73,10 +72,22 @@ function headline(report: Report): string {
         : "there is no log file: the log goes to stderr";
     case "upgrade":
       return `upgraded ${took}`;
+    case "rollback":
+      if (report.dry_run === true)
+        return `a rollback to the config of generation ${report.back_to} would do this (nothing was touched):`;
+      return `went back to the config of generation ${report.back_to} ${took}, generation ${report.generation}${leavingText(report)}; the files are untouched`;
+    case "diff":
+      return isSame(report)
+        ? `nothing in the config has changed since generation ${report.back_to}`
+        : `what has changed in the config since generation ${report.back_to}:`;
     case "reload":
       if (report.dry_run === true) return "a reload would do this (nothing was touched):";
       return `reloaded ${took}, generation ${report.generation}${leavingText(report)}`;
   }
+}
+
+function isSame({ pools = [], settings = [], needs_restart = [] }: Report): boolean {
+  return pools.length + settings.length + needs_restart.length === 0;
 }
 
 function diedText({ left_behind: left }: Report): string {
@@ -90,9 +101,14 @@ function leavingText({ drained, stuck = [] }: Report): string {
   return stuck.length === 0 ? ", old workers have left" : ", old workers have left, but not all";
 }
 
+function wordsFor({ operation, dry_run }: Report): "planned" | "done" | "compared" {
+  if (operation === "diff") return "compared";
+  return dry_run === true ? "planned" : "done";
+}
+
 function outcomeLines(
   { pool, outcome, listen, changes, because }: PoolOutcome,
-  planned: boolean,
+  words: "planned" | "done" | "compared",
 ): string[] {
   const verb = {
     added: "add",
@@ -100,13 +116,17 @@ function outcomeLines(
     readdressed: "move",
     replaced: "replace the workers of",
   }[outcome];
-  const done = { added: "added", removed: "removed", readdressed: "moved", replaced: "replaced" }[
-    outcome
-  ];
+  const done = {
+    added: "added",
+    removed: "removed",
+    readdressed: "moved",
+    replaced: words === "compared" ? "changed" : "replaced",
+  }[outcome];
   const why = because === undefined ? "" : `, because ${because}`;
-  const head = planned
-    ? `  ${verb} pool ${pool} (${listen})${why}`
-    : `  pool ${pool}: ${done} (${listen})${why}`;
+  const head =
+    words === "planned"
+      ? `  ${verb} pool ${pool} (${listen})${why}`
+      : `  pool ${pool}: ${done} (${listen})${why}`;
   return [
     head,
     ...changes.map(

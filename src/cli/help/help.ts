@@ -5,7 +5,7 @@ import { listedCommands, overviewText } from "./overview.ts";
 import { print } from "../print.ts";
 import { type Command, defineCommand, type CommandTable } from "../command.ts";
 import { usageFault, usageText } from "../usage.ts";
-import { type Topic, TOPICS } from "./topics.ts";
+import { isFile, type Topic, TOPICS } from "./topics.ts";
 
 /** The command itself; it is one of the table that it lists. */
 export function helpCommand(commands: CommandTable): Command {
@@ -44,7 +44,12 @@ export async function helpText(commands: CommandTable, topic: string | undefined
 }
 
 async function pageText(topic: Topic): Promise<string> {
-  const { PAGES } = await import("./pages.ts");
-  const { withSettings } = await import("./settings.ts");
-  return withSettings(PAGES[topic]);
+  const { FILES, PAGES } = await import("./pages.ts");
+  if (isFile(topic)) return FILES[topic];
+  return withoutMarks(PAGES[topic]);
+}
+
+/** Marks say where a table has been filled in, and what no formatter is to touch. */
+function withoutMarks(page: string): string {
+  return page.replaceAll(/^<!-- .* -->\n{1,2}/gm, "");
 }

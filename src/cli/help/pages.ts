@@ -1,9 +1,12 @@
 // The manual's pages, in the binary.
 
 import alerts from "../../help/alerts.yaml" with { type: "text" };
+import compare from "../../help/compare.md" with { type: "text" };
 import config from "../../help/config.md" with { type: "text" };
 import control from "../../help/control.md" with { type: "text" };
+import figures from "../../help/figures.md" with { type: "text" };
 import legacy from "../../help/legacy.md" with { type: "text" };
+import limits from "../../help/limits.md" with { type: "text" };
 import logs from "../../help/logs.md" with { type: "text" };
 import metrics from "../../help/metrics.md" with { type: "text" };
 import recovery from "../../help/recovery.md" with { type: "text" };
@@ -13,10 +16,10 @@ import service from "../../help/service.md" with { type: "text" };
 import signals from "../../help/signals.md" with { type: "text" };
 import start from "../../help/start.md" with { type: "text" };
 import { grafanaDashboard } from "./grafana.ts";
-import type { Topic } from "./topics.ts";
+import type { FileTopic, PageTopic } from "./topics.ts";
 
-/** The text of each; where a page has a table of settings, it is not in there yet (settings.ts). */
-export const PAGES: Readonly<Record<Topic, string>> = {
+/** The text of each, with marks (`<!-- … -->`) where something is filled in by a program. */
+export const PAGES: Readonly<Record<PageTopic, string>> = {
   start,
   config,
   control,
@@ -24,10 +27,16 @@ export const PAGES: Readonly<Record<Topic, string>> = {
   recovery,
   logs,
   metrics,
-  grafana: grafanaDashboard(),
-  alerts,
   runtimes,
   service,
   signals,
+  figures,
+  compare,
+  limits,
   legacy,
+};
+
+export const FILES: Readonly<Record<FileTopic, string>> = {
+  grafana: grafanaDashboard(),
+  alerts,
 };

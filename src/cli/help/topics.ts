@@ -14,7 +14,19 @@ export const TOPICS = [
   { name: "runtimes", summary: "php-cgi groups, libfcgi, fcgiwrap, others" },
   { name: "service", summary: "systemd, init scripts, containers" },
   { name: "signals", summary: "what signals do, here and to workers" },
+  { name: "figures", summary: "what was measured, beside php-fpm and supervisord" },
+  { name: "compare", summary: "other programs of the kind" },
+  { name: "limits", summary: "what it cannot do, and what to do about it" },
   { name: "legacy", summary: "coming from php-fpm, of 2008 and of today" },
 ] as const;
 
+/** Files for other programs, which are no pages of the manual. */
+const FILES = ["grafana", "alerts"] as const;
+
 export type Topic = (typeof TOPICS)[number]["name"];
+export type FileTopic = (typeof FILES)[number];
+export type PageTopic = Exclude<Topic, FileTopic>;
+
+export function isFile(topic: Topic): topic is FileTopic {
+  return FILES.some((file) => file === topic);
+}

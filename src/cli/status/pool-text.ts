@@ -3,7 +3,7 @@
 import type { PoolStatus } from "../../admin/contract.ts";
 import { escapeControls } from "../../log/escape.ts";
 import { requestText } from "./requests.ts";
-import { type Cell, table } from "./table.ts";
+import { type Cell, table } from "../table.ts";
 import { ago, type Look, poolTable } from "./text.ts";
 import { age, megabytes, requestAge, times } from "./units.ts";
 

@@ -1,7 +1,7 @@
 // The requests in flight, the one that has been running longest first.
 
 import type { PoolStatus, WorkerStatus } from "../../admin/contract.ts";
-import type { Cell } from "./table.ts";
+import type { Cell } from "../table.ts";
 import { requestAge } from "./units.ts";
 
 export interface Running {

@@ -10,7 +10,7 @@ import { refuseOtherConfig } from "../control/same-config.ts";
 import { printJson, printPainted } from "../print.ts";
 import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
-import { paintFor } from "./paint.ts";
+import { paintFor } from "../paint.ts";
 import { poolText } from "./pool-text.ts";
 import { headLines, type Look, statusText } from "./text.ts";
 

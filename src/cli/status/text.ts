@@ -5,9 +5,9 @@ import type { PoolStatus, Status } from "../../admin/contract.ts";
 import { escapeControls } from "../../log/escape.ts";
 import { elapsed } from "../../log/words.ts";
 import { wallClock } from "../../sys/clock.ts";
-import { type Paint, plain, type Tone } from "./paint.ts";
+import { type Paint, plain, type Tone } from "../paint.ts";
 import { requestRows } from "./requests.ts";
-import { type Cell, table } from "./table.ts";
+import { type Cell, table } from "../table.ts";
 import { age, megabytes, times } from "./units.ts";
 
 export interface Look {
@@ -35,8 +35,17 @@ export function headLines(status: Status): string[] {
   return [
     `fcgivisor ${version}, process ${pid}, ${state} for ${age(uptime_ms)}, generation ${generation}${doing}`,
     `config ${config ?? "from the command line"}, log ${log ?? "stderr"}`,
+    ...rolledBackLine(status),
     ...reloadLine(status),
   ].map(escapeControls);
+}
+
+function rolledBackLine({ rolled_back: back }: Status): string[] {
+  if (back === null) return [];
+  const why = back.why === null ? "" : `, because ${back.why}`;
+  return [
+    `gone back to the config of generation ${back.to}${why}; the files say otherwise: \`fcgivisor reload\` takes them on`,
+  ];
 }
 
 function reloadLine({ last_reload: last }: Status): string[] {

@@ -54,8 +54,9 @@ export function poolOf(name: string, where: Where, v: PoolValues): PoolConfig {
     logOutput: v.log_output,
     logRate: v.log_rate,
     php: { ini: v["php.ini"], defines: v["php.defines"], admin: v["php.admin"] },
+    fpm: v.fpm,
     health: healthOf(v),
-    reload: { maxExtra: v["reload.max_extra"] },
+    reload: { maxExtra: v["reload.max_extra"], probationMs: v["reload.probation"] },
     place: typeof where === "string" ? null : { file: where.file, line: where.line ?? 1 },
   };
 }

@@ -93,9 +93,23 @@ export const ADMIN = {
   mode: admin({
     type: v.mode,
     default: 0o600,
-    doc: "Mode of the control socket: who may write to it controls the supervisor.",
+    doc: 'Mode of the control socket: who may write to it controls the supervisor; "0666" where there are readers or operators, who are told from others by their group.',
     example: '"0660"',
     get: (from) => from.mode,
+  }),
+  readers: admin<string | null>({
+    type: v.group,
+    default: null,
+    doc: "Group that may look over the control socket (status, metrics, health), and do nothing.",
+    example: '"monitoring"',
+    get: (from) => from.readers,
+  }),
+  operators: admin<string | null>({
+    type: v.group,
+    default: null,
+    doc: "Group that may use every word over the control socket but stop, quit and upgrade, and sees no secret of the config.",
+    example: '"deploy"',
+    get: (from) => from.operators,
   }),
   read_only_socket: admin<string | null>({
     type: v.path,

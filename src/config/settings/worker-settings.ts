@@ -4,7 +4,7 @@
 import { duration, sizeLimit } from "./durations.ts";
 import type { ExtraWorkers, PoolConfig } from "../model.ts";
 import type { Setting } from "./setting.ts";
-import { clients, defines, environment, countOrPercent } from "./special-values.ts";
+import { clients, defines, environment, countOrPercent, fpmDirectives } from "./special-values.ts";
 import * as v from "./values.ts";
 
 const pool = <V>(row: Setting<PoolConfig, V>) => row;
@@ -206,6 +206,13 @@ export const WORKER_SETTINGS = {
     aliases: ["php_admin_value", "php_admin_flag"],
     get: (from) => from.php.admin,
   }),
+  fpm: pool<ReadonlyMap<string, string>>({
+    type: fpmDirectives,
+    default: new Map(),
+    doc: "Further pool directives of php-fpm, handed to it as they are (runtime php-fpm).",
+    example: '{ "access.log" = "/var/log/www.access" }',
+    get: (from) => from.fpm,
+  }),
   "health.script": pool<string | null>({
     type: v.path,
     default: null,
@@ -247,5 +254,12 @@ export const WORKER_SETTINGS = {
     doc: "How many workers more than configured a reload may start at once: a count, or percent of the pool's workers. Below 100% the pool rolls through in steps, a group at least.",
     example: '"25%"',
     get: (from) => from.reload.maxExtra,
+  }),
+  "reload.probation": pool({
+    type: duration(),
+    default: 0,
+    doc: "So long after a reload new workers must not die one after the other, nor answer the health check wrong; else the supervisor goes back to the config before, by itself. 0s is off.",
+    example: '"30s"',
+    get: (from) => from.reload.probationMs,
   }),
 };

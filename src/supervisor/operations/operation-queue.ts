@@ -10,7 +10,7 @@ export type Tell = (step: ProgressStep) => void;
 
 /** An operation as somebody has asked for it. */
 export interface Order {
-  readonly operation: "reload" | "restart" | "logrotate" | "upgrade";
+  readonly operation: "reload" | "rollback" | "restart" | "logrotate" | "upgrade";
   /** Who asked. */
   readonly by: string;
   /** What it is about, for the log. */

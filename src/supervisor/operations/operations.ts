@@ -3,6 +3,7 @@
 
 import { reloaded } from "../../config/derived/diff.ts";
 import type { Loaded } from "../../config/load.ts";
+import type { Config } from "../../config/model.ts";
 import type { Event } from "../../event.ts";
 import { asFault } from "../../fault.ts";
 import { now, sleep } from "../../sys/clock.ts";
@@ -11,6 +12,7 @@ import type { OperationQueue, Tell } from "./operation-queue.ts";
 import { planned, type Planned } from "./plan.ts";
 import { tellUntil } from "./progress.ts";
 import { changedPools } from "./changed.ts";
+import { Probations } from "./probations.ts";
 import { propose } from "./proposal.ts";
 import { reload } from "../reload.ts";
 import { type BackgroundProcesses, type Report, reportOf } from "./report.ts";
@@ -22,7 +24,16 @@ import { OWN_PROGRAM } from "../../sys/exec/self.ts";
 import { tryCanaries } from "../start/canary.ts";
 import type { Seen } from "../seen.ts";
 import { becomeBinary, checkBinary } from "../upgrade.ts";
-import type { SupervisorState } from "../supervisor-state.ts";
+import type { History } from "../history.ts";
+import { poolsInOrder, type SupervisorState } from "../supervisor-state.ts";
+
+/** A config that has served before. */
+export interface Back {
+  readonly generation: number;
+  readonly config: Config;
+  /** Why, when nobody asked for it. */
+  readonly why: string | null;
+}
 
 export interface ReloadRequest {
   /** Empty = all. */
@@ -33,6 +44,16 @@ export interface ReloadRequest {
   readonly config: string | null;
   /** Only those pools that have changed since their workers started. */
   readonly changed: boolean;
+  /** Go back to this, whatever the files say. */
+  readonly back?: Back;
+  /** Answer when the probation is over. */
+  readonly waitProbation?: boolean;
+}
+
+export interface RollbackRequest {
+  /** Whose config; null = the last other one that served. */
+  readonly generation: number | null;
+  readonly wait: boolean;
 }
 
 /** What the operations need. */
@@ -48,6 +69,7 @@ export interface Dependencies {
   readonly reopenLog: (loaded?: Loaded) => readonly string[];
   /** What has been seen so far, for an upgrade. */
   readonly seen: () => Seen;
+  readonly history: History;
   /** The descriptor of the lock on the state directory. */
   readonly lock: number;
 }
@@ -59,27 +81,33 @@ export class Operations {
   private readonly dependencies: Dependencies;
   /** Warnings that were told at the start or by the last reload: a reload tells what is new. */
   private told: ReadonlySet<string> = new Set();
+  private readonly probations: Probations;
 
   constructor(dependencies: Dependencies) {
     this.dependencies = dependencies;
+    this.probations = new Probations(dependencies.state.emit);
   }
 
   /** Keeps the warnings of the start. */
   hear(event: Event): void {
+    this.probations.hear(event);
     if (event.type === "config-warning") this.told = new Set([...this.told, event.fault.message]);
   }
 
   async reload(request: ReloadRequest, by: string, tell: Tell): Promise<Report> {
     const { state, queue } = this.dependencies;
-    const { pools, wait, config } = request;
-    const all = request.changed ? "pools that have changed" : "all pools";
-    const which = pools.length === 0 ? all : pools.join(", ");
-    const detail = config === null ? which : `${which}, with the config ${config}`;
-    return queue.carryOut({ operation: "reload", by, detail, tell }, async (signal, since) => {
-      const { plan, drained, warnings } = await this.renew(request, signal, tell);
+    const { wait, back } = request;
+    const operation = back === undefined ? "reload" : "rollback";
+    const order = { operation, by, detail: detailOf(request), tell } as const;
+    let probation: Promise<void> = Promise.resolve();
+    const done = await queue.carryOut(order, async (signal, since) => {
+      const renewed = await this.renew(request, signal, tell);
+      const { plan, drained, warnings } = renewed;
+      probation = renewed.probation;
       const report = (left: boolean, losses?: Losses): Report => ({
-        ...reportOf("reload", state, since),
+        ...reportOf(operation, state, since),
         ...planPart(plan),
+        ...(back === undefined ? {} : { back_to: back.generation }),
         drained: left,
         ...losses,
         background: background(state),
@@ -89,18 +117,62 @@ export class Operations {
       return async () =>
         wait ? report(true, await tellUntil(drained, state, tell)) : report(false);
     });
+    if (request.waitProbation === true) await probation;
+    return done;
+  }
+
+  /** Runs with the config of an earlier generation again, checked and carried out as a reload is. */
+  async rollback({ generation, wait }: RollbackRequest, by: string, tell: Tell): Promise<Report> {
+    return this.reload({ ...this.backTo(generation), wait }, by, tell);
+  }
+
+  /** What a rollback would do now; touches nothing. */
+  async rollbackPlan(generation: number | null): Promise<Report> {
+    const request = this.backTo(generation);
+    const report = await this.plan(request);
+    return { ...report, operation: "rollback", back_to: request.back.generation };
+  }
+
+  /** What has changed since the config of that generation, up to the one that runs. */
+  difference(generation: number | null): Report {
+    const since = now();
+    const { state } = this.dependencies;
+    const { back } = this.backTo(generation);
+    const found = planned(back.config, state.config, () => true);
+    const pools = found.pools.filter(
+      ({ outcome, changes }) => outcome !== "replaced" || changes.length > 0,
+    );
+    const plan = planPart({ ...found, pools });
+    return { ...reportOf("diff", state, since), ...plan, back_to: back.generation };
+  }
+
+  private backTo(generation: number | null) {
+    const { state, history } = this.dependencies;
+    const back = { ...history.configOf(generation, state.config), why: null };
+    return { pools: [], config: null, changed: false, back };
   }
 
   /** The reload itself, up to the swap. */
   private async renew(request: Omit<ReloadRequest, "wait">, signal: AbortSignal, tell: Tell) {
-    const { state, keeper, socketWatch, reopenLog } = this.dependencies;
-    const { pools: only, config } = request;
+    const { state, keeper, socketWatch, reopenLog, history } = this.dependencies;
+    const { pools: only, config, back } = request;
+    const before = { generation: state.generation, config: state.config };
     const from = state.config.source.file;
     const { loaded, next, warnings, plan, isTouched } = await this.proposal(request);
     socketWatch.look();
     tell({ step: "checked", pools: next.pools.length });
     const { drained } = await reload(state, reloaded(state.config, next), isTouched, signal, tell);
     keeper.save();
+    history.keep(state.config, state.generation, back === undefined ? "reload" : "rollback");
+    this.rolledBack(back ?? null, only);
+    const touched = poolsInOrder(state).filter(({ name }) => isTouched(name));
+    const probation = this.probations.watch(back === undefined ? touched : [], (why) =>
+      this.reload(
+        { pools: only, wait: true, config: null, changed: false, back: { ...before, why } },
+        "reload.probation",
+        () => {},
+      ),
+    );
     if (only.length === 0) reopenLog(loaded);
     const to = loaded.config.source.file;
     if (config !== null && to !== null) state.emit({ type: "config-switched", from, to });
@@ -109,14 +181,27 @@ export class Operations {
     return {
       plan,
       warnings: fresh,
+      probation,
       drained: drained.catch((error: unknown) => this.trouble(error)),
     };
   }
 
-  /** The config to come, and what becomes of each pool that is touched. */
-  private async proposal({ pools: only, config, changed }: Omit<ReloadRequest, "wait">) {
+  private rolledBack(back: Back | null, only: readonly string[]): void {
     const { state } = this.dependencies;
-    const proposal = await propose(state.config, this.loadOf(config), only);
+    if (back === null) {
+      // The files say nothing yet of the pools that were not asked for.
+      if (only.length === 0) state.rolledBack = null;
+      return;
+    }
+    state.rolledBack = { to: back.generation, why: back.why };
+    state.emit({ type: "rolled-back", ...state.rolledBack });
+  }
+
+  /** The config to come, and what becomes of each pool that is touched. */
+  private async proposal(request: Omit<ReloadRequest, "wait">) {
+    const { pools: only, changed } = request;
+    const { state } = this.dependencies;
+    const proposal = await propose(state.config, this.loadOf(request), only);
     const { next } = proposal;
     const reasons = changed ? await changedPools(state, next) : null;
     const isTouched = (pool: string) =>
@@ -163,7 +248,7 @@ export class Operations {
   }
 
   async restart(by: string, tell: Tell): Promise<Report> {
-    const { state, queue, keeper, socketWatch, load, reopenLog } = this.dependencies;
+    const { state, queue, keeper, socketWatch, load, reopenLog, history } = this.dependencies;
     const order = { operation: "restart", by, detail: "all pools", tell } as const;
     return queue.carryOut(order, async (signal, since) => {
       const { loaded, next, warnings } = await propose(state.config, load);
@@ -171,6 +256,9 @@ export class Operations {
       tell({ step: "checked", pools: next.pools.length });
       const losses = await restartPools(state, reloaded(state.config, next), signal, tell);
       keeper.save();
+      history.keep(state.config, state.generation, "restart");
+      this.rolledBack(null, []);
+      this.probations.end();
       reopenLog(loaded);
       const fresh = this.fresh(warnings);
       this.told = new Set(warnings);
@@ -192,14 +280,23 @@ export class Operations {
     return warnings.filter((warning) => !this.told.has(warning));
   }
 
-  private loadOf(config: string | null): () => Promise<Loaded> {
-    return () => this.dependencies.load(config ?? undefined);
+  private loadOf({ config, back }: Pick<ReloadRequest, "config" | "back">): () => Promise<Loaded> {
+    if (back === undefined) return () => this.dependencies.load(config ?? undefined);
+    return async () => ({ config: back.config, warnings: [], origins: new Map() });
   }
 
   private trouble(error: unknown): Losses {
     this.dependencies.state.emit({ type: "trouble", fault: asFault(error).toJSON() });
     return NO_LOSSES;
   }
+}
+
+/** What the log says of it. */
+function detailOf({ pools, config, changed, back }: ReloadRequest): string {
+  const all = changed ? "pools that have changed" : "all pools";
+  const which = pools.length === 0 ? all : pools.join(", ");
+  if (back !== undefined) return `${which}, to the config of generation ${back.generation}`;
+  return config === null ? which : `${which}, with the config ${config}`;
 }
 
 const SHOWN_PIDS = 10;

@@ -42,7 +42,16 @@ export type ProgressStep =
   | { readonly step: "drained" };
 
 export interface Report {
-  readonly operation: "stop" | "quit" | "restart" | "reload" | "logrotate" | "upgrade";
+  readonly operation:
+    | "stop"
+    | "quit"
+    | "restart"
+    | "reload"
+    | "rollback"
+    | "logrotate"
+    | "upgrade"
+    /** Nothing was done: what differs from the config of an earlier generation. */
+    | "diff";
   readonly pid: number;
   readonly duration_ms: number;
   readonly generation: number;
@@ -62,6 +71,8 @@ export interface Report {
   readonly stuck?: readonly StuckProcess[];
   /** reload: settings of the log and of the supervisor itself that changed. */
   readonly settings?: readonly Change[];
+  /** rollback, diff: the generation whose config it is about. */
+  readonly back_to?: number;
   /** Settings that keep their old value until the supervisor is started again. */
   readonly needs_restart?: readonly Change[];
   /** logrotate: the files that were reopened. */

@@ -6,13 +6,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { HealthConfig, PoolConfig } from "../../config/model.ts";
 import { Fault } from "../../fault.ts";
-import { type FcgiResponse, fcgiRequest, paramsFor } from "../../fcgi/client.ts";
+import type { FcgiResponse } from "../../fcgi/client.ts";
 import { Listener } from "../../socket/listener.ts";
 import { type Address, UNIX_PATH_MAX } from "../../sys/socket/address.ts";
 import { sendSignal } from "../../sys/process.ts";
 import { removeSocket } from "../../sys/socket/socket-file.ts";
 import { SocketHolders, unixInodes } from "../../sys/proc/proc-sockets.ts";
 import { eachLimited } from "./concurrency.ts";
+import { askHealth, healthPath, wrongWith } from "./health.ts";
 import { newGeneration, type SupervisorState } from "../supervisor-state.ts";
 
 const CANARY_PREFIX = "canary-";
@@ -138,38 +139,22 @@ async function ask(
   address: Address,
   signal: AbortSignal,
 ): Promise<FcgiResponse> {
-  const path = health.path ?? `/${health.script!.split("/").at(-1)}`;
-  const params = paramsFor({
-    method: "GET",
-    url: path,
-    scriptFilename: health.script,
-    documentRoot: pool.chdir ?? "/",
-    serverName: "fcgivisor-health-check",
-  });
   try {
-    return await fcgiRequest({ address, params, timeoutMs: health.timeoutMs, signal });
+    return await askHealth(pool, health, address, signal);
   } catch (error) {
     throw new Fault("the new workers do not answer the health check", {
       where: `pool ${pool.name}`,
-      hint: `they were asked for ${health.script ?? path} on a private socket; no client has met them`,
+      hint: `they were asked for ${health.script ?? healthPath(health)} on a private socket; no client has met them`,
       cause: error,
     });
   }
 }
 
 function check(pool: PoolConfig, health: HealthConfig, response: FcgiResponse): void {
-  const body = new TextDecoder().decode(response.body);
-  const wrong: string[] = [];
-  if (response.status !== health.status)
-    wrong.push(`status ${response.status} instead of ${health.status}`);
-  if (health.expect !== null && !body.includes(health.expect)) {
-    wrong.push(
-      `a body without ${JSON.stringify(health.expect)}: ${JSON.stringify(body.slice(0, SHOWN_CHARACTERS))}`,
-    );
-  }
-  if (wrong.length === 0) return;
+  const wrong = wrongWith(health, response);
+  if (wrong === null) return;
   const said = response.stderr.trim();
-  throw new Fault(`the new workers answer the health check with ${wrong.join(" and ")}`, {
+  throw new Fault(`the new workers answer the health check with ${wrong}`, {
     where: `pool ${pool.name}`,
     hint: `${said === "" ? "" : `they wrote: ${said.slice(0, SHOWN_CHARACTERS)}; `}they were asked on a private socket; no client has met them`,
   });

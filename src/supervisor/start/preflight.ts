@@ -99,6 +99,8 @@ function supervisorFaults({ log, admin, pools }: Config): Fault[] {
     ...(logFault === null ? [] : [logFault]),
     ...ask("owner", admin.owner, userLack),
     ...ask("group", admin.group, groupLack),
+    ...ask("readers", admin.readers, groupLack),
+    ...ask("operators", admin.operators, groupLack),
     ...ask("read_only_group", admin.readOnlyGroup, groupLack),
     ...sameSocket(admin, pools),
   ];

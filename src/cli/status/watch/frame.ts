@@ -3,9 +3,9 @@
 import type { PoolStatus, Status } from "../../../admin/contract.ts";
 import { escapeControls } from "../../../log/escape.ts";
 import type { TerminalSize } from "../../../sys/terminal.ts";
-import type { Paint } from "../paint.ts";
+import type { Paint } from "../../paint.ts";
 import { requestRows } from "../requests.ts";
-import { type Cell, cutTo, pad, table } from "../table.ts";
+import { type Cell, cutTo, pad, table } from "../../table.ts";
 import { age, megabytes } from "../units.ts";
 import { bar, type Glyphs, sparkline } from "./graph.ts";
 import { inOrder, type View } from "./view.ts";

@@ -7,7 +7,7 @@ import { asFault } from "../../../fault.ts";
 import { fieldsText, type LogFields } from "../../../log/record.ts";
 import { after } from "../../../sys/clock.ts";
 import { reportLines } from "../../control/report-text.ts";
-import { paintFor } from "../paint.ts";
+import { paintFor } from "../../paint.ts";
 import { frame, type Scene } from "./frame.ts";
 import { glyphsFor } from "./graph.ts";
 import { Screen } from "./screen.ts";

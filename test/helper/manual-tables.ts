@@ -1,16 +1,30 @@
-// The tables of settings in the manual, made from the settings table itself, so that no setting is
-// missing there and no default is wrong. A page says where one belongs by a line of its own:
-// `<!-- settings pool -->`.
+// The tables of settings in the manual's pages, made from the settings table itself, so that no setting is
+// missing there and no default is wrong. A page has each between two marks, `<!-- settings pool -->` and
+// `<!-- end -->`. Run as a program (`bun test/helper/manual-tables.ts`) this writes them; help.test.ts says
+// when that is due.
 
-import { DIFFERENCES } from "../../config/ini/differences.ts";
-import { defaultFor, REQUIRED, type Rows, type Setting } from "../../config/settings/setting.ts";
-import { SECTIONS } from "../../config/settings/settings.ts";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DIFFERENCES } from "../../src/config/ini/differences.ts";
+import {
+  defaultFor,
+  REQUIRED,
+  type Rows,
+  type Setting,
+} from "../../src/config/settings/setting.ts";
+import { SECTIONS } from "../../src/config/settings/settings.ts";
 
-const MARK = /^<!-- settings ([\w-]+) -->$/gm;
+export const MANUAL = join(import.meta.dir, "../../src/help");
 
-/** The page with its tables filled in. */
-export function withSettings(page: string): string {
-  return page.replace(MARK, (_, name: string) => table(name));
+const MARKS = /^<!-- settings ([\w-]+) -->\n[^]*?^<!-- end -->$/gm;
+
+/** The page with its tables as they should be. */
+export function withTables(page: string): string {
+  return page.replace(
+    MARKS,
+    (_, name: string) =>
+      `<!-- settings ${name} -->\n<!-- prettier-ignore -->\n${table(name)}\n\n<!-- end -->`,
+  );
 }
 
 function table(name: string): string {
@@ -67,21 +81,6 @@ function unlikeRows(): Cells[] {
     ]);
 }
 
-const HEADINGS: Readonly<Record<keyof typeof SECTIONS, string>> = {
-  supervisor: "[supervisor]",
-  admin: "[admin]: the control socket",
-  log: "[log]",
-  metrics: "[metrics]: a listener on which one can look",
-  pool: "[pools.NAME]",
-};
-
-/** The settings of the README, which stand there between two marks; a test keeps them the same. */
-export function readmeSettings(): string {
-  return Object.entries(HEADINGS)
-    .map(([section, heading]) => `### ${heading}\n\n${table(section)}`)
-    .join("\n\n");
-}
-
 function defaultText(row: Setting<never, unknown>): string {
   if (row.default === REQUIRED) return "required";
   return row.default === null ? "" : code(row.type.print(row.default));
@@ -100,4 +99,11 @@ function markdown(head: Cells, rows: readonly Cells[]): string {
     `| ${cells.map((cell, i) => (i === last ? cell : cell.padEnd(widths[i]!))).join(" | ")} |`;
   const rule = head.map((word, i) => "-".repeat(i === last ? word.length : widths[i]!));
   return [line(head), line(rule), ...rows.map(line)].join("\n");
+}
+
+if (import.meta.main) {
+  for (const name of readdirSync(MANUAL)) {
+    const page = join(MANUAL, name);
+    writeFileSync(page, withTables(readFileSync(page, "utf8")));
+  }
 }

@@ -1,7 +1,7 @@
 // A table for people. A cell may come from a request and then hold anything: each is made safe here, and what does not
 // fit the width is cut, the columns that may be cut first.
 
-import { escapeControls } from "../../log/escape.ts";
+import { escapeControls } from "../log/escape.ts";
 import { type Paint, plain, type Tone } from "./paint.ts";
 
 export type Cell = string | { readonly text: string; readonly tone: Tone };
