@@ -282,6 +282,14 @@ export type Event =
   /** Its request takes longer than request_timeout; it is killed. */
   | ({ readonly type: "request-timeout" } & LongRequest)
   | {
+      /** All its workers were busy for so long, and connections waited meanwhile. */
+      readonly type: "pool-saturated";
+      readonly pool: string;
+      readonly workers: number;
+      readonly queue: number;
+      readonly ms: number;
+    }
+  | {
       readonly type: "operation-started";
       readonly operation: string;
       readonly by: string;

@@ -6,6 +6,7 @@ import { now, sleep } from "../sys/clock.ts";
 import { statusOf } from "../sys/file.ts";
 import { SysError } from "../sys/libc.ts";
 import {
+  type AdviceStatus,
   type HistoryEntry,
   LOG_ID_HEADER,
   type LogLine,
@@ -42,6 +43,11 @@ export class AdminClient {
   async status(): Promise<Status> {
     const response = await ask(this.socket, "/v1/status", {});
     return (await response.json()) as Status;
+  }
+
+  async advice(): Promise<AdviceStatus> {
+    const response = await ask(this.socket, "/v1/advice", {});
+    return (await response.json()) as AdviceStatus;
   }
 
   /** The supervisor itself, without its pools: it costs the same however many there are. */

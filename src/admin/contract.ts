@@ -12,6 +12,7 @@ export type {
   Report,
   ProgressStep,
 } from "../supervisor/operations/report.ts";
+export type { AdviceStatus, PoolAdvice } from "../supervisor/advice-status.ts";
 export type { HistoryEntry } from "../supervisor/history.ts";
 export type { ProfileBatch, ProfileStack } from "../supervisor/trace/profile.ts";
 export type { StackTrace, Trace, WorkerTrace } from "../supervisor/trace/trace.ts";

@@ -5,10 +5,12 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { MetricsConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
+import type { RecentLog } from "../log/recent.ts";
 import { ipBytes } from "../sys/socket/ip.ts";
 import { faultAnswer } from "./answer.ts";
 import type { Asked, Handle } from "./http.ts";
 import { type Looking, monitoringPages } from "./open-pages.ts";
+import { pagePages } from "./page/page.ts";
 import { look } from "./routes.ts";
 
 /** Characters of a token. */
@@ -19,11 +21,12 @@ const OPEN = ["/healthz", "/readyz"];
 
 /** `token`: see tokenOf. */
 export function metricsRoutes(
-  looking: Looking,
+  looking: Looking & { readonly recent: RecentLog },
   config: MetricsConfig,
   token: string | null,
 ): Handle {
-  const pages = monitoringPages(looking);
+  const page = config.page ? pagePages(looking, looking.recent) : {};
+  const pages = { ...monitoringPages(looking), ...page };
   return async (asked) => {
     const refusal = OPEN.includes(asked.url.pathname) ? null : refused(asked, config, token);
     return refusal ?? look(pages, asked);

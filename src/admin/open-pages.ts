@@ -37,6 +37,8 @@ export function openPages(looking: Looking): Pages {
   return {
     "/v1/supervisor": () => jsonAnswer(supervisor.ownStatus(socket)),
     "/v1/status": () => jsonAnswer(supervisor.status(socket)),
+    "/v1/history": () => jsonAnswer(supervisor.history.list()),
+    "/v1/advice": () => jsonAnswer(supervisor.advice),
     ...monitoringPages(looking),
   };
 }

@@ -53,15 +53,19 @@ function pagesFor(role: Role, service: Service): Pages {
   return role === "reader" ? openPages(lookingAt(service)) : pages(service);
 }
 
+function lookingAt({ supervisor, admin }: Service): Looking {
+  return { supervisor, socket: admin.socket };
+}
+
+function poolNames({ config }: Supervisor): string[] {
+  return config.pools.map(({ name }) => name);
+}
+
 /** Who may write to the read-only socket may look, but not at the config. */
 export function readOnlyRoutes(service: Service): Handle {
   return async (asked) => {
     return look(openPages(lookingAt(service)), asked);
   };
-}
-
-function lookingAt({ supervisor, admin }: Service): Looking {
-  return { supervisor, socket: admin.socket };
 }
 
 /** Answers with one of these pages; to other paths and methods it says what there is. */
@@ -78,13 +82,12 @@ function pages(service: Service): Pages {
   const { supervisor, recent } = service;
   const lines =
     (page: LogPage) =>
-    ({ url }: Asked) =>
-      logAnswer(recent, page, url.searchParams, poolNames(supervisor));
+    ({ url: { searchParams } }: Asked) =>
+      logAnswer(recent, page, searchParams, poolNames(supervisor));
   return {
     ...openPages(lookingAt(service)),
     "/v1/config": ({ peer }) =>
       jsonAnswer(configToJson(isOwn(peer) ? supervisor.config : masked(supervisor.config))),
-    "/v1/history": () => jsonAnswer(supervisor.history.list()),
     "/v1/diff": ({ url, peer }) => differenceAnswer(supervisor, url.searchParams, peer),
     "/v1/trace": ({ url }) => traceAnswer(supervisor.traces, url),
     "/v1/logs": lines({ level: supervisor.config.log.level, output: true }),
@@ -107,10 +110,6 @@ function differenceAnswer(
   } catch (error) {
     return faultAnswer(asFault(error), 422);
   }
-}
-
-function poolNames({ config }: Supervisor): string[] {
-  return config.pools.map(({ name }) => name);
 }
 
 /** Checks it, does it, and leaves a line in the log: who has asked, for what, and what came of it. */

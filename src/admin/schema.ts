@@ -1,5 +1,6 @@
 // The JSON Schema of what the control socket answers, and of what commands print with --json: `status` is
-// an answer to GET /v1/status, `supervisor` to GET /v1/supervisor, `outcome` to each POST. Draft 7, as that of the config.
+// an answer to GET /v1/status, `supervisor` to GET /v1/supervisor, `advice` to GET /v1/advice, `outcome` to each POST.
+// Draft 7, as that of the config.
 
 import type { EndReason } from "../event.ts";
 import type { JsonSchema } from "../config/settings/values.ts";
@@ -97,8 +98,14 @@ const POOL = object({
     busy_most: COUNT,
     all_busy: COUNT,
     cpu_ms: COUNT,
+    cpu_percent: COUNT,
     queue_recent: list(orNull(COUNT)),
     busy_recent: list(COUNT),
+  }),
+  memory: object({
+    pss_bytes: orNull(COUNT),
+    warm_bytes: orNull(COUNT),
+    fresh_bytes: orNull(COUNT),
   }),
   counts: object({
     workers_started: COUNT,
@@ -185,6 +192,30 @@ const REPORT = object(
   },
 );
 
+const POOL_ADVICE = object({
+  pool: TEXT,
+  verdict: { enum: ["unknown", "enough", "fewer would do", "more", "memory", "processors"] },
+  workers: COUNT,
+  advised: COUNT,
+  setting: TEXT,
+  wanted: COUNT,
+  busy_most: COUNT,
+  queue_most: orNull(COUNT),
+  all_busy: COUNT,
+  looks: COUNT,
+  room: orNull(COUNT),
+  worker_bytes: orNull(COUNT),
+  limit_bytes: orNull(COUNT),
+  cpu_percent_all_busy: COUNT,
+  hours: list(object({ at: TEXT, busy_most: COUNT, queue_most: COUNT, all_busy_percent: COUNT })),
+});
+
+const ADVICE = object({
+  processors: COUNT,
+  free_bytes: orNull(COUNT),
+  pools: list(POOL_ADVICE),
+});
+
 const HISTORY_ENTRY = object({
   since: COUNT,
   generation: COUNT,
@@ -198,10 +229,13 @@ export function answersSchema(): JsonSchema {
   return {
     $schema: "http://json-schema.org/draft-07/schema#",
     title: "fcgivisor's answers",
-    anyOf: [named("status"), named("supervisor"), named("outcome"), named("history")],
+    anyOf: [
+      ...["status", "supervisor", "outcome", "history", "advice"].map((answer) => named(answer)),
+    ],
     definitions: {
       status: object(STATUS),
       supervisor: object(SUPERVISOR),
+      advice: ADVICE,
       outcome: {
         anyOf: [
           object({ ok: { const: true }, report: named("report") }),

@@ -48,6 +48,10 @@ export const COMMANDS: CommandTable = {
     summary: "what each busy worker is doing, to the line of PHP",
     load: () => import("./trace/trace.ts"),
   },
+  advise: {
+    summary: "how many workers a pool needs, from what was seen",
+    load: () => import("./advise/advise.ts"),
+  },
   logs: {
     summary: "the last lines of the log, worker output included; -f goes on",
     load: () => import("./logs/logs.ts"),

@@ -9,8 +9,3 @@ export function printData(data: string | Uint8Array): boolean {
   if (!isTerminal(STDOUT)) return printAsItIs(data);
   return print(typeof data === "string" ? data : new TextDecoder().decode(data));
 }
-
-/** Empties a terminal; does nothing elsewhere. */
-export function clearScreen(): void {
-  if (isTerminal(STDOUT)) printAsItIs("\x1b[H\x1b[2J");
-}

@@ -32,7 +32,10 @@ export function printJsonLine(value: unknown): boolean {
   return put(`${jsonText(value)}\n`);
 }
 
-/** The same for what is known to be safe as it is, or is to come out as it is (print-data.ts). */
+/**
+ * The same for a text whose every part has been made safe already, and may be painted; or for what is to come out
+ * as it is (print-data.ts).
+ */
 export function printAsItIs(data: string | Uint8Array): boolean {
   return put(data);
 }

@@ -4,8 +4,8 @@
 import type { Asked, Handle } from "../admin/http.ts";
 import { metricsRoutes, tokenOf } from "../admin/metrics-routes.ts";
 import { openMetrics } from "../admin/metrics-server.ts";
-import { readOnlyRoutes, routes, type Service } from "../admin/routes.ts";
 import { roleOf } from "../admin/role.ts";
+import { readOnlyRoutes, routes, type Service } from "../admin/routes.ts";
 import { AdminServer } from "../admin/server.ts";
 import type { Config } from "../config/model.ts";
 import type { Peer } from "../sys/socket/peer.ts";
@@ -38,7 +38,8 @@ export class Gates {
   /** From now on they answer. */
   answer(service: Service): void {
     const { admin, metrics } = this.config;
-    const looking = { supervisor: service.supervisor, socket: admin.socket };
+    const { supervisor, recent } = service;
+    const looking = { supervisor, recent, socket: admin.socket };
     this.handles.full = routes(service);
     this.handles.readOnly = readOnlyRoutes(service);
     this.handles.metrics = metricsRoutes(looking, metrics, this.token);

@@ -205,6 +205,11 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     );
   },
 
+  "pool-saturated": ({ pool, workers, queue, ms }) =>
+    warn(
+      `pool ${pool} is saturated: ${workers === 1 ? "its only worker has" : `all its ${workers} workers have`} been busy for ${elapsed(ms)} and ${count(queue, "connection")} ${queue === 1 ? "waits" : "wait"}; fcgivisor advise ${pool} tells how many it needs; this is said once`,
+    ),
+
   "operation-started": ({ operation, by, detail }) =>
     notice(withDetail(`${operation} started, requested by ${by}`, detail)),
   "operation-done": ({ operation, ms, detail }) =>

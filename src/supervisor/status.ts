@@ -17,6 +17,7 @@ import { DURATION_BOUNDS } from "./counts/durations.ts";
 import type { PoolCounts, PoolError } from "./counts/pool-counts.ts";
 import { backgroundOf } from "./watch/background.ts";
 import type { LoadWatch } from "./watch/load-watch.ts";
+import type { MemoryWatch, PoolMemory } from "./watch/memory-watch.ts";
 import type { PoolLoad } from "./watch/pool-load.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
@@ -84,9 +85,20 @@ export interface PoolStatus {
     readonly all_busy: number;
     /** CPU time of the workers, in ms. */
     readonly cpu_ms: number;
+    /** What they use now, in hundredths of a processor. */
+    readonly cpu_percent: number;
     /** The last looks, oldest first: connections that waited (null: not told) and workers that were busy. */
     readonly queue_recent: readonly (number | null)[];
     readonly busy_recent: readonly number[];
+  };
+  /**
+   * Memory by PSS, which shares what several processes have in common: of all workers (null until each has been
+   * looked at, or where it cannot be seen), and of one that has used CPU time, or none yet, on the average.
+   */
+  readonly memory: {
+    readonly pss_bytes: number | null;
+    readonly warm_bytes: number | null;
+    readonly fresh_bytes: number | null;
   };
   readonly counts: {
     readonly workers_started: number;
@@ -179,21 +191,31 @@ export function countsStatus({
   };
 }
 
-/** What the supervisor keeps of a pool beside the pool itself. */
+/** What is kept of pools beside the pools themselves. */
+export interface Watches {
+  readonly load: LoadWatch;
+  readonly memory: MemoryWatch;
+  readonly counts: Counts;
+}
+
 interface Kept {
   readonly load: PoolLoad;
+  readonly memory: PoolMemory;
   readonly counts: PoolCounts;
 }
 
 export function poolStatuses(
   state: SupervisorState,
-  loads: LoadWatch,
-  counts: Counts,
+  { load, memory, counts }: Watches,
 ): PoolStatus[] {
   const sample = state.scoreboard.now();
   const background = backgroundOf(state);
   return poolsInOrder(state).map((pool) => {
-    const kept = { load: loads.of(pool.name), counts: counts.ofPool(pool.name) };
+    const kept = {
+      load: load.of(pool.name),
+      memory: memory.of(pool, sample),
+      counts: counts.ofPool(pool.name),
+    };
     return poolStatus(pool, sample, kept, background.get(pool.name)?.length ?? 0);
   });
 }
@@ -201,7 +223,7 @@ export function poolStatuses(
 function poolStatus(
   pool: Pool,
   sample: Sample,
-  { load, counts }: Kept,
+  { load, memory, counts }: Kept,
   background: number,
 ): PoolStatus {
   const { config, current } = pool;
@@ -235,6 +257,7 @@ function poolStatus(
     },
     queue: queueStatus(pool, load),
     load: loadStatus(load),
+    memory: { pss_bytes: memory.pss, warm_bytes: memory.warm, fresh_bytes: memory.fresh },
     counts: poolCountsStatus(counts),
     last_error: counts.lastError,
     background,
@@ -250,11 +273,18 @@ function queueStatus({ listener }: Pool, load: PoolLoad): PoolStatus["queue"] {
   return { ...queue, most, full: load.queueFullTimes };
 }
 
-function loadStatus({ busyMost, allBusyTimes, cpuMs, recent }: PoolLoad): PoolStatus["load"] {
+function loadStatus({
+  busyMost,
+  allBusyTimes,
+  cpuMs,
+  cpuPercent,
+  recent,
+}: PoolLoad): PoolStatus["load"] {
   return {
     busy_most: busyMost,
     all_busy: allBusyTimes,
     cpu_ms: cpuMs,
+    cpu_percent: cpuPercent,
     queue_recent: recent.map(({ queue }) => queue),
     busy_recent: recent.map(({ busy }) => busy),
   };

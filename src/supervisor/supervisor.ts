@@ -19,6 +19,7 @@ import type { Listener } from "../socket/listener.ts";
 import { becomeSubreaper } from "../sys/process.ts";
 import { residentBytes } from "../sys/proc/procfs.ts";
 import { dropsSince, tcpDrops } from "../sys/socket/drops.ts";
+import { type AdviceStatus, adviceStatus } from "./advice-status.ts";
 import { comeUp } from "./start/come-up.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import { Counts } from "./counts/counts.ts";
@@ -32,6 +33,7 @@ import type { Recovery } from "./recovery/recovery.ts";
 import { type Report, reportOf } from "./operations/report.ts";
 import { shutDown } from "./shutdown.ts";
 import { LoadWatch } from "./watch/load-watch.ts";
+import { MemoryWatch } from "./watch/memory-watch.ts";
 import { SocketWatch } from "./watch/socket-watch.ts";
 import { allListeners } from "./sockets.ts";
 import { StateKeeper } from "./recovery/state-keeper.ts";
@@ -44,6 +46,7 @@ import {
   summaryOf,
   type SupervisorStatus,
   upgradeStatus,
+  type Watches,
 } from "./status.ts";
 import { SupervisorTraces } from "./trace/traces.ts";
 import { Operations } from "./operations/operations.ts";
@@ -85,6 +88,7 @@ export class Supervisor {
   readonly history: History;
   private readonly socketWatch: SocketWatch;
   private readonly load: LoadWatch;
+  private readonly memory: MemoryWatch;
   private readonly counts: Counts;
   private readonly scaling: ScalingWatch;
   /** What is done to one pool without a new config. */
@@ -130,6 +134,7 @@ export class Supervisor {
     const before = seenBefore(options.handover);
     this.socketWatch = new SocketWatch(this.state);
     this.load = new LoadWatch(this.state, before.loads);
+    this.memory = new MemoryWatch(this.state);
     this.counts = new Counts(before.counts);
     this.scaling = new ScalingWatch(() => poolsInOrder(this.state), this.state.scoreboard);
     this.keeper = new StateKeeper(this.state, options.version);
@@ -270,6 +275,7 @@ export class Supervisor {
     scoreboard.add(this.socketWatch);
     scoreboard.add(this.load);
     scoreboard.add(this.scaling);
+    scoreboard.add(this.memory);
     scoreboard.start();
   }
 
@@ -314,7 +320,7 @@ export class Supervisor {
       ...this.ownStatus(socket),
       tcp_drops: dropsSince(this.dropsBefore),
       ...countsStatus(this.counts),
-      pools: poolStatuses(this.state, this.load, this.counts),
+      pools: poolStatuses(this.state, this.watches),
     };
   }
 
@@ -337,6 +343,16 @@ export class Supervisor {
       upgrade: upgradeStatus(this.options.handover),
       rss_bytes: residentBytes(process.pid),
     };
+  }
+
+  /** How many workers each pool needs, from what was seen. */
+  get advice(): AdviceStatus {
+    return adviceStatus(this.state, this.watches);
+  }
+
+  private get watches(): Watches {
+    const { load, memory, counts } = this;
+    return { load, memory, counts };
   }
 
   get config(): Config {

@@ -24,6 +24,7 @@ const SIGNATURES = {
   getsockname: { args: ["i32", "ptr", "ptr"], returns: "i32" },
   getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
   getxattr: { args: ["ptr", "ptr", "ptr", "u64"], returns: "i64" },
+  ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" },
   isatty: { args: ["i32"], returns: "i32" },
   kill: { args: ["i32", "i32"], returns: "i32" },
   listen: { args: ["i32", "i32"], returns: "i32" },

@@ -172,12 +172,15 @@ behaviour("operators operate, readers look, and nobody else is let in", ROOT, as
   const STRANGER = ["setpriv", "--reuid=mail", "--regid=mail", "--clear-groups"];
   // Being in the group besides one's own is enough.
   const LENT = ["setpriv", "--reuid=mail", "--regid=mail", "--groups=60"];
-  const pages = ["v1/status", "metrics", "healthz", "readyz", "v1/config"];
+  const open = ["v1/status", "metrics", "healthz", "readyz"];
+  const pages = [...open, "v1/config", "v1/logs", "v1/events", "v1/trace"];
   const seen = async (who: readonly string[]) =>
     Promise.all(pages.map((page) => ask(who, `http://x/${page}`)));
-  expect(await seen(MEMBER)).toEqual(["200", "200", "200", "200", "200"]);
-  expect(await seen(MONITOR)).toEqual(["200", "200", "200", "200", "404"]);
-  expect(await seen(STRANGER)).toEqual(["403", "403", "403", "403", "403"]);
+  expect(await seen(MEMBER)).toEqual(pages.map(() => "200"));
+  expect(await seen(MONITOR)).toEqual([
+    ...["200", "200", "200", "200", "404", "404", "404", "404"],
+  ]);
+  expect(await seen(STRANGER)).toEqual(pages.map(() => "403"));
   const config = await curl(scene, MEMBER, socket, "http://x/v1/config");
   expect(config.stdout).toContain("DB_PASSWORD");
   expect(config.stdout).not.toContain(PASSWORD);

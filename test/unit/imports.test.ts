@@ -190,7 +190,7 @@ test("imports stay in src and name their file's extension", () => {
       .filter((specifier) => specifier.startsWith("."))
       .filter(
         (specifier) =>
-          !/\.(ts|md|yaml|json|bash|zsh|fish)$/.test(specifier) || !leadsHome(file, specifier),
+          !/\.(ts|md|yaml|html|json|bash|zsh|fish)$/.test(specifier) || !leadsHome(file, specifier),
       )
       .map((specifier) => `${file} imports ${specifier}`),
   );

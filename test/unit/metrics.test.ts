@@ -16,6 +16,7 @@ function pool(name: string, queue: PoolStatus["queue"], extra: Partial<PoolStatu
     queue,
     workers,
     load,
+    memory: { pss_bytes: 9000, warm_bytes: 5000, fresh_bytes: null },
     counts: {
       workers_started: 4,
       workers_ended: { crashed: 1, "timed-out": 2 },

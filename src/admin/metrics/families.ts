@@ -130,6 +130,13 @@ function poolFamilies(pools: readonly PoolStatus[]): Family[] {
       },
       each(pools, memory),
     ),
+    gauge(
+      {
+        name: "pool_memory_bytes",
+        help: "Memory of the workers, what they share counted once (PSS); looked at in turns.",
+      },
+      each(pools, (pool) => pool.memory.pss_bytes),
+    ),
   ];
 }
 

@@ -58,9 +58,9 @@ const PANELS: readonly Panel[] = [
     queries: [[`rate(fcgivisor_pool_cpu_seconds_total{${P}}${RATE})`, "{{pool}}"]],
   },
   {
-    title: "Memory of the workers (RSS, what they share counted for each)",
+    title: "Memory of the workers",
     unit: "bytes",
-    queries: [[`fcgivisor_pool_resident_memory_bytes{${P}}`, "{{pool}}"]],
+    queries: [[`fcgivisor_pool_memory_bytes{${P}}`, "{{pool}}"]],
   },
   {
     title: "Workers that ended, by why",

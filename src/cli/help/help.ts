@@ -5,7 +5,7 @@ import { listedCommands, overviewText } from "./overview.ts";
 import { type Command, defineCommand, type CommandTable } from "../command.ts";
 import { usageFault, usageText } from "../usage.ts";
 import { show } from "./show.ts";
-import { type Topic, TOPICS } from "./topics.ts";
+import { isFile, type Topic, TOPICS } from "./topics.ts";
 
 /** The command itself; it is one of the table that it lists. */
 export function helpCommand(commands: CommandTable): Command {
@@ -42,7 +42,8 @@ export async function helpText(commands: CommandTable, topic: string | undefined
 }
 
 async function pageText(topic: Topic): Promise<string> {
-  const { PAGES } = await import("./pages.ts");
+  const { FILES, PAGES } = await import("./pages.ts");
+  if (isFile(topic)) return FILES[topic];
   return withoutMarks(PAGES[topic]);
 }
 

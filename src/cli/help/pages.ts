@@ -17,10 +17,10 @@ import service from "../../help/service.md" with { type: "text" };
 import signals from "../../help/signals.md" with { type: "text" };
 import start from "../../help/start.md" with { type: "text" };
 import { grafanaDashboard } from "./grafana.ts";
-import type { Topic } from "./topics.ts";
+import type { FileTopic, PageTopic } from "./topics.ts";
 
 /** The text of each, with marks (`<!-- … -->`) where something is filled in by a program. */
-export const PAGES: Readonly<Record<Topic, string>> = {
+export const PAGES: Readonly<Record<PageTopic, string>> = {
   start,
   config,
   control,
@@ -28,8 +28,6 @@ export const PAGES: Readonly<Record<Topic, string>> = {
   recovery,
   logs,
   metrics,
-  grafana: grafanaDashboard(),
-  alerts,
   runtimes,
   scaling,
   service,
@@ -38,4 +36,9 @@ export const PAGES: Readonly<Record<Topic, string>> = {
   compare,
   limits,
   legacy,
+};
+
+export const FILES: Readonly<Record<FileTopic, string>> = {
+  grafana: grafanaDashboard(),
+  alerts,
 };

@@ -21,4 +21,13 @@ export const TOPICS = [
   { name: "legacy", summary: "coming from php-fpm, of 2008 and of today" },
 ] as const;
 
+/** Files for other programs, which are no pages of the manual. */
+const FILES = ["grafana", "alerts"] as const;
+
 export type Topic = (typeof TOPICS)[number]["name"];
+export type FileTopic = (typeof FILES)[number];
+export type PageTopic = Exclude<Topic, FileTopic>;
+
+export function isFile(topic: Topic): topic is FileTopic {
+  return FILES.some((file) => file === topic);
+}

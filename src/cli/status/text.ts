@@ -1,104 +1,153 @@
-// A Status as text for people: one line for the supervisor, a table of pools, a table of workers.
+// A Status as text for people, at a glance: the supervisor, a line for each pool, what stands out, and the requests
+// that have been running longest.
 
 import type { PoolStatus, Status } from "../../admin/contract.ts";
 import { escapeControls } from "../../log/escape.ts";
-import { table } from "../table.ts";
+import { elapsed } from "../../log/words.ts";
+import { wallClock } from "../../sys/clock.ts";
+import { type Paint, plain, type Tone } from "../paint.ts";
+import { requestRows } from "./requests.ts";
+import { type Cell, table } from "../table.ts";
+import { age, megabytes, times } from "./units.ts";
 
-export function statusText(status: Status): string {
-  const lines = [
-    `fcgivisor ${status.version}, process ${status.pid}, ${status.state} for ${age(status.uptime_ms)}, generation ${status.generation}${status.operation === null ? "" : `, ${status.operation} in progress`}`,
-    `config ${status.config ?? "from the command line"}, log ${status.log ?? "stderr"}`,
-    ...rolledBackLine(status),
+export interface Look {
+  /** Columns of the terminal; null = as wide as it gets. */
+  readonly width: number | null;
+  readonly paint: Paint;
+}
+
+const REQUESTS_SHOWN = 5;
+
+export function statusText(status: Status, look: Look = { width: null, paint: plain }): string {
+  const requests = requestRows(status.pools).slice(0, REQUESTS_SHOWN + 1);
+  return [
+    ...headLines(status),
     "",
-    ...table([
-      [
-        ...["POOL", "STATE", "LISTEN", "WORKERS", "IDLE", "BUSY", "PARKED"],
-        ...["DRAINING", "QUEUE", "GENERATION"],
-      ],
-      ...status.pools.map(poolRow),
-    ]),
-  ];
-  for (const { name, scaling, follows_load } of status.pools)
-    if (scaling !== "static" && !follows_load)
-      lines.push(
-        `pool ${name} cannot follow its load: what its workers do cannot be seen, so all of them stay active`,
-      );
-  for (const { name, background } of status.pools)
-    if (background > 0)
-      lines.push(
-        `${background} ${background === 1 ? "process" : "processes"} that scripts of pool ${name} left in the background`,
-      );
-  lines.push(...status.pools.flatMap(fullLine), ...dropLine(status));
-  const workers = [["WORKER", "POOL", "STATE", "GENERATION", "AGE", "MEMORY", "REQUEST"]];
-  for (const pool of status.pools) workers.push(...workerRows(pool));
-  if (workers.length > 1) lines.push("", ...table(workers));
-  return lines.join("\n");
+    ...poolTable(status.pools, look),
+    ...noteLines(status, look.paint),
+    ...(requests.length > 1 ? ["", ...table(requests, { ...look, cut: [3, 2] })] : []),
+  ].join("\n");
+}
+
+export function headLines(status: Status): string[] {
+  const { version, pid, state, uptime_ms, generation, operation, config, log } = status;
+  const doing = operation === null ? "" : `, ${operation} in progress`;
+  return [
+    `fcgivisor ${version}, process ${pid}, ${state} for ${age(uptime_ms)}, generation ${generation}${doing}`,
+    `config ${config ?? "from the command line"}, log ${log ?? "stderr"}`,
+    ...rolledBackLine(status),
+    ...reloadLine(status),
+  ].map(escapeControls);
 }
 
 function rolledBackLine({ rolled_back: back }: Status): string[] {
   if (back === null) return [];
-  const why = back.why === null ? "" : `, because ${escapeControls(back.why)}`;
+  const why = back.why === null ? "" : `, because ${back.why}`;
   return [
     `gone back to the config of generation ${back.to}${why}; the files say otherwise: \`fcgivisor reload\` takes them on`,
   ];
 }
 
-function poolRow(pool: PoolStatus): string[] {
-  const { wanted, idle, busy, parked, unknown, draining } = pool.workers;
-  // Where workers cannot be seen, a number would be a guess.
-  const seen = (count: number) => (unknown > 0 ? "?" : String(count));
-  return [
+function reloadLine({ last_reload: last }: Status): string[] {
+  if (last === null) return [];
+  const how = last.result === "done" ? `done in ${elapsed(last.ms)}` : `failed: ${last.message}`;
+  return [`last reload ${ago(last.at)}: ${how}`];
+}
+
+export function ago(at: string): string {
+  return `${age(Math.max(0, wallClock().getTime() - Date.parse(at)))} ago`;
+}
+
+const TONES: Readonly<Record<string, Tone>> = { serving: "good", degraded: "warn", down: "bad" };
+/** States of workers that have a place of their own in the table. */
+const KNOWN = ["wanted", "idle", "busy", "unknown"];
+
+export function poolTable(pools: readonly PoolStatus[], { width, paint }: Look): string[] {
+  // A state that no worker is in needs no column.
+  const others = Object.keys(pools[0]?.workers ?? {}).filter(
+    (state) => !KNOWN.includes(state) && pools.some((pool) => countOf(pool, state) > 0),
+  );
+  const head = ["POOL", "STATE", "LISTEN", "BUSY", "QUEUE", "CPU", "MEMORY"];
+  const rows = pools.map((pool): Cell[] => [
     pool.name,
-    pool.failures > 0 ? `${pool.state} (failed ${pool.failures}x)` : pool.state,
+    stateCell(pool),
     pool.listen,
-    String(wanted),
-    seen(idle),
-    seen(busy),
-    String(parked),
-    String(draining),
-    pool.queue === null ? "?" : `${pool.queue.length}/${pool.queue.limit}`,
-    String(pool.generation),
-  ];
+    busyCell(pool),
+    queueCell(pool),
+    `${pool.load.cpu_percent}%`,
+    megabytes(pool.memory.pss_bytes),
+    ...others.map((state) => String(countOf(pool, state))),
+  ]);
+  const all = [[...head, ...others.map((state) => state.toUpperCase())], ...rows];
+  return table(all, { width, paint, cut: [2, 0] });
 }
 
-function fullLine({ name, queue }: PoolStatus): string[] {
-  if (queue === null || queue.full === 0) return [];
+function countOf({ workers }: PoolStatus, state: string): number {
+  return (workers as Readonly<Record<string, number>>)[state] ?? 0;
+}
+
+function stateCell({ state, failures }: PoolStatus): Cell {
+  const text = failures > 0 ? `${state} (failed ${failures}x)` : state;
+  return { text, tone: failures > 0 && state === "serving" ? "warn" : (TONES[state] ?? "dim") };
+}
+
+/** Where workers cannot be seen, a number would be a guess. */
+function busyCell({ workers: { busy, wanted, unknown } }: PoolStatus): Cell {
+  const text = `${unknown > 0 ? "?" : busy}/${wanted}`;
+  return busy > 0 && busy >= wanted ? { text, tone: "warn" } : text;
+}
+
+function queueCell({ queue }: PoolStatus): Cell {
+  if (queue === null) return "?";
+  const text = `${queue.length}/${queue.limit}`;
+  return queue.length > 0 ? { text, tone: "warn" } : text;
+}
+
+/** What an operator should know without having to ask. */
+export function noteLines(status: Status, paint: Paint): string[] {
+  return [...status.pools.flatMap((pool) => poolNotes(pool, paint)), ...dropLine(status, paint)];
+}
+
+function poolNotes(pool: PoolStatus, paint: Paint): string[] {
+  const { name, state, last_error: error, load, queue, background } = pool;
+  const isIll = error !== null && (state === "down" || state === "degraded");
+  const full = queue?.full ?? 0;
   return [
-    `the queue of pool ${name} was full ${queue.full === 1 ? "once" : `${queue.full} times`} (limit ${queue.limit})`,
+    ...(isIll
+      ? [
+          paint(
+            "bad",
+            escapeControls(`pool ${name} is ${state}, ${ago(error.at)}: ${error.message}`),
+          ),
+        ]
+      : []),
+    ...(full > 0
+      ? [paint("bad", `the queue of pool ${name} was full ${times(full)} (limit ${queue?.limit})`)]
+      : []),
+    ...(load.all_busy > 0
+      ? [
+          `all workers of pool ${name} were busy ${times(load.all_busy)} since the start${queue === null ? "" : `; at most ${queue.most} waited`}`,
+        ]
+      : []),
+    ...(pool.scaling !== "static" && !pool.follows_load
+      ? [
+          `pool ${name} cannot follow its load: what its workers do cannot be seen, so all of them stay active`,
+        ]
+      : []),
+    ...(background > 0
+      ? [
+          `${background} ${background === 1 ? "process" : "processes"} that scripts of pool ${name} left in the background`,
+        ]
+      : []),
   ];
 }
 
-function dropLine({ tcp_drops: drops }: Status): string[] {
+function dropLine({ tcp_drops: drops }: Status, paint: Paint): string[] {
   if (drops === null || drops.overflows === 0) return [];
   return [
-    `the kernel dropped ${drops.overflows} TCP connections at full queues of this machine since the start`,
+    paint(
+      "bad",
+      `the kernel dropped ${drops.overflows} TCP connections at full queues of this machine since the start`,
+    ),
   ];
-}
-
-function workerRows(pool: PoolStatus): string[][] {
-  return pool.groups.flatMap((group) =>
-    group.workers.map((worker) => [
-      String(worker.pid),
-      pool.name,
-      group.draining === null
-        ? worker.state
-        : `draining, ${age(group.draining.age_ms)} of at most ${age(group.draining.age_ms + group.draining.left_ms)}`,
-      String(group.generation),
-      age(group.uptime_ms),
-      worker.rss_bytes === null ? "?" : `${Math.round(worker.rss_bytes / 1024 / 1024)} MB`,
-      worker.request === null
-        ? ""
-        : `${worker.request.method} ${worker.request.uri || worker.request.script}`,
-    ]),
-  );
-}
-
-function age(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-  const hours = Math.floor(seconds / 3600);
-  return hours < 48
-    ? `${hours} h ${Math.floor((seconds % 3600) / 60)} min`
-    : `${Math.floor(hours / 24)} d`;
 }

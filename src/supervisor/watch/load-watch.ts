@@ -7,7 +7,7 @@ import type { Pool } from "../../pool/pool.ts";
 import { wallClock } from "../../sys/clock.ts";
 import type { WorkerSet } from "../../observe/sample.ts";
 import { poolsInOrder, type SupervisorState } from "../supervisor-state.ts";
-import { afterLook, NO_LOAD, type PoolLoad } from "./pool-load.ts";
+import { afterLook, type Look, NO_LOAD, type PoolLoad } from "./pool-load.ts";
 
 const LOOK_EVERY_MS = 1000;
 /** A look takes some 20 microseconds for each: of many workers so many a second, and no more. */
@@ -16,6 +16,8 @@ const WORKERS_A_SECOND = 200;
 const TICK_MS = 10;
 /** Who has been busy on one connection for longer may be in a new request of it: only PHP's record tells. */
 const LONG_MS = 5000;
+/** A rush that is over sooner is what a queue is for. */
+const SATURATED_MS = 5000;
 
 export class LoadWatch implements Reader {
   private readonly state: SupervisorState;
@@ -23,6 +25,8 @@ export class LoadWatch implements Reader {
   /** CPU time of each worker at the last look. */
   private ticks: ReadonlyMap<string, number> = new Map();
   private requestsLookedAt = 0;
+  /** How many workers a pool had when it was told that it is saturated. */
+  private readonly told = new Map<string, number>();
 
   /** `before`: what the program before an upgrade has seen, by pool. */
   constructor(state: SupervisorState, before: Readonly<Record<string, PoolLoad>> = {}) {
@@ -70,7 +74,19 @@ export class LoadWatch implements Reader {
       queueFull: queue !== null && queue.length > queue.limit,
       cpuMs: this.ticksSince(workers, ticks) * TICK_MS,
     };
-    this.loads.set(pool.name, afterLook(this.of(pool.name), look));
+    const load = afterLook(this.of(pool.name), look);
+    this.loads.set(pool.name, load);
+    this.tellOnce(pool, load, look);
+  }
+
+  /** Of each pool once, until it has another number of workers. */
+  private tellOnce({ name }: Pool, { saturatedSince }: PoolLoad, look: Look): void {
+    const { time, workers, queue } = look;
+    if (saturatedSince === null || this.told.get(name) === workers) return;
+    const ms = time - saturatedSince;
+    if (ms < SATURATED_MS) return;
+    this.told.set(name, workers);
+    this.state.emit({ type: "pool-saturated", pool: name, workers, queue: queue ?? 0, ms });
   }
 
   private ticksSince(workers: readonly WorkerView[], ticks: Map<string, number>): number {

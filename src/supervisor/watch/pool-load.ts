@@ -41,6 +41,14 @@ export interface PoolLoad {
   /** Looks in a row, up to the last, at which all were busy. */
   readonly allBusyNow: number;
   readonly cpuMs: number;
+  /** The most of it while all were busy. */
+  readonly cpuPercentAllBusy: number;
+  /** Since when all have been busy and somebody has waited, in ms of the wall clock; null = not now. */
+  readonly saturatedSince: number | null;
+  /** CPU that the workers used between the last two looks, in hundredths of a processor. */
+  readonly cpuPercent: number;
+  /** By the wall clock, in ms; 0 = never. */
+  readonly lookedAt: number;
   /** The last ones, oldest first. */
   readonly hours: readonly Hour[];
   /** The last looks, oldest first. */
@@ -59,12 +67,18 @@ export const NO_LOAD: PoolLoad = {
   allBusyTimes: 0,
   allBusyNow: 0,
   cpuMs: 0,
+  cpuPercentAllBusy: 0,
+  saturatedSince: null,
+  cpuPercent: 0,
+  lookedAt: 0,
   hours: [],
   recent: [],
 };
 
 export function afterLook(load: PoolLoad, look: Look): PoolLoad {
   const { busy, queue, queueFull, allBusy } = look;
+  const cpuPercent = load.lookedAt === 0 ? 0 : percent(look.cpuMs, look.time - load.lookedAt);
+  const isSaturated = allBusy && (queue ?? 0) > 0;
   return {
     busyMost: Math.max(load.busyMost, busy),
     queueMost: queue === null ? load.queueMost : Math.max(load.queueMost ?? 0, queue),
@@ -73,9 +87,19 @@ export function afterLook(load: PoolLoad, look: Look): PoolLoad {
     allBusyTimes: load.allBusyTimes + (allBusy && load.allBusyNow === 0 ? 1 : 0),
     allBusyNow: allBusy ? load.allBusyNow + 1 : 0,
     cpuMs: load.cpuMs + look.cpuMs,
+    cpuPercent,
+    cpuPercentAllBusy: allBusy
+      ? Math.max(load.cpuPercentAllBusy, cpuPercent)
+      : load.cpuPercentAllBusy,
+    saturatedSince: isSaturated ? (load.saturatedSince ?? look.time) : null,
+    lookedAt: look.time,
     hours: hoursAfter(load.hours, look),
     recent: [...load.recent, { busy, queue }].slice(-LOOKS_KEPT),
   };
+}
+
+function percent(cpuMs: number, ms: number): number {
+  return ms <= 0 ? 0 : Math.round((cpuMs / ms) * 100);
 }
 
 function hoursAfter(hours: readonly Hour[], { time, busy, queue, allBusy, cpuMs }: Look): Hour[] {

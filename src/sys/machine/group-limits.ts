@@ -6,8 +6,8 @@ import { readText } from "../proc/proc-file.ts";
 export interface LimitFiles {
   /** As version 1 names it. */
   readonly controller: "cpu" | "memory";
-  readonly v2: string;
   /** What they say is joined by a blank. */
+  readonly v2: string | readonly string[];
   readonly v1: readonly string[];
 }
 
@@ -28,7 +28,7 @@ function textsOf(line: string, { controller, v1, v2 }: LimitFiles): string[] {
   const folders = path.split("/").map((_, i, parts) => parts.slice(0, i + 1).join("/"));
   return folders.flatMap((folder) => {
     const place = isV2 ? `${MOUNT}${folder}` : `${MOUNT}/${controllers}${folder}`;
-    const texts = (isV2 ? [v2] : v1).map((name) => readText(`${place}/${name}`));
+    const texts = (isV2 ? [v2].flat() : v1).map((name) => readText(`${place}/${name}`));
     return texts.includes(null) ? [] : [texts.join(" ")];
   });
 }

@@ -1,0 +1,41 @@
+// The requests in flight, the one that has been running longest first.
+
+import type { PoolStatus, WorkerStatus } from "../../admin/contract.ts";
+import type { Cell } from "../table.ts";
+import { requestAge } from "./units.ts";
+
+export interface Running {
+  readonly pool: string;
+  readonly worker: WorkerStatus;
+  readonly ms: number;
+}
+
+/** A request from here on is long enough to be seen at a glance. */
+const LONG_MS = 5000;
+
+export function running(pools: readonly PoolStatus[]): Running[] {
+  return pools
+    .flatMap(({ name, groups }) =>
+      groups.flatMap(({ workers }) =>
+        workers.flatMap((worker) =>
+          worker.request_ms === null ? [] : [{ pool: name, worker, ms: worker.request_ms }],
+        ),
+      ),
+    )
+    .sort((a, b) => b.ms - a.ms);
+}
+
+/** The head and a row for each, for a table. */
+export function requestRows(pools: readonly PoolStatus[]): Cell[][] {
+  const rows = running(pools).map(({ pool, worker, ms }): Cell[] => [
+    ms >= LONG_MS ? { text: requestAge(ms), tone: "warn" } : requestAge(ms),
+    String(worker.pid),
+    pool,
+    requestText(worker),
+  ]);
+  return [["RUNNING", "WORKER", "POOL", "REQUEST"], ...rows];
+}
+
+export function requestText({ request }: WorkerStatus): string {
+  return request === null ? "" : `${request.method} ${request.uri || request.script}`;
+}

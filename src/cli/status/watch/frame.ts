@@ -1,0 +1,110 @@
+// One frame of the watch: what there is to see, in exactly so many lines of at most so many columns. Pure.
+
+import type { PoolStatus, Status } from "../../../admin/contract.ts";
+import { escapeControls } from "../../../log/escape.ts";
+import type { TerminalSize } from "../../../sys/terminal.ts";
+import type { Paint } from "../../paint.ts";
+import { requestRows } from "../requests.ts";
+import { type Cell, cutTo, pad, table } from "../../table.ts";
+import { age, megabytes } from "../units.ts";
+import { bar, type Glyphs, sparkline } from "./graph.ts";
+import { inOrder, type View } from "./view.ts";
+
+export interface Scene {
+  readonly status: Status;
+  /** Sentences of the log, with their times, the last one last. */
+  readonly events: readonly string[];
+  /** Why there is nothing newer; null = it is as it is now. */
+  readonly trouble: string | null;
+}
+
+export interface Canvas extends TerminalSize {
+  readonly paint: Paint;
+  readonly glyphs: Glyphs;
+}
+
+const KEYS = "q quit  up/down pool  a all  s sort  r reload";
+
+/** Lines without their ends; each fits. */
+export function frame({ status, events, trouble }: Scene, view: View, canvas: Canvas): string[] {
+  const { rows, columns } = canvas;
+  const pools = inOrder(status.pools, view.order);
+  const shown = view.pool === null ? pools : pools.filter(({ name }) => name === view.pool);
+  const head = headLine(status, trouble, view, canvas);
+  const foot = footLine(view, canvas);
+  // Half of what is left for the pools, then what requests need, then events.
+  const room = Math.max(0, rows - 2);
+  const poolLines = firstOf(
+    poolTable(pools, view, canvas),
+    Math.max(3, Math.floor(room / 2)),
+    canvas,
+  );
+  const requestLines = firstOf(
+    ["", ...table(requestRows(shown), { width: columns, cut: [3, 2], paint: canvas.paint })],
+    Math.max(4, Math.floor((room - poolLines.length) / 2)),
+    canvas,
+  );
+  const left = room - poolLines.length - requestLines.length;
+  const eventLines = left < 3 ? [] : lastEvents(events, left, canvas);
+  const body = [...poolLines, ...requestLines, ...eventLines].slice(0, room);
+  const blank = Array.from({ length: room - body.length }, () => "");
+  return [head, ...body, ...blank, foot].slice(-rows);
+}
+
+function headLine(status: Status, trouble: string | null, view: View, canvas: Canvas): string {
+  const { version, pid, state, uptime_ms, generation, operation } = status;
+  const text =
+    trouble ??
+    `fcgivisor ${version}, process ${pid}, ${state} for ${age(uptime_ms)}, generation ${generation}${operation === null ? "" : `, ${operation} in progress`}, sorted by ${view.order}`;
+  const line = cutTo(escapeControls(text), canvas.columns);
+  return canvas.paint(trouble === null ? "strong" : "bad", line);
+}
+
+function footLine({ asks, told, pool }: View, { columns, paint }: Canvas): string {
+  const what = pool === null ? "all pools" : `pool ${pool}`;
+  if (asks !== null)
+    return paint("warn", cutTo(`${asks} ${what}? y for yes, any other key for no`, columns));
+  return paint("dim", cutTo(escapeControls(told ?? KEYS), columns));
+}
+
+function poolTable(pools: readonly PoolStatus[], view: View, canvas: Canvas): string[] {
+  const { columns, glyphs, paint } = canvas;
+  // What is left beside the names and numbers goes to the two graphs.
+  const graph = Math.max(6, Math.min(60, Math.floor((columns - 56) / 2)));
+  const rows = pools.map((pool): Cell[] => {
+    const { workers, queue, load, memory } = pool;
+    const isFull = workers.busy > 0 && workers.busy >= workers.wanted;
+    const busy = workers.unknown > 0 ? "?" : String(workers.busy);
+    return [
+      `${pool.name === view.pool ? ">" : " "} ${pool.name}`,
+      pool.state,
+      {
+        text: bar(workers.busy / Math.max(1, workers.wanted), graph, glyphs),
+        tone: isFull ? "bad" : "good",
+      },
+      `${busy}/${workers.wanted}`,
+      { text: sparkline(load.queue_recent, graph, glyphs), tone: "warn" },
+      queue === null ? "?" : String(queue.length),
+      `${load.cpu_percent}%`,
+      megabytes(memory.pss_bytes),
+    ];
+  });
+  const head = ["  POOL", "STATE", "BUSY", "", "QUEUE", "", "CPU", "MEMORY"];
+  return table([head, ...rows], { width: columns, cut: [0, 2, 4], paint });
+}
+
+/** That there are more is said in the last line. */
+function firstOf(lines: readonly string[], most: number, { paint }: Canvas): string[] {
+  if (lines.length <= most) return [...lines];
+  const shown = lines.slice(0, most - 1);
+  return [...shown, paint("dim", `… ${lines.length - shown.length} more`)];
+}
+
+function lastEvents(
+  events: readonly string[],
+  lines: number,
+  { columns, paint }: Canvas,
+): string[] {
+  const shown = events.slice(-(lines - 2)).map((text) => cutTo(escapeControls(text), columns));
+  return ["", paint("dim", pad("LAST EVENTS", 11)), ...shown];
+}

@@ -1,0 +1,135 @@
+// `status --watch` on a terminal: the whole screen, a look a second, keys to choose and to reload. It only asks; a
+// supervisor that is gone is shown as gone, and found again.
+
+import type { AdminClient } from "../../../admin/client.ts";
+import type { Status } from "../../../admin/contract.ts";
+import { asFault } from "../../../fault.ts";
+import { fieldsText, type LogFields } from "../../../log/record.ts";
+import { after } from "../../../sys/clock.ts";
+import { reportLines } from "../../control/report-text.ts";
+import { paintFor } from "../../paint.ts";
+import { frame, type Scene } from "./frame.ts";
+import { glyphsFor } from "./graph.ts";
+import { Screen } from "./screen.ts";
+import { afterKey, type View } from "./view.ts";
+
+const LOOK_EVERY_MS = 1000;
+const EVENTS_KEPT = 100;
+
+/** Until `q`; the exit code. `pool`: where the cursor begins. */
+export async function watch(
+  client: AdminClient,
+  first: Status,
+  pool: string | null,
+): Promise<number> {
+  const watcher = new Watcher(client, first, pool);
+  await watcher.run();
+  return 0;
+}
+
+/** In one line, with the time of the day. */
+function eventText(fields: LogFields): string {
+  const [line = ""] = fieldsText({ ...fields, time: fields.time.slice(11, 19) }).split("\n", 1);
+  return line;
+}
+
+class Watcher {
+  private readonly client: AdminClient;
+  private readonly screen: Screen;
+  private readonly look = { paint: paintFor(true, process.env), glyphs: glyphsFor(process.env) };
+  private readonly over = Promise.withResolvers<void>();
+  private scene: Scene;
+  private view: View;
+  private cancel: () => void = () => {};
+  private isOver = false;
+
+  constructor(client: AdminClient, status: Status, pool: string | null) {
+    this.client = client;
+    this.scene = { status, events: [], trouble: null };
+    this.view = { pool, order: "config", asks: null, told: null };
+    this.screen = new Screen({
+      onKey: (key) => this.hear(key),
+      onResize: () => this.draw(),
+      onEnd: () => this.end(),
+    });
+  }
+
+  async run(): Promise<void> {
+    this.screen.open();
+    try {
+      this.draw();
+      void this.lookOn();
+      await this.over.promise;
+    } finally {
+      this.cancel();
+      this.screen.close();
+    }
+  }
+
+  private end(): void {
+    this.isOver = true;
+    this.over.resolve();
+  }
+
+  /** Asks, draws, and asks again a second after the answer. */
+  private async lookOn(): Promise<void> {
+    this.scene = await this.seen();
+    if (this.isOver) return;
+    this.draw();
+    this.cancel = after(LOOK_EVERY_MS, () => void this.lookOn());
+  }
+
+  private async seen(): Promise<Scene> {
+    try {
+      const status = await this.client.status();
+      return { status, events: await this.events(), trouble: null };
+    } catch (error) {
+      return { ...this.scene, trouble: `${asFault(error).message}; trying again` };
+    }
+  }
+
+  /** Of the pool that is chosen. The read-only socket has none. */
+  private async events(): Promise<readonly string[]> {
+    const { pool } = this.view;
+    const query = { lines: String(EVENTS_KEPT), ...(pool === null ? {} : { pool }) };
+    const events: string[] = [];
+    try {
+      for await (const line of this.client.log("logs", query))
+        if ("number" in line) events.push(eventText(line));
+    } catch {
+      // 404: not told here.
+    }
+    return events;
+  }
+
+  private hear(key: string): void {
+    const names = this.scene.status.pools.map(({ name }) => name);
+    const next = afterKey(this.view, key, names);
+    if (next === "quit") return this.end();
+    this.view = next.view;
+    if (next.act === "reload") void this.reload();
+    this.draw();
+  }
+
+  private async reload(): Promise<void> {
+    const { pool } = this.view;
+    this.tell("reloading …");
+    const pools = pool === null ? {} : { pools: [pool] };
+    try {
+      this.tell(reportLines(await this.client.operate("reload", pools))[0]!);
+    } catch (error) {
+      this.tell(`the reload failed: ${asFault(error).message}`);
+    }
+  }
+
+  private tell(told: string): void {
+    if (this.isOver) return;
+    this.view = { ...this.view, told };
+    this.draw();
+  }
+
+  private draw(): void {
+    const canvas = { ...this.screen.size, ...this.look };
+    if (!this.screen.show(frame(this.scene, this.view, canvas))) this.end();
+  }
+}
