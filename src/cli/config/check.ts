@@ -6,7 +6,7 @@ import { asFault, type Fault, faultLines } from "../../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
 import { print, printData, printError, printJson } from "../print.ts";
 import { defineCommand } from "../command.ts";
-import { COMMON, type ValuesOf } from "../options.ts";
+import { COMMON, SET, type ValuesOf } from "../options.ts";
 import { usageFault } from "../usage.ts";
 
 const OPTIONS = {
@@ -19,6 +19,7 @@ const OPTIONS = {
   config: COMMON.config,
   prefix: COMMON.prefix,
   socket: COMMON.socket,
+  set: SET,
   against: {
     type: "boolean",
     description: "print the plan that a reload of the running supervisor would follow",

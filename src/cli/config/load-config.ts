@@ -1,6 +1,7 @@
 // Finds and loads the config for commands that read one.
 
 import { configPath, defaultStateDir, loadConfig, type Loaded } from "../../config/load.ts";
+import type { SetOption } from "../../config/set-options.ts";
 import { Fault } from "../../fault.ts";
 import type { ValuesOf } from "../options.ts";
 import type { RUN_OPTIONS } from "../run/options.ts";
@@ -8,7 +9,7 @@ import type { RUN_OPTIONS } from "../run/options.ts";
 export type ConfigArgs = Partial<
   Pick<
     ValuesOf<typeof RUN_OPTIONS>,
-    "config" | "prefix" | "allow-root" | "pid-file" | "log-file" | "php-ini"
+    "config" | "prefix" | "set" | "allow-root" | "pid-file" | "log-file" | "php-ini"
   >
 >;
 
@@ -22,6 +23,7 @@ export async function loadGivenConfig(args: ConfigArgs, uid: number | null): Pro
     });
   }
   return loadConfig({
+    ...(args.set === undefined ? {} : { set: await setFrom(args.set) }),
     file,
     env: process.env,
     uid,
@@ -34,4 +36,12 @@ export async function loadGivenConfig(args: ConfigArgs, uid: number | null): Pro
     },
     ...(args.prefix === undefined ? {} : { prefix: args.prefix }),
   });
+}
+
+/** Commands that know --set heed the variables as well. */
+async function setFrom(words: readonly string[]): Promise<SetOption[]> {
+  if (words.length === 0 && !Object.keys(process.env).some((name) => /^FCGIVISOR_SET_/.test(name)))
+    return [];
+  const { setOptions } = await import("../../config/set-options.ts");
+  return setOptions(words, process.env);
 }

@@ -103,6 +103,8 @@ function loader(args: Given, command: readonly string[]): () => Promise<Loaded> 
       throw usageFault(`--${extra} goes with --listen; with a config, set it in the file`, "run");
     return async () => withSocket(await loadGivenConfig(args, process.getuid!()), args.socket);
   }
+  if (args.set.length > 0)
+    throw usageFault("--set goes with -c FILE: without a file there is an option for it", "run");
   if (args.config !== undefined)
     throw usageFault("give either -c FILE, or --listen ADDRESS -- COMMAND", "run");
   if (listen === undefined)
