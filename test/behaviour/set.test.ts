@@ -45,3 +45,37 @@ behaviour("a wrong one starts nothing, and says which", {}, async (scene) => {
   const listen = ["run", "--listen", "9000", "--set", "log.level=debug", "--", "php-cgi"];
   expect((await scene.fcgivisor(listen)).code).toBe(2);
 });
+
+behaviour("--state-dir keeps two of one config apart", {}, async (scene) => {
+  const config = scene.daemonConfig({
+    supervisor: { pid_file: scene.path("pid") },
+    pools: { www: barePool(scene, unixSpot(scene)) },
+  });
+  const start = (dir: string, ...more: string[]) =>
+    scene.fcgivisor(["start", "-c", config, "--state-dir", scene.path(dir), "--json", ...more]);
+  const first = JSON.parse((await start("one")).stdout);
+  expect(first).toMatchObject({ ok: true, already_running: false });
+  expect(JSON.parse((await start("one")).stdout)).toMatchObject({
+    pid: first.pid,
+    already_running: true,
+  });
+  const other = [
+    "--pid-file",
+    scene.path("pid2"),
+    "--set",
+    `pools.www.listen=${scene.path("2.sock")}`,
+  ];
+  const second = JSON.parse((await start("two", ...other)).stdout);
+  expect(second).toMatchObject({ ok: true, already_running: false });
+  for (const [dir, { pid }] of [
+    ["one", first],
+    ["two", second],
+  ] as const) {
+    const socket = scene.path(dir, "admin.sock");
+    const status = JSON.parse(
+      (await scene.fcgivisor(["status", "--json", "--socket", socket])).stdout,
+    );
+    expect(status.pid).toBe(pid);
+    expect((await scene.fcgivisor(["stop", "--socket", socket])).code).toBe(0);
+  }
+});

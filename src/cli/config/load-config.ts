@@ -9,7 +9,7 @@ import type { RUN_OPTIONS } from "../run/options.ts";
 export type ConfigArgs = Partial<
   Pick<
     ValuesOf<typeof RUN_OPTIONS>,
-    "config" | "prefix" | "set" | "allow-root" | "pid-file" | "log-file" | "php-ini"
+    "config" | "prefix" | "set" | "allow-root" | "state-dir" | "pid-file" | "log-file" | "php-ini"
   >
 >;
 
@@ -31,6 +31,7 @@ export async function loadGivenConfig(args: ConfigArgs, uid: number | null): Pro
     overrides: {
       allowRoot: args["allow-root"],
       pidFile: args["pid-file"],
+      stateDir: args["state-dir"],
       logFile: args["log-file"],
       phpIni: args["php-ini"],
     },

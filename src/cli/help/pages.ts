@@ -1,5 +1,6 @@
 // The manual's pages, in the binary.
 
+import ci from "../../help/ci.md" with { type: "text" };
 import config from "../../help/config.md" with { type: "text" };
 import control from "../../help/control.md" with { type: "text" };
 import legacy from "../../help/legacy.md" with { type: "text" };
@@ -22,6 +23,7 @@ export const PAGES: Readonly<Record<Topic, string>> = {
   logs,
   runtimes,
   service,
+  ci,
   signals,
   legacy,
 };

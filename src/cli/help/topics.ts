@@ -10,6 +10,7 @@ export const TOPICS = [
   { name: "logs", summary: "what is logged, and rotation" },
   { name: "runtimes", summary: "php-cgi groups, libfcgi, fcgiwrap, others" },
   { name: "service", summary: "systemd, init scripts, containers" },
+  { name: "ci", summary: "smoke requests, tests of your own, pipelines" },
   { name: "signals", summary: "what signals do, here and to workers" },
   { name: "legacy", summary: "coming from php-fpm, of 2008 and of today" },
 ] as const;

@@ -28,6 +28,11 @@ export const RUN_OPTIONS = {
   group: { type: "string", description: "without a config: and as this group" },
   set: SET,
   "allow-root": { type: "boolean", description: "let workers run as root" },
+  "state-dir": {
+    type: "string",
+    valueHint: "dir",
+    description: "keep state and control socket in this folder",
+  },
   "pid-file": { type: "string", valueHint: "path", description: "write the pid file here" },
   "log-file": { type: "string", valueHint: "path", description: 'log to this file, or "stderr"' },
   "php-ini": { type: "string", valueHint: "path", description: "php.ini of every pool" },

@@ -55,6 +55,7 @@ export function poolOf(name: string, where: Where, v: PoolValues): PoolConfig {
     logRate: v.log_rate,
     php: { ini: v["php.ini"], defines: v["php.defines"], admin: v["php.admin"] },
     health: healthOf(v),
+    smoke: v.smoke,
     reload: { maxExtra: v["reload.max_extra"] },
     place: typeof where === "string" ? null : { file: where.file, line: where.line ?? 1 },
   };

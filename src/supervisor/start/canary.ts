@@ -1,38 +1,39 @@
 // A canary: one worker of the new generation on a private socket, before any new worker joins the public
-// one. With `health` it is asked over FastCGI: a generation that answers wrong never meets a client.
+// one. With `health` or `smoke` it is asked over FastCGI: a generation that answers wrong never meets a client.
 
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { HealthConfig, PoolConfig } from "../../config/model.ts";
+import type { HealthConfig, PoolConfig, SmokeRequest } from "../../config/model.ts";
 import { Fault } from "../../fault.ts";
 import { type FcgiResponse, fcgiRequest, paramsFor } from "../../fcgi/client.ts";
+import { shownStderr, wrongWith } from "../../fcgi/expectation.ts";
 import { Listener } from "../../socket/listener.ts";
 import { type Address, UNIX_PATH_MAX } from "../../sys/socket/address.ts";
 import { sendSignal } from "../../sys/process.ts";
 import { removeSocket } from "../../sys/socket/socket-file.ts";
 import { SocketHolders, unixInodes } from "../../sys/proc/proc-sockets.ts";
+import { askSmoke, type SmokeResult } from "./smoke.ts";
 import { eachLimited } from "./concurrency.ts";
 import { newGeneration, type SupervisorState } from "../supervisor-state.ts";
 
 const CANARY_PREFIX = "canary-";
 /** Only the supervisor talks to a canary. */
 const PRIVATE_MODE = 0o600;
-const SHOWN_CHARACTERS = 200;
 
-/** Asks a canary of every pool that has `health`; rejects with the Fault of the first that does not answer as it should. */
+/** Asks a canary of every pool that has `health` or `smoke`; rejects with the Fault of the first that does not answer as it should. */
 export function askCanaries(
   state: SupervisorState,
   pools: readonly PoolConfig[],
   number: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const asked = pools.filter(({ health }) => health !== null);
+  const asked = pools.filter(hasQuestions);
   return eachLimited(asked, signal, (pool, either) => askCanary(state, pool, number, either));
 }
 
 /**
- * Asks them likewise, and of the pools without `health` starts one worker of each kind: proves that a
+ * Asks them likewise, and of the pools with neither starts one worker of each kind: proves that a
  * config comes up, for a small part of what it costs to start all of it.
  */
 export function tryCanaries(
@@ -41,12 +42,16 @@ export function tryCanaries(
   number: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const asked = pools.filter(({ health }) => health !== null);
-  const others = pools.filter(({ health }) => health === null);
+  const asked = pools.filter(hasQuestions);
+  const others = pools.filter((pool) => !hasQuestions(pool));
   const kinds = new Map(others.map((pool) => [kindOf(pool), pool])).values();
   return eachLimited([...asked, ...kinds], signal, (pool, either) =>
     askCanary(state, pool, number, either),
   );
+}
+
+function hasQuestions({ health, smoke }: PoolConfig): boolean {
+  return health !== null || smoke.length > 0;
 }
 
 /** What decides whether a worker comes up, but for what the preflight has looked at. */
@@ -82,6 +87,8 @@ async function tryAt(
     await generation.start(signal, null);
     if (pool.health !== null)
       check(pool, pool.health, await ask(pool, pool.health, listener.address, signal));
+    for (const request of pool.smoke)
+      checkSmoke(pool, request, await askSmoke(pool, request, listener.address, signal));
   } finally {
     await generation.stop();
     listener.close();
@@ -158,19 +165,18 @@ async function ask(
 }
 
 function check(pool: PoolConfig, health: HealthConfig, response: FcgiResponse): void {
-  const body = new TextDecoder().decode(response.body);
-  const wrong: string[] = [];
-  if (response.status !== health.status)
-    wrong.push(`status ${response.status} instead of ${health.status}`);
-  if (health.expect !== null && !body.includes(health.expect)) {
-    wrong.push(
-      `a body without ${JSON.stringify(health.expect)}: ${JSON.stringify(body.slice(0, SHOWN_CHARACTERS))}`,
-    );
-  }
-  if (wrong.length === 0) return;
-  const said = response.stderr.trim();
-  throw new Fault(`the new workers answer the health check with ${wrong.join(" and ")}`, {
+  const wrong = wrongWith(response, health);
+  if (wrong !== null) refuse(pool, `the health check with ${wrong}`, shownStderr(response));
+}
+
+function checkSmoke(pool: PoolConfig, { method, path }: SmokeRequest, result: SmokeResult): void {
+  if (result.wrong !== null)
+    refuse(pool, `the smoke request ${method} ${path} with ${result.wrong}`, result.stderr);
+}
+
+function refuse(pool: PoolConfig, what: string, said: string): never {
+  throw new Fault(`the new workers answer ${what}`, {
     where: `pool ${pool.name}`,
-    hint: `${said === "" ? "" : `they wrote: ${said.slice(0, SHOWN_CHARACTERS)}; `}they were asked on a private socket; no client has met them`,
+    hint: `${said === "" ? "" : `they wrote: ${said}; `}they were asked on a private socket; no client has met them`,
   });
 }
