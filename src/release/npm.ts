@@ -18,7 +18,7 @@ export function platformPackage({ arch, libc }: Built["target"]): string {
 /** Makes all of them, and returns their paths. */
 export function makeNpm(
   built: readonly Built[],
-  texts: { readonly readme: string; readonly license: string },
+  texts: { readonly readme: string; readonly license: string; readonly testing: string },
   release: Release,
 ): string[] {
   const common = {
@@ -38,6 +38,7 @@ export function makeNpm(
     name: pkg.name,
     ...common,
     bin: { fcgivisor: "bin/fcgivisor.cjs" },
+    exports: { "./testing": "./testing.ts" },
     engines: { node: ">=18" },
     optionalDependencies: Object.fromEntries(
       built.map(({ target }) => [platformPackage(target), release.version]),
@@ -46,6 +47,7 @@ export function makeNpm(
   const files = [
     ...shared,
     file("README.md", texts.readme),
+    file("testing.ts", texts.testing),
     file("bin/fcgivisor.cjs", launcher, 0o755),
   ];
   return [...platforms, pack(main, files, release)];

@@ -52,13 +52,18 @@ async function make(kinds: ReadonlySet<string>, targets: readonly Target[]): Pro
   const built = targets.map(build);
   const packaged = built.filter(({ target }) => target.inPackages);
   const forSystems = packaged.filter(({ target }) => target.libc === "glibc");
-  const license = readFileSync("LICENSE", "utf8");
+  const text = (path: string) => readFileSync(path, "utf8");
+  const license = text("LICENSE");
   const files = await installedFiles(nativeOf(built));
   if (wanted(kinds, "deb", "dpkg-deb"))
     for (const one of forSystems) makeDeb(one, files, license, release);
   if (wanted(kinds, "rpm", "rpmbuild")) for (const one of forSystems) makeRpm(one, files, release);
   if (wanted(kinds, "npm"))
-    makeNpm(packaged, { license, readme: readFileSync("README.md", "utf8") }, release);
+    makeNpm(
+      packaged,
+      { license, readme: text("README.md"), testing: text("src/testing/testing.ts") },
+      release,
+    );
   if (wanted(kinds, "oci")) makeOci(packaged, release);
 }
 

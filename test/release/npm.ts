@@ -79,3 +79,14 @@ behaviour("each platform's package says which libc it is for", {}, async (scene)
     expect(manifest).toMatchObject({ os: ["linux"], cpu: [process.arch], libc: [libc] });
   }
 });
+
+behaviour("fcgivisor/testing is in the package", { needs: ["php-cgi"] }, async (scene) => {
+  await install(scene, PLATFORM, MAIN);
+  const script = `import { startFcgivisor } from "fcgivisor/testing";
+await using app = await startFcgivisor({ command: ["php-cgi"] });
+console.log((await app.request("/hello.php")).text);`;
+  scene.write("hello.php", "<?php echo 'hello';");
+  scene.write("ask.ts", script);
+  const { code, stdout, stderr } = await scene.command([process.execPath, "run", "ask.ts"]);
+  expect([code, stdout, stderr]).toEqual([0, "hello\n", ""]);
+});

@@ -11,6 +11,7 @@ const ROOT = join(import.meta.dir, "../..");
 /** The rooms from top to bottom. Files straight in src count as the room that their name says. */
 const ROOMS = [
   "release",
+  "testing",
   "main",
   "cli",
   "daemon",
@@ -47,7 +48,7 @@ const POWER_DOORS: readonly {
   {
     power: "Bun.spawn",
     use: /\bBun\.spawn(Sync)?\b|["']node:child_process["']/,
-    door: /^src\/(sys|release)\//,
+    door: /^src\/(sys|release|testing)\//,
   },
   { power: "process.kill", use: /\bprocess\.kill\b/, door: /^src\/sys\// },
   { power: "/proc", use: /["'`]\/proc\b/, door: /^src\/sys\// },
