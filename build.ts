@@ -1,12 +1,18 @@
 // Builds dist/fcgivisor and runs it once. `--target bun-linux-x64-musl` cross-builds (not run then);
-// `--quiet` says nothing unless something fails.
+// `--quiet` says nothing unless something fails. Whole releases are made by src/release/release.ts.
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import pkg from "./package.json" with { type: "json" };
 
 const { values } = parseArgs({
-  options: { target: { type: "string" }, outfile: { type: "string" }, quiet: { type: "boolean" } },
+  options: {
+    target: { type: "string" },
+    outfile: { type: "string" },
+    quiet: { type: "boolean" },
+    "release-version": { type: "string" },
+  },
 });
+const version = values["release-version"] ?? pkg.version;
 const outfile = values.outfile ?? "dist/fcgivisor";
 
 // Chunks are named by their content: the maps of an earlier build would stay for ever.
@@ -29,7 +35,7 @@ const result = await Bun.build({
   minify: true,
   sourcemap: "linked",
   define: {
-    "process.env.FCGIVISOR_VERSION": JSON.stringify(pkg.version),
+    "process.env.FCGIVISOR_VERSION": JSON.stringify(version),
     "process.env.FCGIVISOR_DATE": JSON.stringify(sourceDate()),
   },
   throw: false,
@@ -47,7 +53,7 @@ if (!result.success) process.exit(1);
 if (!values.target) {
   const run = Bun.spawnSync([outfile, "--version"]);
   const said = run.stdout.toString().trim();
-  if (run.exitCode !== 0 || said !== `fcgivisor ${pkg.version}`) {
+  if (run.exitCode !== 0 || said !== `fcgivisor ${version}`) {
     console.error(`${outfile} --version said "${said}", exit ${run.exitCode}: ${run.stderr}`);
     process.exit(1);
   }

@@ -4,7 +4,7 @@
 import type { Config, PoolConfig } from "../config/model.ts";
 import type { Report } from "./contract.ts";
 
-const MASK = "(masked)";
+export const MASK = "(masked)";
 
 export function masked(config: Config): Config {
   return { ...config, pools: config.pools.map(maskedPool) };
@@ -12,15 +12,16 @@ export function masked(config: Config): Config {
 
 /** Whether the config came out of `masked`, and so can be compared with a masked one only. */
 export function isMasked({ pools }: Config): boolean {
-  return pools.some(({ env, php }) =>
-    [...env.values(), ...php.defines.values(), ...php.admin.values()].some(
-      (value) => value === MASK,
-    ),
-  );
+  return pools.some(({ env, php, smoke }) => {
+    const sent = smoke.flatMap(({ headers, body }) => [...headers.values(), body]);
+    return [...env.values(), ...php.defines.values(), ...php.admin.values(), ...sent].includes(
+      MASK,
+    );
+  });
 }
 
 /** The settings whose values are told to nobody else. */
-const SECRET = /^(env|php\.defines|php\.admin)\b/;
+const SECRET = /^(env|php\.defines|php\.admin|smoke)\b/;
 
 /** What a reload has changed, without such values. */
 export function maskedReport(report: Report): Report {
@@ -35,11 +36,16 @@ export function maskedReport(report: Report): Report {
 }
 
 function maskedPool(pool: PoolConfig): PoolConfig {
-  const { env, php } = pool;
+  const { env, php, smoke } = pool;
   return {
     ...pool,
     env: hidden(env),
     php: { ...php, defines: hidden(php.defines), admin: hidden(php.admin) },
+    smoke: smoke.map((request) => ({
+      ...request,
+      headers: hidden(request.headers),
+      body: request.body === null ? null : MASK,
+    })),
   };
 }
 

@@ -88,6 +88,14 @@ export const COMMANDS: CommandTable = {
     summary: "one FastCGI request to a pool, as a smoke test",
     load: () => import("./request/request.ts"),
   },
+  smoke: {
+    summary: "each pool's own smoke requests, and which passed",
+    load: () => import("./smoke/smoke.ts"),
+  },
+  with: {
+    summary: "a command beside a throw-away supervisor, for tests",
+    load: () => import("./with/with.ts"),
+  },
   bench: {
     summary: "requests at a constant rate, reloads meanwhile, and what was lost",
     load: () => import("./bench/bench.ts"),

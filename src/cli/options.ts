@@ -85,6 +85,14 @@ export function onePool({ pool }: { readonly pool?: string | undefined }): {
   return pool === undefined ? {} : { pools: [pool] };
 }
 
+/** Of commands that run or check a config. */
+export const SET = {
+  type: "string",
+  repeatable: true,
+  valueHint: "name=value",
+  description: "a setting otherwise than in the file: pools.www.workers=8 (repeatable)",
+} as const satisfies Option;
+
 /** An option as it stands on the command line. */
 export interface GivenOption {
   readonly written: string;

@@ -9,6 +9,7 @@ import { formatOf } from "./format.ts";
 import { finish, type Loaded } from "./finish.ts";
 import { withOverrides, type Overrides } from "./overrides.ts";
 import { collectProblems, summary, type Problems } from "./problems.ts";
+import type { SetOption } from "./set-options.ts";
 import { readSource } from "./source.ts";
 
 export { configFromCommandLine, type CommandLineOptions } from "./command-line.ts";
@@ -27,6 +28,8 @@ export interface LoadOptions {
   readonly stateDirDefault: string;
   /** What the command line says otherwise than the file. */
   readonly overrides?: Overrides;
+  /** What is set from outside, by --set and in the environment. */
+  readonly set?: readonly SetOption[];
 }
 
 /** Reads and checks a config. Throws one Fault whose parts are all that is wrong with it. */
@@ -36,8 +39,16 @@ export async function loadConfig(options: LoadOptions): Promise<Loaded> {
   const draft = await draftOf(file, options, problems).catch((error: unknown) => {
     throw summary(problems, file, asFault(error));
   });
-  const changed = withOverrides(draft, options.overrides ?? {}, process.cwd());
+  const overridden = withOverrides(draft, options.overrides ?? {}, process.cwd());
+  const changed = await withSetFrom(overridden, options.set ?? []);
   return finish(changed, options, problems, file);
+}
+
+async function withSetFrom(draft: Draft, set: readonly SetOption[]): Promise<Draft> {
+  if (set.length === 0) return draft;
+  const { withSet } = await import("./set-options.ts");
+  const { tomlValue } = await import("./toml/toml.ts");
+  return withSet(draft, set, process.cwd(), tomlValue);
 }
 
 async function draftOf(file: string, options: LoadOptions, problems: Problems): Promise<Draft> {

@@ -94,6 +94,22 @@ export interface HealthConfig {
   readonly timeoutMs: number;
 }
 
+/** A request that shows whether a pool works. */
+export interface SmokeRequest {
+  /** URL path with query. */
+  readonly path: string;
+  /** Absolute path, sent as SCRIPT_FILENAME; null = what `path` leads to below chdir. */
+  readonly script: string | null;
+  readonly method: string;
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string | null;
+  readonly status: number;
+  /** Text that the body must contain; null = status alone decides. */
+  readonly expect: string | null;
+  /** The answer must come within this. */
+  readonly timeoutMs: number;
+}
+
 /** How many workers more than configured may exist while a pool reloads. */
 export type ExtraWorkers =
   | { readonly kind: "count"; readonly value: number }
@@ -175,6 +191,7 @@ export interface PoolConfig {
   /** Pool directives of php-fpm, by name; for its runtime only. */
   readonly fpm: ReadonlyMap<string, string>;
   readonly health: HealthConfig | null;
+  readonly smoke: readonly SmokeRequest[];
   readonly reload: {
     readonly maxExtra: ExtraWorkers;
     /** 0 = off. */

@@ -6,7 +6,8 @@ import type { PoolConfig } from "../config/model.ts";
 import type { Event } from "../event.ts";
 import type { Pool } from "../pool/pool.ts";
 import { after } from "../sys/clock.ts";
-import { askHealth, wrongWith } from "./start/health.ts";
+import { wrongWith } from "../fcgi/expectation.ts";
+import { askHealth } from "./start/health.ts";
 
 export type ProbationEnd =
   | { readonly end: "passed" }
@@ -109,7 +110,7 @@ class PoolWatch {
       const answer = await askHealth(this.config, health, this.pool.listener.address, signal).catch(
         () => null,
       );
-      const what = answer === null ? null : wrongWith(health, answer);
+      const what = answer === null ? null : wrongWith(answer, health);
       wrong = what === null ? 0 : wrong + 1;
       if (wrong >= WRONG_MOST) return this.tell(`it answers the health check with ${what}`);
     }

@@ -238,6 +238,16 @@ export function becomeSubreaper(): void {
   checked("prctl", libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
 }
 
+const PR_SET_PDEATHSIG = 1;
+
+/** Has the kernel send SIGTERM to this process when its parent ends, in whatever way (prctl(2)). */
+export function endWithParent(): void {
+  const parent = process.ppid;
+  checked("prctl", libc.prctl(PR_SET_PDEATHSIG, constants.signals.SIGTERM, 0, 0, 0));
+  // It ended before it could be asked for: nobody else would tell.
+  if (process.ppid !== parent) sendSignal(process.pid, "SIGTERM");
+}
+
 /** Calls back whenever a child changed state. The returned function ends it. */
 export function onChildChange(callback: () => void): () => void {
   process.on("SIGCHLD", callback);

@@ -44,7 +44,13 @@ export function onTerminal(
   const screen = () =>
     written.replaceAll(MOVE, " ").replaceAll(SEQUENCE, "").replaceAll(/ +/g, " ");
   return {
-    type: (text) => void child.terminal?.write(text),
+    type: (text) => {
+      try {
+        child.terminal?.write(text);
+      } catch {
+        // The program has just ended, and the terminal with it.
+      }
+    },
     screen,
     shows: async (text) => {
       const there = () =>

@@ -10,6 +10,8 @@ const ROOT = join(import.meta.dir, "../..");
 
 /** The rooms from top to bottom. Files straight in src count as the room that their name says. */
 const ROOMS = [
+  "release",
+  "testing",
   "main",
   "cli",
   "daemon",
@@ -46,7 +48,7 @@ const POWER_DOORS: readonly {
   {
     power: "Bun.spawn",
     use: /\bBun\.spawn(Sync)?\b|["']node:child_process["']/,
-    door: /^src\/sys\//,
+    door: /^src\/(sys|release|testing)\//,
   },
   { power: "process.kill", use: /\bprocess\.kill\b/, door: /^src\/sys\// },
   { power: "/proc", use: /["'`]\/proc\b/, door: /^src\/sys\// },
@@ -64,7 +66,7 @@ const POWER_DOORS: readonly {
     power: "stdout and stderr",
     use: /\bprocess\.(stdout|stderr)\.write\b|\bconsole\.\w+\(/,
     // `run` tells `start` that it is ready, and its own stderr, without waiting for a reader.
-    door: /^src\/(cli\/run\/run|worker\/shim)\.ts$/,
+    door: /^src\/(cli\/run\/run|worker\/shim|release\/release)\.ts$/,
   },
   { power: "process.exit", use: /\bprocess\.exit\(/, door: /^src\/main\.ts$/ },
 ];
@@ -190,7 +192,8 @@ test("imports stay in src and name their file's extension", () => {
       .filter((specifier) => specifier.startsWith("."))
       .filter(
         (specifier) =>
-          !/\.(ts|md|yaml|html|json|bash|zsh|fish)$/.test(specifier) || !leadsHome(file, specifier),
+          !/\.(ts|md|yaml|html|json|bash|zsh|fish|sh|cjs)$/.test(specifier) ||
+          !leadsHome(file, specifier),
       )
       .map((specifier) => `${file} imports ${specifier}`),
   );

@@ -7,7 +7,7 @@ import { loadGivenConfig } from "./load-config.ts";
 import { printData } from "../print-data.ts";
 import { print, printError, printJson } from "../print.ts";
 import { defineCommand } from "../command.ts";
-import { COMMON, PHP, type ValuesOf } from "../options.ts";
+import { COMMON, PHP, SET, type ValuesOf } from "../options.ts";
 import { usageFault } from "../usage.ts";
 
 const OPTIONS = {
@@ -21,6 +21,7 @@ const OPTIONS = {
   prefix: COMMON.prefix,
   php: PHP,
   socket: COMMON.socket,
+  set: SET,
   against: {
     type: "boolean",
     description: "print the plan that a reload of the running supervisor would follow",

@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import { configPath, defaultStateDir, loadConfig, type Loaded } from "../../config/load.ts";
 import { isPhpCgiName, isPhpFpmName } from "../../config/php-fpm/program.ts";
+import type { SetOption } from "../../config/set-options.ts";
 import { Fault } from "../../fault.ts";
 import type { ValuesOf } from "../options.ts";
 import type { RUN_OPTIONS } from "../run/options.ts";
@@ -10,7 +11,15 @@ import type { RUN_OPTIONS } from "../run/options.ts";
 export type ConfigArgs = Partial<
   Pick<
     ValuesOf<typeof RUN_OPTIONS>,
-    "config" | "prefix" | "php" | "allow-root" | "pid-file" | "log-file" | "php-ini"
+    | "config"
+    | "prefix"
+    | "php"
+    | "set"
+    | "allow-root"
+    | "state-dir"
+    | "pid-file"
+    | "log-file"
+    | "php-ini"
   >
 >;
 
@@ -36,6 +45,7 @@ export async function loadGivenConfig(args: ConfigArgs, uid: number | null): Pro
     });
   }
   return loadConfig({
+    ...(args.set === undefined ? {} : { set: await setFrom(args.set) }),
     file,
     env: process.env,
     uid,
@@ -43,10 +53,19 @@ export async function loadGivenConfig(args: ConfigArgs, uid: number | null): Pro
     overrides: {
       allowRoot: args["allow-root"],
       pidFile: args["pid-file"],
+      stateDir: args["state-dir"],
       logFile: args["log-file"],
       phpIni: args["php-ini"],
     },
     ...(args.prefix === undefined ? {} : { prefix: args.prefix }),
     ...(args.php === undefined ? {} : { php: phpProgram(args.php) }),
   });
+}
+
+/** Commands that know --set heed the variables as well. */
+async function setFrom(words: readonly string[]): Promise<SetOption[]> {
+  if (words.length === 0 && !Object.keys(process.env).some((name) => /^FCGIVISOR_SET_/.test(name)))
+    return [];
+  const { setOptions } = await import("../../config/set-options.ts");
+  return setOptions(words, process.env);
 }

@@ -1,6 +1,7 @@
 // The manual's pages, in the binary.
 
 import alerts from "../../help/alerts.yaml" with { type: "text" };
+import ci from "../../help/ci.md" with { type: "text" };
 import compare from "../../help/compare.md" with { type: "text" };
 import config from "../../help/config.md" with { type: "text" };
 import control from "../../help/control.md" with { type: "text" };
@@ -31,6 +32,7 @@ export const PAGES: Readonly<Record<PageTopic, string>> = {
   runtimes,
   scaling,
   service,
+  ci,
   signals,
   figures,
   compare,

@@ -14,6 +14,7 @@ export const TOPICS = [
   { name: "runtimes", summary: "php-cgi groups, libfcgi, fcgiwrap, others" },
   { name: "scaling", summary: "pools that follow their load: parked workers" },
   { name: "service", summary: "systemd, init scripts, containers" },
+  { name: "ci", summary: "smoke requests, tests of your own, pipelines" },
   { name: "signals", summary: "what signals do, here and to workers" },
   { name: "figures", summary: "what was measured, beside php-fpm and supervisord" },
   { name: "compare", summary: "other programs of the kind" },

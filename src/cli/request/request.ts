@@ -53,6 +53,10 @@ const OPTIONS = {
     description: "for the whole request (default: 30s)",
   },
   expect: { type: "string", valueHint: "text", description: "fail unless the body contains it" },
+  "fail-on-stderr": {
+    type: "boolean",
+    description: "fail when the program writes on its FastCGI stderr, as PHP does its warnings",
+  },
   include: { type: "boolean", alias: "i", description: "print status and headers before the body" },
 } as const;
 
@@ -125,8 +129,14 @@ function lengthOf(text: string | undefined): number | null {
   throw usageFault(`--header: the Content-Length "${text}" is no number`, "request");
 }
 
-/** Exit code by status class: 0 up to 3xx, 1 from 4xx on. Throws when an expected text is missing. */
-function verdict(response: FcgiResponse, { expect }: Given, address: Address): number {
+/** Exit code by status class: 0 up to 3xx, 1 from 4xx on. Throws when the answer is not as it should be. */
+function verdict(response: FcgiResponse, given: Given, address: Address): number {
+  const { expect, "fail-on-stderr": failsOnStderr } = given;
+  if (failsOnStderr && response.stderr.trim() !== "")
+    throw new Fault("the program wrote on its FastCGI stderr", {
+      where: addressText(address),
+      hint: "what it wrote is above; without --fail-on-stderr the status alone decides",
+    });
   if (expect !== undefined && !Buffer.from(response.body).includes(expect)) {
     throw new Fault(`the body does not contain ${JSON.stringify(expect)}`, {
       where: addressText(address),

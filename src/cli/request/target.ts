@@ -119,7 +119,7 @@ function withAddressHint({ message, exitCode }: Fault): Fault {
 }
 
 /** A listener on all addresses is asked on the loopback one. */
-function reachable(address: Address): Address {
+export function reachable(address: Address): Address {
   if (address.kind === "unix") return address;
   if (address.host === "0.0.0.0" || isDualStack(address))
     return { kind: "inet", host: "127.0.0.1", port: address.port };

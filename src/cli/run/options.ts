@@ -1,6 +1,6 @@
 // The options of `run`, which `start` hands on.
 
-import { COMMON, type Options, PHP } from "../options.ts";
+import { COMMON, type Options, PHP, SET } from "../options.ts";
 
 const { config, socket, prefix, quiet } = COMMON;
 
@@ -27,7 +27,13 @@ export const RUN_OPTIONS = {
   workers: { type: "string", valueHint: "n", description: "without a config: how many workers" },
   user: { type: "string", description: "without a config: run the workers as this user" },
   group: { type: "string", description: "without a config: and as this group" },
+  set: SET,
   "allow-root": { type: "boolean", description: "let workers run as root" },
+  "state-dir": {
+    type: "string",
+    valueHint: "dir",
+    description: "keep state and control socket in this folder",
+  },
   "pid-file": { type: "string", valueHint: "path", description: "write the pid file here" },
   "log-file": { type: "string", valueHint: "path", description: 'log to this file, or "stderr"' },
   "php-ini": { type: "string", valueHint: "path", description: "php.ini of every pool" },

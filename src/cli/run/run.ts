@@ -10,6 +10,7 @@ import { stateDirDefault } from "../../admin/default-place.ts";
 import { loadGivenConfig } from "../config/load-config.ts";
 import { InheritedSockets } from "../../socket/inherited.ts";
 import { ServiceManager } from "../../supervisor/service-manager/service-manager.ts";
+import { endWithParent } from "../../sys/process.ts";
 import { detachOutput } from "../../sys/exec/detach.ts";
 import { defineCommand } from "../command.ts";
 import { afterDashes, type ValuesOf } from "../options.ts";
@@ -28,9 +29,14 @@ export default defineCommand({
     "Supervises in the foreground: with -c FILE, or without a file: run --listen 127.0.0.1:9000 --workers 4 -- php-cgi",
   options: {
     ...RUN_OPTIONS,
+    "die-with-parent": {
+      type: "boolean",
+      description: "stop when the process that started this one ends, however it does",
+    },
     background: { type: "boolean", description: "internal: the part of `start` that stays" },
   },
-  async run({ background, ...given }, { rawArgs }) {
+  async run({ background, "die-with-parent": diesWithParent, ...given }, { rawArgs }) {
+    if (diesWithParent) endWithParent();
     const source = new ConfigSource(given, afterDashes(rawArgs));
     const signals = new HeldSignals();
     const manager = ServiceManager.of(process.env, process.pid);
@@ -104,6 +110,8 @@ function loader(args: Given, command: readonly string[]): () => Promise<Loaded> 
       throw usageFault(`--${extra} goes with --listen; with a config, set it in the file`, "run");
     return async () => withSocket(await loadGivenConfig(args, process.getuid!()), args.socket);
   }
+  if (args.set.length > 0)
+    throw usageFault("--set goes with -c FILE: without a file there is an option for it", "run");
   if (args.config !== undefined)
     throw usageFault("give either -c FILE, or --listen ADDRESS -- COMMAND", "run");
   if (listen === undefined)
@@ -122,6 +130,7 @@ function loader(args: Given, command: readonly string[]): () => Promise<Loaded> 
         ...(workers === undefined ? {} : { workers: Number(workers) }),
         ...(user === undefined ? {} : { user }),
         ...(group === undefined ? {} : { group }),
+        ...(args["state-dir"] === undefined ? {} : { stateDir: args["state-dir"] }),
         ...(args["pid-file"] === undefined ? {} : { pidFile: args["pid-file"] }),
         ...(args["log-file"] === undefined ? {} : { logFile: args["log-file"] }),
         ...(args["php-ini"] === undefined ? {} : { phpIni: args["php-ini"] }),

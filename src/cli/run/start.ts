@@ -1,6 +1,7 @@
 // `fcgivisor start`: the same as run, in the background. Returns when every pool serves, or with the
 // reason why not; then nothing is left running.
 
+import { resolve } from "node:path";
 import { defaultSocket } from "../../admin/default-place.ts";
 import { AdminClient, BrokenOff } from "../../admin/client.ts";
 import type { Status } from "../../admin/contract.ts";
@@ -113,6 +114,7 @@ async function failed(args: StartArgs, exitCode: number, said: string): Promise<
 interface StartArgs extends SocketArgs {
   readonly json: boolean;
   readonly listen?: string | undefined;
+  readonly "state-dir"?: string | undefined;
 }
 
 /** The process that runs already, waited for while it is starting; null when there is none. */
@@ -133,7 +135,9 @@ async function runningPid(args: StartArgs, tries = TRIES): Promise<number | null
 }
 
 /** What is started without a file is found without one. */
-function socketOf({ listen, ...args }: StartArgs): Promise<string> | string {
+function socketOf({ listen, "state-dir": stateDir, ...args }: StartArgs): Promise<string> | string {
+  if (args.socket === undefined && stateDir !== undefined)
+    return ownSocket(resolve(stateDir, "admin.sock"));
   return listen === undefined ? controlSocket(args) : (args.socket ?? ownSocket(defaultSocket()));
 }
 

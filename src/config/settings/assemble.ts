@@ -68,6 +68,7 @@ export function poolOf(
     php: { ini: v["php.ini"], defines: v["php.defines"], admin: v["php.admin"] },
     fpm: v.fpm,
     health: healthOf(v),
+    smoke: v.smoke,
     reload: { maxExtra: v["reload.max_extra"], probationMs: v["reload.probation"] },
     place: placeFor(where, v.fpm, placeOf),
   };

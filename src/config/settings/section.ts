@@ -156,9 +156,10 @@ function nameIn(format: ConfigFormat, row: Setting<never, unknown>): string | un
 }
 
 export function unknownSetting(problems: Problems, rows: Rows, entry: Entry): void {
-  problems.error(`unknown setting "${entry.label}"`, entry.where, () =>
-    unknownHint(rows, entry.name),
-  );
+  // An option is both the name and the place, as above.
+  const what =
+    entry.label === entry.where ? "there is no such setting" : `unknown setting "${entry.label}"`;
+  problems.error(what, entry.where, () => unknownHint(rows, entry.name));
 }
 
 /** Which known setting was meant, by another program's name for it or by a slip of the pen. */

@@ -2,9 +2,10 @@
 // own settings, and how its health is asked for.
 
 import { duration, sizeLimit } from "./durations.ts";
-import type { ExtraWorkers, PoolConfig } from "../model.ts";
+import type { ExtraWorkers, PoolConfig, SmokeRequest } from "../model.ts";
 import type { Setting } from "./setting.ts";
 import { fpmDirectives } from "./fpm-directives.ts";
+import { smokeRequests } from "./smoke-requests.ts";
 import { clients, defines, environment, countOrPercent } from "./special-values.ts";
 import * as v from "./values.ts";
 
@@ -248,6 +249,13 @@ export const WORKER_SETTINGS = {
     doc: "The answer must come within this.",
     example: '"5s"',
     get: (from) => from.health?.timeoutMs ?? null,
+  }),
+  smoke: pool<readonly SmokeRequest[]>({
+    type: smokeRequests,
+    default: [],
+    doc: "Requests that show whether the pool works, for `fcgivisor smoke` and, like health, for new workers before old ones go. Each has a path, and may have script, method, headers, body, status (200), expect (a text in the body) and timeout (5s).",
+    example: '[{ path = "/ping.php", expect = "pong" }]',
+    get: (from) => from.smoke,
   }),
   "reload.max_extra": pool<ExtraWorkers>({
     type: countOrPercent,

@@ -59,6 +59,16 @@ export function readToml(file: string, bytes: Uint8Array, problems: Problems): T
   };
 }
 
+/** What a text is as the value of a TOML setting; undefined when it is none. */
+export function tomlValue(text: string): unknown {
+  if (/[\n\r]/.test(text)) return undefined;
+  try {
+    return parse(`value = ${text}`)["value"];
+  } catch {
+    return undefined;
+  }
+}
+
 function parsed(file: string, text: string): Table {
   try {
     return parse(text);
