@@ -1,6 +1,7 @@
 // What everybody may see who may look: the status, the metrics, whether it lives and whether it is ready.
 
 import type { Supervisor } from "../supervisor/supervisor.ts";
+import { withMemory } from "../supervisor/worker-memory.ts";
 import { jsonAnswer } from "./answer.ts";
 import type { Asked } from "./http.ts";
 import { familiesOf } from "./metrics/families.ts";
@@ -36,7 +37,10 @@ export function openPages(looking: Looking): Pages {
   const { supervisor, socket } = looking;
   return {
     "/v1/supervisor": () => jsonAnswer(supervisor.ownStatus(socket)),
-    "/v1/status": () => jsonAnswer(supervisor.status(socket)),
+    "/v1/status": ({ url: { searchParams } }) => {
+      const status = supervisor.status(socket);
+      return jsonAnswer(searchParams.get("detail") === "1" ? withMemory(status) : status);
+    },
     "/v1/history": () => jsonAnswer(supervisor.history.list()),
     "/v1/advice": () => jsonAnswer(supervisor.advice),
     ...monitoringPages(looking),

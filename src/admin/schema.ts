@@ -58,13 +58,32 @@ const FAULT = {
   ),
 };
 
-const WORKER = object({
-  pid: COUNT,
-  state: { enum: ["idle", "busy", "working", "parked", "stopped", "unknown"] },
-  rss_bytes: orNull(COUNT),
-  request: orNull(object({ method: TEXT, uri: TEXT, script: TEXT })),
-  request_ms: orNull(COUNT),
-});
+const WORKER_STATE = { enum: ["idle", "busy", "working", "parked", "stopped", "unknown"] };
+
+const WORKER_REQUEST = {
+  method: TEXT,
+  uri: TEXT,
+  query: TEXT,
+  script: TEXT,
+  content_length: COUNT,
+};
+
+const WORKER_DETAILS = { state_ms: COUNT, age_ms: orNull(COUNT), cpu_ms: COUNT };
+
+/** Only with `?detail=1`. */
+const WORKER_MEMORY = { pss_bytes: orNull(COUNT), private_bytes: orNull(COUNT) };
+
+const WORKER = object(
+  {
+    pid: COUNT,
+    state: WORKER_STATE,
+    rss_bytes: orNull(COUNT),
+    request: orNull(object(WORKER_REQUEST)),
+    request_ms: orNull(COUNT),
+    ...WORKER_DETAILS,
+  },
+  WORKER_MEMORY,
+);
 
 const GROUP = object({
   pid: COUNT,
@@ -225,12 +244,51 @@ const HISTORY_ENTRY = object({
   pools: COUNT,
 });
 
+const STACK_FRAME = object({
+  function: TEXT,
+  class: orNull(TEXT),
+  file: orNull(TEXT),
+  line: orNull(COUNT),
+});
+
+/** The answer to GET /v1/trace. */
+const TRACE = object({
+  workers: list(
+    object({
+      pid: COUNT,
+      pool: TEXT,
+      generation: COUNT,
+      state: WORKER_STATE,
+      request_ms: orNull(COUNT),
+      request: orNull(object({ method: TEXT, uri: TEXT, script: TEXT })),
+      waiting: orNull(object({ text: TEXT, call: orNull(TEXT), on: orNull(TEXT) })),
+      stack: object({
+        frames: list(STACK_FRAME),
+        cut: FLAG,
+        moving: FLAG,
+        unsure: orNull(TEXT),
+      }),
+    }),
+  ),
+  idle: COUNT,
+});
+
+/** A line of GET /v1/trace?seconds=, and what `trace --top --json` adds up of them. */
+const PROFILE = object({
+  samples: COUNT,
+  idle: COUNT,
+  unsure: COUNT,
+  uncounted: COUNT,
+  stacks: list(object({ count: COUNT, frames: list(STACK_FRAME), cut: FLAG })),
+});
+
 export function answersSchema(): JsonSchema {
   return {
     $schema: "http://json-schema.org/draft-07/schema#",
     title: "fcgivisor's answers",
     anyOf: [
       ...["status", "supervisor", "outcome", "history", "advice"].map((answer) => named(answer)),
+      ...["trace", "profile"].map((answer) => named(answer)),
     ],
     definitions: {
       status: object(STATUS),
@@ -243,6 +301,8 @@ export function answersSchema(): JsonSchema {
         ],
       },
       history: list(HISTORY_ENTRY),
+      trace: TRACE,
+      profile: PROFILE,
       report: REPORT,
       fault: FAULT,
     },

@@ -6,7 +6,7 @@ import { loadAddress, type ProcessMemory, withMemory } from "../sys/proc/memory.
 import { symbolOffset } from "./elf.ts";
 import type { RequestRecord } from "./request.ts";
 
-const FIELDS = { context: 0, method: 8, script: 40, uri: 48 } as const;
+const FIELDS = { context: 0, method: 8, query: 16, length: 32, script: 40, uri: 48 } as const;
 const RECORD_BYTES = 56;
 /** In fcgi_request, which server_context points to (main/fastcgi.c since PHP 7.1): the fifth int. */
 const KEEP_OFFSET = 16;
@@ -31,9 +31,16 @@ export function phpRequestOf(pid: number): RequestRecord {
       kept: keep === null || new DataView(keep.buffer).getInt32(0, true) !== 0,
       method: text(FIELDS.method),
       uri: text(FIELDS.uri),
+      query: text(FIELDS.query),
       script: text(FIELDS.script),
+      contentLength: lengthOf(record.getBigInt64(FIELDS.length, true)),
     };
   });
+}
+
+/** What the memory of a worker says is its own affair. */
+function lengthOf(bytes: bigint): number {
+  return bytes > 0n && bytes <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(bytes) : 0;
 }
 
 function textAt(memory: ProcessMemory, address: number): string {

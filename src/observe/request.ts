@@ -8,7 +8,11 @@ export interface WorkerRequest {
   readonly kept: boolean;
   readonly method: string;
   readonly uri: string;
+  /** Without the question mark. */
+  readonly query: string;
   readonly script: string;
+  /** Bytes of its body; 0 without one. */
+  readonly contentLength: number;
 }
 
 /** "none": between requests; null: the program keeps no record that can be read. */

@@ -21,8 +21,14 @@ import type { MemoryWatch, PoolMemory } from "./watch/memory-watch.ts";
 import type { PoolLoad } from "./watch/pool-load.ts";
 import type { Summary } from "./service-manager/messages.ts";
 import { poolsInOrder, type SupervisorState } from "./supervisor-state.ts";
+import {
+  type WorkerDetails,
+  workerDetails,
+  type WorkerMemory,
+  workerState,
+} from "./worker-details.ts";
 
-export interface WorkerStatus {
+export interface WorkerStatus extends WorkerDetails, WorkerMemory {
   readonly pid: number;
   readonly state: Exclude<Activity["doing"], "gone">;
   readonly rss_bytes: number | null;
@@ -30,7 +36,10 @@ export interface WorkerStatus {
   readonly request: {
     readonly method: string;
     readonly uri: string;
+    readonly query: string;
     readonly script: string;
+    /** Bytes of its body. */
+    readonly content_length: number;
   } | null;
   /** For how long the request in flight has been seen, in ms; null: there is none. */
   readonly request_ms: number | null;
@@ -310,12 +319,13 @@ function stateOf({ current, target }: Pool, workers: number): PoolStatus["state"
 
 function groupStatus(group: Group, sample: Sample): GroupStatus {
   const requests = sample.requests(group.members);
-  const workers = sample.workers(group.members).map(({ pid, activity, since }): WorkerStatus => ({
-    pid,
-    state: activity.doing,
-    rss_bytes: residentBytes(pid),
-    request: requestStatus(requests.get(pid)?.record ?? null),
-    request_ms: requestAge(since, requests.get(pid), sample.takenAt),
+  const workers = sample.workers(group.members).map((worker): WorkerStatus => ({
+    pid: worker.pid,
+    state: workerState(worker, requests.get(worker.pid)?.record),
+    ...workerDetails(worker, sample.takenAt),
+    rss_bytes: residentBytes(worker.pid),
+    request: requestStatus(requests.get(worker.pid)?.record ?? null),
+    request_ms: requestAge(worker.since, requests.get(worker.pid), sample.takenAt),
   }));
   const { draining } = group;
   return {
@@ -362,8 +372,8 @@ function wantedOf({ pools }: SupervisorState, { name, workers }: PoolConfig): nu
 
 function requestStatus(record: RequestRecord): WorkerStatus["request"] {
   if (record === null || record === "none") return null;
-  const { method, uri, script } = record;
-  return { method, uri, script };
+  const { method, uri, query, script, contentLength } = record;
+  return { method, uri, query, script, content_length: contentLength };
 }
 
 function canTake({ current, leaving }: Pool): boolean {

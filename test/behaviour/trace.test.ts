@@ -4,6 +4,7 @@
 import { expect } from "bun:test";
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { createServer } from "node:net";
+import { answersSchema } from "../../src/admin/schema.ts";
 import type { StackTrace, Trace } from "../../src/admin/contract.ts";
 import { fcgi } from "../helper/fcgi.ts";
 import { gate, hold, holdPhp } from "../helper/gate.ts";
@@ -12,6 +13,7 @@ import { type Php, phpOf, type PhpVersion } from "../helper/php-versions.ts";
 import { bodyOf, phpPool, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
 import type { Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
+import { against } from "../helper/schema.ts";
 import { runBare, runPhp, startPhp } from "../helper/serving.ts";
 import { eventually } from "../helper/wait.ts";
 
@@ -20,7 +22,9 @@ const PHP = { needs: ["php-cgi"] } as const;
 async function traced(supervisor: Supervisor, ...words: string[]): Promise<Trace> {
   const { code, stdout, stderr } = await supervisor.control("trace", "--json", ...words);
   if (code !== 0) throw new Error(stderr);
-  return JSON.parse(stdout) as Trace;
+  const trace = JSON.parse(stdout) as Trace;
+  expect(against(trace, { $ref: "#/definitions/trace" }, answersSchema())).toEqual([]);
+  return trace;
 }
 
 async function stackOf(supervisor: Supervisor, pid: number): Promise<StackTrace> {
@@ -345,6 +349,7 @@ behaviour("trace --top shows by function and by line where the time goes", PHP, 
   expect(stdout).toMatch(new RegExp(`^ *[0-9.]+ %  ${scene.path("busy.php")}:2$`, "m"));
   const json = await supervisor.control("trace", "www", "--top", "--for", "1s", "--json");
   const profile = JSON.parse(json.stdout) as { samples: number; idle: number };
+  expect(against(profile, { $ref: "#/definitions/profile" }, answersSchema())).toEqual([]);
   // One of two workers is busy.
   expect(profile.samples).toBeGreaterThan(10);
   expect(profile.idle).toBeGreaterThan(10);

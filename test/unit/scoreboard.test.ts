@@ -148,7 +148,8 @@ describe("since when", () => {
 });
 
 describe("what tells one request from the next", () => {
-  const record = { kept: false, method: "GET", uri: "/a", script: "/a.php" };
+  const request = { method: "GET", uri: "/a", query: "", script: "/a.php", contentLength: 0 };
+  const record = { kept: false, ...request };
   const identity = (told: RequestRecord, { awaited = false, inode = "5", read = 100 } = {}) =>
     requestIdentity({ fd: 3, inode, awaited }, told, () => read);
 

@@ -58,6 +58,13 @@ export function stillThere({ pid, startTime }: ProcessId): ProcessStat | null {
   return stat === null || stat.startTime !== startTime || stat.state === "Z" ? null : stat;
 }
 
+/** Milliseconds since it was started, to a hundredth of a second; null when the kernel does not tell. */
+export function processAgeMs({ startTime }: ProcessId): number | null {
+  const uptime = /^[0-9]+\.[0-9]+/.exec(readText("/proc/uptime") ?? "");
+  if (uptime === null) return null;
+  return Math.max(0, Math.round(Number(uptime[0]) * 1000) - startTime * TICK_MS);
+}
+
 /** Whether a process of this pid lives. A zombie does not, unless other threads of it still hold what it had open. */
 export function lives(pid: number): boolean {
   const state = processStat(pid)?.state;
