@@ -32,16 +32,20 @@ export type Chain =
   | { readonly got: "unsure" };
 
 const TRIES = 6;
-/** Bytes on either side of a frame that are copied with it: most stacks are shorter. */
+/** Bytes below a frame that are copied with it: most stacks are shorter. */
 const FIRST_WINDOW = 4096;
+/** And above it, for what is called meanwhile. */
+const HEADROOM = 1024;
 const LARGEST_WINDOW = 64 * 1024;
 const PAGE = 4096;
 /** zend_generator's placeholder, and the like, are frames of no function; so many of them are none. */
 const EMPTY_MOST = 1000;
-/** Of sapi_globals: the request's own pointers, and when it began. */
+/** Of sapi_globals, up to when the request began. */
+const REQUEST_BYTES = 448;
+/** And in there: the request's own pointers, and when it began. */
 const REQUEST_PARTS = [
-  { at: 0, length: 56 },
-  { at: 424, length: 24 },
+  [0, 56],
+  [424, REQUEST_BYTES],
 ] as const;
 
 /** `expected`: the address of the frame that ran at an earlier look, or 0. */
@@ -87,12 +91,9 @@ function lookOnce(
   const guess = expected || (memory.read(current.offset, current.length)?.word(0) ?? null);
   if (guess === 0) return "nothing";
   if (guess === null || !isPlace(guess)) return null;
-  const window = { offset: Math.max(0, guess - FIRST_WINDOW), length: 2 * FIRST_WINDOW };
-  const parts = REQUEST_PARTS.map(({ at, length }) => ({
-    offset: program.sapiGlobals + at,
-    length,
-  }));
-  const [first, copy, last, ...request] = memory.readAll([current, window, current, ...parts]);
+  const window = { offset: Math.max(0, guess - FIRST_WINDOW), length: FIRST_WINDOW + HEADROOM };
+  const own = { offset: program.sapiGlobals, length: REQUEST_BYTES };
+  const [first, copy, last, request] = memory.readAll([current, window, current, own]);
   const top = first?.word(0);
   if (top === 0) return "nothing";
   if (top === undefined || !isPlace(top)) return null;
@@ -101,8 +102,13 @@ function lookOnce(
   if (walked === null) return null;
   const end = copies.wereLater ? memory.read(current.offset, current.length) : last;
   const isExact = last?.word(0) === top && end?.word(0) === top;
-  const texts = request.map((bytes) => Buffer.from(bytes?.all ?? []).toString("latin1"));
-  return { ...walked, isExact, request: texts.join("|") };
+  return { ...walked, isExact, request: requestKey(request ?? null) };
+}
+
+function requestKey(own: Bytes | null): string {
+  if (own === null) return "";
+  const bytes = Buffer.from(own.all.buffer, own.all.byteOffset, own.all.length);
+  return REQUEST_PARTS.map(([from, to]) => bytes.toString("latin1", from, to)).join("");
 }
 
 function walk(

@@ -35,6 +35,8 @@ export class PhpStackReader implements StackReader {
   }
 }
 
+type Frames = Extract<Chain, { got: "frames" }>;
+
 /** What earlier looks have found. */
 export class Memo {
   /** Address of the frame that ran. */
@@ -42,6 +44,7 @@ export class Memo {
   private found = new PhpNames();
   private since = now();
   private request = "";
+  private last: { readonly chain: Frames; readonly stack: Stack } | null = null;
 
   /** What is known of the functions of this request: another one may have others at the same place. */
   names(request: string): PhpNames {
@@ -50,9 +53,30 @@ export class Memo {
       this.found = new PhpNames();
       this.since = now();
       this.request = request;
+      this.last = null;
     }
     return this.found;
   }
+
+  /** The stack of the last look, when it was of these frames. */
+  same(chain: Frames): Stack | null {
+    return this.last !== null && areSame(this.last.chain, chain) ? this.last.stack : null;
+  }
+
+  keep(chain: Frames, stack: Stack): Stack {
+    this.last = { chain, stack };
+    return stack;
+  }
+}
+
+function areSame(some: Frames, others: Frames): boolean {
+  const isAlike = some.isCut === others.isCut && some.isMoving === others.isMoving;
+  if (!isAlike || some.frames.length !== others.frames.length) return false;
+  for (let i = 0; i < some.frames.length; i++) {
+    const [one, other] = [some.frames[i]!, others.frames[i]!];
+    if (one.function !== other.function || one.opline !== other.opline) return false;
+  }
+  return true;
 }
 
 /** The stack in a memory. */
@@ -65,9 +89,13 @@ export function readPhpStack(program: PhpProgram, memory: Memory, memo = new Mem
     ({ got } = chain);
     if (chain.got === "nothing") return chain;
     if (chain.got === "unsure") continue;
-    const frames = nameFrames(chain.frames, program, limited, memo.names(chain.request));
+    const names = memo.names(chain.request);
+    const same = memo.same(chain);
+    if (same !== null) return same;
+    const frames = nameFrames(chain.frames, program, limited, names);
     const { isCut, isMoving } = chain;
-    if (frames !== null && frames.length > 0) return { got: "stack", frames, isCut, isMoving };
+    if (frames !== null && frames.length > 0)
+      return memo.keep(chain, { got: "stack", frames, isCut, isMoving });
   }
   return {
     got: "unsure",

@@ -2,6 +2,7 @@
 // asks the worker; what counts is for how long it is seen in the same request, so a limit is kept to within
 // a look or two.
 
+import type { PoolConfig } from "../config/model.ts";
 import type { Reader } from "../observe/scoreboard.ts";
 import type { RequestView, Sample, WorkerView } from "../observe/sample.ts";
 import { TICK_MS } from "../sys/proc/procfs.ts";
@@ -10,7 +11,7 @@ import { longRequest } from "./long-request.ts";
 import type { Pool } from "./pool.ts";
 
 const LOOK_EVERY_MS = 200;
-/** While no pool has a limit: one may get one, and since when a request runs is of interest all the same. */
+/** While no pool has a limit: one may get one. */
 const AT_REST_MS = 1000;
 /** A slow request is told of once more when it has taken so many times the limit. */
 const AGAIN_AT = 4;
@@ -35,16 +36,17 @@ export class RequestWatch implements Reader {
   }
 
   get everyMs(): number {
-    return this.groups().some(hasLimit) ? LOOK_EVERY_MS : AT_REST_MS;
+    return this.limitedGroups().length > 0 ? LOOK_EVERY_MS : AT_REST_MS;
   }
 
   look(sample: Sample): void {
-    for (const group of this.groups()) this.lookAt(group, sample);
+    for (const group of this.limitedGroups()) this.lookAt(group, sample);
   }
 
-  private groups(): Group[] {
+  private limitedGroups(): Group[] {
     return this.pools()
       .flatMap((pool) => [pool.current, ...pool.leaving])
+      .filter(({ context }) => hasLimit(context.pool))
       .flatMap((generation) => generation.all);
   }
 
@@ -65,8 +67,8 @@ export class RequestWatch implements Reader {
   }
 }
 
-function hasLimit({ context: { pool } }: Group): boolean {
-  return pool.requestTimeoutMs > 0 || pool.slowTimeoutMs > 0;
+function hasLimit({ requestTimeoutMs, slowTimeoutMs }: PoolConfig): boolean {
+  return requestTimeoutMs > 0 || slowTimeoutMs > 0;
 }
 
 function judge(

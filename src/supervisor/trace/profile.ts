@@ -92,6 +92,13 @@ interface Sampled {
   readonly pid: number;
   readonly startTime: number;
   readonly reader: StackReader;
+  /** The stack of the last look, and where it is counted. */
+  last: { readonly stack: Stack; readonly counted: Counted } | null;
+}
+
+interface Counted {
+  count: number;
+  readonly stack: Omit<ProfileStack, "count">;
 }
 
 class Profile {
@@ -101,7 +108,7 @@ class Profile {
   private workersSince = Number.NEGATIVE_INFINITY;
   /** Whose turn it is first. */
   private next = 0;
-  private counts = new Map<string, { count: number; stack: ProfileStack }>();
+  private counts = new Map<string, Counted>();
   private tally = { samples: 0, idle: 0, unsure: 0, uncounted: 0 };
 
   constructor(state: SupervisorState, choice: TraceChoice) {
@@ -115,7 +122,7 @@ class Profile {
     const { length } = this.workers;
     const until = now() + TURN_MOST_MS;
     for (let turns = 0; turns < length && now() < until; turns++) {
-      this.count(this.workers[this.next % length]!.reader.read());
+      this.lookAt(this.workers[this.next % length]!);
       this.next = (this.next + 1) % length;
     }
   }
@@ -125,6 +132,7 @@ class Profile {
     const stacks = [...this.counts.values()].map(({ count, stack }) => ({ ...stack, count }));
     const batch = { ...this.tally, stacks };
     this.counts = new Map();
+    for (const sampled of this.workers) sampled.last = null;
     this.tally = { samples: 0, idle: 0, unsure: 0, uncounted: 0 };
     return batch;
   }
@@ -136,9 +144,8 @@ class Profile {
       const { stackReader } = group.context.runtime;
       if (stackReader === undefined) return [];
       const before = known.get(pid);
-      return [
-        before?.startTime === startTime ? before : { pid, startTime, reader: stackReader(pid) },
-      ];
+      const isSame = before?.startTime === startTime;
+      return [isSame ? before : { pid, startTime, reader: stackReader(pid), last: null }];
     });
   }
 
@@ -151,18 +158,31 @@ class Profile {
     }
   }
 
-  private count(stack: Stack): void {
+  private lookAt(sampled: Sampled): void {
+    const stack = sampled.reader.read();
     if (stack.got === "nothing") this.tally.idle++;
     else if (stack.got === "unsure") this.tally.unsure++;
     else {
-      const { frames, isCut } = stack;
       this.tally.samples++;
-      const key = frames.map(frameKey).join("\n");
-      const known = this.counts.get(key);
-      if (known !== undefined) known.count++;
-      else if (this.counts.size >= STACKS_MOST) this.tally.uncounted++;
-      else this.counts.set(key, { count: 1, stack: { count: 1, frames, cut: isCut } });
+      const isSame = sampled.last?.stack === stack;
+      const counted = isSame ? sampled.last!.counted : this.countedFor(stack);
+      if (counted === null) this.tally.uncounted++;
+      else {
+        counted.count++;
+        sampled.last = { stack, counted };
+      }
     }
+  }
+
+  /** null: there are too many different ones. */
+  private countedFor({ frames, isCut }: Extract<Stack, { got: "stack" }>): Counted | null {
+    const key = frames.map(frameKey).join("\n");
+    const known = this.counts.get(key);
+    if (known !== undefined) return known;
+    if (this.counts.size >= STACKS_MOST) return null;
+    const counted = { count: 0, stack: { frames, cut: isCut } };
+    this.counts.set(key, counted);
+    return counted;
   }
 }
 

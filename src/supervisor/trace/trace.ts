@@ -63,7 +63,8 @@ export async function trace(state: SupervisorState, choice: TraceChoice): Promis
   };
 }
 
-export function workerTrace({ group, worker, request }: Traced): WorkerTrace {
+function workerTrace(traced: Traced): WorkerTrace {
+  const { group, worker, request } = traced;
   const { pid, activity } = worker;
   const { pool, runtime, generation } = group.context;
   const record = request?.record ?? null;
@@ -74,7 +75,7 @@ export function workerTrace({ group, worker, request }: Traced): WorkerTrace {
     pool: pool.name,
     generation,
     state: activity.doing,
-    request_ms: request?.since == null ? null : Math.max(0, Math.round(now() - request.since)),
+    request_ms: requestMs(traced),
     request:
       record === null || record === "none"
         ? null
@@ -84,7 +85,15 @@ export function workerTrace({ group, worker, request }: Traced): WorkerTrace {
   };
 }
 
-export function stackTrace(stack: Stack = { got: "nothing" }): StackTrace {
+/** Where a connection carries one request, it is as old as the connection has been seen to be. */
+function requestMs({ worker, request }: Traced): number | null {
+  if (request === null || request.since === null) return null;
+  const { record, since } = request;
+  const isOnly = record !== null && record !== "none" && !record.kept;
+  return Math.max(0, Math.round(now() - (isOnly ? Math.min(worker.since, since) : since)));
+}
+
+function stackTrace(stack: Stack = { got: "nothing" }): StackTrace {
   switch (stack.got) {
     case "stack":
       return { frames: stack.frames, cut: stack.isCut, moving: stack.isMoving, unsure: null };
