@@ -12,7 +12,7 @@ import type { Part } from "../helper/packages.ts";
 import { type Php, phpOf, type PhpVersion } from "../helper/php-versions.ts";
 import { bodyOf, phpPool, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
 import type { Supervisor } from "../helper/program.ts";
-import { behaviour, type Scene } from "../helper/scene.ts";
+import { behaviour, type Scene, WITHOUT_PTRACE } from "../helper/scene.ts";
 import { against } from "../helper/schema.ts";
 import { runBare, runPhp, startPhp } from "../helper/serving.ts";
 import { eventually } from "../helper/wait.ts";
@@ -397,3 +397,27 @@ behaviour("no more than two sample at once; whoever goes makes room", PHP, async
     { what: "those who went are no longer counted" },
   );
 });
+
+// ---------------------------------------------------------------- without the right to look
+
+behaviour(
+  "who may not look into workers says so, and guesses nothing",
+  { needs: ["php-cgi", "root"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const settings = { pools: { www: phpPool(spot) } };
+    const supervisor = await scene.run(settings, { under: WITHOUT_PTRACE });
+    await workersReach(spot, 2);
+    const held = await holdPhp(scene, spot);
+    const { workers } = await traced(supervisor, String(held.worker));
+    expect(workers).toMatchObject([
+      {
+        state: "unknown",
+        request: null,
+        waiting: { text: "unknown: the kernel does not tell" },
+        stack: { frames: [], unsure: "the kernel does not let its program be read" },
+      },
+    ]);
+    await held.finish();
+  },
+);

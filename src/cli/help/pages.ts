@@ -14,6 +14,7 @@ import recovery from "../../help/recovery.md" with { type: "text" };
 import reload from "../../help/reload.md" with { type: "text" };
 import runtimes from "../../help/runtimes.md" with { type: "text" };
 import scaling from "../../help/scaling.md" with { type: "text" };
+import see from "../../help/see.md" with { type: "text" };
 import service from "../../help/service.md" with { type: "text" };
 import signals from "../../help/signals.md" with { type: "text" };
 import start from "../../help/start.md" with { type: "text" };
@@ -27,6 +28,7 @@ export const PAGES: Readonly<Record<PageTopic, string>> = {
   control,
   reload,
   recovery,
+  see,
   logs,
   metrics,
   runtimes,

@@ -7,6 +7,7 @@ export const TOPICS = [
   { name: "control", summary: "commands, exit codes, the control socket" },
   { name: "reload", summary: "what a reload does, and what it costs" },
   { name: "recovery", summary: "when the supervisor dies, and upgrade" },
+  { name: "see", summary: "what is it doing: trace, the slow log" },
   { name: "logs", summary: "what is logged, and rotation" },
   { name: "metrics", summary: "for Prometheus, Grafana, and a page to look at" },
   { name: "grafana", summary: "a dashboard for Grafana, to import" },
