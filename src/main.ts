@@ -11,11 +11,13 @@ import { SHIM_WORD } from "./worker/shim-task.ts";
 async function main(given: readonly string[]): Promise<number> {
   const [word, ...rest] = commandFirst(given);
   if (word === SHIM_WORD) return (await import("./worker/shim.ts")).runShim(rest[0]);
-  const asPhpFpm = /(^|\/)php-fpm[0-9.]*$/.test(process.argv0);
+  // A pattern is looked at only where it may fit: each costs as much as a file that is loaded.
+  const { argv0 } = process;
+  const asPhpFpm = argv0.includes("php-fpm") && /(^|\/)php-fpm[0-9.]*$/.test(argv0);
   // The words that stay; as early as can be, because it starts this program once more.
   if (asPhpFpm || word === "run") (await import("./sys/exec/steady.ts")).becomeSteady();
   if (asPhpFpm) {
-    return (await import("./cli/php-fpm/php-fpm.ts")).runAsPhpFpm(process.argv0, given);
+    return (await import("./cli/php-fpm/php-fpm.ts")).runAsPhpFpm(argv0, given);
   }
   if (word !== undefined && ["version", "--version", "-v", "-V"].includes(word)) {
     const { VERSION } = await import("./cli/version.ts");

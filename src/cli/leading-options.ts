@@ -8,6 +8,7 @@ export function commandAt(argv: readonly string[]): number {
   let at = 0;
   for (; at < argv.length; at++) {
     const word = argv[at]!;
+    if (!word.startsWith("-")) break;
     if (WITH_VALUE.includes(word)) at++;
     else if (!ALONE.test(word)) break;
   }
