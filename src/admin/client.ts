@@ -128,6 +128,14 @@ export class AdminClient {
     }
   }
 
+  /** What an operation would do. Nothing is waited for, so there are no steps. Throws the Fault it would fail with. */
+  async plan(operation: Operation, options: OperationOptions): Promise<Report> {
+    const body = JSON.stringify({ ...options, dry_run: true });
+    const response = await ask(this.socket, `/v1/${operation}`, { method: "POST", body });
+    const answer = (await response.json()) as Extract<OperationAnswer, { ok: true }>;
+    return answer.report;
+  }
+
   /** Runs an operation to its end; `onStep` hears of each step. Throws the Fault it failed with. */
   async operate(
     operation: Operation,

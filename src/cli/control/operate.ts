@@ -29,7 +29,9 @@ export async function operate(
   // What it takes to see a process end, no other word has to load.
   const gone = ends !== null ? (await import("./until-gone.ts")).endOf(socket) : null;
   const report = await (switches ? Promise.resolve() : checkSameConfig(client, args))
-    .then(() => client.operate(word, options, show))
+    .then(() =>
+      options.dry_run ? client.plan(word, options) : client.operate(word, options, show),
+    )
     .catch((error: unknown) => ifEnded(client, ends, error))
     .catch((error: unknown) => ifNotRunning(ends, args, socket, error));
   await gone?.();
