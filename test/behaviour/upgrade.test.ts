@@ -96,6 +96,8 @@ for (const [name, place] of PLACES) {
       expect(outcome.stdout).toContain(String(supervisor.pid));
       await allLeft(old.filter((pid) => pid !== held.worker));
       expect(alive(held.worker)).toBe(true);
+      // No script has left it there.
+      expect(await statusOf(supervisor)).toMatchObject({ pools: [{ background: 0 }] });
       await held.finish();
     });
     expect(procLink(supervisor.pid, "exe")).toBe(next);
