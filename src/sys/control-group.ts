@@ -33,9 +33,11 @@ function ownFolder(): string | null {
 
 function findFolder(): string | null {
   const within = groupPathOf("self");
-  const mount = mountPoint();
-  if (within === null || mount === null) return null;
-  const own = resolve(mount, `.${basename(within) === ASIDE ? dirname(within) : within}`);
+  if (within === null) return null;
+  const group = `.${basename(within) === ASIDE ? dirname(within) : within}`;
+  const mount = mountPointOf(group);
+  if (mount === null) return null;
+  const own = resolve(mount, group);
   return own === resolve(mount) || isDelegated(own) ? own : null;
 }
 
@@ -44,9 +46,14 @@ function groupPathOf(pid: number | "self"): string | null {
   return /^0::(\/.*)$/m.exec(readText(`/proc/${pid}/cgroup`) ?? "")?.[1] ?? null;
 }
 
-function mountPoint(): string | null {
+/** Where that group is to be seen. There may be several places, and those mounted before may be hidden by others. */
+function mountPointOf(group: string): string | null {
   const mounts = (readText("/proc/self/mountinfo", TABLE_MOST) ?? "").split("\n");
-  return mounts.find((line) => line.includes(" - cgroup2 "))?.split(" ")[4] ?? null;
+  const places = mounts
+    .filter((line) => line.includes(" - cgroup2 "))
+    .map((line) => line.split(" ")[4]!)
+    .filter((mount) => existsSync(resolve(mount, group, "cgroup.procs")));
+  return places.at(-1) ?? null;
 }
 
 /** The systemd service that the process is of, "php8.2-fpm.service"; null = none, or it cannot be seen. */
@@ -57,13 +64,21 @@ export function unitOf(pid: number): string | null {
 
 /** Takes a process out of the group it is in, into ours; false when that cannot be. */
 export function joinOwnGroup(pid: number): boolean {
-  const [within, mount] = [groupPathOf("self"), mountPoint()];
+  const within = groupPathOf("self");
+  const mount = within === null ? null : mountPointOf(`.${within}`);
   if (within === null || mount === null) return false;
   return write(join(mount, within, "cgroup.procs"), String(pid));
 }
 
-/** How systemd marks a group with Delegate=yes. */
+/** Set by the unit that we print, beside Delegate=yes. */
+const DELEGATED = "FCGIVISOR_DELEGATED";
+
+/**
+ * How systemd marks a group with Delegate=yes. The first mark can be read only with CAP_SYS_ADMIN, which a hardened unit
+ * has not; the second older versions of systemd, and a user's manager, do not set. So the unit says it as well.
+ */
 function isDelegated(own: string): boolean {
+  if (process.env[DELEGATED] === "yes") return true;
   const path = cString(own);
   const value = new Uint8Array(8);
   return ["trusted.delegate", "user.delegate"].some((name) => {

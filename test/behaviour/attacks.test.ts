@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { fcgi } from "../helper/fcgi.ts";
 import { barePool, bodyOf, phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
-import { controlGroupsOf } from "../helper/kernel.ts";
+import { controlGroupsOf, delegatedGroup, unifiedGroupOf } from "../helper/kernel.ts";
 import { alive, allPids, commandOf, rssOf } from "../helper/processes.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { statusOf } from "../helper/status.ts";
@@ -180,6 +180,34 @@ behaviour(
     const looks = Array.from({ length: 50 }, runs);
     expect(looks).not.toContain(true);
     expect(controlGroupsOf(supervisor.pid)).toEqual([]);
+  },
+);
+
+behaviour(
+  "in a group that was delegated, each pool has its own, and what runs there ends with its pool",
+  RUNNER,
+  async (scene) => {
+    const { path, under } = delegatedGroup(scene);
+    const [www, other] = [await tcpSpot(scene), await tcpSpot(scene)];
+    const pools = { www: phpPool(www), other: phpPool(other) };
+    const supervisor = await scene.run({ pools }, { under });
+    expect(unifiedGroupOf(supervisor.pid)).toBe(path);
+    const groupOf = (pool: string) => `${path}/fcgivisor.${supervisor.pid}.${pool}`;
+    for (const pid of await workersReach(www, 2)) expect(unifiedGroupOf(pid)).toBe(groupOf("www"));
+    for (const pid of await workersReach(other, 2))
+      expect(unifiedGroupOf(pid)).toBe(groupOf("other"));
+    const script = attack(scene, "runner.php");
+    const runner = scene.fixture("attack/runner.pl");
+    const runs = () => allPids().some((pid) => commandOf(pid).includes(runner));
+    expect(await bodyOf(www, { script })).toBe("runs");
+    await eventually(runs);
+    // The service goes on, only its pool ends: nobody but cgroup.kill catches it.
+    scene.config({ pools: { other: pools.other } });
+    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+    await eventually(() => !Array.from({ length: 50 }, runs).includes(true), {
+      what: "the runner has ended",
+    });
+    expect(await bodyOf(other, { script: scene.fixture("php/hello.php") })).toContain("hello");
   },
 );
 

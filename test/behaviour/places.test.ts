@@ -1,10 +1,21 @@
 // Where the supervisor keeps its own files: what cannot be written is said by name, with what to do.
 
 import { expect } from "bun:test";
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { crash } from "../helper/crash.ts";
 import { barePool, tcpSpot } from "../helper/pool.ts";
 import { BINARY } from "../helper/program.ts";
 import { AS_NOBODY, behaviour, NOBODY, type Scene } from "../helper/scene.ts";
+import { startBare } from "../helper/serving.ts";
 
 /** The program, run as nobody. */
 const OURS = [...AS_NOBODY, BINARY];
@@ -124,5 +135,22 @@ behaviour(
     const words = ["stop", "-c", plain];
     const stop = await scene.command([...OURS, ...words], { env: { XDG_RUNTIME_DIR: home } });
     expect(stop).toMatchObject({ code: 0 });
+  },
+);
+
+behaviour(
+  "a pointer that a killed supervisor left stands before no config, once its socket is gone",
+  {},
+  async (scene) => {
+    const { supervisor, workers } = await startBare(scene);
+    const { configFile } = supervisor;
+    await crash(supervisor);
+    for (const pid of workers) process.kill(pid, "SIGKILL");
+    rmSync(scene.path("run"), { recursive: true });
+    const text = readFileSync(configFile, "utf8");
+    writeFileSync(configFile, text.replaceAll(scene.path("run"), scene.path("elsewhere")));
+    const status = await scene.fcgivisor(["status", "-c", configFile]);
+    expect(status).toMatchObject({ code: 3, stdout: "" });
+    expect(status.stderr).toContain(`nobody answers on ${scene.path("elsewhere/admin.sock")}`);
   },
 );

@@ -9,6 +9,7 @@ import { barePool, bodyOf, phpPool, type Spot, tcpSpot, workersReach } from "../
 import { commandOf, environmentOf, leadersAt, procText, statusField } from "../helper/processes.ts";
 import { BINARY } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
+import { eventually } from "../helper/wait.ts";
 
 const PHP = { needs: ["php-cgi"] } as const;
 const ROOT = { needs: ["root"] } as const;
@@ -117,6 +118,25 @@ behaviour("limits of a pool's control group: set, or told why not", ROOT, async 
     expect(without, `${setting}: ${told}`).toBe(set === null);
   }
 });
+
+for (const [how, extra] of [
+  ["started directly", {}],
+  ["started through the shim", { nice: 1 }],
+] as const)
+  behaviour(
+    `a worker is no dearer to the out-of-memory killer than others, ${how}`,
+    { needs: ["root", "a lower oom_score_adj"] },
+    async (scene) => {
+      const dear = 'echo -500 > /proc/self/oom_score_adj; exec "$@"';
+      const spot = await tcpSpot(scene);
+      const pools = { www: barePool(scene, spot, extra) };
+      const supervisor = await scene.run({ pools }, { under: ["sh", "-c", dear, "sh"] });
+      const scoreOf = (pid: number) => procText(pid, "oom_score_adj").trim();
+      expect(scoreOf(supervisor.pid)).toBe("-500");
+      for (const pid of await workersReach(spot, 2))
+        await eventually(() => scoreOf(pid) === "0", { what: `${pid} is as dear as others` });
+    },
+  );
 
 /** keyctl(2) and add_key(2), which only architectures number. */
 const [KEYCTL, ADD_KEY] = process.arch === "arm64" ? [219, 217] : [250, 248];

@@ -26,6 +26,7 @@ import {
 } from "../helper/processes.ts";
 import { BINARY, textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
+import { unifiedGroupOf } from "../helper/kernel.ts";
 import { type Systemd, systemd } from "../helper/systemd.ts";
 import { queueAt } from "../helper/tcp.ts";
 import { eventually } from "../helper/wait.ts";
@@ -348,6 +349,35 @@ behaviour(
     expect(await manager.show(UNIT, "ActiveState")).toBe("active");
     expect(await manager.show(UNIT, "NRestarts")).toBe("0");
     expect(await manager.show(UNIT, "NFileDescriptorStore")).toBe("1");
+  },
+);
+
+behaviour(
+  "each pool has a control group below that of the unit, which systemd has delegated",
+  { ...REAL, needs: [...REAL.needs, "php-cgi"] },
+  async (scene) => {
+    const [www, other] = [await tcpSpot(scene), await tcpSpot(scene)];
+    const manager = await systemd(scene);
+    const pools = { www: phpPool(www), other: phpPool(other) };
+    const config = scene.daemonConfig({ pools });
+    await started(scene, manager, config);
+    const own = unifiedGroupOf(await mainPid(manager))!;
+    expect(own).toEndWith(`/${UNIT}`);
+    const inner = await manager.show(UNIT, "MainPID");
+    for (const [pool, spot] of Object.entries({ www, other }))
+      for (const pid of workersAt(spot.where))
+        expect(unifiedGroupOf(pid)).toBe(`${own}/fcgivisor.${inner}.${pool}`);
+    // What a script has left in a session of its own ends with its pool.
+    const left = `<?php exec("setsid -f sleep 600 >/dev/null 2>&1"); echo "sleeps";`;
+    expect(await bodyOf(www, { script: scene.write("www/left.php", left) })).toBe("sleeps");
+    const sleeps = () =>
+      allPids().some((pid) => unifiedGroupOf(pid) === `${own}/fcgivisor.${inner}.www`);
+    expect(sleeps()).toBe(true);
+    scene.daemonConfig({ pools: { other: pools.other } });
+    expect((await manager.ctl("reload", UNIT)).code).toBe(0);
+    await eventually(() => !sleeps(), { what: "it has ended with its pool" });
+    expect((await manager.ctl("stop", UNIT)).code).toBe(0);
+    await closed(other);
   },
 );
 

@@ -140,3 +140,45 @@ export function controlGroupsOf(pid: number): string[] {
     ? []
     : readdirSync(dir).filter((name) => name.startsWith(`fcgivisor.${pid}.`));
 }
+
+/**
+ * A control group that is given away, as systemd marks one (Delegate=yes): its path as /proc tells it, and a program
+ * that begins what follows in it. It is removed at the end of the test.
+ */
+export function delegatedGroup(scene: Scene): { readonly path: string; readonly under: string[] } {
+  const name = `fv-${process.pid}-${scene.dir.split("-").at(-1)}-delegated`;
+  const dir = join(unifiedGroups()!, name);
+  mkdirSync(dir);
+  scene.atEnd(() => eventually(() => removeBelow(dir), { what: `${dir} is empty` }).then(() => {}));
+  // syscall() takes no constants for what it might write to.
+  const mark = `my ($name, $value) = ("trusted.delegate", "1"); syscall(${SETXATTR}, $ARGV[0], $name, $value, 1, 0) == 0 or die $!`;
+  if (Bun.spawnSync(["perl", "-e", mark, dir]).exitCode !== 0)
+    throw new Error(`cannot mark ${dir}`);
+  const enter = 'echo $$ > "$0/cgroup.procs"; exec "$@"';
+  return { path: `/${name}`, under: ["sh", "-c", enter, dir] };
+}
+
+const SETXATTR = process.arch === "arm64" ? 5 : 188;
+
+function removeBelow(dir: string): boolean {
+  try {
+    const groups = readdirSync(dir, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    for (const group of groups) rmdirSync(join(dir, group.name));
+    rmdirSync(dir);
+    return true;
+  } catch {
+    // Somebody is in it still.
+    return false;
+  }
+}
+
+/** The control group of version 2 that a process is in. */
+export function unifiedGroupOf(pid: number): string | undefined {
+  return /^0::(.*)$/m.exec(procText(pid, "cgroup"))?.[1];
+}
+
+/** Whether a process may be made dearer to the kernel than others, as CAP_SYS_RESOURCE lets it be. */
+export function canBeDear(): boolean {
+  const command = ["sh", "-c", "echo -1 > /proc/self/oom_score_adj"];
+  return Bun.spawnSync(command, { stderr: "ignore" }).exitCode === 0;
+}

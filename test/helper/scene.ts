@@ -33,7 +33,7 @@ import {
   type Outcome,
   type Supervisor,
 } from "./program.ts";
-import { canDivide, canFreeze, canLimit } from "./kernel.ts";
+import { canBeDear, canDivide, canFreeze, canLimit } from "./kernel.ts";
 import { stderrPipe, type StderrPipe } from "./stderr-pipe.ts";
 import { systemdRuns } from "./systemd.ts";
 import { eventually } from "./wait.ts";
@@ -114,6 +114,7 @@ export type Need =
   | "a control group for pids"
   | "a unified control group"
   | "keyrings"
+  | "a lower oom_score_adj"
   | "a systemd that can run";
 
 export interface BehaviourOptions {
@@ -176,6 +177,7 @@ const NO_PARTS: readonly Need[] = [
   "a control group for pids",
   "a unified control group",
   "keyrings",
+  "a lower oom_score_adj",
   "a systemd that can run",
 ];
 
@@ -196,6 +198,7 @@ function isLacking(need: Need): boolean {
   if (need === "a control group for memory") return !canLimit("memory");
   if (need === "a control group for pids") return !canLimit("pids");
   if (need === "keyrings") return !existsSync("/proc/keys");
+  if (need === "a lower oom_score_adj") return !canBeDear();
   if (need === "a unified control group") return !AM_ROOT || !canDivide();
   if (need === "a systemd that can run") return !AM_ROOT || !systemdRuns();
   return missing([need]).length > 0;

@@ -84,8 +84,9 @@ ProtectKernelTunables=yes
 ProtectKernelModules=yes
 ProtectKernelLogs=yes
 # Each pool gets a control group below the one of the service, so that nothing a script starts escapes a
-# stop: so no ProtectControlGroups.
+# stop: so no ProtectControlGroups. Where systemd's own mark of that cannot be read, the variable tells it.
 Delegate=yes
+Environment=FCGIVISOR_DELEGATED=yes
 ProtectClock=yes
 ProtectHostname=yes
 LockPersonality=yes
