@@ -4,6 +4,7 @@
 import type { Loaded } from "../config/load.ts";
 import type { Emit } from "../event.ts";
 import { asFault } from "../fault.ts";
+import { nameControlGroups } from "../sys/control-group.ts";
 import { closeHandover, type Handover, receiveHandover } from "../sys/exec/handover.ts";
 import { now, yieldToEvents } from "../sys/clock.ts";
 import type { InheritedSockets } from "../socket/inherited.ts";
@@ -90,6 +91,7 @@ async function openPlaces(
   const { config } = options.loaded;
   const stateDir = StateDir.claim(config.supervisor.stateDir, handover?.lock ?? null);
   undo.push(() => stateDir.release());
+  nameControlGroups(config.supervisor.stateDir);
   clearPidFile(config.supervisor.pidFile);
   const gates = await Gates.open(config);
   undo.push(() => gates.close());

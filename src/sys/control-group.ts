@@ -7,7 +7,6 @@ import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from "no
 import { basename, dirname, join, resolve } from "node:path";
 import { cString, libc, ptr } from "./libc.ts";
 import { readText, TABLE_MOST } from "./proc/proc-file.ts";
-import { lives } from "./proc/procfs.ts";
 
 const PREFIX = "fcgivisor";
 /** Where we go when the groups beside it are to have limits: a group with limits below it has no process of its own. */
@@ -22,6 +21,15 @@ export interface ControlLimits {
 export type Controller = keyof ControlLimits;
 
 let folder: string | null | undefined;
+let owner = String(process.pid);
+
+/**
+ * From here on the groups are those of this state directory: whoever supervises with it after us finds them again, with
+ * all that is in them.
+ */
+export function nameControlGroups(stateDir: string): void {
+  owner = new Bun.CryptoHasher("sha256").update(stateDir).digest("hex").slice(0, 12);
+}
 
 /** The folder of the group we are in; null where there is none that is ours to divide. Looked for once. */
 function ownFolder(): string | null {
@@ -91,7 +99,7 @@ function isDelegated(own: string): boolean {
 export function controlGroupOf(pool: string): ControlGroup | null {
   const own = ownFolder();
   if (own === null) return null;
-  const path = join(own, `${PREFIX}.${process.pid}.${pool.replace(/[^A-Za-z0-9_-]/g, "_")}`);
+  const path = join(own, `${PREFIX}.${owner}.${pool.replace(/[^A-Za-z0-9_-]/g, "_")}`);
   try {
     mkdirSync(path, { recursive: true });
     return new ControlGroup(path);
@@ -128,24 +136,19 @@ function moveAside(own: string): boolean {
   return write(join(aside, "cgroup.procs"), String(process.pid));
 }
 
-/** The groups of all pools of this process. */
+/** The groups of all pools of this supervisor, and of those before it. */
 export function ownControlGroups(): ControlGroup[] {
   const own = ownFolder();
-  if (own === null) return [];
-  return names(own, (pid) => pid === process.pid).map((name) => new ControlGroup(join(own, name)));
+  return own === null ? [] : ownNames(own).map((name) => new ControlGroup(join(own, name)));
 }
 
-/** Removes what supervisors that are gone have left, as far as it is empty. */
+/** Removes what a supervisor before this one has left, as far as it is empty. */
 function sweep(own: string): void {
-  const left = [...names(own, (pid) => !lives(pid)), ASIDE];
-  for (const name of left) new ControlGroup(join(own, name)).remove();
+  for (const name of [...ownNames(own), ASIDE]) new ControlGroup(join(own, name)).remove();
 }
 
-function names(own: string, wanted: (pid: number) => boolean): string[] {
-  return namesIn(own).filter((name) => {
-    const pid = /^fcgivisor\.([0-9]+)\./.exec(name)?.[1];
-    return pid !== undefined && wanted(Number(pid));
-  });
+function ownNames(own: string): string[] {
+  return namesIn(own).filter((name) => name.startsWith(`${PREFIX}.${owner}.`));
 }
 
 function namesIn(own: string): string[] {

@@ -4,9 +4,15 @@
 import { expect } from "bun:test";
 import { chmodSync, mkdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
+import { crash, recovered } from "../helper/crash.ts";
 import { fcgi } from "../helper/fcgi.ts";
 import { barePool, bodyOf, phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
-import { controlGroupsOf, delegatedGroup, unifiedGroupOf } from "../helper/kernel.ts";
+import {
+  controlGroupName,
+  controlGroupsOf,
+  delegatedGroup,
+  unifiedGroupOf,
+} from "../helper/kernel.ts";
 import { alive, allPids, commandOf, rssOf } from "../helper/processes.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { statusOf } from "../helper/status.ts";
@@ -179,7 +185,28 @@ behaviour(
     // One look may miss it between two forks; many do not.
     const looks = Array.from({ length: 50 }, runs);
     expect(looks).not.toContain(true);
-    expect(controlGroupsOf(supervisor.pid)).toEqual([]);
+    expect(controlGroupsOf(scene)).toEqual([]);
+  },
+);
+
+behaviour(
+  "what ran away under a supervisor that was killed does not outlive the stop of the next",
+  RUNNER,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const first = await scene.start({ pools: { www: phpPool(spot) } });
+    const script = attack(scene, "runner.php");
+    const runner = scene.fixture("attack/runner.pl");
+    const runs = () => allPids().some((pid) => commandOf(pid).includes(runner));
+    expect(await bodyOf(spot, { script })).toBe("runs");
+    await eventually(runs);
+    await crash(first);
+    const next = await recovered(scene, first);
+    await eventually(runs);
+    expect(await next.control("stop")).toMatchObject({ code: 0 });
+    await next.gone();
+    expect(Array.from({ length: 50 }, runs)).not.toContain(true);
+    expect(controlGroupsOf(scene)).toEqual([]);
   },
 );
 
@@ -192,7 +219,7 @@ behaviour(
     const pools = { www: phpPool(www), other: phpPool(other) };
     const supervisor = await scene.run({ pools }, { under });
     expect(unifiedGroupOf(supervisor.pid)).toBe(path);
-    const groupOf = (pool: string) => `${path}/fcgivisor.${supervisor.pid}.${pool}`;
+    const groupOf = (pool: string) => `${path}/${controlGroupName(scene, pool)}`;
     for (const pid of await workersReach(www, 2)) expect(unifiedGroupOf(pid)).toBe(groupOf("www"));
     for (const pid of await workersReach(other, 2))
       expect(unifiedGroupOf(pid)).toBe(groupOf("other"));

@@ -26,7 +26,7 @@ import {
 } from "../helper/processes.ts";
 import { BINARY, textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
-import { unifiedGroupOf } from "../helper/kernel.ts";
+import { controlGroupName, unifiedGroupOf } from "../helper/kernel.ts";
 import { type Systemd, systemd } from "../helper/systemd.ts";
 import { queueAt } from "../helper/tcp.ts";
 import { eventually } from "../helper/wait.ts";
@@ -363,15 +363,14 @@ behaviour(
     await started(scene, manager, config);
     const own = unifiedGroupOf(await mainPid(manager))!;
     expect(own).toEndWith(`/${UNIT}`);
-    const inner = await manager.show(UNIT, "MainPID");
     for (const [pool, spot] of Object.entries({ www, other }))
       for (const pid of workersAt(spot.where))
-        expect(unifiedGroupOf(pid)).toBe(`${own}/fcgivisor.${inner}.${pool}`);
+        expect(unifiedGroupOf(pid)).toBe(`${own}/${controlGroupName(scene, pool)}`);
     // What a script has left in a session of its own ends with its pool.
     const left = `<?php exec("setsid -f sleep 600 >/dev/null 2>&1"); echo "sleeps";`;
     expect(await bodyOf(www, { script: scene.write("www/left.php", left) })).toBe("sleeps");
     const sleeps = () =>
-      allPids().some((pid) => unifiedGroupOf(pid) === `${own}/fcgivisor.${inner}.www`);
+      allPids().some((pid) => unifiedGroupOf(pid) === `${own}/${controlGroupName(scene, "www")}`);
     expect(sleeps()).toBe(true);
     scene.daemonConfig({ pools: { other: pools.other } });
     expect((await manager.ctl("reload", UNIT)).code).toBe(0);

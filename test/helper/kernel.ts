@@ -1,6 +1,7 @@
 // What only the kernel can do to a process, for tests that run as root: a file system that holds
 // whoever writes to it, and a control group with a limit.
 
+import { createHash } from "node:crypto";
 import {
   existsSync,
   mkdirSync,
@@ -134,11 +135,11 @@ export function limitOfGroup(worker: number, file: string): string | null {
 }
 
 /** Names of the groups that a supervisor has made. */
-export function controlGroupsOf(pid: number): string[] {
+export function controlGroupsOf(scene: Scene): string[] {
   const dir = unifiedGroups();
   return dir === null
     ? []
-    : readdirSync(dir).filter((name) => name.startsWith(`fcgivisor.${pid}.`));
+    : readdirSync(dir).filter((name) => name.startsWith(controlGroupName(scene, "")));
 }
 
 /**
@@ -181,4 +182,10 @@ export function unifiedGroupOf(pid: number): string | undefined {
 export function canBeDear(): boolean {
   const command = ["sh", "-c", "echo -1 > /proc/self/oom_score_adj"];
   return Bun.spawnSync(command, { stderr: "ignore" }).exitCode === 0;
+}
+
+/** The name of the group of a pool, of a supervisor with the scene's own state directory. */
+export function controlGroupName(scene: Scene, pool: string): string {
+  const digest = createHash("sha256").update(scene.path("run")).digest("hex").slice(0, 12);
+  return `fcgivisor.${digest}.${pool}`;
 }
