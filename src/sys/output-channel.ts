@@ -131,11 +131,12 @@ class Turns {
 
 const turns = new Turns();
 const buffer = new Uint8Array(CHUNK);
-const control = new DataView(new ArrayBuffer(64));
+/** One SCM_CREDENTIALS fills it (cmsghdr of 16 bytes, then pid, uid, gid): a descriptor that a writer sends has no room. */
+const control = new DataView(new ArrayBuffer(32));
 const iovec = new BigUint64Array([BigInt(ptr(buffer)), BigInt(CHUNK)]);
 const message = new BigUint64Array(7);
 
-/** recvmsg(2) with room for one SCM_CREDENTIALS: cmsghdr of 16 bytes, then pid, uid, gid. */
+/** recvmsg(2): what was written, and by whom. */
 function receive(fd: number): { length: number; pid: number } {
   message[2] = BigInt(ptr(iovec));
   message[3] = 1n;

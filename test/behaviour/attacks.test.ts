@@ -13,7 +13,7 @@ import {
   delegatedGroup,
   unifiedGroupOf,
 } from "../helper/kernel.ts";
-import { alive, allPids, commandOf, rssOf } from "../helper/processes.ts";
+import { alive, allPids, commandOf, descriptorsOf, rssOf } from "../helper/processes.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { statusOf } from "../helper/status.ts";
 import { eventually, within } from "../helper/wait.ts";
@@ -165,6 +165,19 @@ behaviour("a worker that floods its output fills no disk, and that is told", {},
     .split("\n")
     .filter((line) => line.includes("flood"));
   expect(flooded.join("\n").length).toBeLessThan(most + (seconds + 1) * 4096 * 2);
+});
+
+/** sendmsg(2), which only architectures number. */
+const SENDMSG = process.arch === "arm64" ? "211" : "46";
+
+behaviour("descriptors that a worker sends over its output are not taken", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const command = ["perl", scene.fixture("attack/gift.pl"), SENDMSG];
+  const pool = barePool(scene, spot, { workers: 1, command });
+  const supervisor = await scene.start({ pools: { www: pool } });
+  await supervisor.logged("all given");
+  const gifts = [...descriptorsOf(supervisor.pid).values()].filter((to) => to.includes("gift.pl"));
+  expect(gifts).toEqual([]);
 });
 
 const RUNNER = { needs: ["php-cgi", "root", "a unified control group"] } as const;
