@@ -5,7 +5,7 @@
 import { closeSync, readFileSync, writeSync } from "node:fs";
 import { constants } from "node:os";
 import type { ProcessEnd } from "../event.ts";
-import { after } from "./clock.ts";
+import { after, yieldToEvents } from "./clock.ts";
 import { noDearerThanOthers, ownKeyring, usualFiles } from "./exec/become.ts";
 import { checked, cString, libc, ptr } from "./libc.ts";
 import {
@@ -148,6 +148,11 @@ function signalName(signal: number | string): string {
   return found?.[0] ?? `signal ${signal}`;
 }
 
+/** Bytes of what a program prints that are taken; then it has nobody to write to. */
+const PRINTED_MOST = 1024 * 1024;
+/** So long after its end what it has printed is read; what it left in the background may hold its output for ever. */
+const AFTER_END_MS = 1000;
+
 /** What a program printed and how it ended; both streams together, cut at 64 KiB. */
 export interface Captured {
   readonly output: string;
@@ -168,8 +173,12 @@ export async function capture(
     signalGroup(child.pid, "SIGKILL");
   });
   ownChildren.add(child.pid);
-  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
+  const over = new AbortController();
+  const read = Promise.all([child.stdout, child.stderr].map((from) => printed(from, over.signal)));
   const code = await child.exited;
+  const cancelEnd = after(AFTER_END_MS, () => void yieldToEvents().then(() => over.abort()));
+  const [out, err] = await read;
+  cancelEnd();
   ownChildren.delete(child.pid);
   cancel();
   const { signalCode } = child;
@@ -177,6 +186,25 @@ export async function capture(
   const exited = code === 0 ? null : `failed with exit code ${code}`;
   const failure = signalCode === null ? exited : killed;
   return { output: `${err}${out}`.slice(0, 65536), failure };
+}
+
+/** All of it, or its beginning; until the end, or until `over`. */
+async function printed(from: ReadableStream<Uint8Array>, over: AbortSignal): Promise<string> {
+  const reader = from.getReader();
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  const aborted = new Promise<null>((resolve) => {
+    if (over.aborted) resolve(null);
+    over.addEventListener("abort", () => resolve(null), { once: true });
+  });
+  while (bytes < PRINTED_MOST) {
+    const next = await Promise.race([reader.read(), aborted]);
+    if (next === null || next.done) break;
+    parts.push(next.value);
+    bytes += next.value.length;
+  }
+  await reader.cancel().catch(() => {});
+  return Buffer.concat(parts).toString("utf8");
 }
 
 function startCaptured(spec: Omit<SpawnSpec, "stdin" | "output">, task: readonly number[]) {

@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { crash, recovered } from "../helper/crash.ts";
 import { fcgi } from "../helper/fcgi.ts";
+import { gate } from "../helper/gate.ts";
 import { barePool, bodyOf, phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
 import {
   controlGroupName,
@@ -284,6 +285,40 @@ behaviour("PHP is asked of its settings as the pool's user, not as root", PHP, a
   expect(lines.filter((line) => line.endsWith(" -v") || line.endsWith(":-v")).length).toBe(3);
   for (const line of lines) expect(line).toStartWith("33:33:");
 });
+
+/** The config of a pool whose php-cgi does this when it is asked of its settings. */
+async function askedConfig(scene: Scene, answer: string): Promise<string> {
+  const text = `#!/bin/sh\ncase "$*" in *-v) ${answer};; esac\nexec ${Bun.which("php-cgi")} "$@"\n`;
+  const command = [scene.write("bin/php-cgi", text, 0o755)];
+  const spot = await tcpSpot(scene);
+  return scene.daemonConfig({ pools: { www: { ...phpPool(spot), command } } });
+}
+
+behaviour(
+  "PHP that leaves something behind when it is asked of its settings holds up nobody",
+  PHP,
+  async (scene) => {
+    const { path, open } = gate(scene);
+    scene.atEnd(open);
+    const stay = `setsid sh -c "while [ -f ${path} ]; do sleep 0.05; done" &`;
+    const config = await askedConfig(scene, `${stay} true`);
+    const start = await within("start", scene.fcgivisor(["start", "-c", config]));
+    expect(start, start.stderr).toMatchObject({ code: 0 });
+    scene.followDaemon(config);
+  },
+);
+
+behaviour(
+  "PHP that never stops printing when it is asked of its settings is not listened to",
+  PHP,
+  async (scene) => {
+    const config = await askedConfig(scene, "exec yes");
+    const start = await scene.fcgivisor(["start", "-c", config]);
+    expect(start).toMatchObject({ code: 1 });
+    // It has nobody to write to, long before it would be killed because it takes too long.
+    expect(start.stderr).toContain("`php-cgi -v` failed with exit code 1");
+  },
+);
 
 /** What comes on the control socket, and how it is answered: nobody is to be asked for the rest of it. */
 const ABUSES: readonly (readonly [what: string, bytes: string, answer: RegExp])[] = [

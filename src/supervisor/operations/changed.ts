@@ -2,12 +2,13 @@
 // others alone. A file has changed when its inode has since (ctime, which a rename sets as well); that is
 // asked of the files now, so nothing need be kept from the start.
 
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { diffConfigs } from "../../config/derived/diff.ts";
 import type { Config, PoolConfig } from "../../config/model.ts";
 import { runtimeOf } from "../../runtime/registry.ts";
 import type { Runtime } from "../../runtime/runtime.ts";
+import { beginningOf } from "../../sys/beginning.ts";
 import { now, wallClock } from "../../sys/clock.ts";
 import { capture } from "../../sys/process.ts";
 import { launchForQuestion } from "../../worker/launch.ts";
@@ -15,6 +16,8 @@ import { findProgram, programRoot } from "../../worker/program.ts";
 import type { SupervisorState } from "../supervisor-state.ts";
 
 const QUESTION_TIMEOUT_MS = 10_000;
+/** Bytes of a first line that the kernel looks at (BINPRM_BUF_SIZE). */
+const LINE_MOST = 256;
 
 /** By pool the reason, in words that complete "because"; pools that have gone are among them. */
 export async function changedPools(
@@ -58,12 +61,11 @@ function programFiles(pool: PoolConfig, runtime: Runtime, root: string): string[
 }
 
 function interpreterOf(path: string): string[] {
-  try {
-    const [, interpreter] = /^#![ \t]*(\/[^\s]+)/.exec(readFileSync(path, "latin1")) ?? [];
-    return interpreter === undefined ? [] : [interpreter];
-  } catch {
-    return []; // It may be executed without a right to read it.
-  }
+  // It may be executed without a right to read it.
+  const beginning = beginningOf(path, LINE_MOST) ?? [];
+  const [, interpreter] =
+    /^#![ \t]*(\/[^\s]+)/.exec(Buffer.from(beginning).toString("latin1")) ?? [];
+  return interpreter === undefined ? [] : [interpreter];
 }
 
 async function settingsFiles(pool: PoolConfig, runtime: Runtime): Promise<readonly string[]> {
