@@ -10,7 +10,7 @@ import { controlGroupOf, type ControlLimits } from "../sys/control-group.ts";
 import { filesAreBounded } from "../sys/exec/become.ts";
 import { isOwnVariable, selfCommand } from "../sys/exec/self.ts";
 import { identityOf, isRoot, userVariables } from "./identity.ts";
-import { chrootOf, findProgram } from "./program.ts";
+import { chrootOf, findProgram, isSafeToStart } from "./program.ts";
 import { needsShim, SHIM_WORD, type ShimTask } from "./shim-task.ts";
 
 export interface GroupShape {
@@ -164,7 +164,11 @@ function throughShim(
     readOnly: root && pool.readOnly,
     writable: pool.writable,
   };
-  if (!needsShim(task, filesAreBounded())) {
+  const circumstances = {
+    filesAreBounded: filesAreBounded(),
+    isSafeToStart: task.identity === null || isSafeToStart(argv[0]!, task.chdir),
+  };
+  if (!needsShim(task, circumstances)) {
     return { argv, env, cwd: task.chdir, identity: task.identity };
   }
   const fd = taskFd(socketFd !== 0);

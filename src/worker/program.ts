@@ -1,20 +1,14 @@
 // Where a pool's program is. With a chroot it must be inside, because we chroot before the program
 // is loaded; php-fpm does so itself after PHP is loaded, so there it stands outside.
 
-import {
-  accessSync,
-  closeSync,
-  constants,
-  existsSync,
-  openSync,
-  readSync,
-  statSync,
-} from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import type { PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { OWN_PROGRAM } from "../sys/exec/self.ts";
+import { beginningOf } from "../sys/beginning.ts";
+import { exposure } from "../sys/trust.ts";
 import { isRoot } from "./identity.ts";
 
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -60,6 +54,18 @@ export function findProgram(pool: PoolConfig, runtime: Runtime): string {
   );
 }
 
+/**
+ * Whether nobody but root and this user can change what is executed there: the program, its interpreter, and the folder
+ * it begins in. Others can have it on a file system of their own, or have it loaded from one (a script's first line, the
+ * dynamic linker that an ELF file names), which never answers; and whoever starts a program waits in vfork(2) until it
+ * is loaded.
+ */
+export function isSafeToStart(program: string, chdir: string): boolean {
+  const interpreter = /^#![ \t]*([^ \t\n]+)/.exec(firstLine(program))?.[1];
+  const places = [program, chdir, ...(interpreter === undefined ? [] : [interpreter])];
+  return places.every((place) => exposure(place, "only on the way") === null);
+}
+
 /** What execve(2) reads of a script's first line (BINPRM_BUF_SIZE). */
 const FIRST_LINE_MOST = 256;
 
@@ -78,20 +84,10 @@ function checkInterpreter(pool: PoolConfig, root: string, program: string): void
   });
 }
 
-/** Of a file that begins as a script; "" for anything else. */
+/** Of a file that begins as a script; "" for anything else, or where there is no right to read it. */
 function firstLine(path: string): string {
-  try {
-    const fd = openSync(path, "r");
-    try {
-      const bytes = Buffer.alloc(FIRST_LINE_MOST);
-      const text = bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, 0)).toString("latin1");
-      return text.startsWith("#!") ? text.split("\n")[0]! : "";
-    } finally {
-      closeSync(fd);
-    }
-  } catch {
-    return ""; // It may be executed without a right to read it.
-  }
+  const text = Buffer.from(beginningOf(path, FIRST_LINE_MOST) ?? []).toString("latin1");
+  return text.startsWith("#!") ? text.split("\n")[0]! : "";
 }
 
 function candidatesFor(pool: PoolConfig, written: string): string[] {

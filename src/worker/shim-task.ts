@@ -27,11 +27,20 @@ export interface ShimTask {
   readonly writable: readonly string[];
 }
 
-/** `filesAreBounded`: whether there is a sane limit of open files without it. */
-export function needsShim(task: ShimTask, filesAreBounded: boolean): boolean {
+export interface Circumstances {
+  /** Whether there is a sane limit of open files without the shim. */
+  readonly filesAreBounded: boolean;
+  /** Whether what is started is certain to be loaded: else it is the shim that waits, and nobody else. */
+  readonly isSafeToStart: boolean;
+}
+
+export function needsShim(
+  task: ShimTask,
+  { filesAreBounded, isSafeToStart }: Circumstances,
+): boolean {
   const { identity } = task;
   return (
-    (identity !== null && (hasMoreGroups(identity) || !filesAreBounded)) ||
+    (identity !== null && (hasMoreGroups(identity) || !filesAreBounded || !isSafeToStart)) ||
     (task.chroot !== null && !task.staysRoot) ||
     task.umask !== null ||
     task.nice !== null ||

@@ -2,7 +2,7 @@
 // seen of its process, and the supervisor looks at it, stays quick, and keeps the last word.
 
 import { expect } from "bun:test";
-import { chmodSync, mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { connect } from "node:net";
 import { crash, recovered } from "../helper/crash.ts";
 import { fcgi } from "../helper/fcgi.ts";
@@ -101,6 +101,54 @@ const TCP_ATTACKS = [
   ["crawl", "with another SO_SNDBUF, with another SO_BUF_LOCK and with another SO_MAX_PACING_RATE"],
   ["defer", "found with another TCP_DEFER_ACCEPT"],
 ] as const;
+
+behaviour(
+  "a program whose loader is on a file system that never answers holds up nobody else's pool",
+  { needs: ["root", "mounting", "gcc", "libc-headers"] },
+  async (scene) => {
+    const [own, other] = [await tcpSpot(scene), await tcpSpot(scene)];
+    const folder = scene.path("own");
+    for (const dir of [folder, `${folder}/silent`]) mkdirSync(dir);
+    const program = scene.write(
+      "own/app",
+      `#!/bin/sh\nexec ${scene.fixture("fcgi/bare.pl")}\n`,
+      0o755,
+    );
+    const compile = (...words: string[]) => scene.command(["gcc", ...words]);
+    const source = scene.write("evil.c", "int main(void) { return 0; }\n");
+    const loader = `-Wl,--dynamic-linker=${folder}/silent/ld.so`;
+    expect(await compile("-o", `${folder}/evil`, source, loader)).toMatchObject({ code: 0 });
+    const mounter = scene.path("silent-mount");
+    const made = await compile("-o", mounter, scene.fixture("attack/silent-mount.c"));
+    expect(made, made.stderr).toMatchObject({ code: 0 });
+    for (const path of [folder, `${folder}/silent`, program, `${folder}/evil`])
+      chownSync(path, 33, 33);
+    const pools = {
+      own: { ...barePool(scene, own), command: [program], start_timeout: "1s" },
+      other: barePool(scene, other),
+    };
+    // What is mounted goes with the supervisor.
+    const supervisor = await scene.run({ pools }, { under: ["unshare", "-m", "--"] });
+    const [worker] = await workersReach(own, 2);
+    const mount = scene.spawn([
+      "nsenter",
+      "-t",
+      `${supervisor.pid}`,
+      "-m",
+      mounter,
+      `${folder}/silent`,
+      "33",
+    ]);
+    await eventually(() => mount.stderr().includes("mounted"), { what: "it is mounted" });
+    renameSync(`${folder}/evil`, program);
+    process.kill(worker!, "SIGKILL");
+    await eventually(() => mount.stderr().includes("asked"), { what: "the loader is asked for" });
+    expect(await within("status", supervisor.control("status"))).toMatchObject({ code: 0 });
+    expect(await bodyOf(other, {})).toContain("hello");
+    expect(await within("stop", supervisor.control("stop"))).toMatchObject({ code: 0 });
+    await supervisor.gone();
+  },
+);
 
 for (const kind of ["TCP", "Unix"] as const) {
   behaviour(

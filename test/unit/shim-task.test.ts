@@ -21,20 +21,27 @@ const PLAIN: ShimTask = {
   readOnly: false,
   writable: [],
 };
+const WELL = { filesAreBounded: true, isSafeToStart: true };
+const UNBOUNDED = { ...WELL, filesAreBounded: false };
+const UNSAFE = { ...WELL, isSafeToStart: false };
 const USER = { uid: 33, gid: 33, groups: [33] };
 
 test("nothing that Bun.spawn cannot do", () => {
-  expect(needsShim(PLAIN, false)).toBe(false);
-  expect(needsShim({ ...PLAIN, identity: USER }, true)).toBe(false);
-  expect(needsShim({ ...PLAIN, identity: { ...USER, groups: [] } }, true)).toBe(false);
+  expect(needsShim(PLAIN, { filesAreBounded: false, isSafeToStart: false })).toBe(false);
+  expect(needsShim({ ...PLAIN, identity: USER }, WELL)).toBe(false);
+  expect(needsShim({ ...PLAIN, identity: { ...USER, groups: [] } }, WELL)).toBe(false);
 });
 
 test("a user whose limit of open files nobody else would bound", () => {
-  expect(needsShim({ ...PLAIN, identity: USER }, false)).toBe(true);
+  expect(needsShim({ ...PLAIN, identity: USER }, UNBOUNDED)).toBe(true);
+});
+
+test("a user who can have his program loaded from where nobody answers", () => {
+  expect(needsShim({ ...PLAIN, identity: USER }, UNSAFE)).toBe(true);
 });
 
 test("a user in further groups", () => {
-  expect(needsShim({ ...PLAIN, identity: { ...USER, groups: [33, 4] } }, true)).toBe(true);
+  expect(needsShim({ ...PLAIN, identity: { ...USER, groups: [33, 4] } }, WELL)).toBe(true);
 });
 
 const EACH: Partial<ShimTask>[] = [
@@ -51,5 +58,5 @@ const EACH: Partial<ShimTask>[] = [
 ];
 
 test.each(EACH)("%p", (part) => {
-  expect(needsShim({ ...PLAIN, ...part }, true)).toBe(true);
+  expect(needsShim({ ...PLAIN, ...part }, WELL)).toBe(true);
 });
