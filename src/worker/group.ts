@@ -220,7 +220,7 @@ export class Group {
     const { pool, emit } = this.context;
     const processes = {
       living: () => this.pids,
-      signal: (name: Signal) => void signalGroup(this.leader.pid, name),
+      signal: (name: Signal) => this.signal(name),
       ask: (goesOn: () => boolean) => this.ask(goesOn),
       drainTimeoutMs: pool.drainTimeoutMs,
       tell: { pool: pool.name, emit },
@@ -340,6 +340,13 @@ export class Group {
   }
 
   // ---------------------------------------------------------------- leaving
+
+  /** To its process group, while that is certainly its own, and to workers that have left it. */
+  private signal(name: Signal): void {
+    const { leader, members } = this;
+    if (this.leaderEnd === null || members.holdGroup) signalGroup(leader.pid, name);
+    for (const { pid } of members.outsideGroup()) sendSignal(pid, name);
+  }
 
   /** The leader goes first, or it would refill what leaves; it only waits, and KILL spares its workers. */
   private ask(goesOn: () => boolean): Promise<void> {

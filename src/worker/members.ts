@@ -1,6 +1,6 @@
-// Which processes are the workers of a group. A leader forks them in its own process group; scripts
-// may start programs there too, but those have another name or another parent. What is left of a dead
-// leader is a worker only if it was seen as its child before: a script can give any name to a program.
+// Which processes are the workers of a group. A leader forks them, in its own process group, which a script may have its
+// worker leave; scripts start programs too, but those have another name or another parent. What is left of a dead leader
+// is a worker only if it was seen as its child before: a script can give any name to a program.
 
 import type { Listening } from "../observe/activity.ts";
 import type { RequestRecord } from "../observe/request.ts";
@@ -78,7 +78,10 @@ export class Members implements WorkerSet {
    */
   unknown(): readonly ProcessStat[] {
     const known = new Set(this.orphans().map(({ pid }) => pid));
-    const alike = this.workersAmong(this.groupWithoutLeader(), process.pid);
+    const { pid: leader } = this.context.leader;
+    const alike = this.workersAmong(this.groupWithoutLeader(), process.pid).filter(
+      ({ group }) => group === leader,
+    );
     return alike.filter(({ pid }) => !known.has(pid));
   }
 
@@ -87,13 +90,22 @@ export class Members implements WorkerSet {
     return stat === null || stat.state === "Z" ? null : stat;
   }
 
+  /** Those of the last look that have left the process group, as far as they are still there. */
+  outsideGroup(): readonly ProcessStat[] {
+    return this.orphans().filter(({ group }) => group !== this.context.leader.pid);
+  }
+
+  /** Whether one of the last look is still in the process group: then its number is nobody else's. */
+  get holdGroup(): boolean {
+    return this.orphans().some(({ group }) => group === this.context.leader.pid);
+  }
+
   private childrenOf({ pid }: ProcessStat): ProcessStat[] {
-    const children = childrenOf(pid);
-    const relatives =
-      children === null
-        ? processGroup(pid, this.since)
-        : children.map(processStat).filter((stat) => stat !== null);
-    return this.workersAmong(relatives, pid);
+    const children = childrenOf(pid)?.map(processStat) ?? processGroup(pid, this.since);
+    return this.workersAmong(
+      children.filter((stat) => stat !== null),
+      pid,
+    );
   }
 
   private orphans(): readonly ProcessStat[] {
@@ -115,7 +127,6 @@ export class Members implements WorkerSet {
       (stat) =>
         stat.pid !== pid &&
         stat.parent === parent &&
-        stat.group === pid &&
         stat.command === this.name &&
         stat.state !== "Z",
     );

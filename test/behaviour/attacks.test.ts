@@ -7,7 +7,15 @@ import { connect } from "node:net";
 import { crash, recovered } from "../helper/crash.ts";
 import { fcgi } from "../helper/fcgi.ts";
 import { gate } from "../helper/gate.ts";
-import { barePool, bodyOf, phpPool, tcpSpot, unixSpot, workersReach } from "../helper/pool.ts";
+import {
+  barePool,
+  bodyOf,
+  phpPool,
+  renewed,
+  tcpSpot,
+  unixSpot,
+  workersReach,
+} from "../helper/pool.ts";
 import {
   controlGroupName,
   controlGroupsOf,
@@ -228,6 +236,47 @@ behaviour("descriptors that a worker sends over its output are not taken", {}, a
   const gifts = [...descriptorsOf(supervisor.pid).values()].filter((to) => to.includes("gift.pl"));
   expect(gifts).toEqual([]);
 });
+
+for (const [how, what] of [
+  ["beside", "has left its process group"],
+  ["alone", "has left its process group and ended its leader"],
+] as const) {
+  behaviour(
+    `a worker that ${what} is a worker still: it leaves, and serves nobody`,
+    PHP,
+    async (scene) => {
+      const spot = await tcpSpot(scene);
+      const supervisor = await scene.start({ pools: { www: phpPool(spot) } });
+      const old = await workersReach(spot, 2);
+      const { path, reached, open } = gate(scene);
+      const query = `${how}:${path}`;
+      const answer = bodyOf(spot, { script: attack(scene, "loner.php"), query });
+      const loner = await reached();
+      const reload = supervisor.control("reload");
+      await eventually(async () => (await statusOf(supervisor)).generation === 2);
+      open();
+      expect(await answer).toBe(`waited ${loner}`);
+      expect(await reload).toMatchObject({ code: 0 });
+      await renewed(spot, { count: 2, old });
+    },
+  );
+
+  behaviour(`a worker that ${what} is ended when it is late`, PHP, async (scene) => {
+    const spot = await tcpSpot(scene);
+    const pool = phpPool(spot, { drain_timeout: "1s" });
+    const supervisor = await scene.start({ pools: { www: pool } });
+    const { path, reached } = gate(scene);
+    const query = `${how}:${path}`;
+    const answer = bodyOf(spot, { script: attack(scene, "loner.php"), query }).catch(() => null);
+    const loner = await reached();
+    const reload = await supervisor.control("reload");
+    expect(reload).toMatchObject({ code: 0 });
+    expect(reload.stdout).toContain("1 request was cut short");
+    expect(reload.stdout).not.toContain("survives");
+    expect(alive(loner)).toBe(false);
+    expect(await answer).toBeNull();
+  });
+}
 
 const RUNNER = { needs: ["php-cgi", "root", "a unified control group"] } as const;
 

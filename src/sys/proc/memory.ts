@@ -11,8 +11,8 @@ import { type Range, timedRead, timedReads } from "./timed-read.ts";
 export function loadAddress(pid: number): number | null {
   try {
     const program = asOwnerOf(pid, () => readlinkSync(programFile(pid)));
-    // The program itself is mapped first.
-    const maps = (asOwnerOf(pid, () => readText(`/proc/${pid}/maps`)) ?? "").split("\n");
+    // The program itself is mapped first. A process that waits for a page with its map locked lets nobody read it.
+    const maps = (timedText(pid, "maps", MAPS_MOST) ?? "").split("\n");
     const first = maps.find((line) => / 0+ \S+ \d+ +/.test(line) && line.endsWith(program));
     return first === undefined ? null : Number.parseInt(first, 16);
   } catch {
@@ -61,9 +61,14 @@ function answers(fd: number, pid: number): boolean {
   return type !== undefined && !type.startsWith("fuse");
 }
 
+/** Our own are as many as there are; another process may have mounted what it likes, in a table of its own. */
 function mountsOf(pid: number | "self"): string[] {
-  return (readText(`/proc/${pid}/mountinfo`, TABLE_MOST) ?? "").split("\n");
+  const most = pid === "self" ? TABLE_MOST : OTHERS_MOUNTS_MOST;
+  return (readText(`/proc/${pid}/mountinfo`, most) ?? "").split("\n");
 }
+
+/** Bytes; the last line may be cut, and then is no mount. */
+const OTHERS_MOUNTS_MOST = 1024 * 1024;
 
 export interface ProcessMemory {
   /** Exactly so many bytes, or null when they are not mapped, or nobody brings them. */
@@ -122,16 +127,22 @@ class OpenMemory implements ProcessMemory {
 
 /** The words a process was started with, in its own memory; null when it is gone or does not let them be read. */
 export function argumentsOf(pid: number): string | null {
+  return timedText(pid, "cmdline", ARGUMENTS_MOST);
+}
+
+/** At most so many bytes of a file of /proc behind which is memory of another process. */
+function timedText(pid: number, name: string, most: number): string | null {
   let fd: number;
   try {
-    fd = openSync(`/proc/${pid}/cmdline`, "r");
+    fd = asOwnerOf(pid, () => openSync(`/proc/${pid}/${name}`, "r"));
   } catch {
     return null;
   }
-  const read = timedRead(fd, 0, ARGUMENTS_MOST);
+  const read = timedRead(fd, 0, most);
   if (read.got !== "stuck") closeSync(fd);
   return read.got === "bytes" ? Buffer.from(read.bytes).toString("latin1") : null;
 }
 
 /** Bytes; a longer one is cut. */
 const ARGUMENTS_MOST = 65_536;
+const MAPS_MOST = 4096;
