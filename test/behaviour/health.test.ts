@@ -19,7 +19,7 @@ import {
   workersReach,
   type Spot,
 } from "../helper/pool.ts";
-import { alive, allPids, procText } from "../helper/processes.ts";
+import { alive, allPids, procText, rssOf } from "../helper/processes.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
 import { whileSending } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
@@ -334,6 +334,18 @@ behaviour("the status that counts as healthy can be another than 200", PHP, asyn
   const outcome = await supervisor.control("reload");
   expect(outcome).toMatchObject({ code: 1 });
   expect(outcome.stderr).toContain("status 200 instead of 204");
+});
+
+behaviour("a health page without end is not taken into memory", PHP, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const script = scene.write("www/ping.php", '<?php echo "fine";');
+  const health = { script, timeout: PATIENT };
+  const supervisor = await scene.start({ pools: { www: phpPool(spot, { health }) } });
+  scene.write("www/ping.php", "<?php while (true) { echo str_repeat('x', 65536); flush(); }");
+  const outcome = await supervisor.control("reload");
+  expect(outcome).toMatchObject({ code: 1 });
+  expect(outcome.stderr).toContain("the answer is longer than 4194304 bytes");
+  expect(rssOf(supervisor.pid)).toBeLessThan(256 * 1024);
 });
 
 behaviour("health works for a pool with a long name in a deep folder", PHP, async (scene) => {
