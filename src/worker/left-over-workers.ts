@@ -148,9 +148,15 @@ function isNamed(stat: ProcessStat, command: LeftOverContext["command"]): boolea
   return command === null || command === ANYBODY.command || stat.command === command;
 }
 
-/** A number may mean another process by now; what is older than the group began is none of it. */
+/**
+ * A number may mean another group by now: its first process is another one then, as after a restart of the machine.
+ * What is older than the group began is none of it.
+ */
 function membersOf({ pid, startTime }: ProcessId, look: SocketHolders): readonly ProcessStat[] {
-  return look.inGroup(pid).filter((stat) => stat.startTime >= startTime);
+  const members = look.inGroup(pid);
+  const first = members.find((stat) => stat.pid === pid);
+  if (first !== undefined && first.startTime !== startTime) return [];
+  return members.filter((stat) => stat.startTime >= startTime);
 }
 
 /** A leader only waits and refills; its workers go on when it is gone. */
