@@ -25,8 +25,13 @@ import {
 } from "./contract.ts";
 
 const RETRY_MS = 20;
-/** How long a supervisor that becomes another program may not answer. */
-const UPGRADE_GAP_MS = 500;
+/** How long it is tried again, by what the system says. */
+const PATIENCE_MS: Readonly<Record<string, number>> = {
+  // Nobody answers on the file: it is stale, or its supervisor is being upgraded just now.
+  ECONNREFUSED: 500,
+  // Somebody listens, but so many want to connect that there is no room in the queue.
+  EAGAIN: 10_000,
+};
 /** So often in a row an answer that should go on may end with nothing in it. */
 const FRUITLESS_MOST = 50;
 /** Of an answer that is none. */
@@ -163,9 +168,7 @@ async function ask(socket: string, path: string, init: RequestInit): Promise<Res
       if (error instanceof Fault) throw error;
       const { code } = error as { code?: string };
       if (code === "ECONNRESET") throw brokenOff(socket);
-      // A socket file that nobody answers on: stale, or its supervisor is being upgraded just now.
-      if (code !== "ECONNREFUSED" || now() - since > UPGRADE_GAP_MS)
-        throw unreachable(socket, error);
+      if (now() - since > (PATIENCE_MS[code ?? ""] ?? 0)) throw unreachable(socket, error);
       await sleep(RETRY_MS);
     }
   }
@@ -245,6 +248,11 @@ function unreachable(socket: string, error: unknown): Fault {
       hint: "run this as the user the supervisor runs as, or set [admin] group and mode",
     });
   }
+  if (code === "EAGAIN")
+    return new Fault("so many connect to the control socket that its queue stays full", {
+      where: socket,
+      hint: `see who does (\`ss -xp\`), and who may ([admin] mode, operators, readers); try again, or stop the supervisor with kill -TERM`,
+    });
   return new Fault(`fcgivisor is not running: nobody answers on ${socket}`, {
     exitCode: 3,
     hint: "start it with `fcgivisor start -c FILE`, or name the right socket with --socket or -c",

@@ -8,12 +8,15 @@ import type { AdminConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
 import { pathProblem } from "../sys/socket/address.ts";
 import { neededGroup, neededUser, notASocket } from "../sys/machine/machine.ts";
+import { credentials } from "../sys/socket/credentials.ts";
 import { type Peer, peerOf } from "../sys/socket/peer.ts";
 import { after } from "../sys/clock.ts";
 import { holderOf, unixInodes } from "../sys/proc/proc-sockets.ts";
 import { bindSocket, closeSocket, listenOn } from "../sys/socket/socket.ts";
 import { probeUnix } from "../sys/socket/unix-connect.ts";
 import { removeSocket, replacedFault, SocketFile } from "../sys/socket/socket-file.ts";
+import { isOurs } from "../sys/trust.ts";
+import { Guests } from "./guests.ts";
 import { type Handle, HttpService } from "./http.ts";
 
 const CLOSE_PATIENCE_MS = 1000;
@@ -50,8 +53,10 @@ export class AdminServer {
     prepare(place.socket);
     const { fd, file } = bound(place);
     const http = new HttpService(handle);
+    const guests = new Guests();
     const server = createServer((connection) => {
       if (takes?.(connection) === false) return;
+      if (!admitted(connection, guests)) return void connection.destroy();
       const peer = peerOn(connection);
       http.serve(connection, peer);
       if (lets?.(peer) === false) after(REFUSAL_MS, () => connection.destroy());
@@ -98,10 +103,28 @@ function opened<T>(socket: string, step: () => T): T {
   }
 }
 
+/** Somebody of whom the kernel says nothing. */
+const UNKNOWN_UID = -1;
+
+/** Root and our own user always; others as many as they may be. */
+function admitted(connection: Socket, guests: Guests): boolean {
+  const fd = descriptorOf(connection);
+  const uid = (fd === null ? null : credentials(fd))?.uid ?? UNKNOWN_UID;
+  if (isOurs(uid)) return true;
+  if (!guests.admit(uid)) return false;
+  connection.once("close", () => guests.leave(uid));
+  return true;
+}
+
+function peerOn(connection: Socket): Peer | null {
+  const fd = descriptorOf(connection);
+  return fd === null ? null : peerOf(fd);
+}
+
 /** The handle is the runtime's own affair, so its number may be missing one day; then nobody is trusted. */
-function peerOn(connection: Socket) {
+function descriptorOf(connection: Socket): number | null {
   const { _handle } = connection as unknown as { _handle?: { fd?: unknown } };
-  return typeof _handle?.fd === "number" ? peerOf(_handle.fd) : null;
+  return typeof _handle?.fd === "number" ? _handle.fd : null;
 }
 
 function prepare(socket: string): void {

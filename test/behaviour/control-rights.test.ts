@@ -13,10 +13,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { gate } from "../helper/gate.ts";
 import { openFolder } from "../helper/planted.ts";
 import { barePool, tcpSpot, workersReach } from "../helper/pool.ts";
+import { descriptorsOf } from "../helper/processes.ts";
 import { BINARY, type Outcome, type Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
+import { eventually } from "../helper/wait.ts";
 
 const ROOT = { needs: ["root", "curl"] } as const;
 
@@ -233,3 +236,35 @@ behaviour("the read-only socket shows how it goes, and does nothing", ROOT, asyn
   expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
   expect(existsSync(socket)).toBe(false);
 });
+
+/** Opens so many connections to a socket, says so, and keeps them until a file is gone. */
+const KEEP = `use Socket;
+my ($path, $count, $gate) = @ARGV;
+my @kept;
+for (1 .. $count) {
+  socket(my $socket, AF_UNIX, SOCK_STREAM, 0) or die "socket: $!";
+  push @kept, $socket if connect($socket, sockaddr_un($path));
+}
+open(my $at, ">", "$gate.new"); print $at "$$\\n"; close $at; rename("$gate.new", "$gate.at");
+select(undef, undef, undef, 0.05) while -e $gate;`;
+
+behaviour(
+  "whoever may look holds no more than a few connections, and keeps nobody else out",
+  ROOT,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const admin = { readers: "nogroup" };
+    const supervisor = await scene.start({ admin, pools: { www: barePool(scene, spot) } });
+    const before = descriptorsOf(supervisor.pid).size;
+    const { path, reached, open } = gate(scene);
+    scene.atEnd(open);
+    scene.spawn([...MONITOR, "perl", "-e", KEEP, supervisor.socket, "300", path]);
+    await reached();
+    // Those that were before it have been looked at when it is answered.
+    expect(await supervisor.control("status")).toMatchObject({ code: 0 });
+    expect(descriptorsOf(supervisor.pid).size - before).toBeLessThan(100);
+    open();
+    const again = () => curl(scene, MONITOR, supervisor.socket, "http://x/healthz");
+    await eventually(async () => statusOf(await again()) === "200");
+  },
+);

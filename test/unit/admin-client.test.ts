@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AdminClient, BrokenOff } from "../../src/admin/client.ts";
 import { Fault } from "../../src/fault.ts";
+import { bindSocket, closeSocket, connectUnix, listenOn } from "../../src/sys/socket/socket.ts";
 
 const HEAD = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
@@ -91,4 +92,22 @@ test("an answer without a fault is one all the same, unless its status is 200", 
     where: socket,
     cause: "starting",
   });
+});
+
+test("a queue that is full is not taken for a supervisor that is not running", async () => {
+  const path = join(dir, "full.sock");
+  const listener = bindSocket({ kind: "unix", path });
+  listenOn(listener, 1);
+  const waiting: number[] = [];
+  for (let fd = connectUnix(path); fd !== null; fd = connectUnix(path)) waiting.push(fd);
+  expect(waiting.length).toBeGreaterThan(0);
+  const asked = new AdminClient(path).supervisor();
+  // Whoever gave up at once would have by now.
+  await Bun.sleep(100);
+  expect(Bun.peek.status(asked)).toBe("pending");
+  for (const fd of [...waiting, listener]) closeSocket(fd);
+  rmSync(path);
+  const roomy = Bun.serve({ unix: path, fetch: () => Response.json({ pid: 7 }) });
+  expect(await asked).toMatchObject({ pid: 7 });
+  await roomy.stop(true);
 });
