@@ -95,11 +95,20 @@ function isDelegated(own: string): boolean {
   });
 }
 
+/**
+ * Those that were killed and are there still, because not even that has ended somebody in them. A process that begins
+ * in such a group gets KILL at once (Linux 6.14 and later, where clone3(2) compares the group's count of kills with
+ * that of its parent's), so nothing more is started there.
+ */
+const spent = new Set<string>();
+
 /** The group of a pool's workers, made if need be; null where none can be had. */
 export function controlGroupOf(pool: string): ControlGroup | null {
   const own = ownFolder();
   if (own === null) return null;
-  const path = join(own, `${PREFIX}.${owner}.${pool.replace(/[^A-Za-z0-9_-]/g, "_")}`);
+  const name = `${PREFIX}.${owner}.${process.pid}.${pool.replace(/[^A-Za-z0-9_-]/g, "_")}`;
+  let path = join(own, name);
+  for (let turn = 2; spent.has(path); turn++) path = join(own, `${name}.${turn}`);
   try {
     mkdirSync(path, { recursive: true });
     return new ControlGroup(path);
@@ -185,6 +194,7 @@ export class ControlGroup {
 
   /** Ends every process in it at once, those that are forked meanwhile too; false before Linux 5.14. */
   kill(): boolean {
+    spent.add(this.path);
     return write(join(this.path, "cgroup.kill"), "1");
   }
 
@@ -192,6 +202,7 @@ export class ControlGroup {
   remove(): void {
     try {
       rmdirSync(this.path);
+      spent.delete(this.path);
     } catch {
       // EBUSY: somebody is in it still. ENOENT: it is gone.
     }

@@ -330,7 +330,7 @@ behaviour(
     const pools = { www: phpPool(www), other: phpPool(other) };
     const supervisor = await scene.run({ pools }, { under });
     expect(unifiedGroupOf(supervisor.pid)).toBe(path);
-    const groupOf = (pool: string) => `${path}/${controlGroupName(scene, pool)}`;
+    const groupOf = (pool: string) => `${path}/${controlGroupName(scene, supervisor.pid, pool)}`;
     for (const pid of await workersReach(www, 2)) expect(unifiedGroupOf(pid)).toBe(groupOf("www"));
     for (const pid of await workersReach(other, 2))
       expect(unifiedGroupOf(pid)).toBe(groupOf("other"));

@@ -363,14 +363,17 @@ behaviour(
     await started(scene, manager, config);
     const own = unifiedGroupOf(await mainPid(manager))!;
     expect(own).toEndWith(`/${UNIT}`);
+    const inner = await manager.show(UNIT, "MainPID");
     for (const [pool, spot] of Object.entries({ www, other }))
       for (const pid of workersAt(spot.where))
-        expect(unifiedGroupOf(pid)).toBe(`${own}/${controlGroupName(scene, pool)}`);
+        expect(unifiedGroupOf(pid)).toBe(`${own}/${controlGroupName(scene, inner, pool)}`);
     // What a script has left in a session of its own ends with its pool.
     const left = `<?php exec("setsid -f sleep 600 >/dev/null 2>&1"); echo "sleeps";`;
     expect(await bodyOf(www, { script: scene.write("www/left.php", left) })).toBe("sleeps");
     const sleeps = () =>
-      allPids().some((pid) => unifiedGroupOf(pid) === `${own}/${controlGroupName(scene, "www")}`);
+      allPids().some(
+        (pid) => unifiedGroupOf(pid) === `${own}/${controlGroupName(scene, inner, "www")}`,
+      );
     expect(sleeps()).toBe(true);
     scene.daemonConfig({ pools: { other: pools.other } });
     expect((await manager.ctl("reload", UNIT)).code).toBe(0);

@@ -134,12 +134,12 @@ export function limitOfGroup(worker: number, file: string): string | null {
   return path !== null && existsSync(path) ? readFileSync(path, "utf8").trim() : null;
 }
 
-/** Names of the groups that a supervisor has made. */
+/** Names of the groups that supervisors with the scene's own state directory have made. */
 export function controlGroupsOf(scene: Scene): string[] {
   const dir = unifiedGroups();
   return dir === null
     ? []
-    : readdirSync(dir).filter((name) => name.startsWith(controlGroupName(scene, "")));
+    : readdirSync(dir).filter((name) => name.startsWith(`${groupPrefix(scene)}.`));
 }
 
 /**
@@ -184,8 +184,12 @@ export function canBeDear(): boolean {
   return Bun.spawnSync(command, { stderr: "ignore" }).exitCode === 0;
 }
 
-/** The name of the group of a pool, of a supervisor with the scene's own state directory. */
-export function controlGroupName(scene: Scene, pool: string): string {
+/** The name of the group of a pool; `supervisor`: its pid, as it has it itself. */
+export function controlGroupName(scene: Scene, supervisor: number | string, pool: string): string {
+  return `${groupPrefix(scene)}.${supervisor}.${pool}`;
+}
+
+function groupPrefix(scene: Scene): string {
   const digest = createHash("sha256").update(scene.path("run")).digest("hex").slice(0, 12);
-  return `fcgivisor.${digest}.${pool}`;
+  return `fcgivisor.${digest}`;
 }
