@@ -7,12 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AdminClient, BrokenOff } from "../../src/admin/client.ts";
 import { Fault } from "../../src/fault.ts";
-import {
-  bindSocket,
-  closeSocket,
-  connectUnix,
-  listenOn,
-} from "../../src/sys/socket/unix-connect.ts";
+import { bindSocket, closeSocket, listenOn } from "../../src/sys/socket/socket.ts";
+import { connectUnix } from "../../src/sys/socket/unix-connect.ts";
 
 const HEAD = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
