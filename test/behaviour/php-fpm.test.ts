@@ -9,6 +9,7 @@ import {
   mkdirSync,
   readdirSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
 } from "node:fs";
@@ -392,5 +393,23 @@ behaviour(
     await workersReach(spot, 2);
     expect(settingsFiles(scene).length).toBe(1);
     expect(settingsFiles(scene)).not.toEqual(before);
+  },
+);
+
+behaviour(
+  "a master whose workers cannot live is not left to fork them without end; when they can, the pool is back",
+  FPM,
+  async (scene) => {
+    mkdirSync(scene.path("work"));
+    const { spot, supervisor, workers } = await PHP_FPM.start(scene, { chdir: scene.path("work") });
+    const [master] = leadersAt(spot.where);
+    rmSync(scene.path("work"), { recursive: true });
+    for (const pid of workers) process.kill(pid, "SIGKILL");
+    await supervisor.logged(`leader ${master} of pool www keeps forking workers that die`);
+    await supervisor.logged(/workers of pool www failed .*next try in/);
+    await eventually(() => !alive(master!));
+    mkdirSync(scene.path("work"));
+    await workersReach(spot, 2);
+    expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
   },
 );

@@ -38,6 +38,7 @@ export const phpFpm: Runtime = {
   stopSignalWhileBusy: "finishes-request",
   recyclesItself: true,
   leaderReads: true,
+  workersHaveSockets: true,
   // The slow log it opens each time.
   reopenSignal: ({ fpm }) => (fpm.has("access.log") ? "SIGUSR1" : null),
   endsLongRequests,
