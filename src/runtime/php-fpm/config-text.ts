@@ -3,10 +3,10 @@
 // config of the supervisor. Pure.
 
 import type { PoolConfig } from "../../config/model.ts";
-import { errorSettings } from "../php-ini.ts";
 import { Fault } from "../../fault.ts";
 import { LONGEST_LINE } from "./lines.ts";
 import { isWritable, quoted } from "./quote.ts";
+import { errorSettings } from "../php-ini.ts";
 
 /**
  * What `listen` says, and FPM_SOCKETS: a name for the socket that is inherited. At its exit php-fpm unlinks
