@@ -67,7 +67,7 @@ async function askWorker(
   const known = remember(memory, pid, activity);
   const step = stopStep({
     activity,
-    request: requestIn(sample.requests(workers).get(pid)?.record ?? null),
+    request: requestIn(recordOf(pid, activity, sample, workers)),
     // Who sets stop_signal says that the program understands it.
     whileBusy: pool.stopSignal === null ? runtime.stopSignalWhileBusy : "finishes-request",
     firstConnection: known.firstConnection,
@@ -100,6 +100,12 @@ function sendStop(pid: number, listener: Listening, { name, again }: StopSignal)
   if (stat === null || stat.threads === 1) return sent;
   for (const thread of threadsInAccept(stat, listener)) signalThread(pid, thread, name);
   return sent;
+}
+
+/** One that works without a connection may be in a request, too. */
+function recordOf(pid: number, { doing }: Activity, sample: Sample, workers: WorkerSet) {
+  if (doing === "working") return workers.requestOf?.(pid) ?? null;
+  return sample.requests(workers).get(pid)?.record ?? null;
 }
 
 function requestIn(record: RequestRecord): "in-flight" | "none" | "unknown" {
