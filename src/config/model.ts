@@ -7,6 +7,8 @@ import type { ListenAddress } from "../sys/socket/address.ts";
 export type { LogConfig, LogLevel };
 
 export type ConfigFormat = "toml" | "legacy-xml" | "php-fpm-ini" | "command-line";
+/** Where PHP's own errors go: as PHP has it, or into the log of the supervisor. */
+export type PhpErrors = "web-server" | "log";
 export type Scaling = "static" | "dynamic" | "ondemand";
 
 export interface Config {
@@ -150,6 +152,7 @@ export interface PoolConfig {
     readonly defines: ReadonlyMap<string, string>;
     /** Like `defines`, but scripts cannot change them. */
     readonly admin: ReadonlyMap<string, string>;
+    readonly errors: PhpErrors;
   };
   /** Pool directives of php-fpm, by name; for its runtime only. */
   readonly fpm: ReadonlyMap<string, string>;

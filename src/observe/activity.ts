@@ -10,6 +10,8 @@ import { AcceptedSockets } from "./accepted.ts";
 export interface Listening {
   readonly inode: number;
   readonly address: Address;
+  /** Inode of the socket that they write their output to, on whatever descriptor; unless given, it is that of 1 or 2. */
+  readonly output?: string;
 }
 
 export type Activity =
@@ -97,7 +99,8 @@ type Socket = Pick<Connection, "fd" | "inode">;
 function connectionsOf(pid: number, listener: Listening): Socket[] | null {
   const sockets = socketsOf(pid);
   if (sockets === null) return null;
-  const others = new Set([String(listener.inode), sockets.get(1), sockets.get(2)]);
+  const { inode: own, output } = listener;
+  const others = new Set([String(own), output, sockets.get(1), sockets.get(2)]);
   return [...sockets]
     .filter(([, inode]) => !others.has(inode))
     .map(([fd, inode]) => ({ fd, inode }))

@@ -73,12 +73,17 @@ function find(group: Group, { pid, pageFaults }: ProcessStat, sample: Sample): F
 }
 
 function judge(group: Group, beginning: Found, found: Found, looks: number, sample: Sample) {
-  const young = sample.workers(group.members).filter(({ pid }) => !beginning.pids.has(pid));
+  const { members, context } = group;
+  const young = sample.workers(members).filter(({ pid }) => !beginning.pids.has(pid));
+  const lives = (worker: WorkerView) =>
+    worker.activity.doing === "busy" && context.runtime.workersHaveSockets
+      ? sample.hasAccepted(worker, members)
+      : isAlive(worker);
   return judgeForks({
     pageFaults: found.pageFaults - beginning.pageFaults,
     bytesRead: found.bytesRead === null ? null : found.bytesRead - (beginning.bytesRead ?? 0),
     young: young.length,
-    living: young.filter(isAlive).length,
+    living: young.filter(lives).length,
     missing: group.size - found.pids.size,
     looks,
   });

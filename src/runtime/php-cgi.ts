@@ -6,7 +6,7 @@ import type { PoolConfig } from "../config/model.ts";
 import { isPhpCgiName } from "../config/php-fpm/program.ts";
 import { Fault } from "../fault.ts";
 import { phpRequestOf } from "../observe/php-request.ts";
-import { iniFiles, syntaxFaults } from "./php-ini.ts";
+import { errorSettings, iniFiles, syntaxFaults } from "./php-ini.ts";
 import type { Ask, Preflight, Runtime } from "./runtime.ts";
 
 export const phpCgi: Runtime = {
@@ -34,6 +34,7 @@ export const phpCgi: Runtime = {
   stopSignalWhileBusy: "finishes-request",
   recyclesItself: true,
   leaderReads: false,
+  workersHaveSockets: false,
   reopenSignal: () => null,
   endsLongRequests: () => false,
   requestOf: phpRequestOf,
@@ -49,8 +50,9 @@ interface PhpSetting {
 }
 
 /** What the pool says of php.ini's settings; the admin ones last, so that they win. */
-function settingsOf({ php }: PoolConfig): PhpSetting[] {
-  return [...php.defines, ...php.admin].map(([name, value], i) => ({
+function settingsOf(pool: PoolConfig): PhpSetting[] {
+  const { defines, admin } = pool.php;
+  return [...errorSettings(pool), ...defines, ...admin].map(([name, value], i) => ({
     name,
     value,
     variable: `FCGIVISOR_PHP_${i}`,
@@ -76,8 +78,9 @@ function settingLine({ name, variable }: PhpSetting): string {
  * 8.2). -d takes several lines where they begin with a plain setting.
  */
 function adminArguments(pool: PoolConfig): string[] {
-  const admin = settingsOf(pool)
-    .slice(pool.php.defines.size)
+  const settings = settingsOf(pool);
+  const admin = settings
+    .slice(settings.length - pool.php.admin.size)
     .filter(({ name }) => !ADDED.includes(name));
   if (admin.length === 0) return [];
   const lines = admin.map(settingLine).join("\n");

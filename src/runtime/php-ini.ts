@@ -16,6 +16,19 @@ export function iniFiles(pool: PoolConfig, output: string): string[] {
   ].filter((path) => path.startsWith("/"));
 }
 
+/**
+ * Settings that have PHP write its own errors, and what scripts give to error_log(), to the worker's stderr: with
+ * fastcgi.logging php-cgi and php-fpm send it to the web server. Before the pool's own, which win.
+ */
+export function errorSettings({ php }: PoolConfig): readonly (readonly [string, string])[] {
+  if (php.errors === "web-server") return [];
+  return [
+    ["fastcgi.logging", "0"],
+    ["log_errors", "1"],
+    ["error_log", ""],
+  ];
+}
+
 /** The errors of php.ini among the lines of an answer: PHP goes on with half the settings, and exits 0. */
 export function syntaxFaults(pool: PoolConfig, lines: readonly string[]): Fault[] {
   return lines

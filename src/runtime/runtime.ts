@@ -48,6 +48,8 @@ export interface Runtime {
   readonly recyclesItself: boolean;
   /** Whether a leader reads much by itself, so that what it has read says nothing of its workers. */
   readonly leaderReads: boolean;
+  /** Whether a worker that is forked has sockets from its leader, which it closes before it serves. */
+  readonly workersHaveSockets: boolean;
   /** At which a leader opens its own log files again, and then says so (`logs-reopened`); null = it has none. */
   readonly reopenSignal: (pool: PoolConfig) => NodeJS.Signals | null;
   /** Whether the pool has the program end requests that take too long, so that we need not. */

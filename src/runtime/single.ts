@@ -16,6 +16,7 @@ export const SINGLE: Omit<Runtime, "name" | "matches" | "stopSignalWhileBusy"> =
   stopSignal: "SIGTERM",
   recyclesItself: false,
   leaderReads: false,
+  workersHaveSockets: false,
   reopenSignal: () => null,
   endsLongRequests: () => false,
 };

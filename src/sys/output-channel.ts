@@ -4,6 +4,7 @@
 // do that. Readability is told by SIGIO (O_ASYNC), because Bun has no way to watch a descriptor
 // without reading it. The one price: a socket cannot be opened again through /dev/stderr.
 
+import { fstatSync } from "node:fs";
 import { after, now } from "./clock.ts";
 import { checked, libc, ptr } from "./libc.ts";
 
@@ -29,6 +30,8 @@ export class OutputChannel {
   private readonly fd: number;
   /** The workers' end, to be put on their descriptors 1 and 2; then close it here. */
   readonly workerEnd: number;
+  /** Inode of that socket: some programs keep a copy of it on another descriptor. */
+  readonly inode: string;
   private workerEndIsOpen = true;
   private readonly onChunk: OnChunk;
   private readonly onEnd: () => void;
@@ -36,6 +39,7 @@ export class OutputChannel {
   private constructor(pair: Int32Array, onChunk: OnChunk, onEnd: () => void) {
     this.fd = pair[0]!;
     this.workerEnd = pair[1]!;
+    this.inode = String(fstatSync(this.workerEnd).ino);
     this.onChunk = onChunk;
     this.onEnd = onEnd;
   }

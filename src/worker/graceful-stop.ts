@@ -59,7 +59,7 @@ async function askWorker(
   const known = remember(memory, pid, activity);
   const step = stopStep({
     activity,
-    request: requestIn(sample.requests(workers).get(pid)?.record ?? null),
+    request: requestIn(recordOf(pid, activity, sample, workers)),
     // Who sets stop_signal says that the program understands it.
     whileBusy: pool.stopSignal === null ? runtime.stopSignalWhileBusy : "finishes-request",
     firstConnection: known.firstConnection,
@@ -72,6 +72,12 @@ async function askWorker(
   if (step === "signal" && scoreboard.activityNow(pid, workers).doing !== activity.doing) return;
   const name = (pool.stopSignal as Signal | null) ?? runtime.stopSignal;
   if (await act(step, pid, activity, workers.listener, name)) known.signalledAt = now();
+}
+
+/** One that works without a connection may be in a request, too. */
+function recordOf(pid: number, { doing }: Activity, sample: Sample, workers: WorkerSet) {
+  if (doing === "working") return workers.requestOf?.(pid) ?? null;
+  return sample.requests(workers).get(pid)?.record ?? null;
 }
 
 function requestIn(record: RequestRecord): "in-flight" | "none" | "unknown" {

@@ -59,6 +59,17 @@ const READY_POLL_MOST_MS = 20;
 /** Who is looked at so seldom is told ready by no more than an eighth later than it is. */
 const READY_POLL_SHARE = 1 / 8;
 
+/** The listener's inode may change. */
+function withOutput(listener: Listening, output: string): Listening {
+  return {
+    get inode() {
+      return listener.inode;
+    },
+    address: listener.address,
+    output,
+  };
+}
+
 function isAccepting(activity: Activity): boolean {
   return activity.doing === "busy" || (activity.doing === "idle" && activity.inAccept);
 }
@@ -117,7 +128,7 @@ export class Group {
       leader: this.leader,
       forks: this.forks,
       leaderLives: () => this.leaderEnd === null,
-      listener: context.listener,
+      listener: withOutput(context.listener, this.output.inode),
       requestOf: context.runtime.requestOf,
     });
     const { pool, generation, emit } = context;
@@ -240,7 +251,7 @@ export class Group {
       const sample = scoreboard.now();
       const workers = sample.workers(this.members);
       const isReady = (worker: WorkerView) =>
-        hasReachedAccept(worker, this.members, sample, this.forks);
+        hasReachedAccept(worker, this.members, sample, this.forks && !runtime.workersHaveSockets);
       if (workers.length >= this.size && workers.every(isReady)) {
         this.wasAccepting = workers.every(({ activity }) => isAccepting(activity));
         return this.life.dispatch("ready");

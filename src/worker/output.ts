@@ -56,6 +56,11 @@ export class WorkerOutput {
     return this.channel.workerEnd;
   }
 
+  /** Inode of the socket that they write to. */
+  get inode(): string {
+    return this.channel.inode;
+  }
+
   /** To be called when the workers have their end. */
   handedOut(): void {
     this.channel.closeWorkerEnd();

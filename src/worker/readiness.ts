@@ -6,7 +6,7 @@ import type { Sample, WorkerSet, WorkerView } from "../observe/sample.ts";
 
 const SETTLED_MS = 200;
 
-/** `forks`: it was forked by a leader, instead of started. */
+/** `forks`: it was forked by a leader, instead of started, and has no sockets from there. */
 export function hasReachedAccept(
   worker: WorkerView,
   set: WorkerSet,

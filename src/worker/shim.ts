@@ -57,6 +57,13 @@ const OWN_MOUNTS =
   "have mounts of its own (give it CAP_SYS_ADMIN, or set private_tmp and read_only to false)";
 const TEMPORARY = ["/tmp", "/var/tmp"];
 
+/** Those of the workers, and where these enter the root directory themselves, those of their leader. */
+function temporaryFolders({ chroot, staysRoot }: ShimTask): string[] {
+  const inside = TEMPORARY.map((path) => join(chroot ?? "/", path));
+  if (chroot === null || !staysRoot) return inside;
+  return [...inside, ...TEMPORARY.filter((path) => !chroot.startsWith(`${path}/`))];
+}
+
 interface Step {
   readonly what: string;
   /** A limit or a priority that cannot be had is told, but does not stop the worker (as in php-fpm). */
@@ -83,7 +90,8 @@ function steps(task: ShimTask): Step[] {
   if (nice !== null) wish(`set nice to ${nice}`, () => beNice(nice));
   if (privateTmp || readOnly) need(OWN_MOUNTS, ownMounts);
   if (readOnly) need("make all but writable read-only", () => makeReadOnly(inside(writable)));
-  if (privateTmp) need("have a /tmp of its own", () => inside(TEMPORARY).forEach(mountTemporary));
+  if (privateTmp)
+    need("have a /tmp of its own", () => temporaryFolders(task).forEach(mountTemporary));
   if (chroot !== null && !staysRoot) need(`chroot to ${chroot}`, () => changeRoot(chroot));
   need(`change to the directory ${chdir}`, () => process.chdir(chdir));
   if (umask !== null) wish("set the umask", () => void setUmask(umask));

@@ -53,6 +53,9 @@ export function stopStep(snapshot: StopSnapshot): StopStep {
     case "busy":
       return forBusy(snapshot, activity.connection, finishes);
     case "working":
+      // It has answered, and goes on: fastcgi_finish_request().
+      if (snapshot.request === "in-flight" && snapshot.elapsedMs < snapshot.patienceMs)
+        return "wait";
       return finishes && signalledMs === null ? "signal" : "wait";
     case "stopped":
       return finishes && signalledMs === null ? "wake-and-signal" : "wait";

@@ -2,6 +2,8 @@
 
 import { expect } from "bun:test";
 import { chownSync, copyFileSync, existsSync, mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { phpFpmProgram, SEARCH_PATH } from "../helper/packages.ts";
 import { bodyOf, tcpSpot, workersReach } from "../helper/pool.ts";
 import { alive, commandOf, leadersAt, listenersAt } from "../helper/processes.ts";
 import { BINARY, ready } from "../helper/program.ts";
@@ -90,14 +92,17 @@ behaviour(
 
 for (const [title, words, needs] of [
   ["the embedded responder", ["--embedded"], []],
-  ["php-cgi", [], ["php-cgi"]],
+  ["php-fpm", [], ["php-fpm"]],
 ] as const) {
   behaviour(`the demo with ${title} loses nothing`, { needs }, async (scene) => {
-    const outcome = await scene.fcgivisor(["demo", ...words], { timeout: 8 * LONGEST_MS });
+    const PATH = `${dirname(phpFpmProgram() ?? "/")}:${SEARCH_PATH}`;
+    const options = { timeout: 8 * LONGEST_MS, env: { PATH } };
+    const outcome = await scene.fcgivisor(["demo", ...words], options);
     expect(outcome, outcome.stderr).toMatchObject({ code: 0, stderr: "" });
     expect(outcome.stdout).toContain(` workers of ${title}, in a temporary folder\n`);
     expect(outcome.stdout.match(/the long request was finished$/gm)).toHaveLength(3);
     expect(outcome.stdout).toMatch(/^ {2}sent [1-9]\d*, lost 0; /m);
+    if (title === "php-fpm") expect(outcome.stdout).toContain("came to the end of its script\n");
     expect(outcome.stdout).toMatch(/\nall well: [1-9]\d* requests while 3 reloads ran, 0 lost /);
   });
 }

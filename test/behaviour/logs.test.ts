@@ -12,9 +12,11 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { fcgi } from "../helper/fcgi.ts";
 import { hold, type Held } from "../helper/gate.ts";
 import { load } from "../helper/load.ts";
 import { findProgram } from "../helper/packages.ts";
+import { forEachPhp } from "../helper/php.ts";
 import { barePool, bodyOf, phpPool, tcpSpot, workersReach } from "../helper/pool.ts";
 import { rssOf } from "../helper/processes.ts";
 import { BINARY, textOf } from "../helper/program.ts";
@@ -300,3 +302,26 @@ async function smallDisk(scene: Scene): Promise<string> {
   });
   return disk;
 }
+
+forEachPhp(
+  'php = { errors = "log" }: what PHP says is in the log, whole, with its level, and not sent to the web server',
+  {},
+  async (scene, php) => {
+    const long = "x".repeat(9_000);
+    const script = scene.write(
+      "www/errors.php",
+      `<?php error_log("noted"); error_log("${long}"); trigger_error("careful", E_USER_WARNING);
+      echo getmypid(); flush(); nowhere();`,
+    );
+    const { spot, supervisor } = await php.run(scene, { php: { errors: "log" } });
+    const { body, stderr } = await fcgi(spot.where, { script });
+    expect(stderr).toBe("");
+    const who = `pool www, worker ${/^\d+/.exec(body)![0]}`;
+    await supervisor.logged(new RegExp(`error {3}${who}: PHP Fatal error: .*nowhere`));
+    const log = supervisor.log();
+    expect(log).toMatch(new RegExp(`(notice|output) +${who}: noted$`, "m"));
+    expect(log).toContain(`${who}: ${long}\n`);
+    expect(log).toMatch(new RegExp(`warn {4}${who}: PHP Warning: +careful in`));
+    expect(log.split("careful in").length).toBe(2);
+  },
+);

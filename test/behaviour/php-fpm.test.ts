@@ -7,13 +7,16 @@ import {
   copyFileSync,
   chownSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { crash, recovered } from "../helper/crash.ts";
+import { allLeft, crash, recovered } from "../helper/crash.ts";
 import { fcgi, Lost } from "../helper/fcgi.ts";
 import { gate, holdPhp } from "../helper/gate.ts";
 import { PHP_FPM } from "../helper/php.ts";
@@ -30,7 +33,14 @@ import {
   workersAt,
 } from "../helper/processes.ts";
 import { BINARY, textOf } from "../helper/program.ts";
-import { AS_NOBODY, behaviour, NOBODY, type Scene } from "../helper/scene.ts";
+import {
+  AS_NOBODY,
+  behaviour,
+  NOBODY,
+  type Scene,
+  WITHOUT_PTRACE,
+  WORKER_USER,
+} from "../helper/scene.ts";
 import { underLoad, whileSending } from "../helper/under-load.ts";
 import { eventually } from "../helper/wait.ts";
 
@@ -114,13 +124,15 @@ behaviour("a chroot needs no PHP inside", FPM_AS_ROOT, async (scene) => {
   chmodSync(scene.path("jail"), 0o755);
   scene.write(
     "jail/srv/in.php",
-    "<?php echo getcwd(), ' ', file_exists('/etc/passwd') ? 'out' : 'in';",
+    "<?php echo getcwd(), file_exists('/etc/passwd') ? ' out ' : ' in ', ini_get('user_agent');",
   );
+  const php = { ini: scene.write("php.ini", 'user_agent = "from outside"\n') };
   const { spot, supervisor } = await PHP_FPM.run(scene, {
     chroot: scene.path("jail"),
     chdir: "/srv",
+    php,
   });
-  expect(await bodyOf(spot, { script: "/srv/in.php" })).toBe("/srv in");
+  expect(await bodyOf(spot, { script: "/srv/in.php" })).toBe("/srv in from outside");
   expect(await supervisor.control("check")).toMatchObject({ code: 0 });
 });
 
@@ -316,11 +328,10 @@ behaviour(
     const fpm = { request_terminate_timeout: "1s" };
     const supervisor = await scene.run({
       pools: {
-        theirs: PHP_FPM.pool(theirs, { fpm, request_timeout: "300ms" }),
+        theirs: PHP_FPM.pool(theirs, { fpm }),
         ours: PHP_FPM.pool(ours, { request_timeout: "300ms" }),
       },
     });
-    await supervisor.logged("request_timeout has no effect");
     const held = [await holdPhp(scene, theirs), await holdPhp(scene, ours)];
     for (const { answer } of held) await expect(answer).rejects.toBeInstanceOf(Lost);
     await supervisor.logged(
@@ -392,5 +403,76 @@ behaviour(
     await workersReach(spot, 2);
     expect(settingsFiles(scene).length).toBe(1);
     expect(settingsFiles(scene)).not.toEqual(before);
+  },
+);
+
+behaviour(
+  "a master whose workers cannot live is not left to fork them without end; when they can, the pool is back",
+  FPM,
+  async (scene) => {
+    mkdirSync(scene.path("work"));
+    const { spot, supervisor, workers } = await PHP_FPM.start(scene, { chdir: scene.path("work") });
+    const [master] = leadersAt(spot.where);
+    rmSync(scene.path("work"), { recursive: true });
+    for (const pid of workers) process.kill(pid, "SIGKILL");
+    await supervisor.logged(`leader ${master} of pool www keeps forking workers that die`);
+    await supervisor.logged(/workers of pool www failed .*next try in/);
+    await eventually(() => !alive(master!));
+    mkdirSync(scene.path("work"));
+    await workersReach(spot, 2);
+    expect(await bodyOf(spot, { script: scene.fixture("php/hello.php") })).toContain("hello");
+  },
+);
+
+behaviour(
+  "without the right to look into the workers, the socket is taken back out of their master, which is root's",
+  FPM_AS_ROOT,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const config = scene.daemonConfig({ pools: { www: PHP_FPM.pool(spot, WORKER_USER) } });
+    const blind = (...words: string[]) =>
+      scene.command([...WITHOUT_PTRACE, BINARY, ...words, "-c", config]);
+    expect(await blind("start")).toMatchObject({ code: 0 });
+    const old = await workersReach(spot, 2);
+    const [master] = leadersAt(spot.where);
+    const { pid } = JSON.parse((await blind("status", "--json")).stdout) as { pid: number };
+    await underLoad(spot, { script: scene.fixture("php/hello.php") }, async ({ further }) => {
+      process.kill(pid, "SIGKILL");
+      await allLeft([pid]);
+      const again = await blind("start");
+      expect(again).toMatchObject({ code: 0 });
+      expect(again.stdout).not.toContain("had to be reopened");
+      await renewed(spot, { count: 2, old });
+      await further(5);
+    });
+    await allLeft([...old, master!]);
+    expect(await blind("stop")).toMatchObject({ code: 0 });
+  },
+);
+
+behaviour(
+  "a chroot that is read-only, with a /tmp of its own, is the workers'; php-fpm's own pages answer",
+  { needs: ["php-fpm", "root", "mounting"] },
+  async (scene) => {
+    // Outside /tmp, which the master sees as an empty one.
+    const jail = mkdtempSync("/opt/fv-jail-");
+    scene.atEnd(() => rmSync(jail, { recursive: true }));
+    chmodSync(jail, 0o755);
+    for (const folder of ["srv", "tmp", "var/tmp"])
+      mkdirSync(join(jail, folder), { recursive: true });
+    const code = `<?php foreach (["/tmp", "/srv", ""] as $in) echo (int) (bool) @file_put_contents("$in/a", "x");`;
+    writeFileSync(join(jail, "srv/in.php"), code);
+    const state_dir = join(jail, "run");
+    const fpm = { "ping.path": "/ping", "pm.status_path": "/status" };
+    const spot = await tcpSpot(scene);
+    const confined = { chroot: jail, private_tmp: true, read_only: true, fpm };
+    const supervisor = await scene.run({
+      supervisor: { state_dir },
+      admin: { socket: join(state_dir, "admin.sock") },
+      pools: { www: PHP_FPM.pool(spot, confined) },
+    });
+    expect(await bodyOf(spot, { script: "/srv/in.php" })).toBe("100");
+    expect(await bodyOf(spot, { script: "/ping", params: { SCRIPT_NAME: "/ping" } })).toBe("pong");
+    expect(supervisor.log()).not.toContain("warn");
   },
 );

@@ -42,9 +42,9 @@ export const BACKLOG = 1024;
 /** Who the workers run as; null = who runs the bench. */
 export const USER = AM_ROOT ? "www-data" : null;
 
-/** A program that passes for php-cgi when asked for its version, and ends when it should serve. */
+/** A program that passes for PHP when asked for its version or settings, and ends when it should serve. */
 export function unstartable(stage: Stage, phpCgi: string): string {
-  const text = `#!/bin/sh\ncase "$*" in *-v*) exec ${phpCgi} "$@";; esac\necho cannot start >&2\nexit 1\n`;
+  const text = `#!/bin/sh\ncase "$*" in *-v*|*--test*) exec ${phpCgi} "$@";; esac\necho cannot start >&2\nexit 1\n`;
   return stage.write("cannot-start", text, 0o755);
 }
 

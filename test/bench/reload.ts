@@ -16,7 +16,7 @@ import {
   UNSTARTABLE,
   type Case,
 } from "./cases.ts";
-import { FCGIVISOR } from "./contender-fcgivisor.ts";
+import { FCGIVISOR, FCGIVISOR_FPM } from "./contender-fcgivisor.ts";
 import { PHP_FPM, PHP_FPM_PATIENT } from "./contender-php-fpm.ts";
 import { SUPERVISORD } from "./contender-supervisord.ts";
 import { started, WORKERS, type Kind } from "./contender.ts";
@@ -34,9 +34,9 @@ const COMMAND = "bun run bench:reload";
 /** The longest that all may take; a contender that hangs must not hang the bench. */
 const WHOLE_MS = 12 * 60_000;
 
-const ALL: readonly Kind[] = [FCGIVISOR, PHP_FPM, PHP_FPM_PATIENT, SUPERVISORD];
+const ALL: readonly Kind[] = [FCGIVISOR, FCGIVISOR_FPM, PHP_FPM, PHP_FPM_PATIENT, SUPERVISORD];
 /** Where php-fpm's control timeout changes nothing, it plays once. */
-const ONCE: readonly Kind[] = [FCGIVISOR, PHP_FPM, SUPERVISORD];
+const ONCE: readonly Kind[] = [FCGIVISOR, FCGIVISOR_FPM, PHP_FPM, SUPERVISORD];
 
 interface Item {
   readonly story: Case;
@@ -48,14 +48,14 @@ const WHOLE_PROGRAMME: readonly Item[] = [
   { story: PLAIN, kinds: ALL },
   { story: LONG, kinds: ALL },
   { story: BROKEN, kinds: ONCE },
-  { story: UNSTARTABLE, kinds: [FCGIVISOR, SUPERVISORD] },
+  { story: UNSTARTABLE, kinds: [FCGIVISOR, FCGIVISOR_FPM, SUPERVISORD] },
   { story: STORM, kinds: ALL },
   { story: KILLED, kinds: ONCE },
 ];
 const QUICK_PROGRAMME: readonly Item[] = [
-  { story: NOTHING, kinds: [FCGIVISOR, PHP_FPM_PATIENT] },
-  { story: PLAIN, kinds: [FCGIVISOR, PHP_FPM_PATIENT] },
-  { story: LONG, kinds: [FCGIVISOR, PHP_FPM_PATIENT] },
+  { story: NOTHING, kinds: [FCGIVISOR, FCGIVISOR_FPM, PHP_FPM_PATIENT] },
+  { story: PLAIN, kinds: [FCGIVISOR, FCGIVISOR_FPM, PHP_FPM_PATIENT] },
+  { story: LONG, kinds: [FCGIVISOR, FCGIVISOR_FPM, PHP_FPM_PATIENT] },
 ];
 
 const STEADY: Readonly<Record<Transport, string>> = {

@@ -79,7 +79,7 @@ test("php settings become arguments: the ini file, then one -d each", async () =
     ["display_errors", "0"],
     ["date.timezone", "Europe/Berlin"],
   ]);
-  const php = { ini: "/etc/php.ini", defines, admin: new Map() };
+  const php = { ini: "/etc/php.ini", defines, admin: new Map(), errors: "web-server" } as const;
   const args = phpCgi.args(await pool({ php }), null);
   expect(args).toEqual([
     "-c",
@@ -90,7 +90,12 @@ test("php settings become arguments: the ini file, then one -d each", async () =
     'date.timezone="${FCGIVISOR_PHP_1}"',
   ]);
   expect(
-    phpCgi.args(await pool({ php: { ini: null, defines: new Map(), admin: new Map() } }), null),
+    phpCgi.args(
+      await pool({
+        php: { ini: null, defines: new Map(), admin: new Map(), errors: "web-server" },
+      }),
+      null,
+    ),
   ).toEqual([]);
 });
 
@@ -142,7 +147,9 @@ test.skipIf(missing(["php-cgi"]).length > 0)(
         '<?php for ($i = 0; $i < (int) get_cfg_var("fv.n"); $i++) $all[] = bin2hex((string) get_cfg_var("fv.v$i")); echo implode(",", $all);';
       const script = await write(dir, "read.php", code);
       const defines = new Map(values.map((value, i) => [`fv.v${i}`, value]));
-      const some = await pool({ php: { ini: null, defines, admin: new Map() } });
+      const some = await pool({
+        php: { ini: null, defines, admin: new Map(), errors: "web-server" },
+      });
       const count = `fv.n=${values.length}`;
       const own = { PATH: process.env["PATH"], HOME: "/expanded" };
       const child = Bun.spawnSync(

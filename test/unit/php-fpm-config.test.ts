@@ -77,7 +77,12 @@ test("a canary writes to the logs of its pool", async () => {
 
 test("a name that would be more than a name is refused", async () => {
   for (const name of ["a = b\nuser", "x]\n[y", "a b", ""]) {
-    const php = { ini: null, defines: new Map([[name, "1"]]), admin: new Map<string, string>() };
+    const php = {
+      ini: null,
+      defines: new Map([[name, "1"]]),
+      admin: new Map<string, string>(),
+      errors: "web-server",
+    } as const;
     const given = await pool({ php });
     expect(() => fpmConfig(given, FACTS), name).toThrow("is no directive of php-fpm");
   }
@@ -112,7 +117,9 @@ test.skipIf(missing(["php-fpm"]).length > 0)(
     const values = oddValues();
     const env = Object.fromEntries(values.map((value, i) => [`V${i}`, value]));
     const defines = new Map(values.map((value, i) => [`fv.v${i}`, value]));
-    const given = await pool({ php: { ini: null, defines, admin: new Map() } });
+    const given = await pool({
+      php: { ini: null, defines, admin: new Map(), errors: "web-server" },
+    });
     const { text, variables } = fpmConfig(given, { ...FACTS, isRoot: false, env });
     await withTempDir(async (dir) => {
       const file = await write(dir, "fpm.conf", text);

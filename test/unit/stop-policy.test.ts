@@ -161,6 +161,16 @@ rows("between requests", [
   { title: "a program that finishes its request", snapshot: { activity: WORKING }, step: "signal" },
   { title: "signalled before", snapshot: { activity: WORKING, signalledMs: 1e6 }, step: "wait" },
   {
+    title: "it has answered, and works on behind that",
+    snapshot: { activity: WORKING, request: "in-flight", elapsedMs: 4_999 },
+    step: "wait",
+  },
+  {
+    title: "the same, for long",
+    snapshot: { activity: WORKING, request: "in-flight", elapsedMs: 5_000 },
+    step: "signal",
+  },
+  {
     title: "one that the signal would cut",
     snapshot: { activity: WORKING, ...CUTS, elapsedMs: 1e9 },
     step: "wait",

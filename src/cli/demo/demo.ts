@@ -28,7 +28,7 @@ export default defineCommand({
   options: {
     embedded: {
       type: "boolean",
-      description: "use the embedded responder even where php-cgi is installed",
+      description: "use the embedded responder even where PHP is installed",
     },
   },
   run: ({ embedded }) => demo(embedded),
@@ -59,6 +59,7 @@ async function play(stage: DemoStage): Promise<void> {
   await requestPage(stage);
   await showStatus(stage);
   const load = await reloadUnderLoad(stage);
+  if (stage.goesOnBehind) await reloadBehind(stage);
   await killWorker(stage);
   await quit(stage, pid);
   tell(
@@ -107,6 +108,16 @@ async function reloadUnderLoad(stage: DemoStage): Promise<LoadResult> {
   if (result.lost > 0)
     throw new Fault(`${result.lost} requests were lost`, { cause: result.firstLoss });
   return result;
+}
+
+/** A reload while a script is answered already, and goes on behind fastcgi_finish_request(). */
+async function reloadBehind(stage: DemoStage): Promise<void> {
+  tell(`\nand one whose script goes on for ${LONG_REQUEST_MS} ms behind its answer`);
+  await stage.requestBehind(LONG_REQUEST_MS);
+  typed(stage.shown("reload"));
+  const { ms } = await stage.command("reload");
+  if (stage.endedBehind === null) throw new Fault("the script was cut behind its answer");
+  said(`done after ${ms.toFixed(0)} ms; worker ${stage.endedBehind} came to the end of its script`);
 }
 
 async function killWorker(stage: DemoStage): Promise<void> {

@@ -1,7 +1,15 @@
 // Where the demo plays: a folder of its own with config, page, sockets and log, and this very program
 // called as an operator would call it. Nothing outside the folder is touched.
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Fault } from "../../fault.ts";
@@ -23,6 +31,11 @@ const REQUEST_MS = 60_000;
 const PAGE = `<?php
 usleep(1000 * (int)($_GET['ms'] ?? 0));
 echo "hello from PHP ", PHP_VERSION, ", pid ", getmypid(), "\\n";
+if (isset($_GET["behind"])) {
+    fastcgi_finish_request();
+    usleep((int) $_GET["behind"] * 1000);
+    file_put_contents(__DIR__ . "/behind", getmypid());
+}
 `;
 
 /** How the pool's program differs: PHP looks for a script, the embedded responder at the path. */
@@ -32,6 +45,8 @@ interface Program {
   /** Whether its page is a file below the document root. */
   readonly readsFiles: boolean;
   readonly urlOf: (ms: number) => string;
+  /** Asks for a page that goes on for so long behind its answer; null = the program cannot. */
+  readonly behindUrlOf: ((ms: number) => string) | null;
 }
 
 export class DemoStage {
@@ -46,10 +61,9 @@ export class DemoStage {
     this.program = program;
   }
 
-  /** Makes the folder; with php-cgi where PATH has it, unless `embedded` is asked for. */
+  /** Makes the folder; with php-fpm where there is one, else php-cgi, unless `embedded` is asked for. */
   static set(embedded: boolean): DemoStage {
-    const php = embedded ? null : Bun.which("php-cgi");
-    const stage = new DemoStage(php === null ? responder() : phpCgi(php));
+    const stage = new DemoStage((embedded ? null : php()) ?? responder());
     mkdirSync(stage.root);
     writeFileSync(join(stage.root, "index.php"), PAGE);
     writeFileSync(stage.configFile, configText(stage.dir, stage.program));
@@ -81,13 +95,32 @@ export class DemoStage {
   }
 
   /** One request; `ms` is how long the page takes. Throws unless it is answered with 200. */
-  async request(ms: number): Promise<FcgiResponse> {
-    const url = this.program.urlOf(ms);
+  request(ms: number): Promise<FcgiResponse> {
+    return this.ask(this.program.urlOf(ms));
+  }
+
+  private async ask(url: string): Promise<FcgiResponse> {
     const params = paramsFor({ method: "GET", url, documentRoot: this.root });
     const address = { kind: "unix", path: join(this.dir, "www.sock") } as const;
     const response = await fcgiRequest({ address, params, timeoutMs: REQUEST_MS });
     if (response.status !== 200) throw new Fault(`answered with status ${response.status}`);
     return response;
+  }
+
+  /** Whether the program can go on behind its answer. */
+  get goesOnBehind(): boolean {
+    return this.program.behindUrlOf !== null;
+  }
+
+  /** One request whose script goes on for so long when it is answered. */
+  requestBehind(ms: number): Promise<FcgiResponse> {
+    return this.ask(this.program.behindUrlOf!(ms));
+  }
+
+  /** Which worker has come to the end of such a script; null = none yet. */
+  get endedBehind(): string | null {
+    const file = join(this.root, "behind");
+    return existsSync(file) ? readFileSync(file, "utf8") : null;
   }
 
   /** Stops what still runs, removes the folder. */
@@ -101,12 +134,31 @@ export class DemoStage {
   }
 }
 
-function phpCgi(path: string): Program {
+/** php-fpm, php-fpm8.2, …: the plain one, then the newest. */
+const PHP_FPM_NAMES = [
+  "php-fpm",
+  ...[9, 8, 7].flatMap((major) =>
+    [9, 8, 7, 6, 5, 4, 3, 2, 1, 0].map((minor) => `php-fpm${major}.${minor}`),
+  ),
+];
+
+function php(): Program | null {
+  const PATH = `${process.env["PATH"] ?? ""}:/usr/local/sbin:/usr/sbin:/sbin`;
+  const isOurs = (path: string) => realpathSync(path) === realpathSync(process.execPath);
+  const found = PHP_FPM_NAMES.map((name) => Bun.which(name, { PATH }));
+  const fpm = found.find((path) => path !== null && !isOurs(path));
+  const cgi = Bun.which("php-cgi");
+  if (fpm) return phpOf("php-fpm", fpm);
+  return cgi === null ? null : phpOf("php-cgi", cgi);
+}
+
+function phpOf(runtime: "php-fpm" | "php-cgi", path: string): Program {
   return {
-    title: "php-cgi",
-    settings: `command = [${JSON.stringify(path)}]\nruntime = "php-cgi"`,
+    title: runtime,
+    settings: `command = [${JSON.stringify(path)}]\nruntime = "${runtime}"`,
     readsFiles: true,
     urlOf: (ms) => (ms === 0 ? "/index.php" : `/index.php?ms=${ms}`),
+    behindUrlOf: runtime === "php-fpm" ? (ms) => `/index.php?behind=${ms}` : null,
   };
 }
 
@@ -117,6 +169,7 @@ function responder(): Program {
     settings: `command = [${command.join(", ")}]\nruntime = "libfcgi"`,
     readsFiles: false,
     urlOf: (ms) => (ms === 0 ? "/" : `/sleep?ms=${ms}`),
+    behindUrlOf: null,
   };
 }
 

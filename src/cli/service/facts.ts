@@ -106,7 +106,7 @@ function poolFacts(config: PoolConfig): PoolFacts {
     // Where the socket unit that `systemd-socket` prints listens, unless somebody changes it.
     address: named ? { kind: "unix", path: `/run/fcgivisor-${address.name}.sock` } : address,
     descriptor: named ? address.name : null,
-    isPhp: runtimeOf(config)?.name === "php-cgi",
+    isPhp: ["php-cgi", "php-fpm"].includes(runtimeOf(config)?.name ?? ""),
   };
 }
 

@@ -1,7 +1,7 @@
 // What a pool names and this machine has not: users, groups, folders, its health script. Only for a
 // config that is going to run here; a conversion may be for another machine.
 
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import {
   existsLack,
   fileLack,
@@ -32,9 +32,15 @@ export function poolLacks(pool: PoolConfig, uid: number): PoolLack[] {
     ...(uid === 0 && pool.readOnly ? pool.writable : []).flatMap((path) =>
       folder("writable", inside(root, path)),
     ),
-    ...named(ask("php.ini", inside(root, pool.php.ini), iniLack)),
+    ...named(ask("php.ini", inside(loadsOutside(pool) ? null : root, pool.php.ini), iniLack)),
     ...named(ask("health.script", inside(root, pool.health?.script ?? null), fileLack)),
   ];
+}
+
+/** php-fpm reads its php.ini before it enters the root directory. */
+function loadsOutside({ runtime, command }: PoolConfig): boolean {
+  const isPhpFpm = /^php[0-9.]*-?fpm[0-9.]*$/.test(basename(command[0] ?? ""));
+  return runtime === null ? isPhpFpm : runtime === "php-fpm";
 }
 
 /** php-cgi does not mind, and runs with what is built in: errors are shown to everybody, for one. */

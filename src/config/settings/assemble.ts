@@ -61,7 +61,12 @@ export function poolOf(
     allowedClients: v.allowed_clients,
     logOutput: v.log_output,
     logRate: v.log_rate,
-    php: { ini: v["php.ini"], defines: v["php.defines"], admin: v["php.admin"] },
+    php: {
+      ini: v["php.ini"],
+      defines: v["php.defines"],
+      admin: v["php.admin"],
+      errors: v["php.errors"],
+    },
     fpm: v.fpm,
     health: healthOf(v),
     reload: { maxExtra: v["reload.max_extra"], probationMs: v["reload.probation"] },

@@ -2,7 +2,7 @@
 // own settings, and how its health is asked for.
 
 import { duration, sizeLimit } from "./durations.ts";
-import type { ExtraWorkers, PoolConfig } from "../model.ts";
+import type { ExtraWorkers, PhpErrors, PoolConfig } from "../model.ts";
 import type { Setting } from "./setting.ts";
 import { fpmDirectives } from "./fpm-directives.ts";
 import { clients, defines, environment, countOrPercent } from "./special-values.ts";
@@ -206,6 +206,13 @@ export const WORKER_SETTINGS = {
     example: '{ memory_limit = "256M" }',
     aliases: ["php_admin_value", "php_admin_flag"],
     get: (from) => from.php.admin,
+  }),
+  "php.errors": pool<PhpErrors>({
+    type: v.oneOf(["web-server", "log"]),
+    default: "web-server",
+    doc: 'Where PHP\'s own errors and error_log() go: to the "web-server", as PHP has it (php-fpm\'s are in the log, too), or into the "log" alone.',
+    example: '"log"',
+    get: (from) => from.php.errors,
   }),
   fpm: pool<ReadonlyMap<string, string>>({
     type: fpmDirectives,

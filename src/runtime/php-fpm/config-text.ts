@@ -7,6 +7,7 @@ import { directiveName, POOL_DIRECTIVES } from "../../config/php-fpm/directives.
 import { Fault } from "../../fault.ts";
 import { LONGEST_LINE } from "./lines.ts";
 import { isWritable, quoted } from "./quote.ts";
+import { errorSettings } from "../php-ini.ts";
 
 /**
  * What `listen` says, and FPM_SOCKETS: a name for the socket that is inherited. At its exit php-fpm unlinks
@@ -61,6 +62,9 @@ export function fpmConfig(pool: PoolConfig, facts: FpmFacts): FpmConfig {
   // Whether it is shown framed is another matter than whether it comes framed.
   const own = new Map([...OUTPUT, ...pool.fpm, ...FRAME]);
   for (const [name, value] of own) file.directive(name, value);
+  for (const [name, value] of errorSettings(pool))
+    // What only a whole PHP can be set to, no pool can set otherwise.
+    file.value(name.includes(".") ? `php_admin_value[${name}]` : `php_value[${name}]`, value);
   for (const [name, value] of pool.php.defines) file.value(`php_value[${name}]`, value);
   for (const [name, value] of pool.php.admin) file.value(`php_admin_value[${name}]`, value);
   return file.done();

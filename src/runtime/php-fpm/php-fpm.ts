@@ -39,6 +39,7 @@ export const phpFpm: Runtime = {
   stopSignalWhileBusy: "finishes-request",
   recyclesItself: true,
   leaderReads: true,
+  workersHaveSockets: true,
   // The slow log it opens each time.
   reopenSignal: ({ fpm }) => (fpm.has("access.log") ? "SIGUSR1" : null),
   endsLongRequests,

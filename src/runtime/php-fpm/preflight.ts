@@ -36,12 +36,5 @@ export async function preflight(pool: PoolConfig, run: Ask): Promise<Preflight> 
     errors.push(new Fault(`\`php-fpm -t\` ${failure}`, { where, hint }));
   }
   const warnings = [...(failure === null ? faults(true) : []), ...faults(false)];
-  if (pool.requestTimeoutMs > 0 && endsLongRequests(pool))
-    warnings.push(
-      new Fault("request_timeout has no effect: php-fpm itself ends requests that take too long", {
-        where,
-        hint: "leave out request_timeout, or fpm.request_terminate_timeout",
-      }),
-    );
   return { errors, warnings };
 }
