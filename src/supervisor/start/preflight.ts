@@ -16,11 +16,13 @@ import { groupLack, type Lack, lackFault, userLack } from "../../sys/machine/mac
 import { findUser } from "../../sys/machine/users.ts";
 import { shortage } from "../../sys/machine/scarcity.ts";
 import { exposure, exposureText } from "../../sys/trust.ts";
+import { eachLimited } from "./concurrency.ts";
 import { missingSocketFolders, tooManyForMemory } from "./machine-fit.ts";
 import { identityOf, isRoot } from "../../worker/identity.ts";
 import { launchForQuestion } from "../../worker/launch.ts";
 
 const QUESTION_TIMEOUT_MS = 10_000;
+const NEVER = new AbortController().signal;
 
 /** Returns warnings; throws one Fault whose parts are all errors. `only`: the pools to look at. */
 export async function preflight(
@@ -29,9 +31,11 @@ export async function preflight(
 ): Promise<readonly Fault[]> {
   const asked = new Map<string, Promise<Captured>>();
   const pools = config.pools.filter(({ name }) => only === undefined || only.has(name));
-  const results = await Promise.all(
-    pools.map((pool) => inspect(pool, config.supervisor.allowRoot, asked)),
-  );
+  const results: Preflight[] = [];
+  // Each pool may be a program that is started for it: some at a time, so that none is late for the others.
+  await eachLimited([...pools.entries()], NEVER, async ([i, pool]) => {
+    results[i] = await inspect(pool, config.supervisor.allowRoot, asked);
+  });
   const whole = only === undefined;
   const own = whole ? [...supervisorFaults(config), ...missingSocketFolders(config)] : [];
   const errors = [...own, ...results.flatMap((result) => result.errors)];
