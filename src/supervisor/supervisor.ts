@@ -8,6 +8,7 @@ import { after, now, wallClock } from "../sys/clock.ts";
 import { EmergencyCounter } from "../pool/emergency.ts";
 import { Scoreboard } from "../observe/scoreboard.ts";
 import { MemberWatch } from "../pool/member-watch.ts";
+import { RecyclingWatch } from "../pool/recycling-watch.ts";
 import { RequestWatch } from "../pool/request-watch.ts";
 import { ScalingWatch } from "../pool/scaling-watch.ts";
 import { StoppedWatch } from "../pool/stopped-watch.ts";
@@ -226,7 +227,8 @@ export class Supervisor {
     this.reaper.start();
     const { scoreboard } = this.state;
     const pools = () => poolsInOrder(this.state);
-    for (const Watch of [RequestWatch, MemberWatch, StoppedWatch]) scoreboard.add(new Watch(pools));
+    for (const Watch of [RequestWatch, MemberWatch, StoppedWatch, RecyclingWatch])
+      scoreboard.add(new Watch(pools));
     scoreboard.add(this.socketWatch);
     scoreboard.add(this.scaling);
     scoreboard.start();

@@ -119,7 +119,11 @@ function act(
  * Stops the worker, looks whether it has a connection, signals it only if not, and lets it go on.
  * A connection cannot come in between: a stopped process accepts nothing.
  */
-async function signalIfIdle(pid: number, listener: Listening, name: Signal): Promise<boolean> {
+export async function signalIfIdle(
+  pid: number,
+  listener: Listening,
+  name: Signal,
+): Promise<boolean> {
   sendSignal(pid, "SIGSTOP");
   try {
     const stopped = await isStopped(pid);

@@ -32,6 +32,8 @@ export function poolOf(name: string, where: Where, v: PoolValues): PoolConfig {
     groupSize: v.group_size,
     maxRequests: v.max_requests,
     maxRequestsJitter: v.max_requests_jitter,
+    maxAgeMs: v.max_age,
+    maxMemory: v.max_memory,
     startTimeoutMs: v.start_timeout,
     drainTimeoutMs: v.drain_timeout,
     requestTimeoutMs: v.request_timeout,
