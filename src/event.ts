@@ -256,6 +256,15 @@ export type Event =
       readonly active: number;
     }
   | {
+      /** A worker has lived or grown enough and is asked to leave. */
+      readonly type: "worker-recycled";
+      readonly pool: string;
+      readonly pid: number;
+      readonly reason:
+        | { readonly why: "age"; readonly ms: number }
+        | { readonly why: "memory"; readonly bytes: number };
+    }
+  | {
       /** Nobody has asked for anything for rest_timeout: its last worker leaves, too. */
       readonly type: "pool-rests";
       readonly pool: string;

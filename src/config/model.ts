@@ -146,6 +146,10 @@ export interface PoolConfig {
   /** 0 = endless. */
   readonly maxRequests: number;
   readonly maxRequestsJitter: number;
+  /** 0 = endless. */
+  readonly maxAgeMs: number;
+  /** Bytes, of one worker, that it shares with nobody. */
+  readonly maxMemory: number | "unlimited";
   readonly startTimeoutMs: number;
   readonly drainTimeoutMs: number;
   /** 0 = off. */

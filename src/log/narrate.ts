@@ -180,6 +180,10 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     debug(
       `${count(workers, "idle worker")} of pool ${pool} ${workers === 1 ? "was" : "were"} parked: ${active} are active`,
     ),
+  "worker-recycled": ({ pool, pid, reason }) =>
+    debug(
+      `worker ${pid} of pool ${pool} is replaced: ${reason.why === "age" ? `it is ${elapsed(reason.ms)} old; max_age` : `it holds ${Math.round(reason.bytes / 1024 / 1024)} MB; max_memory`}`,
+    ),
   "pool-rests": ({ pool }) =>
     debug(`pool ${pool} is at rest: its workers leave, and the next connection starts them again`),
   "pool-roused": ({ pool }) =>

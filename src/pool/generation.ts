@@ -11,6 +11,7 @@ import { groupSizeOf } from "../runtime/registry.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Listener } from "../socket/listener.ts";
 import { now } from "../sys/clock.ts";
+import type { ProcessId } from "../sys/proc/procfs.ts";
 import type { Group } from "../worker/group.ts";
 import type { Guardian } from "../worker/guardian.ts";
 import type { Losses } from "../worker/losses.ts";
@@ -190,6 +191,12 @@ export class Generation {
     emit({ type: "fork-storm", pool: pool.name, leader: group.leader.pid });
     this.failed.notStarted("its leader forked workers that did not live");
     void group.drain();
+    this.turn();
+  }
+
+  /** Has a worker replaced that has lived or grown enough; one that its leader does not replace, at once. */
+  recycle(group: Group, worker: ProcessId): void {
+    group.recycle(worker);
     this.turn();
   }
 

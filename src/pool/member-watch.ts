@@ -107,6 +107,6 @@ function tell(group: Group, pid: number): void {
     pid,
     leader: group.leader.pid,
     end: { how: "vanished" },
-    unasked: group.shape.maxRequests === 0,
+    unasked: group.shape.maxRequests === 0 && !group.wasRecycled(pid),
   });
 }

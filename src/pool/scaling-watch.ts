@@ -10,6 +10,7 @@ import { after, now } from "../sys/clock.ts";
 import { onArrival, tellArrivals, whereSomebodyWaits } from "../sys/socket/arrivals.ts";
 import { PoolScaler } from "./pool-scaler.ts";
 import type { Pool } from "./pool.ts";
+import { isServedSoon, type QueueSighting } from "./scaling.ts";
 
 /** A connection may have been accepted before it is looked for. */
 const FIRST_LOOK_MS = 4;
@@ -35,7 +36,7 @@ export class ScalingWatch implements Reader {
   /** Until when the queues are looked at; null = they are not. */
   private alertUntil: number | null = null;
   /** Where somebody was seen to wait at the last look. */
-  private waitedBefore: ReadonlySet<PoolScaler> = new Set();
+  private waitedBefore: ReadonlyMap<PoolScaler, QueueSighting> = new Map();
   private readonly inVain = new WeakMap<
     PoolScaler,
     { readonly ms: number; readonly until: number }
@@ -120,13 +121,14 @@ export class ScalingWatch implements Reader {
 
   private lookAtQueues(): void {
     this.rouse();
-    const waited = new Set(this.whereSomebodyWaits());
-    for (const scaler of waited)
-      if (this.waitedBefore.has(scaler)) {
-        waited.delete(scaler);
-        // Those that are woken take some time to accept what waits.
-        this.lookAgain(scaler);
-      }
+    const waited = new Map<PoolScaler, QueueSighting>();
+    for (const [scaler, queue] of this.waiting()) {
+      const [before, sighting] = [this.waitedBefore.get(scaler), { queue, time: now() }];
+      const isUnsure = before === undefined || isServedSoon(before, sighting);
+      if (isUnsure) waited.set(scaler, sighting);
+      // Those that are woken take some time to accept what waits.
+      else this.lookAgain(scaler);
+    }
     this.waitedBefore = waited;
     if (waited.size > 0) this.alertUntil = now() + ALERT_MS;
     if (this.alertUntil! > now())
@@ -144,13 +146,17 @@ export class ScalingWatch implements Reader {
     this.inVain.set(scaler, { ms, until: now() + ms });
   }
 
-  private whereSomebodyWaits(): PoolScaler[] {
+  /** How many wait, where another worker could be woken for them. */
+  private waiting(): (readonly [PoolScaler, number])[] {
     const time = now();
     const growing = this.all.filter(
       ({ scaler }) => scaler.canGrow && (this.inVain.get(scaler)?.until ?? 0) <= time,
     );
     const waiting = new Set(whereSomebodyWaits(growing.map(({ pool }) => pool.listener.fd)));
-    return growing.filter(({ pool }) => waiting.has(pool.listener.fd)).map(({ scaler }) => scaler);
+    return growing
+      .filter(({ pool }) => waiting.has(pool.listener.fd))
+      .map(({ pool, scaler }) => [scaler, pool.listener.queue()?.length ?? 0] as const)
+      .filter(([, queue]) => queue > 0);
   }
 
   /** From here on the signal tells; who came before it was on is seen now. */

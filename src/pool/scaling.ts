@@ -58,6 +58,21 @@ export function scalingStep(
   return { wake: 0, park: Math.min(idle, surplus.least), surplus: null };
 }
 
+/** Connections that wait, at a moment in milliseconds. */
+export interface QueueSighting {
+  readonly time: number;
+  readonly queue: number;
+}
+
+/** Waking others for them would take as long, and more workers than processors are in each other's way. */
+const SERVED_SOON_MS = 10;
+
+/** Whether the active ones are about to serve all that wait, at the pace of the last two looks. */
+export function isServedSoon(before: QueueSighting, now: QueueSighting): boolean {
+  const served = before.queue - now.queue;
+  return served > 0 && (now.queue * (now.time - before.time)) / served < SERVED_SOON_MS;
+}
+
 /** How many of those that have just come up, all active, are to be parked at once. */
 export function parkedAtStart(seen: ScalingSnapshot, limits: ScalingLimits, start: number): number {
   const needed = seen.active - seen.idle + seen.queue + limits.minSpare;

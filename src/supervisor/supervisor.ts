@@ -9,6 +9,7 @@ import { EmergencyCounter } from "../pool/emergency.ts";
 import { Scoreboard } from "../observe/scoreboard.ts";
 import { InFlightWatch } from "../pool/in-flight-watch.ts";
 import { MemberWatch } from "../pool/member-watch.ts";
+import { RecyclingWatch } from "../pool/recycling-watch.ts";
 import { RequestWatch } from "../pool/request-watch.ts";
 import { ScalingWatch } from "../pool/scaling-watch.ts";
 import { StoppedWatch } from "../pool/stopped-watch.ts";
@@ -270,8 +271,8 @@ export class Supervisor {
     this.reaper.start();
     const { scoreboard } = this.state;
     const pools = () => poolsInOrder(this.state);
-    for (const Watch of [RequestWatch, MemberWatch, StoppedWatch, InFlightWatch])
-      scoreboard.add(new Watch(pools));
+    const watches = [RequestWatch, MemberWatch, StoppedWatch, InFlightWatch, RecyclingWatch];
+    for (const Watch of watches) scoreboard.add(new Watch(pools));
     scoreboard.add(this.socketWatch);
     scoreboard.add(this.load);
     scoreboard.add(this.scaling);

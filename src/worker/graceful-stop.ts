@@ -162,7 +162,7 @@ function act(
  * Stops the worker, looks whether it has a connection, signals it only if not, and lets it go on.
  * A connection cannot come in between: a stopped process accepts nothing.
  */
-async function signalIfIdle(
+export async function signalIfIdle(
   pid: number,
   listener: Listening,
   signal: StopSignal,

@@ -13,9 +13,9 @@ import type { OutputNews, Runtime } from "../runtime/runtime.ts";
 import { now, sleep } from "../sys/clock.ts";
 import { type Signal, sendSignal, signalGroup, spawn } from "../sys/process.ts";
 import { socketAt } from "../sys/proc/proc-sockets.ts";
-import { type ProcessId, processesWhere } from "../sys/proc/procfs.ts";
+import { type ProcessId, processesWhere, stillThere } from "../sys/proc/procfs.ts";
 import { endReason } from "./exit.ts";
-import { stopGracefully } from "./graceful-stop.ts";
+import { signalIfIdle, stopGracefully } from "./graceful-stop.ts";
 import { type GroupSettings, type GroupShape, launchOf, settingsOf } from "./launch.ts";
 import { Life } from "./life.ts";
 import type { GroupEvent, GroupState } from "./lifecycle.ts";
@@ -75,6 +75,11 @@ function withOutput(listener: Listening, output: string): Listening {
   };
 }
 
+/** A signal in the tiny window before accept(2) is lost. */
+const ASK_AGAIN_MS = 2000;
+/** How long one that was asked to leave is known as such when it is gone. */
+const REMEMBERED_MS = 60_000;
+
 function isAccepting(activity: Activity): boolean {
   return activity.doing === "busy" || (activity.doing === "idle" && activity.inAccept);
 }
@@ -104,6 +109,8 @@ export class Group {
   private wasAccepting = false;
   private readiness: "seen" | "inferred" | null = null;
   private leaderEnd: GroupEnd | null = null;
+  /** Workers that were asked to leave one by one, and when. */
+  private readonly asked = new Map<ProcessId, number>();
   private timedOut = false;
   /** Workers that are ended because their request takes too long. */
   private readonly endedOnPurpose = new Set<number>();
@@ -211,6 +218,39 @@ export class Group {
     if (sendSignal(this.leader.pid, signal)) await Promise.race([reopened, sleep(REOPEN_MOST_MS)]);
   }
 
+  /** Workers that were asked to leave by `recycle` a moment ago, and are still there. */
+  get recycling(): readonly number[] {
+    const justAsked = [...this.asked].filter(([, at]) => now() - at < ASK_AGAIN_MS);
+    return justAsked.filter(([worker]) => stillThere(worker) !== null).map(([{ pid }]) => pid);
+  }
+
+  /** Whether a worker that is gone was asked to leave by `recycle`. */
+  wasRecycled(pid: number): boolean {
+    return [...this.asked.keys()].some((worker) => worker.pid === pid);
+  }
+
+  /** Asks one of its workers to leave if it is idle; its leader forks another, or the pool starts one. */
+  recycle(worker: ProcessId): void {
+    this.forgetAsked();
+    // Known as it was given, however often it is asked.
+    const known = { pid: worker.pid, startTime: worker.startTime };
+    this.asked.set(known, now());
+    if (!this.forks) return void this.drain();
+    void this.signalToLeave(known).then((isAsked) => {
+      if (!isAsked) this.asked.delete(known);
+    });
+  }
+
+  private async signalToLeave(worker: ProcessId): Promise<boolean> {
+    const { pool, runtime, listener } = this.context;
+    const name = (pool.stopSignal as Signal | null) ?? runtime.stopSignal;
+    if (!this.parked.has(worker)) return signalIfIdle(worker.pid, listener, { name, again: false });
+    // It takes the signal when it goes on, before it accepts anything.
+    sendSignal(worker.pid, name);
+    this.parked.wakeOne(worker.pid);
+    return true;
+  }
+
   /** Lets it finish the requests in flight, within the pool's drain_timeout; then TERM, then KILL. */
   drain(): Promise<void> {
     this.parked.end();
@@ -223,6 +263,12 @@ export class Group {
     this.parked.end();
     this.life.dispatch("stop");
     return this.gone;
+  }
+
+  /** Whoever counts the workers has noticed by then that they are gone. */
+  private forgetAsked(): void {
+    for (const [worker, at] of this.asked)
+      if (now() - at > REMEMBERED_MS && stillThere(worker) === null) this.asked.delete(worker);
   }
 
   // ---------------------------------------------------------------- starting

@@ -74,6 +74,12 @@ export class ParkedWorkers {
     return count > 0 ? last.length : 0;
   }
 
+  /** Continues this one, if it is parked. */
+  wakeOne(pid: number): void {
+    if (this.workers.has(pid)) this.continue(pid);
+    this.releaseIfNone();
+  }
+
   /** Forgets those that have ended, or that somebody else has continued. */
   keep(isParked: (worker: ProcessId) => boolean): void {
     if (this.isParking) return;

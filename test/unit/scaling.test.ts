@@ -3,6 +3,7 @@
 
 import { describe, expect, test } from "bun:test";
 import {
+  isServedSoon,
   parkedAtStart,
   type ScalingLimits,
   type ScalingSnapshot,
@@ -125,6 +126,17 @@ describe("of those that have just come up are parked", () => {
   ] as const)("%s", (_, seen, start, parked) => {
     expect(parkedAtStart(seen, LIMITS, start)).toBe(parked);
   });
+});
+
+test.each([
+  ["as many wait as before", 20, 20, false],
+  ["more wait than before", 20, 30, false],
+  ["a few have been served", 40, 38, false],
+  ["half of them have been served", 40, 20, true],
+  ["nearly all have been served", 40, 1, true],
+  ["one waits, and waited before", 1, 1, false],
+] as const)("at two looks of 3 ms: %s", (_, before, queue, soon) => {
+  expect(isServedSoon({ time: 0, queue: before }, { time: 3, queue })).toBe(soon);
 });
 
 describe("a day of traffic", () => {

@@ -7,7 +7,7 @@ import { basename, join } from "node:path";
 const DEAR = /^(node:)?(fs|util|child_process|net|crypto|tty|stream)$/;
 /** What each of them says of itself, which tells its chunk. */
 const COMMANDS = {
-  status: "Shows pools, workers and queues.",
+  status: "Shows pools, queues and the longest requests",
   reload: "Takes on the new config and php.ini",
   quit: "Stops gracefully",
 };

@@ -40,6 +40,8 @@ export function poolOf(
     groupSize: v.group_size,
     maxRequests: v.max_requests,
     maxRequestsJitter: v.max_requests_jitter,
+    maxAgeMs: v.max_age,
+    maxMemory: v.max_memory,
     startTimeoutMs: v.start_timeout,
     drainTimeoutMs: v.drain_timeout,
     requestTimeoutMs: v.request_timeout,

@@ -105,6 +105,19 @@ export const sizeLimit: ValueType<number | "unlimited"> = {
   print: (value) => (value === "unlimited" ? '"unlimited"' : sizeText(value)),
 };
 
+/** The same, but nothing smaller than this. */
+export function sizeLimitFrom(least: string): ValueType<number | "unlimited"> {
+  return {
+    ...sizeLimit,
+    expected: `a size of at least "${least}", or "unlimited"`,
+    parse(raw, base) {
+      const size = sizeLimit.parse(raw, base);
+      if (!("ok" in size) || size.ok === "unlimited" || size.ok >= bytes(least)!) return size;
+      return { problem: `${JSON.stringify(raw)} is too little: it must be at least ${least}` };
+    },
+  };
+}
+
 function sizeText(size: number): string {
   const power = POWERS.findLastIndex((_, p) => p > 0 && size > 0 && size % 1024 ** p === 0);
   return power < 0 ? String(size) : `"${size / 1024 ** power}${POWERS[power]}"`;

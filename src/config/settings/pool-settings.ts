@@ -1,6 +1,6 @@
 // The rows of [pools.NAME] that say where a pool listens, what it runs, and how many of it for how long.
 
-import { duration, durationOrOff } from "./durations.ts";
+import { duration, durationOrOff, sizeLimitFrom } from "./durations.ts";
 import type { PoolConfig, Scaling } from "../model.ts";
 import { REQUIRED, type Setting } from "./setting.ts";
 import { address, stopSignal, workerCount } from "./special-values.ts";
@@ -180,6 +180,20 @@ export const POOL_SETTINGS = {
     doc: "Up to so many requests more, at random, so that workers are not replaced all at once.",
     example: "50",
     get: (from) => from.maxRequestsJitter,
+  }),
+  max_age: pool({
+    type: duration(),
+    default: 0,
+    doc: "A worker is replaced when it is so old, and idle; up to a tenth later, so that not all are at once; 0s is never.",
+    example: '"1d"',
+    get: (from) => from.maxAgeMs,
+  }),
+  max_memory: pool<number | "unlimited">({
+    type: sizeLimitFrom("1M"),
+    default: "unlimited",
+    doc: "A worker is replaced when it holds so much memory of its own (what it shares with others, such as PHP's OPcache, is not counted), and is idle.",
+    example: '"200M"',
+    get: (from) => from.maxMemory,
   }),
   start_timeout: pool({
     type: duration("1ms"),

@@ -77,6 +77,13 @@ export function residentBytes(pid: number): number | null {
   return kilobytes === null ? null : Number(kilobytes[1]) * 1024;
 }
 
+/** Memory in bytes that nobody shares with it (smaps_rollup); null when it is gone, or cannot be seen. */
+export function privateBytes(pid: number): number | null {
+  const text = asOwnerOf(pid, () => readText(`/proc/${pid}/smaps_rollup`));
+  const parts = [...(text ?? "").matchAll(/^Private_(?:Clean|Dirty):\s*([0-9]+) kB/gm)];
+  return parts.length === 0 ? null : parts.reduce((sum, [, kB]) => sum + Number(kB) * 1024, 0);
+}
+
 /** The kernel function a process waits in (proc(5), wchan); null when it does not wait or may not be seen. */
 export function waitChannel(pid: number): string | null {
   const name = asOwnerOf(pid, () => readText(`/proc/${pid}/wchan`));
