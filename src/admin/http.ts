@@ -115,9 +115,14 @@ async function write(answer: Response, response: ServerResponse): Promise<void> 
 /** Resolves when the reader has taken what was written, or has gone. */
 function drained(response: ServerResponse): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
-  response.once("drain", resolve);
-  response.once("close", resolve);
-  if (response.destroyed) resolve();
+  const done = () => {
+    response.off("drain", done);
+    response.off("close", done);
+    resolve();
+  };
+  response.on("drain", done);
+  response.on("close", done);
+  if (response.destroyed) done();
   return promise;
 }
 

@@ -77,7 +77,8 @@ async function askAll(supervisor: Supervisor): Promise<number> {
 }
 
 const PATHS = [
-  ["/metrics", [200]],
+  ["/metrics?workers=true", [200]],
+  ["/v1/advice", [200]],
   ["/readyz", [200, 503]],
   ["/healthz", [200]],
 ] as const;

@@ -10,8 +10,10 @@ import { poolsInOrder, type SupervisorState } from "../supervisor-state.ts";
 import { afterLook, type Look, NO_LOAD, type PoolLoad } from "./pool-load.ts";
 
 const LOOK_EVERY_MS = 1000;
-/** A look takes some 20 microseconds for each: of many workers so many a second, and no more. */
-const WORKERS_A_SECOND = 200;
+/** A look takes some 20 to 30 microseconds for each: so many can be looked at once a second for a third of a percent. */
+const WORKERS_EACH_SECOND = 100;
+/** Of more there are hundreds, with pools of their own to look at as well: so many a second. */
+const WORKERS_A_SECOND = 50;
 /** Of a clock tick (USER_HZ, 100 a second on every Linux). */
 const TICK_MS = 10;
 /** Who has been busy on one connection for longer may be in a new request of it: only PHP's record tells. */
@@ -35,8 +37,7 @@ export class LoadWatch implements Reader {
   }
 
   get everyMs(): number {
-    const workers = poolsInOrder(this.state).reduce((sum, { target }) => sum + target, 0);
-    return Math.max(LOOK_EVERY_MS, (workers * 1000) / WORKERS_A_SECOND);
+    return lookEveryMs(this.state);
   }
 
   of(pool: string): PoolLoad {
@@ -98,6 +99,13 @@ export class LoadWatch implements Reader {
     }
     return sum;
   }
+}
+
+/** In seconds as a whole, so that who looks as often shares the look. */
+export function lookEveryMs(state: SupervisorState): number {
+  const workers = poolsInOrder(state).reduce((sum, { target }) => sum + target, 0);
+  const seconds = workers <= WORKERS_EACH_SECOND ? 1 : Math.ceil(workers / WORKERS_A_SECOND);
+  return LOOK_EVERY_MS * seconds;
 }
 
 /** The workers of the groups that serve, of the generation that is responsible. */

@@ -6,11 +6,11 @@ import type { Sample, WorkerView } from "../../observe/sample.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { memoryShare, type MemoryShare } from "../../sys/proc/memory-share.ts";
 import { poolsInOrder, type SupervisorState } from "../supervisor-state.ts";
-import { servingSets } from "./load-watch.ts";
+import { lookEveryMs, servingSets } from "./load-watch.ts";
 
-const LOOK_EVERY_MS = 1000;
-/** Each takes some tenths of a millisecond. */
-const WORKERS_A_LOOK = 5;
+/** Each takes some tenths of a millisecond: of those that are new so many at a look, then one after the other again. */
+const NEW_A_LOOK = 5;
+const KNOWN_A_LOOK = 1;
 
 interface Seen extends MemoryShare {
   readonly warm: boolean;
@@ -27,7 +27,6 @@ export interface PoolMemory {
 }
 
 export class MemoryWatch implements Reader {
-  readonly everyMs = LOOK_EVERY_MS;
   private readonly state: SupervisorState;
   private seen = new Map<string, Seen>();
   /** Whose memory nobody brings: they are not asked again. */
@@ -35,6 +34,11 @@ export class MemoryWatch implements Reader {
 
   constructor(state: SupervisorState) {
     this.state = state;
+  }
+
+  /** Whenever the load is looked at: what is seen there is not looked at again. */
+  get everyMs(): number {
+    return lookEveryMs(this.state);
   }
 
   look(sample: Sample): void {
@@ -48,7 +52,9 @@ export class MemoryWatch implements Reader {
     const at = (worker: WorkerView) => known.get(keyOf(worker))?.at ?? 0;
     const due = workers.filter((worker) => !this.stuck.has(keyOf(worker)));
     due.sort((a, b) => at(a) - at(b));
-    for (const worker of due.slice(0, WORKERS_A_LOOK)) this.lookAt(worker, sample.takenAt);
+    const fresh = due.filter((worker) => at(worker) === 0);
+    const next = fresh.length > 0 ? fresh.slice(0, NEW_A_LOOK) : due.slice(0, KNOWN_A_LOOK);
+    for (const worker of next) this.lookAt(worker, sample.takenAt);
   }
 
   of(pool: Pool, sample: Sample): PoolMemory {
