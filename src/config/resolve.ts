@@ -53,7 +53,7 @@ export function resolveDraft(
   const socket = admin.values.socket ?? join(stateDir, "admin.sock");
   const said = admin.given("socket") ? admin.place("socket") : supervisorRead.place("state_dir");
   checkSocket(socket, said, problems);
-  const pools = draft.pools.map((pool) => readPool(pool, read));
+  const pools = draft.pools.map((pool) => readPool(withOwnSocket(pool, stateDir), read));
   checkPoolSockets(socket, pools, problems);
   checkMetrics(metrics, socket, pools, problems);
   const supervisor = supervisorOf(s, stateDir, draft.daemonize);
@@ -85,6 +85,15 @@ function readPool(pool: PoolDraft, read: Read): ReadPool {
       section.place("fpm", directive),
     ),
   };
+}
+
+/** `listen = "auto"`: a socket that needs neither a port nor a folder of its own, at the same path each time. */
+function withOwnSocket(pool: PoolDraft, stateDir: string): PoolDraft {
+  const own = join(stateDir, `${pool.name}.sock`);
+  const isAuto = ({ name, raw }: Entry) => name === "listen.address" && raw === "auto";
+  if (!pool.entries.some(isAuto)) return pool;
+  const entries = pool.entries.map((entry) => (isAuto(entry) ? { ...entry, raw: own } : entry));
+  return { ...pool, entries };
 }
 
 function supervisorOf(

@@ -79,3 +79,29 @@ behaviour("--state-dir keeps two of one config apart", {}, async (scene) => {
     expect((await scene.fcgivisor(["stop", "--socket", socket])).code).toBe(0);
   }
 });
+
+behaviour(
+  'listen = "auto" is a socket of its own, told by status and to a command',
+  {},
+  async (scene) => {
+    const bare = barePool(scene, unixSpot(scene));
+    const pools = {
+      www: { ...bare, listen: "auto" },
+      api: { ...bare, listen: { address: "auto", mode: "0600" } },
+    };
+    const supervisor = await scene.start({ pools });
+    const listens = async () =>
+      (await statusOf(supervisor)).pools.map(({ name, listen }) => [name, listen]);
+    const expected = [
+      ["www", scene.path("run/www.sock")],
+      ["api", scene.path("run/api.sock")],
+    ];
+    expect(await listens()).toEqual(expected);
+    expect(await supervisor.control("request", "/", "--pool", "api")).toMatchObject({ code: 0 });
+    // A reload changes nothing about it.
+    expect((await supervisor.control("reload", "--dry-run")).stdout).not.toContain("listen");
+    expect((await supervisor.control("reload")).code).toBe(0);
+    expect(await listens()).toEqual(expected);
+    expect(await supervisor.control("request", "/")).toMatchObject({ code: 0 });
+  },
+);

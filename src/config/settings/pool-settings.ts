@@ -14,7 +14,7 @@ export const POOL_SETTINGS = {
   "listen.address": pool({
     type: address,
     default: REQUIRED,
-    doc: "Where requests come in: a port, an address with port, the path of a Unix socket, or systemd:NAME for a socket that systemd hands over. Required; `listen` alone may hold it.",
+    doc: "Where requests come in: a port, an address with port, the path of a Unix socket, systemd:NAME for a socket that systemd hands over, or auto for the Unix socket NAME.sock in state_dir. Required; `listen` alone may hold it.",
     example: '"127.0.0.1:9000"',
     legacy: "pool/listen_address",
     fpm: "pool/listen",
