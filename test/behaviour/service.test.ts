@@ -1,10 +1,14 @@
 // `fcgivisor service KIND`: each file is given to the program it is for, which must find nothing wrong.
 
-import { expect } from "bun:test";
+import { expect, test } from "bun:test";
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { ServiceMonitor } from "@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1";
+import { Deployment } from "kubernetes-models/apps/v1";
+import { HorizontalPodAutoscaler } from "kubernetes-models/autoscaling/v2";
+import { ConfigMap, Service } from "kubernetes-models/v1";
 import { rcService } from "../helper/openrc.ts";
-import { findProgram, UNPACKED } from "../helper/packages.ts";
+import { findProgram, haproxyCommand, UNPACKED } from "../helper/packages.ts";
 import { barePool, bodyOf, phpPool, tcpSpot, unixSpot } from "../helper/pool.ts";
 import { BINARY, textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
@@ -284,6 +288,122 @@ behaviour(
     ]);
   },
 );
+
+/** A pool that other hosts reach, and metrics that they may ask. */
+async function openConfig(scene: Scene, metrics: Record<string, unknown>): Promise<string> {
+  const spot = await tcpSpot(scene, "0.0.0.0");
+  return scene.daemonConfig({
+    metrics,
+    pools: { "www.shop": { ...phpPool(spot), memory_max: "512M", drain_timeout: "20s" } },
+  });
+}
+
+behaviour("HAProxy takes its snippet", { needs: ["haproxy"] }, async (scene) => {
+  const token_file = scene.write("token", "secret", 0o600);
+  const listen = `0.0.0.0:${await scene.port()}`;
+  for (const config of [
+    await openConfig(scene, { listen, token_file }),
+    await openConfig(scene, {}),
+    await configOf(scene),
+  ]) {
+    const snippet = await printed(scene, "haproxy", "-c", config);
+    const defaults = "defaults\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\n";
+    const text =
+      defaults + snippet.replaceAll(/FILL-IN-HOST/g, "10.0.0.1").replaceAll("FILL-IN-PORT", "9");
+    const listener = `frontend all\n  mode http\n  bind 127.0.0.1:${await scene.port()}\n`;
+    const file = scene.write("haproxy.cfg", `${text}\n${listener}`);
+    const outcome = await scene.command([...haproxyCommand(), "-c", "-f", file]);
+    expect([outcome.stdout.trim(), outcome.stderr, outcome.code]).toEqual([
+      "Configuration file is valid",
+      "",
+      0,
+    ]);
+  }
+  const checked = await printed(
+    scene,
+    "haproxy",
+    "-c",
+    await openConfig(scene, { listen, token_file }),
+  );
+  expect(checked).toContain(`check port ${listen.split(":")[1]} check-proto h1`);
+  expect(checked).toContain("option httpchk GET /readyz");
+  const local = await printed(scene, "haproxy", "-c", await configOf(scene));
+  expect(local).toContain("Pool www listens where no other host can connect");
+});
+
+behaviour("nginx takes its upstreams for several hosts", { needs: ["nginx"] }, async (scene) => {
+  const snippet = await printed(scene, "nginx-upstream", "-c", await openConfig(scene, {}));
+  const filled = snippet.replaceAll("FILL-IN-HOST", "127.0.0.1");
+  const outcome = await scene.command([...nginxAround(scene, filled, await scene.port()), "-t"]);
+  expect(outcome.stderr).toContain("test is successful");
+  expect(filled).toContain("upstream fcgivisor_www_shop {");
+});
+
+behaviour("the Dockerfile's commands are true of a running supervisor", {}, async (scene) => {
+  const spot = await tcpSpot(scene);
+  const supervisor = await scene.start({ pools: { www: barePool(scene, spot) } });
+  const text = await printed(scene, "docker", "-c", supervisor.configFile);
+  const words = (line: RegExp) => JSON.parse(line.exec(text)![1]!) as string[];
+  const [, ...health] = words(/^HEALTHCHECK .* CMD (\[.*\])$/m);
+  expect(await scene.fcgivisor(health)).toMatchObject({ code: 0, stdout: "", stderr: "" });
+  const entry = words(/^ENTRYPOINT (\[.*\])$/m);
+  expect(entry).toEqual(["fcgivisor", "run", "-c", supervisor.configFile]);
+  expect(text).toContain("STOPSIGNAL SIGQUIT\n");
+  expect(await supervisor.control("quit")).toMatchObject({ code: 0 });
+  expect(await scene.fcgivisor(health)).toMatchObject({ code: 3 });
+});
+
+/** What Kubernetes, and Prometheus' operator, take for each kind. */
+const MODELS: Readonly<Record<string, new (data: never) => { validate(): void }>> = {
+  ConfigMap,
+  Deployment,
+  Service,
+  HorizontalPodAutoscaler,
+  ServiceMonitor,
+};
+
+function validate(manifest: string): Record<string, any> {
+  const documents = manifest
+    .split(/^---$/m)
+    .slice(1)
+    .map((text) => Bun.YAML.parse(text) as { readonly kind: string });
+  for (const document of documents) new MODELS[document.kind]!(document as never).validate();
+  return Object.fromEntries(documents.map((document) => [document.kind, document]));
+}
+
+behaviour("the manifest for Kubernetes is as its API wants it", {}, async (scene) => {
+  const listen = `0.0.0.0:${await scene.port()}`;
+  const token_file = scene.write("token", "secret", 0o600);
+  const config = await openConfig(scene, { listen, token_file });
+  const text = await printed(scene, "kubernetes", "-c", config);
+  const { Deployment, ConfigMap, ServiceMonitor } = validate(text);
+  const pod = Deployment.spec.template.spec;
+  const [own, nginx] = pod.containers;
+  const port = Number(listen.split(":")[1]);
+  expect(own.readinessProbe.httpGet).toEqual({ path: "/readyz", port });
+  expect(own.livenessProbe.httpGet).toEqual({ path: "/healthz", port });
+  expect(own.lifecycle.preStop.exec.command).toEqual([
+    ...["fcgivisor", "quit", "--lame-duck", "5s", "-c", config],
+  ]);
+  // 5 s to be left alone, 20 s of drain_timeout, and a margin.
+  expect(pod.terminationGracePeriodSeconds).toBe(40);
+  expect(own.securityContext.capabilities.drop).toEqual(["ALL"]);
+  expect(own.resources.limits.memory).toBe(String(512 * 1024 * 1024));
+  expect(nginx.securityContext.readOnlyRootFilesystem).toBe(true);
+  expect(ConfigMap.data["fcgivisor.toml"]).toBe(readFileSync(config, "utf8"));
+  expect(ServiceMonitor.spec.endpoints[0].port).toBe("metrics");
+  expect(text).toMatch(/app.kubernetes.io\/name: "?fcgivisor-www-shop/);
+  // Where /readyz cannot be reached, the program itself is asked.
+  const plain = validate(await printed(scene, "kubernetes", "-c", await openConfig(scene, {})));
+  expect(Object.keys(plain)).not.toContain("ServiceMonitor");
+  const probe = plain["Deployment"].spec.template.spec.containers[0].readinessProbe;
+  expect(probe.exec.command.slice(0, 3)).toEqual(["fcgivisor", "status", "--quiet"]);
+});
+
+test("what Kubernetes would refuse is noticed", () => {
+  const broken = `---\napiVersion: v1\nkind: Service\nmetadata:\n  name: x\nspec:\n  ports: many\n`;
+  expect(() => validate(broken)).toThrow("spec/ports must be array");
+});
 
 behaviour("an unknown kind or pool is said, with those there are", {}, async (scene) => {
   const config = await configOf(scene);

@@ -44,6 +44,12 @@ const PARTS = {
     unpack: ["prometheus"],
     there: () => prometheusProgram("promtool") !== null,
   },
+  // Installed it would be a service of the machine's, too.
+  haproxy: {
+    package: "haproxy",
+    unpack: ["haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"],
+    there: () => prints([...haproxyCommand(), "-v"], "HAProxy"),
+  },
   nginx: { package: "nginx-light", there: () => inPath("nginx") },
   "perl-fcgi": {
     package: "libfcgi-perl",
@@ -112,6 +118,19 @@ export function phpFpmProgram(): string | null {
 export function prometheusProgram(name: "prometheus" | "promtool"): string | null {
   const own = join(UNPACKED, "usr/bin", name);
   return findProgram(name) ?? (existsSync(own) ? own : null);
+}
+
+/** HAProxy, the machine's own or the unpacked one with its libraries; the first words of a command. */
+export function haproxyCommand(): string[] {
+  const own = findProgram("haproxy");
+  if (own !== null) return [own];
+  const libraries = join(UNPACKED, "usr/lib", `${machineName()}-linux-gnu`);
+  return ["env", `LD_LIBRARY_PATH=${libraries}`, join(UNPACKED, "usr/sbin/haproxy")];
+}
+
+/** As Debian's folders of libraries have it. */
+function machineName(): string {
+  return process.arch === "arm64" ? "aarch64" : "x86_64";
 }
 
 export function missing(parts: readonly Part[]): Part[] {

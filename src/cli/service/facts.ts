@@ -6,7 +6,7 @@ import type { Config, PoolConfig } from "../../config/model.ts";
 import { didYouMean } from "../../config/nearest.ts";
 import { Fault } from "../../fault.ts";
 import { runtimeOf } from "../../runtime/registry.ts";
-import { type Address } from "../../sys/socket/address.ts";
+import type { Address, ListenAddress } from "../../sys/socket/address.ts";
 import { isCompiled } from "../../sys/exec/self.ts";
 import { firstOf } from "../../log/words.ts";
 
@@ -30,7 +30,13 @@ export interface ServiceFacts {
   /** Seconds within which a start or a reload is over, drain included; and a stop. */
   readonly reloadSeconds: number;
   readonly stopSeconds: number;
+  /** The longest drain_timeout. */
+  readonly drainSeconds: number;
   readonly stopSignalMeans: "stop" | "quit";
+  /** Where /metrics and /readyz are; null = on the control socket alone. */
+  readonly metrics: ListenAddress | null;
+  /** The file of the token that /metrics asks for there. */
+  readonly metricsToken: string | null;
 }
 
 export interface PoolFacts {
@@ -82,7 +88,10 @@ export function serviceFacts(
     seen: [...new Set([...written, ...read, ...config.pools.flatMap(placesOf)])],
     reloadSeconds: Math.ceil(longest((p) => p.startTimeoutMs) * 2 + drain + MARGIN_SECONDS),
     stopSeconds: Math.ceil(drain + MARGIN_SECONDS),
+    drainSeconds: Math.ceil(drain),
     stopSignalMeans: supervisor.stopSignalMeans,
+    metrics: config.metrics.listen,
+    metricsToken: config.metrics.tokenFile,
   };
 }
 

@@ -18,6 +18,10 @@ const KINDS: Readonly<Record<string, () => Promise<Template>>> = {
   openrc: async () => (await import("./openrc.ts")).openrcScript,
   logrotate: async () => (await import("./logrotate.ts")).logrotateSnippet,
   nginx: async () => (await import("./nginx.ts")).nginxSnippet,
+  "nginx-upstream": async () => (await import("./nginx-upstream.ts")).nginxUpstream,
+  haproxy: async () => (await import("./haproxy.ts")).haproxySnippet,
+  docker: async () => (await import("./docker.ts")).dockerfile,
+  kubernetes: async () => (await import("./kubernetes.ts")).kubernetesManifest,
 };
 
 export default defineCommand({
@@ -31,7 +35,10 @@ export default defineCommand({
     },
     config: COMMON.config,
     prefix: COMMON.prefix,
-    pool: { type: "string", description: "systemd-socket, nginx: this pool only" },
+    pool: {
+      type: "string",
+      description: "systemd-socket, nginx, haproxy, kubernetes: this pool only",
+    },
   },
   async run({ kind, ...options }) {
     const load = Object.hasOwn(KINDS, kind) ? KINDS[kind] : undefined;
