@@ -2,7 +2,7 @@
 // there is that process's to write.
 
 import type { ProcessMemory } from "../sys/proc/memory.ts";
-import type { Range } from "../sys/proc/timed-read.ts";
+import { type Range, RANGES_MOST } from "../sys/proc/timed-read.ts";
 
 /** What is needed of a memory, so that a test can make one up. */
 export type Memory = Pick<ProcessMemory, "readAll">;
@@ -11,8 +11,6 @@ export type Memory = Pick<ProcessMemory, "readAll">;
 const HIGHEST = 2 ** 48;
 const LOWEST = 4096;
 const WORD_BYTES = 8;
-/** Ranges that are asked for at once. */
-const BATCH_MOST = 64;
 
 /** Bytes that were read, with the address of the first. */
 export class Bytes {
@@ -66,8 +64,8 @@ export class LimitedMemory {
 
   readAll(ranges: readonly Range[]): (Bytes | null)[] {
     const read: (Bytes | null)[] = [];
-    for (let at = 0; at < ranges.length; at += BATCH_MOST)
-      read.push(...this.batch(ranges.slice(at, at + BATCH_MOST)));
+    for (let at = 0; at < ranges.length; at += RANGES_MOST)
+      read.push(...this.batch(ranges.slice(at, at + RANGES_MOST)));
     return read;
   }
 

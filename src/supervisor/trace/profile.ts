@@ -5,7 +5,7 @@ import { Fault } from "../../fault.ts";
 import type { Frame, Stack, StackReader } from "../../observe/stack.ts";
 import { every, now } from "../../sys/clock.ts";
 import type { SupervisorState } from "../supervisor-state.ts";
-import { type TraceChoice, tracedWorkers } from "./traced.ts";
+import { groupsOf, type TraceChoice, tracedWorkers } from "./traced.ts";
 
 /** What was seen since the last batch. The shape goes over the control socket as it is. */
 export interface ProfileBatch {
@@ -140,22 +140,23 @@ class Profile {
   private renewWorkers(): void {
     this.workersSince = now();
     const known = new Map(this.workers.map((sampled) => [sampled.pid, sampled]));
-    this.workers = this.present().flatMap(({ group, worker: { pid, startTime } }) => {
-      const { stackReader } = group.context.runtime;
-      if (stackReader === undefined) return [];
+    this.workers = this.present().map(({ stackReader, pid, startTime }) => {
       const before = known.get(pid);
       const isSame = before?.startTime === startTime;
-      return [isSame ? before : { pid, startTime, reader: stackReader(pid), last: null }];
+      return isSame ? before : { pid, startTime, reader: stackReader(pid), last: null };
     });
   }
 
-  /** A worker that was named may have left meanwhile. */
+  /** A pool, or a worker that was named, may have left meanwhile. */
   private present() {
-    try {
-      return tracedWorkers(this.state, this.choice);
-    } catch {
-      return [];
-    }
+    const { state, choice } = this;
+    if (choice.pool !== null && !state.pools.has(choice.pool)) return [];
+    return groupsOf(state, choice.pool).flatMap(({ context, members }) => {
+      const { stackReader } = context.runtime;
+      if (stackReader === undefined) return [];
+      const workers = members.workers().filter(({ pid }) => (choice.pid ?? pid) === pid);
+      return workers.map(({ pid, startTime }) => ({ stackReader, pid, startTime }));
+    });
   }
 
   private lookAt(sampled: Sampled): void {

@@ -37,7 +37,8 @@ export function tracedWorkers(
   return found;
 }
 
-function groupsOf(state: SupervisorState, name: string | null): Group[] {
+/** Groups of the choice's pool, or of all. Throws a Fault when there is no such pool. */
+export function groupsOf(state: SupervisorState, name: string | null): Group[] {
   const pools = poolsInOrder(state);
   const chosen = pools.filter((pool) => name === null || pool.name === name);
   if (name !== null && chosen.length === 0) throw noPool(name, [...state.pools.keys()]);
