@@ -73,7 +73,7 @@ for (const [what, size] of [
 }
 
 behaviour(
-  "a worker whose memory nobody brings holds up neither status nor reload nor stop",
+  "a worker whose memory nobody brings holds up neither status nor trace nor reload nor stop",
   MOUNTING,
   async (scene) => {
     const spot = await tcpSpot(scene);
@@ -92,6 +92,10 @@ behaviour(
       const { pools } = await statusOf(supervisor);
       return pools[0]!.workers.busy === 6;
     });
+    const trace = await supervisor.control("trace");
+    expect(trace).toMatchObject({ code: 0 });
+    expect(trace.stdout.match(/^worker /gm)).toHaveLength(6);
+    expect(trace.stdout).toContain("the stack cannot be told");
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
     expect(await supervisor.control("stop")).toMatchObject({ code: 0 });
     await supervisor.gone();
