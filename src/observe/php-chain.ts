@@ -118,21 +118,29 @@ function walk(
   most: number,
 ): { readonly frames: readonly RawFrame[]; readonly isCut: boolean } | null {
   const frames: RawFrame[] = [];
-  const seen = new Set<number>();
+  // Callers stand lower; a chain that goes in a circle comes up to the same place again.
+  const upTo = new Set<number>();
+  let empty = 0;
   for (let address = top; address !== 0;) {
     if (frames.length >= most) return { frames, isCut: true };
-    if (!isPlace(address) || seen.has(address) || seen.size > most + EMPTY_MOST) return null;
-    seen.add(address);
-    const found = copies.frameAt(address);
-    if (found === null)
+    if (!isPlace(address)) return null;
+    const bytes = copies.around(address);
+    if (bytes === null)
       return copies.areUsedUp && frames.length > 0 ? { frames, isCut: true } : null;
-    const { bytes, at } = found;
+    const at = address - bytes.address;
     const callee = bytes.word(at + FRAME.function);
-    if (callee !== 0) {
+    if (callee === 0) {
+      if (++empty > EMPTY_MOST) return null;
+    } else {
       if (!isPlace(callee)) return null;
       frames.push({ address, function: callee, opline: bytes.word(at + FRAME.opline) });
     }
-    address = bytes.word(at + caller);
+    const next = bytes.word(at + caller);
+    if (next >= address) {
+      if (upTo.has(next)) return null;
+      upTo.add(next);
+    }
+    address = next;
   }
   return { frames, isCut: false };
 }
@@ -154,11 +162,14 @@ class Copies {
     return this.memory.isUsedUp;
   }
 
-  frameAt(address: number): { readonly bytes: Bytes; readonly at: number } | null {
-    const has = ({ address: start, all }: Bytes) =>
-      address >= start && address + FRAME.bytes <= start + all.length;
-    const bytes = this.all.findLast(has) ?? this.copy(address);
-    return bytes === null ? null : { bytes, at: address - bytes.address };
+  /** The copy that has the whole of a frame. */
+  around(address: number): Bytes | null {
+    for (let i = this.all.length - 1; i >= 0; i--) {
+      const bytes = this.all[i]!;
+      const at = address - bytes.address;
+      if (at >= 0 && at + FRAME.bytes <= bytes.all.length) return bytes;
+    }
+    return this.copy(address);
   }
 
   private copy(address: number): Bytes | null {
