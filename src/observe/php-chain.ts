@@ -24,8 +24,8 @@ export type Chain =
       readonly isCut: boolean;
       /** What is above these came and went faster than it could be read. */
       readonly isMoving: boolean;
-      /** Differs from one request to the next. */
-      readonly request: string;
+      /** Differs from one request to the next; null: that cannot be told. */
+      readonly request: string | null;
     }
   /** No PHP code runs. */
   | { readonly got: "nothing" }
@@ -40,6 +40,8 @@ const LARGEST_WINDOW = 64 * 1024;
 const PAGE = 4096;
 /** zend_generator's placeholder, and the like, are frames of no function; so many of them are none. */
 const EMPTY_MOST = 1000;
+/** Bytes of the engine's variables that are read in one piece. */
+const GLOBALS_MOST = 8192;
 /** Of sapi_globals, up to when the request began. */
 const REQUEST_BYTES = 448;
 /** And in there: the request's own pointers, and when it began. */
@@ -77,7 +79,7 @@ interface Look {
   readonly isCut: boolean;
   /** The same frame ran before and after. */
   readonly isExact: boolean;
-  readonly request: string;
+  readonly request: string | null;
 }
 
 /** null: what was read makes no sense. */
@@ -87,27 +89,38 @@ function lookOnce(
   expected: number,
   most: number,
 ): Look | "nothing" | null {
-  const current = { offset: program.executorGlobals + program.layout.currentFrame, length: 8 };
+  const globals = globalsOf(program);
+  const current = { offset: globals.current, length: 8 };
   const guess = expected || (memory.read(current.offset, current.length)?.word(0) ?? null);
   if (guess === 0) return "nothing";
   if (guess === null || !isPlace(guess)) return null;
   const window = { offset: Math.max(0, guess - FIRST_WINDOW), length: FIRST_WINDOW + HEADROOM };
-  const own = { offset: program.sapiGlobals, length: REQUEST_BYTES };
-  const [first, copy, last, request] = memory.readAll([current, window, current, own]);
-  const top = first?.word(0);
-  if (top === 0) return "nothing";
+  const [first, copy, last] = memory.readAll([globals.range, window, current]);
+  const top = first?.word(globals.current - globals.range.offset);
+  if (first == null || top === 0) return top === 0 ? "nothing" : null;
   if (top === undefined || !isPlace(top)) return null;
   const copies = new Copies(memory, copy ?? null);
   const walked = walk(top, copies, program.layout.caller, most);
   if (walked === null) return null;
   const end = copies.wereLater ? memory.read(current.offset, current.length) : last;
   const isExact = last?.word(0) === top && end?.word(0) === top;
-  return { ...walked, isExact, request: requestKey(request ?? null) };
+  return { ...walked, isExact, request: requestKey(first, program.sapiGlobals) };
 }
 
-function requestKey(own: Bytes | null): string {
-  if (own === null) return "";
-  const bytes = Buffer.from(own.all.buffer, own.all.byteOffset, own.all.length);
+/** The part of the engine's variables that is read: what tells the request, and the frame that runs. */
+function globalsOf({ executorGlobals, sapiGlobals, layout }: PhpProgram) {
+  const current = executorGlobals + layout.currentFrame;
+  const start = Math.min(sapiGlobals, current);
+  const length = Math.max(sapiGlobals + REQUEST_BYTES, current + 8) - start;
+  // They stand close together in every PHP seen.
+  const isNear = length <= GLOBALS_MOST;
+  return { current, range: isNear ? { offset: start, length } : { offset: current, length: 8 } };
+}
+
+function requestKey({ address, all }: Bytes, sapiGlobals: number): string | null {
+  const at = sapiGlobals - address;
+  if (at < 0 || at + REQUEST_BYTES > all.length) return null;
+  const bytes = Buffer.from(all.buffer, all.byteOffset + at, REQUEST_BYTES);
   return REQUEST_PARTS.map(([from, to]) => bytes.toString("latin1", from, to)).join("");
 }
 

@@ -43,13 +43,13 @@ export class Memo {
   top = 0;
   private found = new PhpNames();
   private since = now();
-  private request = "";
+  private request: string | null = null;
   private last: { readonly chain: Frames; readonly stack: Stack } | null = null;
 
   /** What is known of the functions of this request: another one may have others at the same place. */
-  names(request: string): PhpNames {
+  names(request: string | null): PhpNames {
     const isOld = now() - this.since > NAMES_MOST_MS;
-    if (request !== this.request || isOld) {
+    if (request === null || request !== this.request || isOld) {
       this.found = new PhpNames();
       this.since = now();
       this.request = request;

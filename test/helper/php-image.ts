@@ -7,7 +7,7 @@ import type { PhpProgram } from "../../src/observe/php-program.ts";
 export const PROGRAM: PhpProgram = {
   layout: phpLayout("8.2.0")!,
   executorGlobals: 0x5000_0000,
-  sapiGlobals: 0x5000_1000,
+  sapiGlobals: 0x5000_0800,
 };
 
 /** Where the made-up memory begins and ends; nothing else is there. */
@@ -34,8 +34,6 @@ export class PhpImage implements Memory {
       this.meanwhile();
       this.bytesRead += length;
       const inGlobals = offset - PROGRAM.executorGlobals;
-      const inRequest = offset - PROGRAM.sapiGlobals;
-      if (inRequest >= 0 && inRequest + length <= 4096) return new Uint8Array(length);
       if (inGlobals >= 0 && inGlobals + length <= this.globals.byteLength)
         return new Uint8Array(this.globals.buffer.slice(inGlobals, inGlobals + length));
       const at = offset - START;
