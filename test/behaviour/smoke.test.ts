@@ -140,7 +140,12 @@ behaviour(
     expect((await fresh()).stdout).toEndWith("3 requests passed\n");
     expect(await supervisor.control("status")).toMatchObject({ code: 0 });
     scene.write("www/form.php", "<?php echo 'broken';");
-    expect((await fresh()).code).toBe(1);
+    const junit = scene.path("fresh.xml");
+    const failed = await fresh("--junit", junit);
+    expect([failed.code, failed.stderr]).toEqual([1, ""]);
+    expect(failed.stdout).toMatch(/^www {2}FAILED {2}POST \/form\.php/m);
+    expect(failed.stdout).toEndWith("1 of 3 failed\n");
+    expect(textOf(junit)).toContain('tests="3" failures="1"');
     expect(readdirSync(scene.dir).filter((name) => name.startsWith("fcgivisor-"))).toEqual([]);
     scene.rewrite({ pools: { www: { ...www, command: ["/bin/false"], smoke: good } } });
     const down = await fresh();

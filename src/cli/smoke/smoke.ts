@@ -52,9 +52,12 @@ async function fresh(args: ValuesOf<typeof OPTIONS>): Promise<Smoked[]> {
   const wanted = chosen(config.pools, ({ name }) => name, args.pool);
   refuseNone(wanted);
   const asked = wanted.filter(({ smoke }) => smoke.length > 0);
-  const supervisor = await throwAway({ ...config, pools: asked });
+  // Its canaries are not to ask them first: each request is to have its own result.
+  const unasked = asked.map((pool) => ({ ...pool, smoke: [] }));
+  const supervisor = await throwAway({ ...config, pools: unasked });
   try {
-    return await ask(supervisor.pools, []);
+    const at = supervisor.pools.map(({ address }, i) => ({ config: asked[i]!, address }));
+    return await ask(at, []);
   } finally {
     await supervisor.stop();
   }
