@@ -175,6 +175,17 @@ export type Event =
       readonly workers: number;
     }
   | {
+      /** A socket was taken over from a master of another program, which leaves with its workers. */
+      readonly type: "taken-over";
+      readonly pool: string;
+      readonly address: string;
+      readonly workers: number;
+      readonly program: string;
+      readonly pid: number;
+      /** The systemd service that it is of. */
+      readonly unit: string | null;
+    }
+  | {
       /** The same, but the socket could not be taken back: it was closed for so long. */
       readonly type: "recovered-with-gap";
       readonly pool: string;

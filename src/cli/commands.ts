@@ -47,6 +47,10 @@ export const COMMANDS: CommandTable = {
     summary: "any config it can read, as TOML on stdout",
     load: () => import("./config/convert.ts"),
   },
+  migrate: {
+    summary: "a php-fpm's config as files of its own, and how to move over",
+    load: () => import("./config/migrate.ts"),
+  },
   init: {
     summary: "a first config that fits this machine",
     load: () => import("./config/init.ts"),

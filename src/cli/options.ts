@@ -60,6 +60,14 @@ export const COMMON = {
   quiet: { type: "boolean", alias: "q", description: "print nothing but errors" },
 } as const satisfies Options;
 
+/** For commands that read a config to run it, or to say what running it would be. */
+export const PHP = {
+  type: "string",
+  valueHint: "program",
+  description:
+    "php-fpm or php-cgi that the pools of a php-fpm config run; what fits it unless given",
+} as const satisfies Option;
+
 /** An option as it stands on the command line. */
 export interface GivenOption {
   readonly written: string;

@@ -15,6 +15,8 @@ export interface Entry {
   readonly where: Where;
   /** The folder that a relative path is relative to. */
   readonly base: string;
+  /** In a table of names and values: where one of them stands. */
+  readonly placeOf?: (key: string) => Where;
   /** What is wrong with the text itself, where it does not even say a value. */
   readonly problem?: { readonly problem: string; readonly hint?: string };
   /** A later entry replaces it; it is checked all the same. */

@@ -2,7 +2,7 @@
 // outside the config's files is touched, so a broken config costs nobody anything.
 
 import { dirname, resolve } from "node:path";
-import { asFault } from "../fault.ts";
+import { asFault, Fault } from "../fault.ts";
 import type { Environment } from "./default-places.ts";
 import type { Draft } from "./draft.ts";
 import { formatOf } from "./format.ts";
@@ -19,6 +19,8 @@ export interface LoadOptions {
   readonly file: string;
   /** What relative paths of a legacy file are relative to. */
   readonly prefix?: string;
+  /** The php-fpm or php-cgi, as a name or path, that pools of a php-fpm config run; what fits the config unless given. */
+  readonly php?: string;
   readonly env: Environment;
   /** Who is going to run it; null when nobody is (`convert`). */
   readonly uid: number | null;
@@ -42,6 +44,7 @@ async function draftOf(file: string, options: LoadOptions, problems: Problems): 
   const bytes = await readSource(file);
   switch (formatOf(file, bytes)) {
     case "toml":
+      if (options.php !== undefined) throw phpForToml(options.php, file);
       return tomlDraft(file, bytes, problems);
     case "legacy-xml":
       return legacyDraft(file, bytes, options, problems);
@@ -50,6 +53,13 @@ async function draftOf(file: string, options: LoadOptions, problems: Problems): 
       return withHosts(await readPhpFpmIni(file, bytes, options, problems), problems);
     }
   }
+}
+
+function phpForToml(php: string, file: string): Fault {
+  return new Fault("--php is for the configs of php-fpm, which cannot say what program runs", {
+    where: { file },
+    hint: `say it in the pool: command = [${JSON.stringify(php)}]`,
+  });
 }
 
 async function withHosts(draft: Draft, problems: Problems): Promise<Draft> {
@@ -75,5 +85,5 @@ async function legacyDraft(
   problems: Problems,
 ): Promise<Draft> {
   const { readLegacyXml } = await import("./legacy/legacy-xml.ts");
-  return withHosts(readLegacyXml(file, bytes, options.prefix, problems), problems);
+  return withHosts(readLegacyXml(file, bytes, options, problems), problems);
 }

@@ -66,6 +66,9 @@ export interface ListenConfig {
   readonly owner: string | null;
   readonly group: string | null;
   readonly mode: number | null;
+  /** Who else may connect, as the file's access list (acl(5)) says. */
+  readonly aclUsers: readonly string[];
+  readonly aclGroups: readonly string[];
 }
 
 export interface HealthConfig {
@@ -84,6 +87,11 @@ export type ExtraWorkers =
   | { readonly kind: "count"; readonly value: number }
   /** Of the pool's workers. */
   | { readonly kind: "percent"; readonly value: number };
+
+export interface FileLine {
+  readonly file: string;
+  readonly line: number;
+}
 
 export interface PoolConfig {
   readonly name: string;
@@ -154,8 +162,8 @@ export interface PoolConfig {
     /** 0 = off. */
     readonly probationMs: number;
   };
-  /** Where the pool stands in its file, for messages. */
-  readonly place: { readonly file: string; readonly line: number } | null;
+  /** Where the pool stands in its file, and each of its directives of php-fpm; for messages. */
+  readonly place: (FileLine & { readonly fpm: ReadonlyMap<string, FileLine> }) | null;
 }
 
 /**

@@ -69,7 +69,12 @@ type Read = <S extends Rows>(
 
 function readPool(pool: PoolDraft, read: Read): ReadPool {
   const section = read(POOL, `pools.${pool.name}`, pool.entries, pool.where);
-  return { ...section, config: poolOf(pool.name, pool.where, section.values) };
+  return {
+    ...section,
+    config: poolOf(pool.name, pool.where, section.values, (directive) =>
+      section.place("fpm", directive),
+    ),
+  };
 }
 
 function supervisorOf(

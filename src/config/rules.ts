@@ -2,6 +2,7 @@
 
 import { addressText } from "../sys/socket/address.ts";
 import type { ConfigFormat } from "./model.ts";
+import { checkFpmDirectives } from "./rules/fpm-directives.ts";
 import { checkMachine } from "./rules/machine.ts";
 import { originText, type Problems } from "./problems.ts";
 import type { ReadPool } from "./rules/read-pool.ts";
@@ -28,6 +29,7 @@ export function checkPools(
     checkHealth(pool, problems);
     checkEnvironment(pool, problems);
     checkPhpErrorLog(pool, problems);
+    checkFpmDirectives(pool, problems);
   }
   checkAddresses(pools, problems);
   if (context.uid !== null) checkMachine(pools, context.uid, problems);
@@ -128,8 +130,15 @@ function checkListen(pool: ReadPool, problems: Problems): void {
     );
     return;
   }
-  for (const setting of ["owner", "group", "mode"] as const) {
-    if (listen[setting] === null) continue;
+  const given = {
+    owner: listen.owner !== null,
+    group: listen.group !== null,
+    mode: listen.mode !== null,
+    acl_users: listen.aclUsers.length > 0,
+    acl_groups: listen.aclGroups.length > 0,
+  };
+  for (const setting of Object.keys(given) as (keyof typeof given)[]) {
+    if (!given[setting]) continue;
     problems.error(
       `pool ${name}: listen.${setting} means nothing for the TCP address ${address}`,
       pool.place(`listen.${setting}`),

@@ -138,6 +138,10 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
         )
       : notice(`kept the socket ${address} of pool ${pool} and ${processes} on it; ${rest}`);
   },
+  "taken-over": ({ pool, address, workers, program, pid, unit }) =>
+    notice(
+      `took over the socket ${address} of pool ${pool} from ${program}, process ${pid}, with ${count(workers, "process", "processes")} on it; they exit when their replacements serve${unit === null ? "" : ` (to keep it from starting again: systemctl disable ${unit})`}`,
+    ),
   "recovered-with-gap": ({ pool, address, workers, why, gapMs }) =>
     error(
       `could not take over the socket ${address} of pool ${pool} from ${count(workers, "process", "processes")} of an earlier supervisor (${why}); reopened it after ${elapsed(gapMs)}, during which clients may have been refused`,

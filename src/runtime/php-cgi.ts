@@ -3,6 +3,7 @@
 
 import { readdirSync } from "node:fs";
 import type { PoolConfig } from "../config/model.ts";
+import { isPhpCgiName } from "../config/php-fpm/program.ts";
 import { Fault } from "../fault.ts";
 import { phpRequestOf } from "../observe/php-request.ts";
 import { errorSettings, iniFiles, syntaxFaults } from "./php-ini.ts";
@@ -10,7 +11,7 @@ import type { Ask, Preflight, Runtime } from "./runtime.ts";
 
 export const phpCgi: Runtime = {
   name: "php-cgi",
-  matches: (program) => /^php-?cgi[0-9.]*$|^php[0-9.]*-cgi$/.test(program),
+  matches: isPhpCgiName,
   sharesOurName: false,
   forks: "several",
   socketFd: 0,

@@ -6,6 +6,7 @@ import { fstatSync } from "node:fs";
 import type { PoolConfig } from "../config/model.ts";
 import { Fault } from "../fault.ts";
 import { type Address, addressText } from "../sys/socket/address.ts";
+import { SysError } from "../sys/libc.ts";
 import { neededGroup, neededUser } from "../sys/machine/machine.ts";
 import { maxBacklog } from "../sys/proc/procfs.ts";
 import {
@@ -23,6 +24,7 @@ import {
   replaceDescriptor,
   tcpQueue,
 } from "../sys/socket/socket.ts";
+import type { AccessList } from "../sys/socket/access-list.ts";
 import { replacedFault, SocketFile } from "../sys/socket/socket-file.ts";
 import { unixQueue } from "../sys/socket/unix-diag.ts";
 import { boundAddress } from "./bound.ts";
@@ -205,7 +207,8 @@ export class Listener {
 
   private setFile({ listen }: ListenSpec): void {
     if (listen.address.kind !== "unix") return;
-    const silent = listen.owner === null && listen.group === null && listen.mode === null;
+    const silent =
+      listen.owner === null && listen.group === null && listen.mode === null && !hasList(listen);
     // Its unit has said who may connect; only what the config says on top counts.
     if (this.maker === "systemd" && silent) return;
     const path = listen.address.path;
@@ -218,15 +221,26 @@ export class Listener {
         : { uid: owner?.uid ?? process.getuid!(), gid: group ?? owner!.gid };
     if (this.file === null) throw replacedFault(path);
     try {
-      this.file.change(listen.mode ?? DEFAULT_MODE, given);
+      this.file.change(listen.mode ?? DEFAULT_MODE, given, this.listFor(listen));
     } catch (error) {
       if (error instanceof Fault) throw error;
+      if (error instanceof SysError && error.call === "setxattr") throw noList(path, error);
       throw new Fault("cannot set owner and mode of the listening socket", {
         where: path,
         hint: "only root may give a socket to another user: run as root, or leave out owner and group",
         cause: error,
       });
     }
+  }
+
+  /** A list that was there before anybody asked for one, as the folder's default brings it, is left alone. */
+  private listFor(listen: ListenSpec["listen"]): AccessList | null | undefined {
+    if (!hasList(listen)) return hasList(this.inForce.listen) ? null : undefined;
+    const { path } = this.file!;
+    return {
+      users: listen.aclUsers.map((name) => neededUser(name, path).uid),
+      groups: listen.aclGroups.map((name) => neededGroup(name, path)),
+    };
   }
 
   private setFilter(spec: ListenSpec): void {
@@ -282,7 +296,21 @@ function backlogOf({ listen }: ListenSpec): number {
 
 function fileText({ listen }: ListenSpec): string {
   const mode = (listen.mode ?? DEFAULT_MODE).toString(8).padStart(4, "0");
-  return `owner ${listen.owner ?? "-"}, group ${listen.group ?? "-"}, mode ${mode}`;
+  const others = [...listen.aclUsers, ...listen.aclGroups.map((name) => `group ${name}`)];
+  const list = others.length === 0 ? "" : `, and may connect: ${others.join(", ")}`;
+  return `owner ${listen.owner ?? "-"}, group ${listen.group ?? "-"}, mode ${mode}${list}`;
+}
+
+function hasList({ aclUsers, aclGroups }: ListenSpec["listen"]): boolean {
+  return aclUsers.length + aclGroups.length > 0;
+}
+
+function noList(path: string, cause: SysError): Fault {
+  const hint =
+    cause.code === "EOPNOTSUPP"
+      ? "its file system has none (a tmpfs or ext4 mounted without them): choose another folder, or leave out acl_users and acl_groups"
+      : "only the socket's owner and root may change it: leave out acl_users and acl_groups, or run as root";
+  return new Fault("the listening socket cannot have an access list", { where: path, hint, cause });
 }
 
 function badBlock(text: string, where: string): IpBlock {

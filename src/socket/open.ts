@@ -92,7 +92,7 @@ function takenFault(address: Address): Fault {
       hint:
         holder === null
           ? "run as root to be told which process holds it, or choose another address"
-          : "stop that process, or choose another address; if these are workers that an earlier supervisor left, start with --takeover",
+          : "stop that process, or choose another address; to take its place without a gap, be it what an earlier supervisor left or a php-fpm, start with --takeover",
     },
   );
 }

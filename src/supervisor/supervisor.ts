@@ -45,6 +45,12 @@ export interface TakenOver {
   readonly workers: number;
   /** Addresses whose socket could not be taken back from them. */
   readonly reopened: readonly string[];
+  /** Masters of another program that served on the sockets. */
+  readonly from: readonly {
+    readonly program: string;
+    readonly pid: number;
+    readonly unit: string | null;
+  }[];
 }
 
 export class Supervisor {
@@ -160,8 +166,13 @@ export class Supervisor {
   }
   /** What the start took over from an earlier supervisor. */
   get takenOver(): TakenOver {
-    const { workers = 0, reopened = [] } = this.recovery ?? {};
-    return { workers, reopened };
+    const { workers = 0, reopened = [], from = [] } = this.recovery ?? {};
+    const masters = from.map(({ runtime, process: { pid }, unit }) => ({
+      program: runtime.name,
+      pid,
+      unit,
+    }));
+    return { workers, reopened, from: masters };
   }
   /** Grows as long as the supervisor's own loop turns. */
   get beats(): number {

@@ -32,12 +32,34 @@ function ownFolder(): string | null {
 }
 
 function findFolder(): string | null {
-  const within = /^0::(\/.*)$/m.exec(readText("/proc/self/cgroup") ?? "")?.[1];
-  const mounts = (readText("/proc/self/mountinfo", TABLE_MOST) ?? "").split("\n");
-  const mount = mounts.find((line) => line.includes(" - cgroup2 "))?.split(" ")[4];
-  if (within === undefined || mount === undefined) return null;
+  const within = groupPathOf("self");
+  const mount = mountPoint();
+  if (within === null || mount === null) return null;
   const own = resolve(mount, `.${basename(within) === ASIDE ? dirname(within) : within}`);
   return own === resolve(mount) || isDelegated(own) ? own : null;
+}
+
+/** Below the mount point; null = it cannot be seen. */
+function groupPathOf(pid: number | "self"): string | null {
+  return /^0::(\/.*)$/m.exec(readText(`/proc/${pid}/cgroup`) ?? "")?.[1] ?? null;
+}
+
+function mountPoint(): string | null {
+  const mounts = (readText("/proc/self/mountinfo", TABLE_MOST) ?? "").split("\n");
+  return mounts.find((line) => line.includes(" - cgroup2 "))?.split(" ")[4] ?? null;
+}
+
+/** The systemd service that the process is of, "php8.2-fpm.service"; null = none, or it cannot be seen. */
+export function unitOf(pid: number): string | null {
+  const parts = groupPathOf(pid)?.split("/") ?? [];
+  return parts.findLast((part) => part.endsWith(".service")) ?? null;
+}
+
+/** Takes a process out of the group it is in, into ours; false when that cannot be. */
+export function joinOwnGroup(pid: number): boolean {
+  const [within, mount] = [groupPathOf("self"), mountPoint()];
+  if (within === null || mount === null) return false;
+  return write(join(mount, within, "cgroup.procs"), String(pid));
 }
 
 /** How systemd marks a group with Delegate=yes. */

@@ -11,6 +11,8 @@ import { userOf } from "./machine/users.ts";
 export interface Exposure {
   readonly place: string;
   readonly to: string;
+  /** Of whom it belongs to, where that is why; null: several can. */
+  readonly uid: number | null;
 }
 
 /** Links that are followed on one way, at most; the kernel's own limit is the same (path_resolution(7)). */
@@ -31,7 +33,7 @@ export function exposure(path: string, sticky: "only on the way" | "anywhere"): 
     if (above !== null) return above;
     const stat = statOf(place);
     if (stat === null) return null;
-    if (!isOurs(stat.uid)) return { place, to: `it belongs to ${nameOf(stat.uid)}` };
+    if (!isOurs(stat.uid)) return belongsTo(stat, place);
     if (stat.isSymbolicLink())
       return ++links > LINKS_MOST ? null : walk(resolve(parent, readlinkSync(place)), isLast);
     const passes = stat.isDirectory() && (stat.mode & STICKY) !== 0;
@@ -83,15 +85,17 @@ export function exposureText({ place, to }: Exposure): string {
 function ownExposure(path: string): Exposure | null {
   const stat = statOf(path, statSync);
   if (stat === null) return null;
-  return isOurs(stat.uid)
-    ? writers(stat, path)
-    : { place: path, to: `it belongs to ${nameOf(stat.uid)}` };
+  return isOurs(stat.uid) ? writers(stat, path) : belongsTo(stat, path);
+}
+
+function belongsTo({ uid }: Stats, place: string): Exposure {
+  return { place, to: `it belongs to ${nameOf(uid)}`, uid };
 }
 
 function writers(stat: Stats, place: string): Exposure | null {
   if (!othersMayWrite(stat)) return null;
   const who = (stat.mode & 0o002) !== 0 ? "everybody" : `its group ${stat.gid}`;
-  return { place, to: `${who} may write in it` };
+  return { place, to: `${who} may write in it`, uid: null };
 }
 
 /** Who owns what belongs to nobody in this user namespace (user_namespaces(7)): the system around it. */

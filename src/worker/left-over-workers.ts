@@ -12,7 +12,13 @@ import { holdersOf, type LeftSocket } from "../socket/holders.ts";
 import { now } from "../sys/clock.ts";
 import { sendSignal, type Signal } from "../sys/process.ts";
 import { ANYBODY, SocketHolders, socketsOf } from "../sys/proc/proc-sockets.ts";
-import { type ProcessId, type ProcessStat, stillThere } from "../sys/proc/procfs.ts";
+import { joinOwnGroup, unitOf } from "../sys/control-group.ts";
+import {
+  type ProcessId,
+  processesWhere,
+  type ProcessStat,
+  stillThere,
+} from "../sys/proc/procfs.ts";
 import { stopGracefully } from "./graceful-stop.ts";
 import { Life } from "./life.ts";
 
@@ -59,6 +65,14 @@ export class LeftOverWorkers implements WorkerSet {
     const unseen = members.filter(({ pid }) => socketsOf(pid) === null);
     const found = onSocket.length > 0 ? [...onSocket, ...unseen] : members;
     return found.filter((stat) => !own.has(stat.group) && isNamed(stat, command));
+  }
+
+  /** Which of them only fork the others. A php-fpm's master is one without workers, too: asked to leave, it would remove the socket's file. */
+  leadersOf(found: readonly ProcessStat[]): readonly ProcessStat[] {
+    const { runtime, groups } = this.context;
+    const parents = new Set(found.map(({ parent }) => parent));
+    const masters = new Set(runtime.forks === "always" ? groups.map(({ pid }) => pid) : []);
+    return found.filter(({ pid }) => parents.has(pid) || masters.has(pid));
   }
 
   /** Those that `look` finds leave. Resolves when none of them is left. */
@@ -112,7 +126,7 @@ export async function drainLeftOver(
   const since = now();
   const look = new SocketHolders();
   const found = sockets.map((workers) => workers.find(look, own));
-  found.forEach(endLeaders);
+  sockets.forEach((workers, i) => endLeaders(workers.leadersOf(found[i]!)));
   // What a leader forked before it went.
   const again = new SocketHolders();
   await Promise.all(
@@ -140,7 +154,18 @@ function membersOf({ pid, startTime }: ProcessId, look: SocketHolders): readonly
 }
 
 /** A leader only waits and refills; its workers go on when it is gone. */
-function endLeaders(found: readonly ProcessStat[]): void {
-  const parents = new Set(found.map(({ parent }) => parent));
-  for (const { pid } of found) if (parents.has(pid)) sendSignal(pid, "SIGKILL");
+function endLeaders(leaders: readonly ProcessStat[]): void {
+  for (const { pid } of leaders) {
+    takeOutOfUnit(pid);
+    sendSignal(pid, "SIGKILL");
+  }
+}
+
+/** systemd ends what is left in a service when its main process is gone: the workers leave it before that. */
+function takeOutOfUnit(leader: number): void {
+  const unit = unitOf(leader);
+  if (unit === null || unit === unitOf(process.pid)) return;
+  // It forks nobody between the look and its end.
+  sendSignal(leader, "SIGSTOP");
+  for (const { pid } of processesWhere(({ parent }) => parent === leader)) joinOwnGroup(pid);
 }

@@ -3,10 +3,11 @@
 
 import { expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fcgi } from "../helper/fcgi.ts";
 import { nginx } from "../helper/nginx.ts";
 import { unixSpot, workersReach } from "../helper/pool.ts";
+import { phpFpmProgram } from "../helper/packages.ts";
 import { alive } from "../helper/processes.ts";
 import { BINARY, ready, textOf } from "../helper/program.ts";
 import { AM_ROOT, behaviour, type Scene } from "../helper/scene.ts";
@@ -32,38 +33,45 @@ function debian(scene: Scene, extra = "") {
   };
 }
 
-async function running(scene: Scene, server: ReturnType<typeof debian>) {
-  const child = scene.spawn([BINARY, "run", "-c", server.file]);
+/** What the pools of such a config can run on. */
+const PHPS = [
+  { needs: ["php-cgi"], php: () => "php-cgi" },
+  { needs: ["php-fpm"], php: () => phpFpmProgram()! },
+] as const;
+
+async function running(scene: Scene, server: ReturnType<typeof debian>, php: string) {
+  const child = scene.spawn([BINARY, "run", "-c", server.file, "--php", php]);
   const log = (): string => child.stderr() + server.log();
   const supervisor = scene.follow(child.pid, server.file, server.socket, log);
   await ready(server.socket, () => alive(child.pid));
   return { child, supervisor };
 }
 
-behaviour(
-  "Debian's php-fpm.conf serves PHP through nginx on the same socket path",
-  { needs: ["php-cgi", "nginx"] },
-  async (scene) => {
-    const server = debian(scene);
-    const { child, supervisor } = await running(scene, server);
-    scene.fixture("php/hello.php");
-    const front = await nginx(scene, { to: server.spot.where, root: scene.path("www/php") });
-    expect(await front.get("/hello.php?name=Debian")).toEqual({
-      status: 200,
-      body: "hello Debian",
-    });
-    expect(statSync(server.spot.listen).mode & 0o777).toBe(0o660);
-    expect(Number(textOf(scene.path("run/php/php8.2-fpm.pid")))).toBe(child.pid);
-    expect((await supervisor.control("reload")).code).toBe(0);
-    expect((await front.get("/hello.php")).body).toBe("hello world");
-    expect((await supervisor.control("quit")).code).toBe(0);
-    await supervisor.gone();
-    expect(existsSync(scene.path("run/php/php8.2-fpm.pid"))).toBe(false);
-  },
-);
+for (const { needs, php } of PHPS)
+  behaviour(
+    `Debian's php-fpm.conf serves PHP through nginx on the same socket path, by ${needs[0]}`,
+    { needs: [...needs, "nginx"] },
+    async (scene) => {
+      const server = debian(scene);
+      const { child, supervisor } = await running(scene, server, php());
+      scene.fixture("php/hello.php");
+      const front = await nginx(scene, { to: server.spot.where, root: scene.path("www/php") });
+      expect(await front.get("/hello.php?name=Debian")).toEqual({
+        status: 200,
+        body: "hello Debian",
+      });
+      expect(statSync(server.spot.listen).mode & 0o777).toBe(0o660);
+      expect(Number(textOf(scene.path("run/php/php8.2-fpm.pid")))).toBe(child.pid);
+      expect((await supervisor.control("reload")).code).toBe(0);
+      expect((await front.get("/hello.php")).body).toBe("hello world");
+      expect((await supervisor.control("quit")).code).toBe(0);
+      await supervisor.gone();
+      expect(existsSync(scene.path("run/php/php8.2-fpm.pid"))).toBe(false);
+    },
+  );
 
 behaviour(
-  "workers get php-fpm's php.ini, its modules, the pool's php_value and env",
+  "php-cgi gets php-fpm's php.ini, its modules, the pool's php_value and env",
   { needs: ["php-cgi"] },
   async (scene) => {
     const server = debian(
@@ -79,7 +87,7 @@ php_admin_value[sendmail_path] = /usr/sbin/sendmail -t -i -f "it's@example.com"
 php_admin_flag[log_errors] = off
 `,
     );
-    await running(scene, server);
+    await running(scene, server, "php-cgi");
     await workersReach(server.spot, 1);
     const ini = "user_agent,default_charset,precision,error_reporting,display_errors,log_errors";
     const answer = await fcgi(server.spot.where, {
@@ -180,6 +188,31 @@ ${readFileSync(join(server.fpm, "pool.d/www.conf"), "utf8")}`,
 );
 
 behaviour(
+  "called as php-fpm8.2 it runs a config on the php-fpm of that name, wherever the config stands",
+  { needs: ["php-fpm"] },
+  async (scene) => {
+    const spot = unixSpot(scene);
+    const user = AM_ROOT ? "user = www-data\n" : "";
+    const pool = `[www]\n${user}listen = ${spot.listen}\npm = static\npm.max_children = 1\n`;
+    const file = scene.write("any.conf", `[global]\npid = ${scene.path("p.pid")}\n${pool}`);
+    mkdirSync(scene.path("sbin"));
+    const link = scene.path("sbin/php-fpm8.2");
+    symlinkSync(BINARY, link);
+    // The link comes first, as where it has taken the place of the program.
+    const path = [scene.path("sbin"), dirname(phpFpmProgram()!), process.env["PATH"]].join(":");
+    const dumped = await scene.command([link, "-tt", "-y", file], { env: { PATH: path } });
+    expect(dumped.stderr).toContain(`command = ["${phpFpmProgram()!}"]`);
+    expect(dumped.stderr).toContain('runtime = "php-fpm"');
+    const start = await scene.command([link, "-D", "-y", file], { env: { PATH: path } });
+    expect(start.code, start.stderr).toBe(0);
+    const socket = scene.path("p.admin.sock");
+    scene.follow(Number(textOf(scene.path("p.pid"))), file, socket, () => "");
+    const script = scene.write("www/sapi.php", "<?php echo PHP_SAPI;");
+    expect((await fcgi(spot.where, { script })).body).toBe("fpm-fcgi");
+  },
+);
+
+behaviour(
   "php-fpm -R lets pools run as root, and without it they may not",
   { needs: ["root", "php-cgi"] },
   async (scene) => {
@@ -218,7 +251,7 @@ behaviour(
   { needs: ["php-cgi"] },
   async (scene) => {
     const server = debian(scene, "pm = static\npm.max_children = 2\n");
-    const { supervisor } = await running(scene, server);
+    const { supervisor } = await running(scene, server, "php-cgi");
     const workers = await workersReach(server.spot, 2);
     supervisor.signal("SIGKILL");
     await supervisor.gone();

@@ -3,6 +3,7 @@
 
 import { expect } from "bun:test";
 import { parse } from "smol-toml";
+import { ENV, PIECES } from "../config-cases/ini-pieces.ts";
 import { random, type Random } from "../config-cases/random.ts";
 import { duration } from "../../src/config/settings/durations.ts";
 import { phpFpmProgram } from "../helper/packages.ts";
@@ -11,17 +12,6 @@ import { behaviour, type Scene } from "../helper/scene.ts";
 const SEED = 20_261_126;
 /** At most as many problems as are listed at once. */
 const CASES = 190;
-
-/** PHP's own variables are not among them: they are another matter (see `help legacy`). */
-const ENV = { SET: "a value", WORD: "on", EMPTY: "" };
-
-const PIECES = [
-  ..."a|b c|on|Off|none|NULL|yes|true|no|1|007|0x10|-5|12|3.5|10s|5m|4K|1e3".split("|"),
-  ..."E_ALL|E_NOTICE|PHP_VERSION|M_PI|/|/srv|.|-|_|:|@|%|?|+|*|,|<|>|$|$pool|$SET|{|}".split("|"),
-  ...['"', '"', "'", "'", "\\", "\\\\", '\\"', "\\'", "\\$", '"a b"', "'c d'", '"on"', "'off'"],
-  ...["${SET}", "${WORD}", "${EMPTY}", "${NOPE}", "${SET", '"${SET}"', "'${SET}'", '"\\${SET}"'],
-  ...[" ", " ", "\t", ";", "; c", "#", "=", "|", "&", "~", "!", "(", ")", "^", "[", "]"],
-];
 
 interface Kind {
   /** The line, or for a pool's name its header. */
@@ -143,7 +133,7 @@ async function askFcgivisor(scene: Scene, all: readonly Case[]): Promise<(Pool |
   // Not `check`, which would look for the folders of the sockets as well.
   const convert = (some: readonly Case[]) => {
     const file = scene.write("ours.conf", GLOBAL + some.map(({ pool }) => pool).join(""));
-    return scene.fcgivisor(["convert", file, "--quiet"], { env: ENV });
+    return scene.fcgivisor(["convert", file, "--quiet", "--php", "php-cgi"], { env: ENV });
   };
   const refused = new Set<Case>();
   const lines = all.flatMap((each) =>

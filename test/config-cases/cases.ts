@@ -24,13 +24,24 @@ export function smallCases(text: string): SmallCase[] {
     });
 }
 
-export function load(file: string, uid: number | null): Promise<Loaded> {
-  return loadConfig({ file, prefix: "/PREFIX", env: {}, uid, stateDirDefault: "/run/fcgivisor" });
+/** Nothing of it exists, so the machine has no say in what the pools run. */
+export const PHP_FPM = "/nowhere/php-fpm8.2";
+
+/** `php`: what the pools of a php-fpm config run; TOML says it itself. */
+export function load(file: string, uid: number | null, php = "php-cgi"): Promise<Loaded> {
+  return loadConfig({
+    file,
+    prefix: "/PREFIX",
+    env: {},
+    uid,
+    stateDirDefault: "/run/fcgivisor",
+    ...(file.endsWith(".toml") ? {} : { php }),
+  });
 }
 
 /** What there is to say about the file: its problems, or its warnings and the resolved config. */
-export async function outcome(file: string, uid: number | null): Promise<string> {
-  const lines = await load(file, uid).then(
+export async function outcome(file: string, uid: number | null, php?: string): Promise<string> {
+  const lines = await load(file, uid, php).then(
     (loaded) => [...loaded.warnings.flatMap(asWarning), ...dumpConfig(loaded).split("\n")],
     (error: unknown) => {
       if (error instanceof Fault) return faultLines(error);
@@ -45,10 +56,11 @@ function asWarning(warning: Fault): string[] {
 }
 
 /** `outcome` of a text, in a folder of its own that is gone afterwards. */
-export async function outcomeOf(source: string, uid: number | null): Promise<string> {
+export async function outcomeOf(source: string, uid: number | null, php?: string): Promise<string> {
   return withTempDir(async (dir) => {
-    const file = await write(dir, "case", source);
-    return (await outcome(file, uid)).replaceAll(dir, "DIR");
+    const name = /^<configuration>|^\[global\]/.test(source) ? "case" : "case.toml";
+    const file = await write(dir, name, source);
+    return (await outcome(file, uid, php)).replaceAll(dir, "DIR");
   });
 }
 

@@ -5,6 +5,7 @@
 
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { HANDED_ON, POOL_DIRECTIVES } from "../../src/config/php-fpm/directives.ts";
 import { DIFFERENCES } from "../../src/config/ini/differences.ts";
 import {
   defaultFor,
@@ -30,6 +31,7 @@ export function withTables(page: string): string {
 function table(name: string): string {
   if (name === "legacy") return markdown(["legacy name", "TOML", "default there"], legacyRows());
   if (name === "php-fpm") return markdown(["php-fpm.conf", "TOML", "default there"], fpmRows());
+  if (name === "handed-on") return markdown(["php-fpm.conf", "PHP"], handedOnRows());
   if (name === "unlike") return markdown(["php-fpm.conf", "here", "instead"], unlikeRows());
   const section = Object.entries(SECTIONS).find(([key]) => key === name);
   if (section === undefined) throw new Error(`the manual asks for the settings of "${name}"`);
@@ -69,6 +71,13 @@ function fpmRows(): Cells[] {
           : defaultText({ ...row, default: defaultFor(row, "php-fpm-ini") }),
       ]),
   );
+}
+
+function handedOnRows(): Cells[] {
+  return HANDED_ON.map((name) => {
+    const { form, since } = POOL_DIRECTIVES.get(name)!;
+    return [code(form === "paths" ? `${name}[]` : name), since === null ? "all" : `${since} on`];
+  });
 }
 
 function unlikeRows(): Cells[] {

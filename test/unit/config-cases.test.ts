@@ -11,6 +11,7 @@ import {
   load,
   outcome,
   outcomeOf,
+  PHP_FPM,
   smallCases,
 } from "../config-cases/cases.ts";
 import { convertConfig } from "../../src/config/derived/convert.ts";
@@ -31,6 +32,13 @@ describe("whole files", () => {
   test("there are all ten legacy files and the TOML ones", () => {
     expect(inputs.filter((name) => name.endsWith(".xml"))).toHaveLength(10);
     expect(inputs.filter((name) => name.endsWith(".toml")).length).toBeGreaterThanOrEqual(3);
+  });
+});
+
+describe("whole files of php-fpm, run by php-fpm itself", () => {
+  test.each(inputs.filter((name) => name.endsWith(".conf")))("%s", async (input) => {
+    const said = await outcome(join(folder, input), null, PHP_FPM);
+    expect(said.replaceAll(`${folder}/`, "DIR/")).toBe(expectedOf(`${input}.by-php-fpm.conf`));
   });
 });
 
@@ -62,6 +70,16 @@ describe("single facts of php-fpm's INI format", () => {
   test("there are at least eighty", () => expect(cases.length).toBeGreaterThanOrEqual(80));
 });
 
+describe("single facts of php-fpm's INI format, run by php-fpm itself", () => {
+  const cases = smallCases(read("ini-probes-php-fpm.txt"));
+  test.each(cases.map((c) => [c.name, c] as const))("%s", async (_, { source, expected }) => {
+    const plain = await outcomeOf(iniProbe(""), null, PHP_FPM);
+    const said = await outcomeOf(iniProbe(source), null, PHP_FPM);
+    expect(changedLines(said, plain)).toBe(expected);
+  });
+  test("there are at least twenty", () => expect(cases.length).toBeGreaterThanOrEqual(20));
+});
+
 describe("convert", () => {
   const sound = inputs.filter((input) => !/^\d+ problem/.test(expectedOf(input)));
 
@@ -73,6 +91,17 @@ describe("convert", () => {
       expect(meaning(converted.config)).toEqual(meaning(original.config));
     });
   });
+
+  test.each(inputs.filter((name) => name.endsWith(".conf")))(
+    "%s becomes TOML that resolves to the same with php-fpm, too",
+    async (input) => {
+      await withTempDir(async (dir) => {
+        const original = await load(join(folder, input), null, PHP_FPM);
+        const file = await write(dir, "converted.toml", convertConfig(original));
+        expect(meaning((await load(file, null)).config)).toEqual(meaning(original.config));
+      });
+    },
+  );
 
   test("only what differs from the defaults is written", async () => {
     const text = convertConfig(await load(join(folder, "good-minimal.toml"), null));

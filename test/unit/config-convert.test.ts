@@ -16,9 +16,10 @@ import { withTempDir, write } from "../config-cases/temp-dir.ts";
 
 const ROUNDS = 60;
 
-const load = (file: string) =>
+const load = (file: string, php?: string) =>
   loadConfig({
     file,
+    ...(php === undefined ? {} : { php }),
     prefix: "/PREFIX",
     env: { HOME: "/root" },
     uid: null,
@@ -39,6 +40,11 @@ function tomlSetting(name: string, example: string, pick: Random): string {
     user: ['"bob"', '"1000"'],
     "log.file": ['"stderr"'],
     "health.expect": [text],
+    fpm: [
+      `{ slowlog = "slow log", request_slowlog_timeout = "5s", "process.dumpable" = true }`,
+      `{ "access.suppress_path" = ["/ping", "/a b"], "access.format" = ${text} }`,
+      `{ "request_terminate_timeout" = 30, "pm.status_path" = "", "security.limit_extensions" = "" }`,
+    ],
   };
   return `${name} = ${pick.of([example, ...(others[name] ?? [])])}`;
 }
@@ -52,11 +58,14 @@ function tomlSection(rows: Rows, pick: Random, without: readonly string[]): stri
 
 const PLACES = ["include", "state_dir", "socket", "listen.address", "command"];
 
+/** What only some kinds of programs can have, and what another setting says for some. */
+const NOT_FOR_ALL = ["fpm", "runtime", "request_timeout"];
+
 function toml(pick: Random): string {
-  const pool = (name: string) => `[pools.${name}]
+  const pool = (name: string, without: string) => `[pools."${name}"]
 listen.address = "/${name}.sock"
 command = ["./${name}", ${JSON.stringify(pick.of(TEXTS))}]
-${tomlSection(POOL, pick, [...PLACES, "allowed_clients", "group_size"])}`;
+${tomlSection(POOL, pick, [...PLACES, "allowed_clients", "group_size", without])}`;
   return `[supervisor]
 ${tomlSection(SUPERVISOR, pick, PLACES)}
 [admin]
@@ -64,9 +73,9 @@ ${tomlSection(ADMIN, pick, PLACES)}
 [log]
 ${tomlSection(LOG, pick, PLACES)}
 [defaults]
-${tomlSection(POOL, pick, [...PLACES, "allowed_clients", "group_size"])}
-${pool("one")}
-${pool("two")}
+${tomlSection(POOL, pick, [...PLACES, "allowed_clients", "group_size", ...NOT_FOR_ALL])}
+${pool("one", "fpm")}
+${pool("php-fpm8.2", "runtime")}
 `;
 }
 
@@ -91,6 +100,11 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   chroot: ["/srv/jail"],
   chdir: ["/srv/www"],
   "process.priority": ["-5", "10"],
+  "ping.path": ["/ping", ""],
+  "pm.status_path": ["/status", "/a-b.c"],
+  "access.format": ['"%R %u %t \\"%m\\""', "%{a b}C", '"a;b#c"'],
+  "security.limit_extensions": [".php .phtml", ""],
+  request_slowlog_timeout: ["1s", "2", "0"],
 };
 
 function xml(pick: Random): string {
@@ -126,6 +140,7 @@ function ini(pick: Random): string {
     [...INI_NAMES[kind]]
       .filter(() => pick.chance(0.4))
       .map(([name, known]) => {
+        if (name === "access.suppress_path") return `${name}[] = /a\n${name}[] = "/b c"`;
         if (!known.array) return `${name} = ${scalar(name, known.form, pick)}`;
         const text = pick.of(TEXTS).replaceAll(/["\\]/g, "\\$&");
         return name.endsWith("flag") ? `${name}[x] = on` : `${name}[a.b] = "${text}"`;
@@ -147,9 +162,10 @@ function meaning({ supervisor, admin, log, pools }: Config) {
 }
 
 /** Whether the config was sound; what is not need not be convertible. */
-async function holds(source: string): Promise<boolean> {
+async function holds(source: string, php: string | undefined): Promise<boolean> {
   return withTempDir(async (dir) => {
-    const original = await load(await write(dir, "original", source)).catch((error: unknown) => {
+    const file = await write(dir, "original", source);
+    const original = await load(file, php).catch((error: unknown) => {
       if (error instanceof Fault) return null;
       throw error;
     });
@@ -168,14 +184,15 @@ async function holds(source: string): Promise<boolean> {
 }
 
 describe.each([
-  ["TOML", toml],
-  ["legacy XML", xml],
-  ["php-fpm INI", ini],
-] as const)("%s made up at random", (_, make) => {
+  ["TOML", toml, undefined],
+  ["legacy XML", xml, "php-cgi"],
+  ["php-fpm INI, run by php-cgi", ini, "php-cgi"],
+  ["php-fpm INI, run by php-fpm", ini, "/nowhere/php-fpm8.2"],
+] as const)("%s made up at random", (_, make, php) => {
   test(`${ROUNDS} configs resolve to the same when converted and when dumped`, async () => {
     const pick = random(2008);
     let sound = 0;
-    for (let round = 0; round < ROUNDS; round++) if (await holds(make(pick))) sound++;
+    for (let round = 0; round < ROUNDS; round++) if (await holds(make(pick), php)) sound++;
     expect(sound).toBeGreaterThan(ROUNDS / 2);
   });
 });

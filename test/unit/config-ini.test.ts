@@ -14,7 +14,10 @@ const GLOBAL = "[global]\nprocess_control_timeout = 5s\n";
 const pool = (name: string, more = "") =>
   `[${name}]\nlisten = /${name}.sock\npm = static\npm.max_children = 2\n${more}`;
 
-function load(file: string, more: { prefix?: string; env?: Record<string, string> } = {}) {
+function load(
+  file: string,
+  more: { prefix?: string; php?: string; env?: Record<string, string> } = {},
+) {
   return loadConfig({ file, env: {}, uid: null, stateDirDefault: "/run/fcgivisor", ...more });
 }
 
@@ -42,7 +45,7 @@ describe("includes", () => {
       expect(config.source.files).toEqual(
         ["php-fpm.conf", "pool.d/a.conf", "pool.d/b.conf", "late.conf"].map((f) => join(dir, f)),
       );
-      expect(config.pools[1]?.place).toEqual({ file: join(dir, "pool.d/b.conf"), line: 1 });
+      expect(config.pools[1]?.place).toMatchObject({ file: join(dir, "pool.d/b.conf"), line: 1 });
     }));
 
   test("the section goes on through an include, and behind it", () =>
@@ -139,6 +142,43 @@ describe("the place of the config", () => {
       const { config } = await load(file, { prefix: "/opt/php" });
       expect(config.supervisor.pidFile).toBe("/opt/php/run/p.pid");
       expect(config.log.file).toBe("/opt/php/log/e.log");
+    }));
+
+  test("the version's php-fpm where it is on PATH or among the programs of root, and not a link to this program", () =>
+    withTempDir(async (dir) => {
+      const file = await write(dir, "etc/php/8.9/fpm/php-fpm.conf", pool("www"));
+      const bin = join(dir, "bin");
+      await mkdir(bin);
+      await write(dir, "etc/php/8.9/fpm/php.ini", "");
+      const read = async () => {
+        const { command, runtime, php } = (await load(file, { env: { PATH: bin } })).config
+          .pools[0]!;
+        return [command[0], runtime, php.ini];
+      };
+      const own = join(dir, "etc/php/8.9/fpm/php.ini");
+      expect(await read()).toEqual(["php-cgi", "php-cgi", own]);
+      await symlink(process.execPath, join(bin, "php-fpm8.9"));
+      expect(await read()).toEqual(["php-cgi", "php-cgi", own]);
+      await symlink("/bin/true", join(bin, "php-fpm8.9.distrib"));
+      expect(await read()).toEqual([join(bin, "php-fpm8.9.distrib"), "php-fpm", null]);
+      const cgi = (await load(file, { php: "php-cgi8.9", env: { PATH: bin } })).config.pools[0]!;
+      expect([cgi.command, cgi.runtime, cgi.php.ini]).toEqual([["php-cgi8.9"], "php-cgi", own]);
+    }));
+
+  test("PREFIX/sbin/php-fpm of an installation of its own", () =>
+    withTempDir(async (dir) => {
+      const file = await write(dir, "etc/php-fpm.conf", pool("www"));
+      await mkdir(join(dir, "sbin"));
+      await symlink("/bin/true", join(dir, "sbin/php-fpm"));
+      const { command, runtime } = (await load(file)).config.pools[0]!;
+      expect([command, runtime]).toEqual([[join(dir, "sbin/php-fpm")], "php-fpm"]);
+    }));
+
+  test("--php is refused for TOML, which says itself what runs", () =>
+    withTempDir(async (dir) => {
+      const file = await write(dir, "a.toml", '[pools.www]\nlisten = "9000"\ncommand = ["a"]\n');
+      const said = await complaint(load(file, { php: "php-fpm8.2" }));
+      expect(said).toContain('command = ["php-fpm8.2"]');
     }));
 
   test("the version's php-cgi where it is on PATH; php.ini and conf.d beside the config", () =>

@@ -15,7 +15,14 @@ import { Fault, faultLines } from "../../src/fault.ts";
 
 const POOL = '[pools.www]\nlisten = "9000"\ncommand = ["a"]\n';
 
-function load(file: string, more: { uid?: number | null; prefix?: string } = {}) {
+interface More {
+  readonly uid?: number | null;
+  readonly prefix?: string;
+  readonly php?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+function load(file: string, more: More = {}) {
   return loadConfig({ file, env: {}, uid: null, stateDirDefault: "/run/fcgivisor", ...more });
 }
 
@@ -310,6 +317,28 @@ describe("PREFIX of a legacy file", () => {
       expect((await load(file)).config.pools[0]?.command).toEqual([own]);
     }));
 });
+
+test("a legacy file runs on php-cgi, and on php-fpm where that is all there is, or is asked for", () =>
+  withTempDir(async (dir) => {
+    const file = await write(
+      dir,
+      "php-fpm.conf",
+      `<configuration><workers><section name="pool"><value name="listen_address">9000</value>
+<value name="pm"><value name="max_children">2</value></value></section></workers></configuration>`,
+    );
+    await mkdir(join(dir, "bin"));
+    await symlink("/bin/true", join(dir, "bin/php-fpm"));
+    const run = async (php?: string) => {
+      const env = { PATH: join(dir, "bin") };
+      const { config } = await load(file, { env, ...(php === undefined ? {} : { php }) });
+      return [config.pools[0]!.command[0], config.pools[0]!.runtime];
+    };
+    expect(await run()).toEqual([join(dir, "bin/php-fpm"), "php-fpm"]);
+    await symlink("/bin/true", join(dir, "bin/php-cgi"));
+    expect(await run()).toEqual([join(dir, "bin/php-cgi"), "php-cgi"]);
+    expect(await run("php-fpm")).toEqual([join(dir, "bin/php-fpm"), "php-fpm"]);
+    expect(await run("php-cgi8.2")).toEqual(["php-cgi8.2", "php-cgi"]);
+  }));
 
 test("a config is frozen all the way down", () =>
   withTempDir(async (dir) => {

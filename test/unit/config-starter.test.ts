@@ -12,7 +12,7 @@ import { withTempDir, write } from "../config-cases/temp-dir.ts";
 
 const NOTHING: Found = {
   root: false,
-  phpCgi: null,
+  php: null,
   user: null,
   nginxUser: null,
   documentRoot: null,
@@ -22,12 +22,12 @@ const NOTHING: Found = {
 const machines: readonly (readonly [string, Found])[] = [
   ["nothing, not root", NOTHING],
   ["nothing, root", { ...NOTHING, root: true }],
-  ["no nginx", { ...NOTHING, root: true, phpCgi: "/usr/bin/php-cgi", user: "www-data" }],
+  ["no nginx", { ...NOTHING, root: true, php: "/usr/bin/php-cgi", user: "www-data" }],
   [
     "everything",
     {
       root: true,
-      phpCgi: "/usr/bin/php-cgi",
+      php: "/usr/sbin/php-fpm8.2",
       user: "apache",
       nginxUser: "nginx",
       documentRoot: "/var/www/my site",
@@ -44,7 +44,7 @@ describe("a machine with", () => {
       const { config, warnings } = await loadConfig(options);
       expect(warnings).toEqual([]);
       expect(config.pools[0]).toMatchObject({
-        command: [found.phpCgi ?? "php-cgi"],
+        command: [found.php ?? "php-fpm"],
         user: found.root ? (found.user ?? "nobody") : null,
         chdir: found.documentRoot,
         workers: Math.max(2, found.processors * 2),

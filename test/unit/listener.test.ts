@@ -12,7 +12,18 @@ const dir = mkdtempSync(join(tmpdir(), "fv-listener-"));
 afterAll(() => rmSync(dir, { recursive: true }));
 
 function specOf(address: Address, allowedClients: string[] = []): ListenSpec {
-  return { listen: { address, backlog: 7, owner: null, group: null, mode: null }, allowedClients };
+  return {
+    listen: {
+      address,
+      backlog: 7,
+      owner: null,
+      group: null,
+      mode: null,
+      aclUsers: [],
+      aclGroups: [],
+    },
+    allowedClients,
+  };
 }
 
 const unix = () => Listener.open(specOf({ kind: "unix", path: join(dir, "www.sock") }));

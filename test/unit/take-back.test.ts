@@ -14,6 +14,8 @@ const listener = Listener.open({
     owner: null,
     group: null,
     mode: null,
+    aclUsers: [],
+    aclGroups: [],
   },
   allowedClients: [],
 });

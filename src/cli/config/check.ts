@@ -6,7 +6,7 @@ import { asFault, type Fault, faultLines } from "../../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
 import { print, printData, printError, printJson } from "../print.ts";
 import { defineCommand } from "../command.ts";
-import { COMMON, type ValuesOf } from "../options.ts";
+import { COMMON, PHP, type ValuesOf } from "../options.ts";
 import { usageFault } from "../usage.ts";
 
 const OPTIONS = {
@@ -18,6 +18,7 @@ const OPTIONS = {
   },
   config: COMMON.config,
   prefix: COMMON.prefix,
+  php: PHP,
   socket: COMMON.socket,
   against: {
     type: "boolean",

@@ -4,7 +4,7 @@ import { faultText } from "../../fault.ts";
 import { loadGivenConfig } from "./load-config.ts";
 import { printData, printError } from "../print.ts";
 import { defineCommand } from "../command.ts";
-import { COMMON } from "../options.ts";
+import { COMMON, PHP } from "../options.ts";
 
 export default defineCommand({
   name: "convert",
@@ -12,10 +12,11 @@ export default defineCommand({
   options: {
     file: { type: "positional", description: "the config to convert" },
     prefix: COMMON.prefix,
+    php: PHP,
     quiet: COMMON.quiet,
   },
-  async run({ file, prefix, quiet }) {
-    const loaded = await loadGivenConfig({ config: file, prefix }, null);
+  async run({ file, prefix, php, quiet }) {
+    const loaded = await loadGivenConfig({ config: file, prefix, php }, null);
     const { convertConfig } = await import("../../config/derived/convert.ts");
     printData(convertConfig(loaded));
     if (!quiet) {

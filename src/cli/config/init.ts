@@ -4,6 +4,7 @@ import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:
 import { availableParallelism } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { type Found, starterText } from "../../config/derived/starter.ts";
+import { findPhpFpm, PHP_FPM_NAMES } from "../../config/php-fpm/program.ts";
 import { asFault, Fault } from "../../fault.ts";
 import { shellWord } from "../../log/words.ts";
 import { findUser } from "../../sys/machine/users.ts";
@@ -66,7 +67,7 @@ function lookAround(): Found {
   const nginxUser = userOfNginx();
   return {
     root: process.getuid?.() === 0,
-    phpCgi: phpCgi(),
+    php: findPhpFpm(PHP_FPM_NAMES, process.env) ?? phpCgi(),
     user: WEB_USERS.find((name) => findUser(name) !== null) ?? nginxUser,
     nginxUser,
     documentRoot: DOCUMENT_ROOTS.find(isFolder) ?? null,

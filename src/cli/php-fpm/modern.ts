@@ -1,7 +1,11 @@
 // php-fpm's own command line, for who calls this program by its name with options: the same letters,
 // the same exit codes (0 done, 64 usage, 70 it cannot run, 78 the config is wrong), told on stderr.
 
+import { basename } from "node:path";
+import { formatOf } from "../../config/format.ts";
 import type { Loaded } from "../../config/load.ts";
+import { findPhpFpm, phpFpmVersion } from "../../config/php-fpm/program.ts";
+import { readSource } from "../../config/source.ts";
 import { asFault, type Fault, faultText } from "../../fault.ts";
 import { wallClock } from "../../sys/clock.ts";
 import { loadGivenConfig } from "../config/load-config.ts";
@@ -28,9 +32,10 @@ export async function runLikePhpFpm(
   if (options.version) return said(await versionText());
   const config = options.config ?? phpFpmConfig(called, prefix);
   try {
-    const loaded = await checked(config, options);
+    const php = await phpByName(called, config);
+    const loaded = await checked(config, options, php);
     if (options.test > 0) return tested(loaded, config, options);
-    return await serve(config, options, loaded);
+    return await serve(serveArgs(config, options, php), options, loaded);
   } catch (error) {
     complain(asFault(error));
     say("ERROR", "the config is refused; nothing was started");
@@ -45,13 +50,28 @@ function said(text: string): number {
 
 async function versionText(): Promise<string> {
   const { VERSION } = await import("../version.ts");
-  return `fcgivisor ${VERSION} (in the place of php-fpm; the PHP is that of php-cgi)`;
+  return `fcgivisor ${VERSION} (in the place of php-fpm)`;
 }
 
-async function checked(config: string, options: PhpFpmOptions): Promise<Loaded> {
+/** Called as php-fpm8.2 it runs a config of php-fpm on that one, wherever the config stands; undefined: on what fits the config. */
+async function phpByName(called: string, config: string): Promise<string | undefined> {
+  const name = basename(called);
+  if (phpFpmVersion(name) === null) return undefined;
+  const bytes = await readSource(config);
+  return formatOf(config, bytes) === "php-fpm-ini"
+    ? (findPhpFpm([name], process.env) ?? undefined)
+    : undefined;
+}
+
+async function checked(
+  config: string,
+  options: PhpFpmOptions,
+  php: string | undefined,
+): Promise<Loaded> {
   const loaded = await loadGivenConfig(
     {
       config,
+      php,
       prefix: options.prefix,
       "pid-file": options.pidFile,
       "php-ini": options.phpIni,
@@ -73,14 +93,15 @@ async function tested(loaded: Loaded, config: string, { test }: PhpFpmOptions): 
   return 0;
 }
 
-async function serve(config: string, options: PhpFpmOptions, loaded: Loaded): Promise<number> {
+async function serve(args: string[], options: PhpFpmOptions, loaded: Loaded): Promise<number> {
   const background = options.daemonize ?? loaded.config.supervisor.daemonize ?? false;
+  const log = options.forceStderr && !background ? ["--log-file", "stderr"] : [];
   const word = background ? "start" : "run";
   const { COMMANDS } = await import("../commands.ts");
   const { runStrict } = await import("../runner.ts");
   try {
     const command = (await COMMANDS[word]!.load()).default;
-    const code = await runStrict(command, serveArgs(config, options, background));
+    const code = await runStrict(command, [...args, ...log]);
     return code === 0 ? 0 : SOFTWARE;
   } catch (error) {
     complain(asFault(error));
@@ -88,7 +109,7 @@ async function serve(config: string, options: PhpFpmOptions, loaded: Loaded): Pr
   }
 }
 
-function serveArgs(config: string, options: PhpFpmOptions, background: boolean): string[] {
+function serveArgs(config: string, options: PhpFpmOptions, php: string | undefined): string[] {
   const given = (name: string, value: string | undefined) =>
     value === undefined ? [] : [name, value];
   return [
@@ -96,7 +117,7 @@ function serveArgs(config: string, options: PhpFpmOptions, background: boolean):
     ...given("--prefix", options.prefix),
     ...given("--pid-file", options.pidFile),
     ...given("--php-ini", options.phpIni),
-    ...(options.forceStderr && !background ? ["--log-file", "stderr"] : []),
+    ...given("--php", php),
     ...(options.allowRoot ? ["--allow-root"] : []),
   ];
 }

@@ -1,6 +1,6 @@
 // The options of `run`, which `start` hands on.
 
-import { COMMON, type Options } from "../options.ts";
+import { COMMON, type Options, PHP } from "../options.ts";
 
 const { config, socket, prefix, quiet } = COMMON;
 
@@ -8,6 +8,7 @@ export const RUN_OPTIONS = {
   config,
   socket,
   prefix,
+  php: PHP,
   quiet,
   "keep-going": {
     type: "boolean",
@@ -16,7 +17,7 @@ export const RUN_OPTIONS = {
   takeover: {
     type: "boolean",
     description:
-      "take sockets over from workers that an earlier supervisor left without a state file",
+      "take sockets over from a php-fpm, or from workers that an earlier supervisor left without a state file",
   },
   listen: {
     type: "string",

@@ -75,13 +75,23 @@ function tellJson({ pid, pools, takenOver, failed }: Ready["ready"]): number {
   return ok ? 0 : 1;
 }
 
-function takenOverText({ workers, reopened }: TakenOver): string {
+function takenOverText({ workers, reopened, from }: TakenOver): string {
   if (workers === 0) return "";
+  if (from.length > 0 && reopened.length === 0) return takenFromText(from);
   const what =
     reopened.length === 0
       ? `its sockets were taken back from ${workers} processes`
       : `${workers} of its processes still served, but ${firstOf(reopened)} had to be reopened (the log says why)`;
   return `an earlier supervisor had died; ${what}; they exit when their requests are done\n`;
+}
+
+function takenFromText(from: TakenOver["from"]): string {
+  const masters = from.map(({ program, pid }) => `${program}, process ${pid}`);
+  const units = new Set(from.flatMap(({ unit }) => (unit === null ? [] : [unit])));
+  return [
+    `its sockets were taken over from ${masters.join(" and ")}; the workers there exit when their requests are done\n`,
+    ...[...units].map((unit) => `keep it from starting again: systemctl disable ${unit}\n`),
+  ].join("");
 }
 
 /** The daemon has told the reason on its stderr, which is ours; unless another start was quicker. */

@@ -10,8 +10,8 @@ export function convertConfig(loaded: Loaded): string {
   const { source } = loaded.config;
   const body = renderConfig(
     loaded,
-    (setting) => line(setting, source.format),
-    (pool) => (loaded.notes?.get(pool) ?? []).map((note) => `# ${commentText(note)}`),
+    (setting) => convertedLine(setting, source.format),
+    (pool) => noteLines(loaded, pool),
   );
   return `# Converted by fcgivisor from ${commentText(source.file ?? "the command line")} (${source.format}).\n${body}\n`;
 }
@@ -27,7 +27,13 @@ const UNSAID: Readonly<Record<ConfigFormat, string>> = {
   "command-line": "default",
 };
 
-function line(setting: RenderedSetting, format: ConfigFormat): string | null {
+/** What else there is to say of a pool, as comments. */
+export function noteLines(loaded: Loaded, pool: string): string[] {
+  return (loaded.notes?.get(pool) ?? []).map((note) => `# ${commentText(note)}`);
+}
+
+/** A setting as a conversion writes it; null: it goes without saying. */
+export function convertedLine(setting: RenderedSetting, format: ConfigFormat): string | null {
   const { name, value, byDefault, origin } = setting;
   if (value === null || value === byDefault) return null;
   if (PLACES.includes(name) && origin === "default") return null;

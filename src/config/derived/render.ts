@@ -2,6 +2,7 @@
 
 import { valueText } from "./diff.ts";
 import type { Loaded } from "../finish.ts";
+import type { PoolConfig } from "../model.ts";
 import { REQUIRED, type Rows, type Setting } from "../settings/setting.ts";
 import { ADMIN, LOG, POOL, SUPERVISOR } from "../settings/settings.ts";
 import { keyText } from "../settings/special-values.ts";
@@ -28,24 +29,37 @@ export function commentText(text: string): string {
 }
 
 export function renderConfig(loaded: Loaded, lineOf: LineOf, notesOf?: NotesOf): string {
-  const { config, origins } = loaded;
-  const section = <From>(prefix: string, rows: Rows, from: From): string[] => {
-    const lines = settingsOf(prefix, rows, from, origins)
-      .map(lineOf)
-      .filter((l) => l !== null);
+  const pools = loaded.config.pools.flatMap((pool) => poolLines(loaded, pool, lineOf, notesOf));
+  return [...supervisorLines(loaded, lineOf), ...pools].join("\n");
+}
+
+/** All but the pools. `first`: lines at the beginning of [supervisor]. */
+export function supervisorLines(
+  { config, origins }: Loaded,
+  lineOf: LineOf,
+  first: readonly string[] = [],
+): string[] {
+  const section = <From>(prefix: string, rows: Rows, from: From, more: readonly string[] = []) => {
+    const own = settingsOf(prefix, rows, from, origins).map(lineOf);
+    const lines = [...more, ...own.filter((line) => line !== null)];
     return lines.length === 0 ? [] : ["", `[${prefix}]`, ...lines];
   };
-  const pools = config.pools.flatMap((pool) => {
-    const lines = settingsOf(`pools.${pool.name}`, POOL, pool, origins).map(lineOf);
-    const written = lines.filter((line) => line !== null);
-    return ["", `[pools.${keyText(pool.name)}]`, ...written, ...(notesOf?.(pool.name) ?? [])];
-  });
   return [
-    ...section("supervisor", SUPERVISOR, config.supervisor),
+    ...section("supervisor", SUPERVISOR, config.supervisor, first),
     ...section("admin", ADMIN, config.admin),
     ...section("log", LOG, config.log),
-    ...pools,
-  ].join("\n");
+  ];
+}
+
+export function poolLines(
+  { origins }: Loaded,
+  pool: PoolConfig,
+  lineOf: LineOf,
+  notesOf?: NotesOf,
+): string[] {
+  const lines = settingsOf(`pools.${pool.name}`, POOL, pool, origins).map(lineOf);
+  const written = lines.filter((line) => line !== null);
+  return ["", `[pools.${keyText(pool.name)}]`, ...written, ...(notesOf?.(pool.name) ?? [])];
 }
 
 function settingsOf<From>(

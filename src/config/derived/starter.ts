@@ -1,9 +1,11 @@
 // The text of a first config file, fitting the machine it is for. What was found there is passed in.
 
+import { isPhpFpmName } from "../php-fpm/program.ts";
+
 export interface Found {
   readonly root: boolean;
-  /** Path or name of php-cgi; null: there is none. */
-  readonly phpCgi: string | null;
+  /** Path of php-fpm, or of php-cgi where there is none; null: there is neither. */
+  readonly php: string | null;
   /** Whom workers should run as; null: nobody fitting exists. */
   readonly user: string | null;
   /** Whom nginx runs as; null: there is no nginx. */
@@ -56,11 +58,17 @@ function listen({ root, nginxUser }: Found): string[] {
   ];
 }
 
-function program({ phpCgi }: Found): string[] {
-  if (phpCgi !== null) return [`command = [${JSON.stringify(phpCgi)}]`];
+function program({ php }: Found): string[] {
+  if (php === null)
+    return [
+      "# There is no PHP on this machine yet (Debian: apt install php-fpm); any FastCGI program will do.",
+      'command = ["php-fpm"]',
+    ];
+  const command = `command = [${JSON.stringify(php)}]`;
+  if (!isPhpFpmName(php)) return [command];
   return [
-    "# There is no php-cgi on this machine yet (Debian: apt install php-cgi); any FastCGI program will do.",
-    'command = ["php-cgi"]',
+    `${command}  # php-cgi does as well; what each gives: fcgivisor help runtimes`,
+    '# fpm = { "access.log" = "/var/log/www.access" }  # and any other directive of php-fpm\'s own',
   ];
 }
 

@@ -11,6 +11,8 @@ export interface Difference {
   /** Values (beside the empty one) that ask for nothing. */
   readonly harmless?: readonly string[];
   readonly array?: true;
+  /** It makes a difference only where php-cgi runs the pool. */
+  readonly onPhpCgi?: true;
   /** An array of values, whose keys mean nothing. */
   readonly bareKey?: true;
 }
@@ -18,6 +20,8 @@ export interface Difference {
 const HANDLED = null;
 const LOG_INSTEAD =
   "let the web server write it: its access log has time, status and upstream time";
+const STATUS_INSTEAD =
+  '"fcgivisor status --json", or GET /v1/status and /metrics on the control socket; both answer while all workers are busy';
 const SLOW_INSTEAD = '"fcgivisor status" shows the request each worker is in and since when';
 
 export const DIFFERENCES: Readonly<Record<string, Difference>> = {
@@ -30,20 +34,18 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "global/log_limit": {
     form: "integer",
     why: "is not used: workers' lines go into the log at their own length",
+    onPhpCgi: true,
   },
   "global/log_buffering": {
     form: "boolean",
     why: "is not used: workers' output goes into the log line by line",
+    onPhpCgi: true,
   },
-  "global/process.max": {
-    form: "integer",
-    why: "is not used: there is no limit over all pools",
-    instead: "see that the pm.max_children of all pools together are not too many",
-    harmless: ["0"],
-  },
+  "global/process.max": { form: "integer", why: HANDLED },
   "global/events.mechanism": {
     form: "text",
     why: "is not used: requests do not pass through the supervisor",
+    onPhpCgi: true,
   },
   "global/systemd_interval": {
     form: "time",
@@ -55,8 +57,6 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "pool/php_flag": { form: "pairs", why: HANDLED, array: true },
   "pool/php_admin_value": { form: "pairs", why: HANDLED, array: true },
   "pool/php_admin_flag": { form: "pairs", why: HANDLED, array: true },
-  "pool/listen.acl_users": acl("owner"),
-  "pool/listen.acl_groups": acl("group"),
   "pool/listen.setfib": {
     form: "integer",
     why: "is not used: it is for FreeBSD only",
@@ -71,9 +71,14 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   "pool/pm.max_spawn_rate": {
     form: "integer",
     why: "is not used: how fast a pool grows cannot be set",
+    onPhpCgi: true,
   },
   "pool/pm.status_path": status(),
-  "pool/pm.status_listen": status(),
+  "pool/pm.status_listen": {
+    form: "text",
+    why: "is not opened: the supervisor has a status of its own",
+    instead: STATUS_INSTEAD,
+  },
   "pool/ping.path": ping(),
   "pool/ping.response": ping(),
   "pool/access.log": {
@@ -119,6 +124,7 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     why: "is not used: each line in the log says which pool and worker it is from",
     instead: '[log] format = "json" keeps the line itself apart, in TOML',
     harmless: ["1"],
+    onPhpCgi: true,
   },
   "pool/security.limit_extensions": {
     form: "text",
@@ -141,20 +147,11 @@ function syslog(): Difference {
   };
 }
 
-function acl(what: string): Difference {
-  return {
-    form: "text",
-    why: "is not used: the socket has an owner, a group and a mode, but no access list",
-    instead: `use listen.${what} and listen.mode, or a group that all of them are in`,
-  };
-}
-
 function status(): Difference {
   return {
     form: "text",
     why: "is not served: requests do not pass through the supervisor",
-    instead:
-      '"fcgivisor status --json", or GET /v1/status and /metrics on the control socket; both answer while all workers are busy',
+    instead: STATUS_INSTEAD,
   };
 }
 

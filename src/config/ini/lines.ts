@@ -5,11 +5,14 @@
 import type { Place } from "../../fault.ts";
 import type { Environment } from "../default-places.ts";
 import type { PoolReport } from "../php-fpm/pool-rules.ts";
+import type { PhpOfFpm } from "./php.ts";
 import { LONGEST_SHOWN } from "../place.ts";
 import { iniSectionName, iniValue } from "./value.ts";
 
 /** What the reading of an INI file knows at every step. */
 export interface IniReading extends PoolReport {
+  /** Which PHP the pools are for. */
+  readonly php: PhpOfFpm;
   readonly env: Environment;
   /** Folder that relative patterns and paths are relative to. */
   readonly prefix: string;

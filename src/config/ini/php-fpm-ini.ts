@@ -8,18 +8,25 @@ import type { Draft, Entry, PoolDraft } from "../draft.ts";
 import { iniEntry } from "./entry.ts";
 import { eachIniLine } from "./files.ts";
 import type { IniReading } from "./lines.ts";
-import { phpFor, type PhpOfFpm } from "./php.ts";
+import { phpFor } from "./php.ts";
 import { INI_WORDING, iniPoolEntries } from "./pool.ts";
 import { IniSections, type IniSection } from "./sections.ts";
 import { checkPoolCount } from "../rules/pool-count.ts";
 import type { Problems } from "../problems.ts";
-import { besidePidFile, installPrefix, impliedEntry, phpProgram } from "../php-fpm/implied.ts";
+import {
+  besidePidFileOfRoot,
+  installPrefix,
+  impliedEntry,
+  phpProgram,
+} from "../php-fpm/implied.ts";
 import { isZeroLimit } from "../php-fpm/pool-rules.ts";
 import { uniqueNames } from "../php-fpm/unique-names.ts";
 
 export interface IniOptions {
   /** As of -p: what relative paths are relative to. */
   readonly prefix?: string;
+  /** As of --php: the php-fpm or php-cgi that the pools run. */
+  readonly php?: string;
   readonly env: Environment;
 }
 
@@ -32,20 +39,23 @@ export async function readPhpFpmIni(
 ): Promise<Draft> {
   const system = file.startsWith("/etc/") ? "/usr" : null;
   const prefix = installPrefix(file, options.prefix, system);
-  const reading: IniReading = { problems, wording: INI_WORDING, env: options.env, prefix };
+  const php = phpFor(file, prefix, options.env, options.php);
+  const wording = INI_WORDING[php.runtime];
+  const reading: IniReading = { problems, wording, env: options.env, prefix, php };
   const sections = new IniSections(reading, file);
   const files = await eachIniLine(reading, file, bytes, (line) => sections.take(line));
   const { global, pools } = sections;
   checkPoolCount(pools.length, file);
+  checkProcessMax(reading, global, pools);
   const base = options.prefix === undefined ? stateFolder(prefix) : prefix;
   const supervisor = global.entries("supervisor", base);
   return {
     source: { format: "php-fpm-ini", file, files, prefix },
-    supervisor: [...supervisor, ...besidePidFile(supervisor, "state_dir", ".state")],
+    supervisor: [...supervisor, ...besidePidFileOfRoot(supervisor, "state_dir", ".state")],
     // Not .sock: Debian's pid file is /run/php/php8.2-fpm.pid, and its pool listens on php8.2-fpm.sock.
-    admin: besidePidFile(supervisor, "socket", ".admin.sock"),
+    admin: besidePidFileOfRoot(supervisor, "socket", ".admin.sock"),
     log: logEntries(reading, global, base),
-    pools: poolsOf(reading, pools, global, phpFor(file, prefix, options.env)),
+    pools: poolsOf(reading, pools, global),
     daemonize: daemonizeOf(global),
   };
 }
@@ -65,6 +75,23 @@ function logEntries({ problems }: IniReading, global: IniSection, base: string):
   return entries;
 }
 
+/** All of a pool's workers exist from its start, so what php-fpm might have refused later shows here. */
+function checkProcessMax(
+  { problems }: IniReading,
+  global: IniSection,
+  pools: readonly IniSection[],
+): void {
+  const scalar = global.scalar("process.max");
+  const most = global.number("process.max");
+  const all = pools.reduce((sum, pool) => sum + pool.number("pm.max_children"), 0);
+  if (scalar === undefined || most <= 0 || all <= most) return;
+  problems.warn(
+    `process.max is ${most}, but all pools together may have ${all} workers: that many are started`,
+    scalar.where,
+    "lower the pm.max_children of some pools, or raise process.max",
+  );
+}
+
 // php-fpm's own default is 0, and its users' commonest surprise: a reload cuts requests in flight.
 const GRACE =
   'drain_timeout is "30s" unless set: so long may a request take at a reload, where php-fpm cuts it at once';
@@ -78,15 +105,14 @@ function poolsOf(
   reading: IniReading,
   sections: readonly IniSection[],
   global: IniSection,
-  php: PhpOfFpm,
 ): PoolDraft[] {
   const wanted = sections.map(({ name, where }) => ({ name: name ?? "", where }));
   const names = uniqueNames(wanted, reading.problems);
-  const shared = [...program(reading, php), ...forEveryPool(reading, global)].map(asShared);
+  const shared = [...program(reading), ...forEveryPool(reading, global)].map(asShared);
   const graceIsGiven = global.scalar("process_control_timeout") !== undefined;
   return sections.map((section, i) => {
     const name = names[i]!;
-    const entries = iniPoolEntries({ reading, php, shared }, section, name);
+    const entries = iniPoolEntries({ reading, shared }, section, name);
     return { name, where: section.where, entries, notes: graceIsGiven || i > 0 ? [] : [GRACE] };
   });
 }
@@ -95,8 +121,8 @@ function asShared(entry: Entry): Entry {
   return { ...entry, shared: true };
 }
 
-function program({ prefix }: IniReading, { command, ini }: PhpOfFpm): Entry[] {
-  const entries = phpProgram(command, prefix);
+function program({ prefix, php: { command, runtime, ini } }: IniReading): Entry[] {
+  const entries = phpProgram(command, runtime, prefix);
   return ini === null ? entries : [...entries, impliedEntry("php.ini", ini, prefix)];
 }
 

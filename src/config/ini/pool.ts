@@ -4,7 +4,6 @@
 import { resolve } from "node:path";
 import type { Entry } from "../draft.ts";
 import { iniRaw } from "./forms.ts";
-import { iniEntry } from "./entry.ts";
 import type { PhpOfFpm } from "./php.ts";
 import type { IniReading } from "./lines.ts";
 import type { IniItem, IniSection } from "./sections.ts";
@@ -18,18 +17,25 @@ import {
   type PoolWording,
 } from "../php-fpm/pool-rules.ts";
 
-export const INI_WORDING: PoolWording = {
-  variable: (name) => `env[${name}]`,
-  countSettings: "pm.max_children and pm.max_requests",
+const WORDING = {
+  variable: (name: string) => `env[${name}]`,
   references: "; ${NAME} can stand anywhere",
-  zeroLimit: (label) => `${label} = 0 leaves the limit alone, as in php-fpm`,
   zeroLimitHint: () => undefined,
   slowlogHint: "remove it: there is no slow log here",
 };
 
+/** Where php-fpm itself runs the pool, nothing is said of what it does as ever. */
+export const INI_WORDING: Readonly<Record<PhpOfFpm["runtime"], PoolWording>> = {
+  "php-fpm": { ...WORDING, countSettings: null, zeroLimit: () => null },
+  "php-cgi": {
+    ...WORDING,
+    countSettings: "pm.max_children and pm.max_requests",
+    zeroLimit: (label) => `${label} = 0 leaves the limit alone, as in php-fpm`,
+  },
+};
+
 export interface IniPoolContext {
   readonly reading: IniReading;
-  readonly php: PhpOfFpm;
   /** Entries that [global] gives to every pool. */
   readonly shared: readonly Entry[];
 }
@@ -42,23 +48,36 @@ export function iniPoolEntries(
   const { reading, shared } = context;
   const base = resolve(reading.prefix, section.scalar("prefix")?.value || ".");
   checkRequired(reading, section, name);
-  checkSlowlog(reading, section, name);
-  checkExtensions(reading, section, name);
+  if (reading.php.runtime === "php-cgi") {
+    checkSlowlog(reading, section, name);
+    checkExtensions(reading, section, name);
+  }
   const address = section.scalar("listen")?.value ?? "";
-  const own = section.entries("pool", base).filter((entry) => applies(reading, entry, address));
-  const env = environment(reading, section, context.php, base);
+  const lists = ["listen.acl_users", "listen.acl_groups"].map((each) => section.scalar(each));
+  const hasList = lists.some((list) => (list?.value ?? "") !== "");
+  const own = section
+    .entries("pool", base)
+    .filter((entry) => applies(reading, entry, address, hasList));
+  const env = environment(reading, section, base);
   const php = phpSettings(reading, section, base);
-  return [...shared, ...own, ...env, ...php, ...phpFpmDefaults(section, base)];
+  const fpm = section.handedOn.entries(base);
+  return [...shared, ...own, ...env, ...php, ...fpm, ...phpFpmDefaults(section, base)];
 }
 
 /** Drops, with a word, what means nothing for the pool's kind of address, and zeros that mean "leave alone". */
-function applies(reading: IniReading, entry: Entry, address: string): boolean {
+function applies(reading: IniReading, entry: Entry, address: string, hasList: boolean): boolean {
   const { problems } = reading;
   const unix = isUnix(address);
+  if (unix && hasList && ["listen.owner", "listen.group"].includes(entry.name)) {
+    const what = `${entry.label} is ignored beside listen.acl_users and listen.acl_groups, as in php-fpm`;
+    problems.warn(what, entry.where, "remove one of them");
+    return false;
+  }
   if (isZeroLimit(entry, reading)) return false;
   if (meansNothing(entry.name, unix) && entry.problem === undefined) {
     const [kind, hint] = unix ? UNIX : TCP;
-    problems.warn(`${entry.label} means nothing for a ${kind}`, entry.where, hint);
+    if (reading.php.runtime === "php-cgi")
+      problems.warn(`${entry.label} means nothing for a ${kind}`, entry.where, hint);
     return false;
   }
   return true;
@@ -99,12 +118,8 @@ function checkExtensions({ problems }: IniReading, section: IniSection, name: st
   );
 }
 
-function environment(
-  reading: IniReading,
-  section: IniSection,
-  php: PhpOfFpm,
-  base: string,
-): Entry[] {
+function environment(reading: IniReading, section: IniSection, base: string): Entry[] {
+  const { scanDir } = reading.php;
   const items = section.items(["env"]);
   for (const { key, where } of items.filter(({ value }) => value === "")) {
     reading.problems.error(
@@ -117,7 +132,7 @@ function environment(
     .filter(({ value }) => value !== "")
     .map(({ key, value, where }) => ({ name: key, value, where }));
   const pairs = new Map([
-    ...(php.scanDir === null ? [] : [["PHP_INI_SCAN_DIR", php.scanDir] as const]),
+    ...(scanDir === null ? [] : [["PHP_INI_SCAN_DIR", scanDir] as const]),
     ...environmentOf(variables, reading),
   ]);
   return pairs.size === 0 ? [] : [impliedEntry("env", pairs, base, items[0]?.where)];
@@ -154,16 +169,10 @@ function phpText({ problems }: IniReading, item: IniItem, base: string): string 
 function phpFpmDefaults(section: IniSection, base: string): Entry[] {
   const [chroot, chdir] = [section.scalar("chroot")?.value, section.scalar("chdir")?.value];
   const entries = chdirAfterChroot({ chroot, chdir }, base);
-  const least = number(section, "pm.min_spare_servers");
-  const most = number(section, "pm.max_spare_servers");
+  const least = section.number("pm.min_spare_servers");
+  const most = section.number("pm.max_spare_servers");
   const dynamic = section.scalar("pm")?.value.toLowerCase() === "dynamic";
   if (dynamic && section.scalar("pm.start_servers") === undefined && least > 0 && most >= least)
     entries.push(impliedEntry("start_workers", least + Math.floor((most - least) / 2), base));
   return entries;
-}
-
-function number(section: IniSection, name: string): number {
-  const scalar = section.scalar(name);
-  const raw = scalar === undefined ? 0 : iniEntry(scalar, "/").raw;
-  return typeof raw === "number" ? raw : 0;
 }

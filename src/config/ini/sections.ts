@@ -16,6 +16,7 @@ import {
 } from "./lines.ts";
 import { iniNameOf, type IniKind, type IniName } from "./names.ts";
 import type { Difference } from "./differences.ts";
+import { HandedOn, isHandedOn } from "./handed-on.ts";
 import { MOST_PAIRS } from "../settings/special-values.ts";
 
 /** All sections of a config, over all its files. */
@@ -64,6 +65,8 @@ export class IniSection {
   readonly #kind: IniKind;
   readonly #scalars = new Map<string, IniScalar>();
   readonly #arrays = new Map<string, Map<string, IniItem>>();
+  /** What goes to php-fpm as it is, where it runs the pool. */
+  readonly handedOn: HandedOn;
 
   /** `name` null: [global], and what stands before any section. */
   constructor(reading: IniReading, name: string | null, where: Place) {
@@ -71,10 +74,16 @@ export class IniSection {
     this.name = name;
     this.where = where;
     this.#kind = name === null ? "global" : "pool";
+    this.handedOn = new HandedOn(reading.problems);
   }
 
   /** Takes in one line. */
   take(line: IniValueLine): void {
+    if (this.#isHandedOn(line.name)) {
+      const { value } = line;
+      const named = value === null ? value : this.#withPoolName(value);
+      return this.handedOn.take({ ...line, value: named });
+    }
     const known = iniNameOf(this.#kind, line);
     if ("problem" in known) this.#reading.problems.error(known.problem, line.where, known.hint);
     else if (line.value !== null) this.#keep(line, known, this.#withPoolName(line.value));
@@ -83,6 +92,13 @@ export class IniSection {
   /** The last value of that name; undefined when there is none. */
   scalar(name: string): IniScalar | undefined {
     return this.#scalars.get(name);
+  }
+
+  /** The last number of that name; 0 when there is none, or what is there is no number. */
+  number(name: string): number {
+    const scalar = this.#scalars.get(name);
+    const raw = scalar === undefined ? 0 : iniEntry(scalar, "/").raw;
+    return typeof raw === "number" ? raw : 0;
   }
 
   /** Entries of the scalars that are settings of that section of the table. */
@@ -108,6 +124,11 @@ export class IniSection {
     return name !== null && value.includes("$pool") ? value.replaceAll("$pool", () => name) : value;
   }
 
+  #isHandedOn(name: string): boolean {
+    const toPhpFpm = this.#kind === "pool" && this.#reading.php.runtime === "php-fpm";
+    return toPhpFpm && isHandedOn(name);
+  }
+
   #keep(line: IniValueLine, known: IniName, value: string): void {
     if (known.difference !== null) this.#sayDifference(line, known.difference, value);
     const name = line.name.toLowerCase();
@@ -120,7 +141,9 @@ export class IniSection {
     const { problems } = this.#reading;
     const raw = iniRaw(difference.form, value);
     if ("problem" in raw) problems.error(`${labelOf(line)}: ${raw.problem}`, line.where, raw.hint);
-    else if (difference.why !== null && raw.ok !== undefined && !isHarmless(difference, raw.ok))
+    else if (difference.why === null || raw.ok === undefined || isHarmless(difference, raw.ok))
+      return;
+    else if (difference.onPhpCgi !== true || this.#reading.php.runtime === "php-cgi")
       problems.warn(`${labelOf(line)} ${difference.why}`, line.where, difference.instead);
   }
 

@@ -44,6 +44,8 @@ export function iniValue(text: string, env: Environment): Parsed<string> {
     const problem = step(scan);
     if (problem !== null) return problem;
   }
+  if (scan.at < trimmed.length && endsInDollar(scan.parts.at(-1)))
+    return dollarBefore("a semicolon");
   const [first] = scan.parts;
   if (first === undefined) return { ok: "" };
   return first.plain && scan.parts.length === 1 ? meaning(first.text.trim()) : joined(scan.parts);
@@ -111,10 +113,7 @@ function quoted(scan: Scan): Problem | null {
   while (end < text.length && text[end] !== '"') end += text[end] === "\\" ? 2 : 1;
   if (end >= text.length) return unclosed('"');
   const before = scan.parts.at(-1);
-  if (before?.plain === true && before.text.endsWith("$")) {
-    const hint = "put the dollar sign into the quotes";
-    return { problem: "a dollar sign cannot stand right before a double quote", hint };
-  }
+  if (endsInDollar(before)) return dollarBefore("a double quote");
   // Blanks around double quotes are dropped, as PHP does.
   if (before?.plain === true)
     scan.parts.splice(-1, 1, { text: before.text.trimEnd(), plain: true });
@@ -123,6 +122,16 @@ function quoted(scan: Scan): Problem | null {
   scan.at = end + 1 + BLANKS.exec(text)![0].length;
   const inside = unescaped(scan, from, end);
   return "ok" in inside ? keep(scan, inside.ok) : inside;
+}
+
+/** PHP's scanner takes the sign behind a dollar sign along with it. */
+function endsInDollar(part: Part | undefined): boolean {
+  return part?.plain === true && part.text.endsWith("$");
+}
+
+function dollarBefore(what: string): Problem {
+  const hint = "put the dollar sign into quotes";
+  return { problem: `a dollar sign cannot stand right before ${what}`, hint };
 }
 
 /** Backslashes before double quotes, dollar signs and backslashes go, `${NAME}` is replaced. */
@@ -169,15 +178,23 @@ function notSet(name: string): Problem {
   };
 }
 
+const EMPTY = {
+  problem: "php-fpm takes no file with two single quotes and nothing between them",
+  hint: 'leave them out, or write ""',
+};
+
 function literal(scan: Scan): Problem | null {
   const end = scan.text.indexOf("'", scan.at + 1);
   if (end < 0) return unclosed("'");
+  if (end === scan.at + 1) return EMPTY;
+  if (endsInDollar(scan.parts.at(-1))) return dollarBefore("a single quote");
   const text = scan.text.slice(scan.at + 1, end);
   scan.at = end + 1;
   return keep(scan, text);
 }
 
 function variable(scan: Scan): Problem | null {
+  if (endsInDollar(scan.parts.at(-1))) return dollarBefore("a variable");
   const close = scan.text.indexOf("}", scan.at);
   if (close >= 0) {
     const value = variableValue(scan.text.slice(scan.at + 2, close), scan.env);

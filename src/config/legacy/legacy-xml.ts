@@ -1,6 +1,7 @@
 // Reads a php-fpm 0.5 or 0.6 config into a draft.
 
 import { dirname } from "node:path";
+import type { Environment } from "../default-places.ts";
 import type { Draft, Entry, PoolDraft } from "../draft.ts";
 import { apacheLikeNotes } from "./apache.ts";
 import { LEGACY_NAMES, type LegacySection } from "./names.ts";
@@ -18,14 +19,23 @@ import {
   phpCgiIn,
   phpProgram,
 } from "../php-fpm/implied.ts";
+import { findOnPath, findPhpFpm, isPhpFpmName, PHP_FPM_NAMES } from "../php-fpm/program.ts";
 import { uniqueNames } from "../php-fpm/unique-names.ts";
 import { readXml, type XmlElement } from "./xml.ts";
+
+export interface LegacyOptions {
+  /** What relative paths are relative to. */
+  readonly prefix?: string;
+  /** As of --php: the php-fpm or php-cgi that the pools run. */
+  readonly php?: string;
+  readonly env: Environment;
+}
 
 /** Throws a Fault when the file is not well-formed; all else that is wrong goes to `problems`. */
 export function readLegacyXml(
   file: string,
   bytes: Uint8Array,
-  givenPrefix: string | undefined,
+  options: LegacyOptions,
   problems: Problems,
 ): Draft {
   const text = legacyText(file, bytes);
@@ -33,7 +43,7 @@ export function readLegacyXml(
   const reading: LegacyReading = { problems, wording: LEGACY_WORDING, place: placesIn(file, text) };
   // What PHP is built for unless told otherwise.
   const system = dirname(file) === "/etc" ? "/usr/local" : null;
-  const prefix = installPrefix(file, givenPrefix, system);
+  const prefix = installPrefix(file, options.prefix, system);
   const sections = findSections(reading, root);
   checkPoolCount(sections.pools.length, file);
   const globals = sections.globals.flatMap((s) => legacyValues(reading, s, "global_options"));
@@ -43,9 +53,18 @@ export function readLegacyXml(
     supervisor: [...supervisor, ...besidePidFile(supervisor, "state_dir", ".state")],
     admin: besidePidFile(supervisor, "socket", ".sock"),
     log: logEntries(globals, prefix),
-    pools: poolsOf(reading, sections.pools, globals, prefix),
+    pools: poolsOf(reading, sections.pools, globals, program(options, prefix), prefix),
     daemonize: daemonizeOf(reading, globals, prefix),
   };
+}
+
+/** php-cgi, which the format was made for; a php-fpm where it is asked for, or is all there is. */
+function program({ php, env }: LegacyOptions, prefix: string): Entry[] {
+  const cgi = php ?? phpCgiIn(prefix);
+  if (isPhpFpmName(cgi)) return phpProgram(findPhpFpm([cgi], env) ?? cgi, "php-fpm", prefix);
+  const fpm =
+    php === undefined && findOnPath(cgi, env) === null ? findPhpFpm(PHP_FPM_NAMES, env) : null;
+  return fpm === null ? phpProgram(cgi, "php-cgi", prefix) : phpProgram(fpm, "php-fpm", prefix);
 }
 
 function entriesFor(section: LegacySection, values: readonly LegacyValue[], prefix: string) {
@@ -80,6 +99,7 @@ function poolsOf(
   reading: LegacyReading,
   sections: readonly XmlElement[],
   globals: readonly LegacyValue[],
+  php: readonly Entry[],
   prefix: string,
 ): PoolDraft[] {
   const all = sections.map((section) => ({
@@ -87,7 +107,7 @@ function poolsOf(
     where: reading.place(section.at),
   }));
   const read = withoutTemplates(reading, all);
-  const shared = [...entriesFor("pool", globals, prefix), ...phpProgram(phpCgiIn(prefix), prefix)];
+  const shared = [...entriesFor("pool", globals, prefix), ...php];
   const wanted = read.map(({ values, where }) => {
     const name = lastOf(values, "pool/name");
     return { name: name?.text ?? "default", where: name?.where ?? where };

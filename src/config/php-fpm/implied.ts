@@ -4,6 +4,7 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Entry } from "../draft.ts";
+import { exposure } from "../../sys/trust.ts";
 import type { Where } from "../problems.ts";
 
 /** Stands as the place of what no file says. */
@@ -30,6 +31,25 @@ export function besidePidFile(supervisor: readonly Entry[], name: string, ending
   return [impliedEntry(name, pid.raw.replace(/\.pid$/, "") + ending, pid.base, pid.where)];
 }
 
+/** Where what stands beside the pid file goes instead when root starts it and others may write there. */
+const ROOTS_OWN = "/run/fcgivisor";
+
+/**
+ * The same, but not into a folder where others than root could put something else in its place: Debian's
+ * /run/php is the web user's.
+ */
+export function besidePidFileOfRoot(
+  supervisor: readonly Entry[],
+  name: string,
+  ending: string,
+): Entry[] {
+  return besidePidFile(supervisor, name, ending).map((entry) => {
+    const path = resolve(entry.base, String(entry.raw));
+    const isSafe = process.geteuid!() !== 0 || exposure(dirname(path), "only on the way") === null;
+    return isSafe ? entry : { ...entry, raw: join(ROOTS_OWN, basename(path)) };
+  });
+}
+
 /** After a chroot without a chdir php-fpm goes to the new root. */
 export function chdirAfterChroot(
   written: { readonly chroot: string | undefined; readonly chdir: string | undefined },
@@ -39,8 +59,8 @@ export function chdirAfterChroot(
 }
 
 /** The program that php-fpm itself was: both formats are about PHP only. */
-export function phpProgram(command: string, base: string): Entry[] {
-  return [impliedEntry("command", [command], base), impliedEntry("runtime", "php-cgi", base)];
+export function phpProgram(command: string, runtime: "php-fpm" | "php-cgi", base: string): Entry[] {
+  return [impliedEntry("command", [command], base), impliedEntry("runtime", runtime, base)];
 }
 
 /** The php-cgi that is installed in this prefix, or whichever is found in PATH. */

@@ -9,12 +9,12 @@ import { referencedName } from "../settings/special-values.ts";
 export interface PoolWording {
   /** A variable of the workers' environment. */
   variable(name: string): string;
-  /** What says what PHP_FCGI_CHILDREN and PHP_FCGI_MAX_REQUESTS would. */
-  readonly countSettings: string;
+  /** What says what PHP_FCGI_CHILDREN and PHP_FCGI_MAX_REQUESTS would; null: they mean nothing to the program. */
+  readonly countSettings: string | null;
   /** How a variable is written that stands for another one. */
   readonly references: string;
-  /** A limit of 0. */
-  zeroLimit(label: string): string;
+  /** A limit of 0; null: nothing is said. */
+  zeroLimit(label: string): string | null;
   /** What else there is to know about a limit of 0. */
   zeroLimitHint(name: string): string | undefined;
   /** What to do where a slow log is asked for without a file. */
@@ -33,7 +33,7 @@ export interface Variable {
   readonly where: Where;
 }
 
-/** The environment of the workers, without what would make php-cgi fork by itself. */
+/** The environment of the workers, without what would make the program fork by itself. */
 export function environmentOf(
   variables: readonly Variable[],
   report: PoolReport,
@@ -45,7 +45,7 @@ export function environmentOf(
 }
 
 function isDropped({ name, where }: Variable, { problems, wording }: PoolReport): boolean {
-  if (!name.startsWith("PHP_FCGI_")) return false;
+  if (!name.startsWith("PHP_FCGI_") || wording.countSettings === null) return false;
   problems.warn(
     `${wording.variable(name)} is dropped: php-fpm ignored it, but php-cgi would obey it`,
     where,
@@ -70,7 +70,9 @@ export function isUnix(address: string): boolean {
   return address !== "" && !address.includes(":") && !/^\d+$/.test(address);
 }
 
-const UNIX_ONLY = ["listen.owner", "listen.group", "listen.mode"];
+const UNIX_ONLY = ["owner", "group", "mode", "acl_users", "acl_groups"].map(
+  (name) => `listen.${name}`,
+);
 
 /** Whether the setting means nothing for a pool with this kind of address. */
 export function meansNothing(setting: string | undefined, unix: boolean): boolean {
@@ -83,7 +85,8 @@ const LIMITS = ["rlimit_core", "rlimit_files"];
 /** Whether it is a limit of 0, which php-fpm takes as none; says so. */
 export function isZeroLimit(entry: Entry, { problems, wording }: PoolReport): boolean {
   if (entry.raw !== 0 || !LIMITS.includes(entry.name)) return false;
-  problems.warn(wording.zeroLimit(entry.label), entry.where, wording.zeroLimitHint(entry.name));
+  const what = wording.zeroLimit(entry.label);
+  if (what !== null) problems.warn(what, entry.where, wording.zeroLimitHint(entry.name));
   return true;
 }
 

@@ -25,6 +25,8 @@ export function poolLacks(pool: PoolConfig, uid: number): PoolLack[] {
     ...ask("group", uid === 0 ? pool.group : null, groupLack),
     ...ask("listen.owner", pool.listen.owner, userLack),
     ...ask("listen.group", pool.listen.group, groupLack),
+    ...pool.listen.aclUsers.flatMap((name) => ask("listen.acl_users", name, userLack)),
+    ...pool.listen.aclGroups.flatMap((name) => ask("listen.acl_groups", name, groupLack)),
     // Without the root directory nothing is inside it either.
     ...(chroot.length > 0 ? chroot : folder("chdir", inside(root, pool.chdir))),
     ...(uid === 0 && pool.readOnly ? pool.writable : []).flatMap((path) =>

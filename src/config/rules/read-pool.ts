@@ -7,6 +7,7 @@ import type { Where } from "../problems.ts";
 export interface ReadPool {
   readonly config: PoolConfig;
   readonly failed: ReadonlySet<string>;
-  place(setting: string): Where;
+  /** `key`: of one name in a table, where that is kept. */
+  place(setting: string, key?: string): Where;
   given(setting: string): boolean;
 }

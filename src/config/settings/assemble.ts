@@ -1,13 +1,19 @@
 // Puts the values of the settings table into the shape of the model.
 
-import type { HealthConfig, PoolConfig } from "../model.ts";
+import type { FileLine, HealthConfig, PoolConfig } from "../model.ts";
 import type { Where } from "../problems.ts";
 import type { Values } from "./setting.ts";
 import type { POOL } from "./settings.ts";
 
 type PoolValues = Values<typeof POOL>;
 
-export function poolOf(name: string, where: Where, v: PoolValues): PoolConfig {
+/** `placeOf`: where one directive of `fpm` stands. */
+export function poolOf(
+  name: string,
+  where: Where,
+  v: PoolValues,
+  placeOf: (directive: string) => Where,
+): PoolConfig {
   return {
     name,
     listen: {
@@ -16,6 +22,8 @@ export function poolOf(name: string, where: Where, v: PoolValues): PoolConfig {
       owner: v["listen.owner"],
       group: v["listen.group"],
       mode: v["listen.mode"],
+      aclUsers: v["listen.acl_users"],
+      aclGroups: v["listen.acl_groups"],
     },
     command: v.command,
     runtime: v.runtime,
@@ -62,8 +70,23 @@ export function poolOf(name: string, where: Where, v: PoolValues): PoolConfig {
     fpm: v.fpm,
     health: healthOf(v),
     reload: { maxExtra: v["reload.max_extra"], probationMs: v["reload.probation"] },
-    place: typeof where === "string" ? null : { file: where.file, line: where.line ?? 1 },
+    place: placeFor(where, v.fpm, placeOf),
   };
+}
+
+function placeFor(
+  where: Where,
+  fpm: PoolConfig["fpm"],
+  placeOf: (directive: string) => Where,
+): PoolConfig["place"] {
+  const pool = fileLine(where);
+  if (pool === null) return null;
+  const places = [...fpm.keys()].map((name) => [name, fileLine(placeOf(name)) ?? pool] as const);
+  return { ...pool, fpm: new Map(places) };
+}
+
+function fileLine(where: Where): FileLine | null {
+  return typeof where === "string" ? null : { file: where.file, line: where.line ?? 1 };
 }
 
 function healthOf(v: PoolValues): HealthConfig | null {

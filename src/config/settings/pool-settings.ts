@@ -59,6 +59,22 @@ export const POOL_SETTINGS = {
     fpm: "pool/listen.mode",
     get: (from) => from.listen.mode,
   }),
+  "listen.acl_users": pool<readonly string[]>({
+    type: v.names,
+    default: [],
+    doc: "Users who may connect to a Unix socket beside its owner, group and mode, by its access list (acl(5)).",
+    example: '["nginx"]',
+    fpm: "pool/listen.acl_users",
+    get: (from) => from.listen.aclUsers,
+  }),
+  "listen.acl_groups": pool<readonly string[]>({
+    type: v.names,
+    default: [],
+    doc: "Groups that may connect, likewise.",
+    example: '["web"]',
+    fpm: "pool/listen.acl_groups",
+    get: (from) => from.listen.aclGroups,
+  }),
   command: pool({
     type: v.command,
     default: REQUIRED,

@@ -32,7 +32,8 @@ export interface SectionOutput<S extends Rows> {
   readonly values: Values<S>;
   readonly failed: ReadonlySet<string>;
   /** Where the setting is written; the section where it is not. */
-  place(name: string): Where;
+  /** `key`: of one name in a table, where that is known. */
+  place(name: string, key?: string): Where;
   given(name: string): boolean;
 }
 
@@ -47,7 +48,11 @@ export function readSection<S extends Rows>(rows: S, input: SectionInput): Secti
   return {
     values: values as Values<S>,
     failed,
-    place: (name) => last(name)?.where ?? input.where,
+    place: (name, key) => {
+      const entry = last(name);
+      const inside = key === undefined ? undefined : entry?.placeOf?.(key);
+      return inside ?? entry?.where ?? input.where;
+    },
     given: (name) => last(name) !== undefined,
   };
 }
@@ -87,7 +92,7 @@ function readSetting(
     if ("ok" in parsed) {
       if (entry.replaced) continue;
       value = parsed.ok;
-      input.origins.set(`${input.prefix}.${name}`, originText(entry.where));
+      keepOrigins(input, `${input.prefix}.${name}`, row, entry, value);
     } else {
       failed.add(name);
       // What many pools share is said at the first.
@@ -101,15 +106,33 @@ function readSetting(
   return value;
 }
 
+function keepOrigins(
+  { origins }: SectionInput,
+  path: string,
+  { type }: Setting<never, unknown>,
+  entry: Entry,
+  value: unknown,
+): void {
+  origins.set(path, originText(entry.where));
+  if (type.keepsPlaces !== true || !(value instanceof Map)) return;
+  for (const key of value.keys())
+    origins.set(`${path}.${key}`, originText(entry.placeOf?.(key) ?? entry.where));
+}
+
 /** Says what is wrong with the value of that row. */
 export function valueProblem(
   problems: Problems,
   format: ConfigFormat,
   row: Setting<never, unknown>,
   entry: Entry,
-  { problem, hint }: { readonly problem: string; readonly hint?: string },
+  {
+    problem,
+    hint,
+    key,
+  }: { readonly problem: string; readonly hint?: string; readonly key?: string },
 ): void {
-  const { name, label, where } = entry;
+  const { name, label } = entry;
+  const where = (key === undefined ? undefined : entry.placeOf?.(key)) ?? entry.where;
   const shown = name.endsWith(".address") && name !== label ? "listen" : name;
   // An option is both the name and the place: said once is enough.
   const named = label === where ? "" : `${label}: `;

@@ -176,13 +176,6 @@ export const defines = pairs(
   "numbers and booleans",
 );
 
-export const fpmDirectives = pairs(
-  "pool directives of php-fpm and their values",
-  (name) =>
-    /^[a-z][a-z_.]*(\[[^\]\s]+\])?$/.test(name) ? null : "cannot be the name of a pool directive",
-  "numbers and booleans",
-);
-
 /** The variable that a whole value `$NAME` stands for; null when the value is meant as written. */
 export function referencedName(value: string): string | null {
   return /^\$[A-Za-z_][A-Za-z0-9_]*$/.test(value) ? value.slice(1) : null;

@@ -4,7 +4,14 @@
 
 import { isAbsolute, resolve } from "node:path";
 
-export type Parsed<T> = { readonly ok: T } | { readonly problem: string; readonly hint?: string };
+export type Parsed<T> =
+  | { readonly ok: T }
+  | {
+      readonly problem: string;
+      readonly hint?: string;
+      /** In a table of names and values: the name that it is about. */
+      readonly key?: string;
+    };
 
 /** How the text of a format that has only text is taken apart before `parse` sees it. */
 export type TextForm =
@@ -16,6 +23,8 @@ export interface ValueType<T> {
   /** Completes "expected …". */
   readonly expected: string;
   readonly form: TextForm;
+  /** Whether it is kept where each name of a table stands. */
+  readonly keepsPlaces?: true;
   /** What an editor can check of it, as JSON Schema; `parse` is stricter. */
   readonly schema: JsonSchema;
   /** `base` is the folder that relative paths are relative to. */
@@ -189,6 +198,20 @@ export const paths: ValueType<readonly string[]> = {
   parse(raw, base) {
     if (!Array.isArray(raw)) return unexpected(this.expected, raw);
     const all = raw.map((each: unknown) => path.parse(each, base));
+    const wrong = all.find((each) => "problem" in each);
+    return wrong ?? { ok: all.flatMap((each) => ("ok" in each ? [each.ok] : [])) };
+  },
+  print: (value) => `[${value.map(quote).join(", ")}]`,
+};
+
+/** Names or numbers of users, or of groups. */
+export const names: ValueType<readonly string[]> = {
+  expected: "an array of names",
+  form: "list",
+  schema: { type: "array", items: { type: "string", minLength: 1 } },
+  parse(raw) {
+    if (!Array.isArray(raw)) return unexpected(this.expected, raw);
+    const all = raw.map((each: unknown) => plainString("a name", each));
     const wrong = all.find((each) => "problem" in each);
     return wrong ?? { ok: all.flatMap((each) => ("ok" in each ? [each.ok] : [])) };
   },

@@ -4,7 +4,8 @@
 import { duration, sizeLimit } from "./durations.ts";
 import type { ExtraWorkers, PhpErrors, PoolConfig } from "../model.ts";
 import type { Setting } from "./setting.ts";
-import { clients, defines, environment, countOrPercent, fpmDirectives } from "./special-values.ts";
+import { fpmDirectives } from "./fpm-directives.ts";
+import { clients, defines, environment, countOrPercent } from "./special-values.ts";
 import * as v from "./values.ts";
 
 const pool = <V>(row: Setting<PoolConfig, V>) => row;

@@ -122,7 +122,9 @@ function isTable(raw: unknown): raw is Table {
 
 function entry(reading: Reading, path: readonly string[], name: string, raw: unknown): Entry {
   const where = reading.find(path);
-  return { name, label: path.join("."), raw, where, base: reading.base };
+  const placeOf = (key: string) => reading.find([...path, key]);
+  const inner = isTable(raw) ? { placeOf } : {};
+  return { name, label: path.join("."), raw, where, base: reading.base, ...inner };
 }
 
 function poolsOf(reading: Reading, root: Table): PoolDraft[] {

@@ -3,6 +3,7 @@
 // config of the supervisor. Pure.
 
 import type { PoolConfig } from "../../config/model.ts";
+import { directiveName, POOL_DIRECTIVES } from "../../config/php-fpm/directives.ts";
 import { Fault } from "../../fault.ts";
 import { LONGEST_LINE } from "./lines.ts";
 import { isWritable, quoted } from "./quote.ts";
@@ -99,9 +100,6 @@ function sectionName(pool: string): string {
   return name.toLowerCase() === "global" ? `${name}_` : name;
 }
 
-/** Words that php-fpm reads as yes or no only when they stand bare. */
-const BARE = /^(yes|no|on|off|true|false)$/i;
-
 class FpmFile {
   private readonly lines: FpmLine[] = [];
   private readonly variables: Record<string, string> = {};
@@ -117,9 +115,11 @@ class FpmFile {
 
   /** A directive of the operator's; one whose name ends in `[]` may have several values, one a line. */
   directive(directive: string, value: string): void {
-    const values = directive.endsWith("[]") ? value.split("\n") : [value];
+    const { form } = POOL_DIRECTIVES.get(directiveName(directive)) ?? {};
+    const values = form === "paths" ? value.split("\n") : [value];
     for (const each of values)
-      if (BARE.test(each)) this.word(directive, each.toLowerCase());
+      // php-fpm reads yes and no only where they stand bare, and another text only in quotes.
+      if (form === "boolean") this.word(directive, each === "yes" ? "yes" : "no");
       else this.value(directive, each);
   }
 

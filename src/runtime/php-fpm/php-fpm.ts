@@ -5,6 +5,7 @@
 // end it takes its workers along.
 
 import type { PoolConfig } from "../../config/model.ts";
+import { isPhpFpmName } from "../../config/php-fpm/program.ts";
 import { phpRequestOf } from "../../observe/php-request.ts";
 import { iniFiles } from "../php-ini.ts";
 import type { Runtime } from "../runtime.ts";
@@ -16,7 +17,7 @@ const SOCKET_FD = 3;
 
 export const phpFpm: Runtime = {
   name: "php-fpm",
-  matches: (program) => /^php-?fpm[0-9.]*$|^php[0-9.]*-fpm[0-9.]*$/.test(program),
+  matches: isPhpFpmName,
   sharesOurName: true,
   forks: "always",
   socketFd: SOCKET_FD,

@@ -3,6 +3,7 @@
 
 import type { PoolConfig } from "../../config/model.ts";
 import { Fault } from "../../fault.ts";
+import { complaint } from "./complaint.ts";
 import { syntaxFaults } from "../php-ini.ts";
 import type { Ask, Preflight } from "../runtime.ts";
 
@@ -28,9 +29,7 @@ export async function preflight(pool: PoolConfig, run: Ask): Promise<Preflight> 
       : [{ isError: level !== "WARNING", text }];
   });
   const faults = (isError: boolean) =>
-    said
-      .filter((each) => each.isError === isError)
-      .map(({ text }) => new Fault(`php-fpm says: ${text}`, { where }));
+    said.filter((each) => each.isError === isError).map(({ text }) => complaint(pool, text));
   const errors = [...syntaxFaults(pool, lines), ...(failure === null ? [] : faults(true))];
   if (failure !== null && errors.length === 0) {
     const hint = lines.filter(Boolean).slice(-3).join("; ") || "run it by hand to see why";

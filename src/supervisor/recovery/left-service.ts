@@ -9,6 +9,7 @@ import { InheritedSockets } from "../../socket/inherited.ts";
 import { addressText } from "../../sys/socket/address.ts";
 import { Lock } from "../../sys/lock.ts";
 import { removeLeftSettings } from "../../worker/settings-file.ts";
+import { History } from "../history.ts";
 import { Recovery } from "./recovery.ts";
 import { readState, removeState, type State } from "./state-file.ts";
 
@@ -17,6 +18,7 @@ export class LeftService {
   private readonly state: State;
   private readonly lock: Lock;
   private readonly recovery: Recovery;
+  private readonly history: History;
 
   private constructor(stateDir: string, state: State, lock: Lock, emit: Emit) {
     this.stateDir = stateDir;
@@ -24,7 +26,8 @@ export class LeftService {
     this.lock = lock;
     const inherited = new InheritedSockets({}, 0);
     const context = { pools: new Map(), scoreboard: new Scoreboard(), inherited, emit };
-    this.recovery = new Recovery(context, state.pools, {});
+    this.history = new History(stateDir, emit);
+    this.recovery = new Recovery(context, { records: state.pools, masters: new Map() }, {});
   }
 
   /** null when nothing is left, or when a supervisor lives. Until `leave` or `end` no supervisor can start. */
@@ -55,6 +58,7 @@ export class LeftService {
     await this.recovery.end(word);
     removeState(this.stateDir);
     removeLeftSettings(this.stateDir);
+    this.history.remove();
     rmSync(lockFile(this.stateDir), { force: true });
     this.lock.release();
   }

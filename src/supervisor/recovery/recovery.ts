@@ -11,6 +11,8 @@ import { SocketHolders } from "../../sys/proc/proc-sockets.ts";
 import { drainLeftOver } from "../../worker/left-over-workers.ts";
 import type { RecoveryContext } from "../supervisor-state.ts";
 import { keptSocket, LeftOver, ownGroups } from "./left-over.ts";
+import type { Found } from "./left-over-records.ts";
+import type { OtherMaster } from "./other-master.ts";
 import type { PoolRecord } from "./state-file.ts";
 
 type RecoveryState =
@@ -39,6 +41,7 @@ export type OpenSocket = (pool: PoolConfig) => Promise<Listener>;
 export class Recovery {
   private readonly context: RecoveryContext;
   private readonly handed: Readonly<Record<string, number>>;
+  private readonly masters: Found["masters"];
   private readonly leftOvers: readonly LeftOver[];
   /** Those whose socket no pool has asked for. */
   private readonly unused: Set<LeftOver>;
@@ -54,10 +57,11 @@ export class Recovery {
    */
   constructor(
     context: RecoveryContext,
-    records: readonly PoolRecord[],
+    { records, masters }: Found,
     handed: Readonly<Record<string, number>>,
   ) {
     this.context = context;
+    this.masters = masters;
     this.handed = handed;
     const look = new SocketHolders();
     this.leftOvers = records
@@ -77,6 +81,12 @@ export class Recovery {
   /** Addresses whose socket could not be taken back, and was opened again. */
   get reopened(): readonly string[] {
     return this.reopenedAddresses;
+  }
+  /** Masters of another program whose sockets were taken over, each once. */
+  get from(): readonly OtherMaster[] {
+    return [
+      ...new Map([...this.masters.values()].map((each) => [each.process.pid, each])).values(),
+    ];
   }
   /** Resolves when the old workers have left, after a start that succeeded. */
   get retired(): Promise<void> {
@@ -147,6 +157,13 @@ export class Recovery {
   }
 
   private tellKept({ name, listen }: PoolConfig, { record, workers }: LeftOver): void {
+    const master = this.masters.get(record.inode);
+    if (master !== undefined) {
+      const { process, runtime, unit } = master;
+      const from = { program: runtime.name, pid: process.pid, unit };
+      const what = { pool: name, address: addressText(listen.address), workers };
+      return this.context.emit({ type: "taken-over", ...what, ...from });
+    }
     const after = record.inode in this.handed ? "upgrade" : "death";
     const address = addressText(listen.address);
     this.context.emit({ type: "recovered", after, pool: name, address, workers });

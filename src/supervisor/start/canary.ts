@@ -124,6 +124,8 @@ function alone(pool: PoolConfig, address: Address): PoolConfig {
     owner: null,
     group: null,
     mode: PRIVATE_MODE,
+    aclUsers: [],
+    aclGroups: [],
   };
   return {
     ...pool,

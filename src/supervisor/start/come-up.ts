@@ -38,8 +38,8 @@ export async function comeUp(
   const warn = (fault: Fault) => state.emit({ type: "config-warning", fault: fault.toJSON() });
   endLeftOverCanaries(state.config.supervisor.stateDir);
   removeLeftSettings(state.config.supervisor.stateDir);
-  const records = leftOverRecords(state, options, trouble);
-  const recovery = new Recovery(state, records, options.handover?.sockets ?? {});
+  const found = leftOverRecords(state, options, trouble);
+  const recovery = new Recovery(state, found, options.handover?.sockets ?? {});
   // Until they have left, a supervisor after this one must know of them, too.
   state.leftOver = recovery.records;
   const failedPools = await recovery.takeOver(

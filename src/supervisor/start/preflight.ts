@@ -12,13 +12,16 @@ import { RUNTIMES, runtimeOf } from "../../runtime/registry.ts";
 import type { Preflight, Runtime } from "../../runtime/runtime.ts";
 import { type Captured, capture } from "../../sys/process.ts";
 import { groupLack, type Lack, lackFault, userLack } from "../../sys/machine/machine.ts";
+import { findUser } from "../../sys/machine/users.ts";
 import { shortage } from "../../sys/machine/scarcity.ts";
 import { exposure, exposureText } from "../../sys/trust.ts";
+import { eachLimited } from "./concurrency.ts";
 import { missingSocketFolders, tooManyForMemory } from "./machine-fit.ts";
 import { identityOf, isRoot } from "../../worker/identity.ts";
 import { launchForQuestion } from "../../worker/launch.ts";
 
 const QUESTION_TIMEOUT_MS = 10_000;
+const NEVER = new AbortController().signal;
 
 /** Returns warnings; throws one Fault whose parts are all errors. `only`: the pools to look at. */
 export async function preflight(
@@ -27,9 +30,11 @@ export async function preflight(
 ): Promise<readonly Fault[]> {
   const asked = new Map<string, Promise<Captured>>();
   const pools = config.pools.filter(({ name }) => only === undefined || only.has(name));
-  const results = await Promise.all(
-    pools.map((pool) => inspect(pool, config.supervisor.allowRoot, asked)),
-  );
+  const results: Preflight[] = [];
+  // Each pool may be a program that is started for it: some at a time, so that none is late for the others.
+  await eachLimited([...pools.entries()], NEVER, async ([i, pool]) => {
+    results[i] = await inspect(pool, config.supervisor.allowRoot, asked);
+  });
   const whole = only === undefined;
   const own = whole ? [...supervisorFaults(config), ...missingSocketFolders(config)] : [];
   const errors = [...own, ...results.flatMap((result) => result.errors)];
@@ -123,7 +128,8 @@ function sameSocket({ socket, readOnlySocket }: Config["admin"], pools: Config["
 }
 
 /** Folders in which others could put something else in the place of a file of ours. */
-function exposedPlaces({ supervisor, admin, log, pools }: Config): Fault[] {
+function exposedPlaces({ source, supervisor, admin, log, pools }: Config): Fault[] {
+  const usual = source.format === "php-fpm-ini" ? usersOf(pools) : new Set<number>();
   const own = [
     ["state_dir", supervisor.stateDir],
     ["pid_file", supervisor.pidFile === null ? null : dirname(supervisor.pidFile)],
@@ -141,7 +147,8 @@ function exposedPlaces({ supervisor, admin, log, pools }: Config): Fault[] {
   );
   const faults = [...files, ...sockets].flatMap(({ of, folder, sticky }) => {
     const found = exposure(folder, sticky ? "anywhere" : "only on the way");
-    if (found === null) return [];
+    const isUsual = of === "pid_file" || of.endsWith(", listen");
+    if (found === null || (isUsual && found.uid !== null && usual.has(found.uid))) return [];
     return [
       new Fault(`others can replace what is in this folder: ${exposureText(found)}`, {
         where: `${of}: ${folder}`,
@@ -150,6 +157,13 @@ function exposedPlaces({ supervisor, admin, log, pools }: Config): Fault[] {
     ];
   });
   return [...new Map(faults.map((fault) => [String(fault.where), fault])).values()];
+}
+
+/** In php-fpm's world the web user has pid file and sockets in a folder of his: Debian's /run/php. */
+function usersOf(pools: Config["pools"]): Set<number> {
+  const names = pools.flatMap(({ user, listen: { owner } }) => [user, owner]);
+  const ids = names.flatMap((name) => (name === null ? [] : [findUser(name)?.uid ?? 0]));
+  return new Set(ids);
 }
 
 function rootFaults(pool: PoolConfig, allowRoot: boolean): Fault[] {

@@ -17,6 +17,7 @@ import { basename, dirname } from "node:path";
 import { Fault } from "../../fault.ts";
 import { checked, cString, libc, ptr } from "../libc.ts";
 import { unixInodes } from "../proc/proc-sockets.ts";
+import { type AccessList, removeAccessList, setAccessList } from "./access-list.ts";
 import { boundFile } from "./unix-diag.ts";
 
 // Linux, x64 and arm64 alike (bits/fcntl-linux.h).
@@ -52,10 +53,10 @@ export class SocketFile {
   }
 
   /**
-   * Gives it owner (null: as it is) and mode. Throws the Fault of a file that was replaced, or what the system
-   * says; then nothing was changed.
+   * Gives it owner (null: as it is), mode and access list (null: none; undefined: as it is). Throws the Fault of a
+   * file that was replaced, or what the system says.
    */
-  change(mode: number, owner: FileOwner | null): void {
+  change(mode: number, owner: FileOwner | null, list?: AccessList | null): void {
     const changed = withFile(this.path, (fd, stat) => {
       if (!this.is(stat)) return null;
       if (owner !== null) {
@@ -65,6 +66,9 @@ export class SocketFile {
       }
       // A descriptor of O_PATH is no use to fchmod(2), but has a name of its own.
       chmodSync(`/proc/self/fd/${fd}`, mode);
+      // After the mode, whose group part is the list's mask from then on.
+      if (list === null) removeAccessList(fd);
+      else if (list !== undefined) setAccessList(fd, mode, list);
       return true;
     });
     if (changed === null) throw replacedFault(this.path);
