@@ -368,11 +368,12 @@ behaviour(
 
 behaviour("a directive that php-fpm does not take is told beforehand", FPM, async (scene) => {
   const { spot, supervisor, workers } = await PHP_FPM.start(scene);
-  scene.rewrite({ pools: { www: PHP_FPM.pool(spot, { fpm: { "pm.status_path": "status" } }) } });
+  const fpm = { "access.log": scene.path("access.log"), "access.format": "%Z" };
+  scene.rewrite({ pools: { www: PHP_FPM.pool(spot, { fpm }) } });
   for (const word of ["check", "reload"]) {
     const { code, stderr } = await supervisor.control(word);
     expect(code, stderr).toBe(1);
-    expect(stderr).toContain("the status path 'status' must start with a '/'");
+    expect(stderr).toContain("wrong format for access.format '%Z'");
   }
   expect(await workersReach(spot, 2)).toEqual(workers);
 });
