@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { waitingOf } from "../../src/observe/waiting.ts";
+import { waitingOf } from "../../src/observe/waits-for.ts";
 import { eventually } from "../helper/wait.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "fv-waiting-"));
