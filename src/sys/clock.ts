@@ -6,6 +6,12 @@ export function now(): number {
   return performance.now();
 }
 
+/** CPU time of this process in milliseconds, user and system, all of its threads. */
+export function cpuTime(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 /** The wall clock, for what people read. */
 export function wallClock(): Date {
   return new Date();

@@ -1,9 +1,10 @@
 // Where the time goes: the stacks of all workers of a choice, looked at fifty times a second and counted. It
-// looks in small slices, so that nothing else waits, and only while somebody wants to know.
+// looks in small slices, so that nothing else waits, uses no more than a small share of a core, and only while
+// somebody wants to know.
 
 import { Fault } from "../../fault.ts";
 import type { Frame, Stack, StackReader } from "../../observe/stack.ts";
-import { every, now } from "../../sys/clock.ts";
+import { cpuTime, every, now } from "../../sys/clock.ts";
 import type { SupervisorState } from "../supervisor-state.ts";
 import { groupsOf, type TraceChoice, tracedWorkers } from "./traced.ts";
 
@@ -29,8 +30,12 @@ export interface ProfileStack {
 
 const LOOK_EVERY_MS = 20;
 const BATCH_EVERY_MS = 1000;
-/** Milliseconds that one turn may take: with very many workers each is looked at less often. */
+/** Milliseconds that one turn may take, so that nothing else waits. */
 const TURN_MOST_MS = 4;
+/** Of one core: with very many workers, or on a slow machine, it looks less often than it would. */
+const CPU_SHARE = 0.02;
+/** Milliseconds of CPU that may be saved up. */
+const SAVED_MOST_MS = 5;
 /** Different stacks in one batch. */
 const STACKS_MOST = 2000;
 /** Profiles at the same time, of all who ask. */
@@ -106,6 +111,9 @@ class Profile {
   private readonly choice: TraceChoice;
   private workers: readonly Sampled[] = [];
   private workersSince = Number.NEGATIVE_INFINITY;
+  /** Milliseconds of CPU that may be used now. */
+  private credit = SAVED_MOST_MS;
+  private lastLook = now();
   /** Whose turn it is first. */
   private next = 0;
   private counts = new Map<string, Counted>();
@@ -116,9 +124,18 @@ class Profile {
     this.choice = choice;
   }
 
-  /** Looks at each worker once, or at as many as there is time for. */
+  /** Looks at each worker once, or at as many as there is time for; not at all while it has used up its CPU. */
   look(): void {
+    const cpu = cpuTime();
+    this.credit = Math.min(SAVED_MOST_MS, this.credit + CPU_SHARE * (now() - this.lastLook));
+    this.lastLook = now();
+    if (this.credit <= 0) return;
     if (now() - this.workersSince > BATCH_EVERY_MS) this.renewWorkers();
+    this.turn();
+    this.credit -= cpuTime() - cpu;
+  }
+
+  private turn(): void {
     const { length } = this.workers;
     const until = now() + TURN_MOST_MS;
     for (let turns = 0; turns < length && now() < until; turns++) {
