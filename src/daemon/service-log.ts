@@ -8,6 +8,7 @@ import type { EventRecord, OutputLine } from "../event.ts";
 import { Log } from "../log/logger.ts";
 import { RecentLog } from "../log/recent.ts";
 import { SlowLogs } from "../log/slow-log.ts";
+import { wallClock } from "../sys/clock.ts";
 import type { LogPort } from "../supervisor/supervisor-options.ts";
 
 export class ServiceLog implements LogPort {
@@ -40,8 +41,9 @@ export class ServiceLog implements LogPort {
     this.recent.record(whole);
   };
   readonly output = (line: OutputLine): void => {
-    this.log.output(line);
-    this.recent.output(line);
+    const time = wallClock();
+    this.log.output(line, time);
+    this.recent.output(line, time);
   };
 
   get file(): string | null {

@@ -40,9 +40,9 @@ export class Log {
    * mere notice. Who does not want these lines sets `log_output = false`. Only what a program notes of
    * the usual is a matter of the level. Never throws.
    */
-  output(line: OutputLine): void {
+  output(line: OutputLine, time = wallClock()): void {
     if (line.level === "debug" && this.logger.level < RANK.debug) return;
-    this.target.write(this.format.output(wallClock(), line));
+    this.target.write(this.format.output(time, line));
   }
 
   /**

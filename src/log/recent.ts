@@ -90,8 +90,7 @@ export class RecentLog {
     if (event.type === "supervisor-stopped") this.end();
   }
 
-  output(line: OutputLine): void {
-    const time = wallClock();
+  output(line: OutputLine, time = wallClock()): void {
     this.add("output", time, "notice", [line.pool], outputFields(time, line));
   }
 

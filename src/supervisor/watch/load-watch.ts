@@ -16,8 +16,11 @@ const WORKERS_EACH_SECOND = 100;
 const WORKERS_A_SECOND = 50;
 /** Of a clock tick (USER_HZ, 100 a second on every Linux). */
 const TICK_MS = 10;
-/** Who has been busy on one connection for longer may be in a new request of it: only PHP's record tells. */
+/** Who has been busy on one connection for longer may be in a new request of it: only the program's record tells. */
 const LONG_MS = 5000;
+/** That takes some 200 microseconds for each: so often, and with hundreds of them less often. */
+const REQUESTS_EVERY_MS = 10_000;
+const REQUEST_PAUSE_MS = 100;
 /** A rush that is over sooner is what a queue is for. */
 const SATURATED_MS = 5000;
 
@@ -26,7 +29,7 @@ export class LoadWatch implements Reader {
   private readonly loads = new Map<string, PoolLoad>();
   /** CPU time of each worker at the last look. */
   private ticks: ReadonlyMap<string, number> = new Map();
-  private requestsLookedAt = 0;
+  private requestsDueAt = 0;
   /** How many workers a pool had when it was told that it is saturated. */
   private readonly told = new Map<string, number>();
 
@@ -56,9 +59,10 @@ export class LoadWatch implements Reader {
     const ticks = new Map<string, number>();
     for (const pool of pools) this.lookAt(pool, sample, ticks);
     this.ticks = ticks;
-    if (sample.takenAt - this.requestsLookedAt < LONG_MS) return;
-    this.requestsLookedAt = sample.takenAt;
-    for (const pool of pools) lookAtLongRequests(pool, sample);
+    if (sample.takenAt < this.requestsDueAt) return;
+    const looked = pools.reduce((sum, pool) => sum + lookAtLongRequests(pool, sample), 0);
+    const pause = Math.max(REQUESTS_EVERY_MS, looked * REQUEST_PAUSE_MS);
+    this.requestsDueAt = sample.takenAt + pause;
   }
 
   private lookAt(pool: Pool, sample: Sample, ticks: Map<string, number>): void {
@@ -120,12 +124,14 @@ export function isBusy({ activity }: WorkerView): boolean {
   return activity.doing === "busy" || activity.doing === "working";
 }
 
-/** The scoreboard remembers since when a request has been seen: one that is long is to be seen again and again. */
-function lookAtLongRequests(pool: Pool, sample: Sample): void {
-  for (const generation of [pool.current, ...pool.leaving])
-    for (const { members } of generation.all) {
-      const isLong = (view: WorkerView) =>
-        view.activity.doing === "busy" && sample.takenAt - view.since >= LONG_MS;
-      if (sample.workers(members).some(isLong)) sample.requests(members);
-    }
+/** The scoreboard remembers since when a request has been seen: one that is long is to be seen again. How many it was. */
+function lookAtLongRequests(pool: Pool, sample: Sample): number {
+  const isLong = (view: WorkerView) =>
+    view.activity.doing === "busy" && sample.takenAt - view.since >= LONG_MS;
+  const sets = [pool.current, ...pool.leaving].flatMap(({ all }) =>
+    all.map(({ members }) => members),
+  );
+  return sets
+    .filter((set) => sample.workers(set).some(isLong))
+    .reduce((sum, set) => sum + sample.requests(set).size, 0);
 }
