@@ -9,7 +9,7 @@ import { type Address, addressText, isDualStack } from "../sys/socket/address.ts
 import { ipv4Bytes, ipv6Bytes } from "../sys/socket/ip.ts";
 import { notASocket } from "../sys/machine/machine.ts";
 import { SysError } from "../sys/libc.ts";
-import { holderOf, listeningInodes, unixInodes } from "../sys/proc/proc-sockets.ts";
+import { holderOf, listeningInodes, listeningUnixInodes } from "../sys/proc/proc-sockets.ts";
 import { bindSocket } from "../sys/socket/socket.ts";
 import { removeSocket } from "../sys/socket/socket-file.ts";
 import { probeUnix } from "../sys/socket/unix-connect.ts";
@@ -120,7 +120,7 @@ export function listenerInTheWay(address: Address): Fault | null {
 export function inodesOn(address: Address): string[] {
   switch (address.kind) {
     case "unix":
-      return unixInodes(address.path);
+      return listeningUnixInodes(address.path);
     case "inet": {
       const own = hexOf(ipv4Bytes(address.host)!);
       const any = "00000000";

@@ -2,10 +2,15 @@
 
 import { afterAll, expect, test } from "bun:test";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer, type Server } from "node:net";
+import { connect, createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { SocketHolders, socketsOf, unixInodes } from "../../src/sys/proc/proc-sockets.ts";
+import {
+  listeningUnixInodes,
+  SocketHolders,
+  socketsOf,
+  unixInodes,
+} from "../../src/sys/proc/proc-sockets.ts";
 import { processStat, stillThere } from "../../src/sys/proc/procfs.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "fv-procfs-"));
@@ -106,4 +111,19 @@ test("a look at a process that has opened very much costs no more than at others
   } finally {
     for (const child of [some, many]) child.kill("SIGKILL");
   }
+});
+
+test("of a Unix socket that clients are connected to only the listening one is told as listening", async () => {
+  const path = join(dir, "a b.sock");
+  const server = createServer(() => undefined);
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  const accepted = new Promise((resolve) => server.once("connection", resolve));
+  const client = connect(path);
+  await accepted;
+  expect(unixInodes(path)).toHaveLength(2);
+  const [listening, ...more] = listeningUnixInodes(path);
+  expect(more).toEqual([]);
+  expect(unixInodes(path)).toContain(listening!);
+  client.destroy();
 });

@@ -78,7 +78,19 @@ export function unixInodes(path: string): string[] {
   return unixInodesByPath().get(path) ?? [];
 }
 
-/** The same for every path. */
+/** The flag __SO_ACCEPTCON in the fourth column: the socket listens. */
+const ACCEPTING = "00010000";
+
+/** Of those the ones that listen, and no accepted connection. */
+export function listeningUnixInodes(path: string): string[] {
+  const all = new Set(unixInodes(path));
+  return tableLines("unix").flatMap((line) => {
+    const [, , , flags, , , inode = ""] = line.trim().split(/ +/);
+    return flags === ACCEPTING && all.has(inode) ? [inode] : [];
+  });
+}
+
+/** Inodes of the Unix sockets bound to each path. */
 export function unixInodesByPath(): ReadonlyMap<string, string[]> {
   const rows = tableLines("unix").map((line) => /^(?:\S+ +){6}(\d+) (.+)$/.exec(line));
   const bound = rows.filter((row) => row !== null);
