@@ -47,6 +47,7 @@ export class MemberWatch implements Reader {
     if (leader === null || leader.pageFaults === before?.last.pageFaults) return;
     const found = find(group, leader, sample);
     if (before === undefined) {
+      for (const pid of group.firstWorkers) if (!found.pids.has(pid)) tell(group, pid);
       this.seen.set(group, { last: found, beginning: found, looks: 0 });
       return;
     }

@@ -94,6 +94,8 @@ export class Group {
   /** Those of its workers that are stopped because they are not needed now. */
   readonly parked: ParkedWorkers;
   readonly startedAt = now();
+  /** Those that were there when it was ready. */
+  firstWorkers: readonly number[] = [];
   /** Connections that were seen to wait while it started. */
   waiting = 0;
   /** Resolves when every worker has reached accept(2); rejects with a Fault when that fails. */
@@ -323,6 +325,7 @@ export class Group {
         hasReachedAccept(worker, this.members, sample, this.forks && !runtime.workersHaveSockets);
       if (workers.length >= this.size && workers.every(isReady)) {
         this.wasAccepting = workers.every(({ activity }) => isAccepting(activity));
+        this.firstWorkers = workers.map(({ pid }) => pid);
         return this.life.dispatch("ready");
       }
       if (this.uptimeMs > pool.startTimeoutMs) return this.life.dispatch("start-timeout");

@@ -60,7 +60,7 @@ for (const version of PHP_VERSIONS) {
     await first.logged(`worker ${old[0]} of pool www was killed by SIGSEGV`);
     await fcgi(spot.where, { script: scene.write("www/die.php", "<?php nowhere();") });
     await first.logged(/error {3}pool www, worker \d+: PHP Fatal error: .*nowhere/);
-    expect(first.log()).toMatch(/notice {2}pool www, worker \d+: noted$/m);
+    expect(first.log()).toMatch(/output {2}pool www, worker \d+: noted$/m);
     expect(first.log()).not.toMatch(/ready to handle|inherited socket|exited on signal/);
   });
 }

@@ -255,7 +255,7 @@ behaviour(
     expect(said("plain words")).toEqual([`output  pool www, worker ${pid}: plain words`]);
     expect(said(forged)).toEqual([`output  pool www, worker ${pid}: ${forged}`]);
     expect(said(long).length).toBe(1);
-    expect(said("noted")).toEqual([`notice  pool www, worker ${pid}: noted`]);
+    expect(said("noted")).toEqual([`output  pool www, worker ${pid}: noted`]);
     expect(said("careful")[0]).toStartWith(
       `warn    pool www, worker ${pid}: PHP Warning:  careful in`,
     );
@@ -334,9 +334,8 @@ behaviour(
     });
     const held = [await holdPhp(scene, theirs), await holdPhp(scene, ours)];
     for (const { answer } of held) await expect(answer).rejects.toBeInstanceOf(Lost);
-    await supervisor.logged(
-      `worker ${held[1]!.worker} of pool ours is killed: its request has taken`,
-    );
+    const killed = `worker ${held[1]!.worker} of pool ours is killed: GET .* has taken`;
+    await supervisor.logged(new RegExp(killed));
     const timedOut = `pool theirs, worker ${held[0]!.worker}: script .* execution timed out .*, terminating`;
     await supervisor.logged(new RegExp(`warn {4}${timedOut}`));
     expect(supervisor.log()).not.toContain(`worker ${held[0]!.worker} of pool theirs is killed`);
