@@ -22,6 +22,7 @@ export async function operate(
   word: Operation,
   args: ControlOptions,
   options: OperationOptions = {},
+  onReport: (report: Report) => void = () => {},
 ): Promise<number> {
   const socket = await controlSocket(args);
   const ends = options.pools === undefined && (word === "stop" || word === "quit") ? word : null;
@@ -33,6 +34,7 @@ export async function operate(
     .catch((error: unknown) => ifEnded(client, ends, error))
     .catch((error: unknown) => ifNotRunning(ends, args, socket, error));
   if (ends !== null && report.pid > 0) await untilGone(report.pid);
+  onReport(report);
   const done = `the ${word} is done all the same; only its report could not be written`;
   if (args.json) printJson({ ok: true, report }, done);
   else if (!args.quiet) print(`${reportLines(report).join("\n")}\n`, done);
