@@ -153,6 +153,29 @@ behaviour(
 );
 
 behaviour(
+  "a pool at rest that is paused starts for nobody before it is resumed",
+  PHP,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const resting = { scaling: "ondemand", workers: 2, idle_timeout: "1s", rest_timeout: "0s" };
+    const pools = {
+      www: phpPool(spot, resting),
+      app: barePool(scene, unixSpot(scene, "app.sock")),
+    };
+    const supervisor = await scene.start({ pools });
+    await workersReach(spot, 0);
+    await done(supervisor, "pause", "www");
+    const waiting = fcgi(spot.where, { script: scene.fixture("php/hello.php") });
+    await eventually(async () => (await statusOf(supervisor)).pools[0]!.queue!.length === 1);
+    // Whatever is done to another pool has the queues looked at.
+    await done(supervisor, "scale", "app", "1");
+    expect(workersAt(spot.where)).toEqual([]);
+    expect(await done(supervisor, "resume", "www")).toContain("1 connection waited");
+    expect((await waiting).body).toContain("hello");
+  },
+);
+
+behaviour(
   "a pool that is paused is woken by the death of the supervisor, and by a reload",
   PHP,
   async (scene) => {
