@@ -2,11 +2,10 @@
 // it out on the groups of the generation that is responsible. Who is parked, each group knows itself.
 
 import type { Sample, WorkerView } from "../observe/sample.ts";
-import { now } from "../sys/clock.ts";
-import { bytesRead } from "../sys/proc/procfs.ts";
 import type { Group } from "../worker/group.ts";
 import type { Generation } from "./generation.ts";
 import type { Pool } from "./pool.ts";
+import { Quiet } from "./quiet.ts";
 import {
   parkedAtStart,
   type ScalingLimits,
@@ -32,8 +31,7 @@ export class PoolScaler {
   private isSettled = false;
   /** What its workers do cannot be seen, so that none of them can be parked. */
   private isBlind = false;
-  /** Its last worker has had no request: since when, and what would have changed with one. */
-  private quiet: { readonly since: number; readonly mark: string } | null = null;
+  private readonly quiet = new Quiet();
   /** At the last look, for the generation that comes next. */
   private active = 0;
 
@@ -64,7 +62,8 @@ export class PoolScaler {
   /** Somebody has connected. */
   rouse(): void {
     const { name: pool, current } = this.pool;
-    [this.quiet, this.isSettled, this.active] = [null, false, 0];
+    this.quiet.end();
+    [this.isSettled, this.active] = [false, 0];
     current.rouse();
     current.context.emit({ type: "pool-roused", pool });
   }
@@ -95,7 +94,7 @@ export class PoolScaler {
   private begin(generation: Generation): void {
     this.generation = generation;
     [this.surplus, this.isSettled, this.isBlind] = [null, false, false];
-    this.quiet = null;
+    this.quiet.end();
   }
 
   /** The first look at all workers of a generation: no fewer go on than were active of the one before. */
@@ -113,22 +112,16 @@ export class PoolScaler {
   private restIfQuiet({ workers, active, idle, queue, time }: Seen, limits: ScalingLimits): void {
     const last = workers.find(({ view }) => view.activity.doing !== "parked");
     const isQuiet = active === 1 && idle === 1 && queue === 0;
-    if (limits.restTimeoutMs === null || !isQuiet || last === undefined) {
-      this.quiet = null;
-      return;
-    }
-    const mark = markOf(last.view);
-    if (this.quiet?.mark !== mark) this.quiet = { mark, since: time };
-    if (time - this.quiet.since < limits.restTimeoutMs) return;
+    const quietMs = this.quiet.look(isQuiet ? last!.view : null, time);
+    if (!isQuiet || limits.restTimeoutMs === null || quietMs < limits.restTimeoutMs) return;
     const { name: pool, current } = this.pool;
-    this.quiet = null;
+    this.quiet.end();
     current.rest();
     current.context.emit({ type: "pool-rests", pool });
   }
 
   private restsSoon({ restTimeoutMs }: ScalingLimits): boolean {
-    if (this.quiet === null || restTimeoutMs === null) return false;
-    return this.quiet.since + restTimeoutMs - now() < SOON_MS;
+    return restTimeoutMs !== null && this.quiet.willLast(restTimeoutMs, SOON_MS);
   }
 
   private lookAround(sample: Sample): Seen {
@@ -200,11 +193,6 @@ export class PoolScaler {
   private get activeNow(): number {
     return this.cost - this.parked;
   }
-}
-
-/** Changes with every request: what a worker has read, or how long it has run where that cannot be seen. */
-function markOf({ pid, cpuTicks }: WorkerView): string {
-  return `${pid} ${bytesRead(pid) ?? cpuTicks}`;
 }
 
 /**

@@ -71,6 +71,7 @@ export class ScalingWatch implements Reader {
   /** Somebody has changed what a pool is to do: it is looked at now. */
   lookAt(pool: Pool): void {
     if (pool.current.limits !== null) this.scalerOf(pool).look(this.scoreboard.now());
+    this.alert();
     this.scoreboard.add(this);
   }
 

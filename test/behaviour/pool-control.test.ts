@@ -1,6 +1,8 @@
 // What is done to one pool while it runs, and the others are not touched.
 
 import { expect } from "bun:test";
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { allLeft, crash, recovered } from "../helper/crash.ts";
 import { fcgi } from "../helper/fcgi.ts";
 import { hold, holdPhp } from "../helper/gate.ts";
@@ -72,6 +74,27 @@ behaviour("scale with a range has a static pool follow its load", PHP, async (sc
   await eventually(() => stoppedAt(spot).length > 0);
 });
 
+behaviour("scale --save changes the config, and nothing else of it", PHP, async (scene) => {
+  const { supervisor } = await startPhp(scene, { workers: 2 });
+  const config = supervisor.configFile;
+  const before = `# mine\n${readFileSync(config, "utf8").replace("workers = 2", "workers = 2 # two")}`;
+  writeFileSync(config, before);
+  chmodSync(config, 0o640);
+  expect(await done(supervisor, "scale", "www", "+1", "--save")).toContain(`saved in ${config}`);
+  expect(readFileSync(config, "utf8")).toBe(
+    before.replace("workers = 2 # two", "workers = 3 # two"),
+  );
+  expect(statSync(config).mode & 0o777).toBe(0o640);
+  // What the config then would not be: the file stays, and the pool is scaled all the same.
+  const strict = before.replace("workers = 2 # two", "workers = 4\ngroup_size = 2");
+  writeFileSync(config, strict);
+  expect(await refused(supervisor, "scale", "www", "5", "--save")).toContain("is not saved");
+  expect(readFileSync(config, "utf8")).toBe(strict);
+  expect((await supervisor.control("scale", "www", "2..4", "--save")).code).toBe(2);
+  const others = readdirSync(dirname(config)).filter((name) => name.includes("fcgivisor-"));
+  expect(others).toEqual([]);
+});
+
 behaviour("what makes no sense is refused, and changes nothing", PHP, async (scene) => {
   const { spot, supervisor } = await startPhp(scene, { workers: 2 });
   for (const workers of ["0", "-2", "5..2", "many"])
@@ -126,6 +149,29 @@ behaviour(
     expect((await waiting).body).toContain("hello");
     await divided(spot, 2, 0);
     expect(await done(supervisor, "resume", "www")).toContain("was not paused");
+  },
+);
+
+behaviour(
+  "a pool at rest that is paused starts for nobody before it is resumed",
+  PHP,
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const resting = { scaling: "ondemand", workers: 2, idle_timeout: "1s", rest_timeout: "0s" };
+    const pools = {
+      www: phpPool(spot, resting),
+      app: barePool(scene, unixSpot(scene, "app.sock")),
+    };
+    const supervisor = await scene.start({ pools });
+    await workersReach(spot, 0);
+    await done(supervisor, "pause", "www");
+    const waiting = fcgi(spot.where, { script: scene.fixture("php/hello.php") });
+    await eventually(async () => (await statusOf(supervisor)).pools[0]!.queue!.length === 1);
+    // Whatever is done to another pool has the queues looked at.
+    await done(supervisor, "scale", "app", "1");
+    expect(workersAt(spot.where)).toEqual([]);
+    expect(await done(supervisor, "resume", "www")).toContain("1 connection waited");
+    expect((await waiting).body).toContain("hello");
   },
 );
 

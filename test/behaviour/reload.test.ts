@@ -483,13 +483,13 @@ forEachPhp(
 
 behaviour("a reload tells of a warning once, and only of new ones", {}, async (scene) => {
   const [one, two] = [unixSpot(scene, "it's one.sock"), unixSpot(scene, "two.sock")];
-  const dynamic = { scaling: "dynamic", workers: 2 };
-  const pools = { one: barePool(scene, one, dynamic), two: barePool(scene, two, dynamic) };
+  const odd = { env: { COST: "$1" } };
+  const pools = { one: barePool(scene, one, odd), two: barePool(scene, two, odd) };
   const supervisor = await scene.start({ pools });
-  await supervisor.logged("pools one, two: scaling = ");
+  await supervisor.logged("pools one, two: env COST = ");
   expect((await supervisor.control("reload")).stdout).not.toContain("warning");
-  const env = { PRICE: "$5" };
-  scene.rewrite({ pools: { ...pools, two: barePool(scene, two, { ...dynamic, env }) } });
+  const env = { ...odd.env, PRICE: "$5" };
+  scene.rewrite({ pools: { ...pools, two: barePool(scene, two, { env }) } });
   for (const words of [["reload", "--dry-run"], ["reload"]]) {
     const { stdout } = await supervisor.control(...words);
     expect(stdout.match(/warning: .*/g)).toEqual([expect.stringContaining("env PRICE")]);

@@ -114,6 +114,7 @@ async function bursts(): Promise<Figure[]> {
   ];
   const [ours, rested] = [await again(dynamic, 40, 1000), await again(atRest, 40, 1000)];
   const [short, shortFpm] = [await again(dynamic, 20, 200), await fresh(fpmDynamic, 20, 200)];
+  const died = await orphaned(40, 1000);
   const shortStatic = await again(staticPool(MOST), 20, 200);
   return [
     figure("40 x 1 s at once, dynamic 2 to 50", ours, grown, 1250, "1.25 s"),
@@ -124,6 +125,11 @@ async function bursts(): Promise<Figure[]> {
       1350 + bare,
       `1.35 s + a program start (${ms(bare)})`,
     ),
+    {
+      what: "the first of these, the supervisor killed in the middle of it",
+      ...{ ours: ms(died), phpFpm: "-", wanted: `<= 1.2 x alive (${ms(ours)})` },
+      reached: died <= 1.2 * ours,
+    },
     figure(
       "20 x 200 ms at once, dynamic 2 to 50",
       short,
@@ -141,6 +147,19 @@ function figure(what: string, ours: number, fpm: number, most: number, wanted: s
 /** The first burst of a program that has just started. */
 function fresh(start: Start, count: number, each: number): Promise<number> {
   return on(start, ({ stage }) => burst(stage, "slow.php", count, each));
+}
+
+/** A burst whose supervisor dies by kill -9 as soon as it has begun: most are parked then. */
+function orphaned(count: number, each: number): Promise<number> {
+  return on(dynamic, async ({ stage, manager }) => {
+    const spot = { where: stage.where, listen: stage.listen };
+    await eventually(() => stoppedAt(spot).length >= MOST - SPARES.most, {
+      what: "most are parked",
+    });
+    const taken = burst(stage, "slow.php", count, each);
+    process.kill(manager, "SIGKILL");
+    return taken;
+  });
 }
 
 /** The median of several, each as soon as the pool is as it was before the first. */

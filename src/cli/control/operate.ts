@@ -20,6 +20,7 @@ export async function operate(
   word: Operation,
   args: ControlOptions,
   options: OperationOptions = {},
+  onReport: (report: Report) => void = () => {},
 ): Promise<number> {
   const socket = await controlSocket(args);
   const ends = options.pools === undefined && (word === "stop" || word === "quit") ? word : null;
@@ -35,6 +36,7 @@ export async function operate(
     .catch((error: unknown) => ifEnded(client, ends, error))
     .catch((error: unknown) => ifNotRunning(ends, args, socket, error));
   await gone?.();
+  onReport(report);
   const done = `the ${word} is done all the same; only its report could not be written`;
   if (args.json) printJson({ ok: true, report }, done);
   else if (!args.quiet) print(`${reportLines(report).join("\n")}\n`, done);

@@ -2,6 +2,8 @@
 
 import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
+import { print } from "../print.ts";
+import { usageFault } from "../usage.ts";
 import { operate } from "./operate.ts";
 
 export default defineCommand({
@@ -12,6 +14,23 @@ export default defineCommand({
     ...COMMON,
     pool: { type: "positional" },
     workers: { type: "positional" },
+    save: {
+      type: "boolean",
+      description: "write the number into the config as well (TOML); its comments and layout stay",
+    },
   },
-  run: (values) => operate("scale", values, { pools: [values.pool], workers: values.workers }),
+  async run(values) {
+    const { pool, workers, save } = values;
+    if (save && workers.includes(".."))
+      throw usageFault("--save takes a number: a range has no place in the config", "scale");
+    let most = 0;
+    const code = await operate("scale", values, { pools: [pool], workers }, ({ active }) => {
+      most = active!.most;
+    });
+    if (!save) return code;
+    const { saveWorkers } = await import("./save-workers.ts");
+    const file = await saveWorkers(values, pool, most);
+    if (!values.quiet && !values.json) print(`saved in ${file}\n`);
+    return code;
+  },
 });

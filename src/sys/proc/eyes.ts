@@ -1,7 +1,7 @@
 // The right to look into a process of another user. Root has it by CAP_SYS_PTRACE, which a container
 // mostly does without; then the kernel lets whoever look that has the file system ids of the process
 // (ptrace(2), PTRACE_MODE_READ_FSCREDS). They are lent for one look, on this thread alone, and give less
-// right than root has.
+// right than root has. A thread that is begun meanwhile would keep them, so a look begins none.
 
 import { statSync } from "node:fs";
 import { libc } from "../libc.ts";
