@@ -10,7 +10,7 @@ import { fcgi } from "../helper/fcgi.ts";
 import { gate, hold, holdPhp } from "../helper/gate.ts";
 import type { Part } from "../helper/packages.ts";
 import { type Php, phpOf, type PhpVersion } from "../helper/php-versions.ts";
-import { bodyOf, phpPool, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
+import { bodyOf, phpPool, secretPhp, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
 import type { Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, WITHOUT_PTRACE } from "../helper/scene.ts";
 import { against } from "../helper/schema.ts";
@@ -405,7 +405,8 @@ behaviour(
   { needs: ["php-cgi", "root"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
-    const settings = { pools: { www: phpPool(spot) } };
+    const command = [secretPhp(scene)];
+    const settings = { pools: { www: phpPool(spot, { command }) } };
     const supervisor = await scene.run(settings, { under: WITHOUT_PTRACE });
     await workersReach(spot, 2);
     const held = await holdPhp(scene, spot);
@@ -418,6 +419,22 @@ behaviour(
         stack: { frames: [], unsure: "the kernel does not let its program be read" },
       },
     ]);
+    await held.finish();
+  },
+);
+
+behaviour(
+  "a root without CAP_SYS_PTRACE still reads the stack of a worker of another user",
+  { needs: ["php-cgi", "root"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const settings = { pools: { www: phpPool(spot) } };
+    const supervisor = await scene.run(settings, { under: WITHOUT_PTRACE });
+    await workersReach(spot, 2);
+    const held = await holdPhp(scene, spot);
+    const { workers } = await traced(supervisor, String(held.worker));
+    expect(workers).toMatchObject([{ state: "busy", stack: { unsure: null } }]);
+    expect(names(workers[0]!.stack)).toContain("{main}");
     await held.finish();
   },
 );

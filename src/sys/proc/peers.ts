@@ -4,6 +4,7 @@
 import { readlinkSync } from "node:fs";
 import { ipv6Text } from "../socket/ip.ts";
 import { unixPeer } from "../socket/unix-diag.ts";
+import { asOwnerOf } from "./eyes.ts";
 import { readText, TABLE_MOST } from "./proc-file.ts";
 
 export type OtherEnd =
@@ -16,7 +17,7 @@ export type OtherEnd =
 export function otherEnd(pid: number, fd: number): OtherEnd | null {
   let link: string;
   try {
-    link = readlinkSync(`/proc/${pid}/fd/${fd}`);
+    link = asOwnerOf(pid, () => readlinkSync(`/proc/${pid}/fd/${fd}`));
   } catch {
     return null;
   }
@@ -30,7 +31,7 @@ const TABLES = ["tcp", "tcp6", "udp", "udp6"] as const;
 
 function addressOf(pid: number, inode: string): string | null {
   for (const table of TABLES) {
-    const text = readText(`/proc/${pid}/net/${table}`, TABLE_MOST) ?? "";
+    const text = asOwnerOf(pid, () => readText(`/proc/${pid}/net/${table}`, TABLE_MOST)) ?? "";
     // sl local_address rem_address st tx:rx tr:tm retrnsmt uid timeout inode
     const row = new RegExp(
       `^ *\\d+: \\S+ ([0-9A-F]+):([0-9A-F]{4}) (?:\\S+ +){6}${inode} `,
@@ -62,7 +63,7 @@ function addressText(hex: string, port: number): string | null {
 function unixPath(pid: number, inode: number): string | null {
   const peer = unixPeer(inode);
   if (peer === null) return null;
-  const text = readText(`/proc/${pid}/net/unix`, TABLE_MOST) ?? "";
+  const text = asOwnerOf(pid, () => readText(`/proc/${pid}/net/unix`, TABLE_MOST)) ?? "";
   const path = new RegExp(`^(?:\\S+ +){6}${peer} (.+)$`, "m").exec(text)?.[1];
   return path === undefined ? null : Buffer.from(path, "latin1").toString();
 }
