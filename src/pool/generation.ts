@@ -76,6 +76,7 @@ export class Generation {
       onUnproven: (group, error) => this.onUnproven(group, error),
       onStartFailed: (error) => this.onStartFailed(error),
       onLost: (group) => this.onLost(group),
+      onForkStorm: (group) => this.endStorm(group),
       onGone: () => this.turn(),
     });
     const goal = () => this.goal();

@@ -91,7 +91,13 @@ export interface OutputReading {
 
 export type OutputNews =
   | { readonly what: "logs-reopened" }
-  | { readonly what: "worker-ended"; readonly pid: number; readonly end: ProcessEnd }
+  | {
+      readonly what: "worker-ended";
+      readonly pid: number;
+      readonly end: ProcessEnd;
+      /** It could not even become a worker: its user, its folder or a limit could not be had. */
+      readonly neverServed: boolean;
+    }
   /** The program ends it, because its request takes too long. */
   | { readonly what: "worker-timed-out"; readonly pid: number }
   /** Somebody has sent the leader a signal at which it ends or replaces its workers. */

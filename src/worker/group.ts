@@ -47,6 +47,8 @@ export interface GroupContext {
   readonly guardian: Guardian;
   readonly emit: Emit;
   readonly output: (line: OutputLine) => void;
+  /** It was serving, and its leader forks workers that end before they can serve. */
+  readonly onForkStorm: (group: Group) => void;
   /** It was serving and its process ended unasked; workers of it may still serve ("orphaned"). */
   readonly onLost: (group: Group) => void;
 }
@@ -57,6 +59,8 @@ export interface GroupEnd {
   readonly reason: EndReason;
 }
 
+/** A leader would go on forking for ever. */
+const FAILED_WORKERS_MOST = 10;
 /** A leader reopens its logs when it gets its CPU next. */
 const REOPEN_MOST_MS = 5000;
 const READY_POLL_MS = 2;
@@ -116,6 +120,8 @@ export class Group {
   private timedOut = false;
   /** Workers that are ended because their request takes too long. */
   private readonly endedOnPurpose = new Set<number>();
+  /** In a row, workers that ended before they could serve. */
+  private failedWorkers = 0;
   /** Somebody told the leader to end. */
   private wasSignalled = false;
   private onReopened: () => void = () => {};
@@ -372,7 +378,8 @@ export class Group {
       case "logs-reopened":
         return this.onReopened();
       case "worker-ended":
-        return this.onWorkerEnd(news.pid, news.end);
+        this.onWorkerEnd(news.pid, news.end);
+        return this.countFailed(news.neverServed);
       case "worker-timed-out":
         return void this.endedOnPurpose.add(news.pid);
       case "leader-signalled":
@@ -387,6 +394,13 @@ export class Group {
     const { pool, emit } = this.context;
     const leader = this.leader.pid;
     emit({ type: "member-ended", pool: pool.name, pid, leader, end, unasked });
+  }
+
+  private countFailed(neverServed: boolean): void {
+    this.failedWorkers = neverServed ? this.failedWorkers + 1 : 0;
+    if (this.failedWorkers !== FAILED_WORKERS_MOST) return;
+    if (this.state === "serving") this.context.onForkStorm(this);
+    else this.life.dispatch("workers-fail");
   }
 
   /** It would serve no more, and wait for its longest request; without it the workers serve until others do. */

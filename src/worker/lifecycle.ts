@@ -21,6 +21,8 @@ export type GroupEvent =
   | "ready"
   /** Did not become ready within start_timeout. */
   | "start-timeout"
+  /** Its leader forks workers that end before they can serve. */
+  | "workers-fail"
   /** The spawned process ended, workers of it are left. */
   | "leader-ended"
   /** Nothing of it is left. */
@@ -67,6 +69,7 @@ export const LIFECYCLE: Readonly<Record<GroupState, Partial<Record<GroupEvent, R
   starting: {
     ready: ["serving", "nothing"],
     "start-timeout": TERMINATE,
+    "workers-fail": TERMINATE,
     // A leader that dies while it starts leaves nothing worth keeping.
     "leader-ended": TERMINATE,
     "all-ended": FINISH,

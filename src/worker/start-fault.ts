@@ -55,6 +55,8 @@ function whatHappened(failed: FailedStart): string {
   switch (event) {
     case "start-timeout":
       return `${who} did not reach accept() within start_timeout (${pool.startTimeoutMs} ms)`;
+    case "workers-fail":
+      return `the workers that process ${pid} forks end before they can serve`;
     case "stop":
     case "drain":
       return `${who} was told to stop while it was starting`;

@@ -416,6 +416,9 @@ behaviour(
     rmSync(scene.path("work"), { recursive: true });
     for (const pid of workers) process.kill(pid, "SIGKILL");
     await supervisor.logged(`leader ${master} of pool www keeps forking workers that die`);
+    // Not only the look at what it forks tells that: that would be hundreds of them later.
+    const told = supervisor.log().match(/exited with code 70/g)!.length;
+    expect(told).toBeLessThan(100);
     await supervisor.logged(/workers of pool www failed .*next try in/);
     await eventually(() => !alive(master!));
     mkdirSync(scene.path("work"));
@@ -474,5 +477,19 @@ behaviour(
     expect(await bodyOf(spot, { script: "/srv/in.php" })).toBe("100");
     expect(await bodyOf(spot, { script: "/ping", params: { SCRIPT_NAME: "/ping" } })).toBe("pong");
     expect(supervisor.log()).not.toContain("warn");
+  },
+);
+
+behaviour(
+  "workers that cannot become their user fail the start at once, and the reason is told",
+  FPM_AS_ROOT,
+  async (scene) => {
+    const pool = PHP_FPM.pool(await tcpSpot(scene), { user: "www-data" });
+    const config = scene.daemonConfig({ pools: { www: pool } });
+    const powerless = ["setpriv", "--bounding-set", "-setuid,-setgid", "--"];
+    const { code, stderr } = await scene.command([...powerless, BINARY, "start", "-c", config]);
+    expect(code, stderr).toBe(1);
+    expect(stderr).toContain("forks end before they can serve; it wrote: ");
+    expect(stderr).toMatch(/failed to (setgid|setuid|initgroups)/);
   },
 );

@@ -24,6 +24,7 @@ const STATES: readonly GroupState[] = [
 const EVENTS: readonly GroupEvent[] = [
   "ready",
   "start-timeout",
+  "workers-fail",
   "leader-ended",
   "all-ended",
   "drain",
@@ -34,6 +35,7 @@ const EVENTS: readonly GroupEvent[] = [
 const MEANT: readonly (readonly [GroupState, GroupEvent, GroupState, GroupAction])[] = [
   ["starting", "ready", "serving", "nothing"],
   ["starting", "start-timeout", "terminating", "terminate"],
+  ["starting", "workers-fail", "terminating", "terminate"],
   ["starting", "leader-ended", "terminating", "terminate"],
   ["starting", "all-ended", "gone", "finish"],
   ["starting", "drain", "draining", "ask"],

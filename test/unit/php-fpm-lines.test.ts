@@ -44,11 +44,20 @@ test("the end of a worker and a signal to the master are news", () => {
   const at = "after 1.129268 seconds from start";
   expect(
     master(`WARNING: [pool www] child 7 exited on signal 11 (SIGSEGV - core dumped) ${at}`).news,
-  ).toEqual({ what: "worker-ended", pid: 7, end: { how: "signaled", signal: "SIGSEGV" } });
+  ).toEqual({
+    what: "worker-ended",
+    pid: 7,
+    end: { how: "signaled", signal: "SIGSEGV" },
+    neverServed: false,
+  });
   expect(master(`NOTICE: [pool www] child 7 exited with code 0 ${at}`).news).toEqual({
     what: "worker-ended",
     pid: 7,
     end: { how: "exited", code: 0 },
+    neverServed: false,
+  });
+  expect(master(`WARNING: [pool www] child 7 exited with code 70 ${at}`).news).toMatchObject({
+    neverServed: true,
   });
   expect(master("NOTICE: Finishing ...").news).toEqual({
     what: "leader-signalled",

@@ -15,6 +15,8 @@ const MASTER =
 const FRAMED = /^child (\d+) said into std(?:out|err): "(.*)"(?:, pipe is closed)?$/s;
 /** What the master tells of a request that takes long. */
 const OF_REQUEST = /^child (\d+), (script .*)$/s;
+/** The exit code of a worker that could not take on its user, folder or limits (FPM_EXIT_SOFTWARE). */
+const NOT_INITIALIZED = "70";
 const ENDED = /^child (\d+) exited (?:with code (\d+)|on signal (\d+) \((\w+)[^)]*\)) after /;
 /** At which words of the master somebody has sent it which signal. */
 const SIGNALLED: readonly (readonly [RegExp, string])[] = [
@@ -85,5 +87,5 @@ function endIn(text: string): NonNullable<OutputReading["news"]> | null {
   if (pid === undefined) return null;
   const end: ProcessEnd =
     signal === undefined ? { how: "exited", code: Number(code) } : { how: "signaled", signal };
-  return { what: "worker-ended", pid: Number(pid), end };
+  return { what: "worker-ended", pid: Number(pid), end, neverServed: code === NOT_INITIALIZED };
 }
