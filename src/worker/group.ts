@@ -200,6 +200,11 @@ export class Group {
     return [...new Set([...leader, ...this.members.workers().map(({ pid }) => pid)])];
   }
 
+  /** What its processes get for a TERM. */
+  private get terminate(): Signal {
+    return this.forks ? this.context.runtime.stopSignal : "SIGTERM";
+  }
+
   /**
    * Ends one of its workers whose request takes too long; the stop signal would let it go on. false: that
    * request is over, and the worker goes on.
@@ -286,6 +291,7 @@ export class Group {
     const processes = {
       living: () => this.pids,
       signal: (name: Signal) => this.signal(name),
+      terminate: this.terminate,
       ask: (goesOn: () => boolean) => this.ask(goesOn),
       drainTimeoutMs: pool.drainTimeoutMs,
       tell: { pool: pool.name, emit },
@@ -415,11 +421,16 @@ export class Group {
 
   // ---------------------------------------------------------------- leaving
 
-  /** To its process group, while that is certainly its own, and to workers that have left it. */
+  /**
+   * To its process group, while that is certainly its own, and to workers that have left it. Some workers are cut
+   * by TERM where others finish their request: these get their own signal, and their leader does not refill.
+   */
   private signal(name: Signal): void {
     const { leader, members } = this;
-    if (this.leaderEnd === null || members.holdGroup) signalGroup(leader.pid, name);
-    for (const { pid } of members.outsideGroup()) sendSignal(pid, name);
+    const sent = name === "SIGTERM" ? this.terminate : name;
+    if (sent !== name && this.leaderEnd === null) sendSignal(leader.pid, "SIGKILL");
+    if (this.leaderEnd === null || members.holdGroup) signalGroup(leader.pid, sent);
+    for (const { pid } of members.outsideGroup()) sendSignal(pid, sent);
   }
 
   /** The leader goes first, or it would refill what leaves; it only waits, and KILL spares its workers. */

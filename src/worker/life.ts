@@ -22,6 +22,8 @@ export interface Processes {
   readonly living: () => readonly number[];
   /** Sends it to all of them. */
   readonly signal: (name: Signal) => void;
+  /** What they get for a TERM; TERM unless given. */
+  readonly terminate?: Signal;
   /** Asks each to leave when that hurts no request, as long as `goesOn` says so. */
   readonly ask: (goesOn: () => boolean) => void | Promise<void>;
   readonly drainTimeoutMs: number;
@@ -127,6 +129,7 @@ export class Life {
   /** First the signal: whatever goes wrong with what is told and counted, it has gone out, and KILL comes after it. */
   private escalate(rung: "terminating" | "killing"): void {
     const name = LADDER[rung].signal!;
+    const sent = rung === "terminating" ? (this.processes.terminate ?? name) : name;
     const wereThere = this.lastSeen;
     this.processes.signal(name);
     // A stopped process takes no TERM before it goes on.
@@ -135,7 +138,7 @@ export class Life {
     const before = this.counted;
     this.counted = yieldToEvents().then(async () => {
       await before;
-      this.attempt(() => this.tellLate(name, wereThere ?? []), undefined);
+      this.attempt(() => this.tellLate(sent, wereThere ?? []), undefined);
       this.attempt(() => this.hooks.onSignal?.(name, wereThere), undefined);
     });
   }
