@@ -31,6 +31,8 @@ export class PoolScaler {
   private isSettled = false;
   /** What its workers do cannot be seen, so that none of them can be parked. */
   private isBlind = false;
+  /** Workers that could not be seen at the last look. */
+  private unseen: ReadonlySet<number> = new Set();
   private readonly quiet = new Quiet();
   /** At the last look, for the generation that comes next. */
   private active = 0;
@@ -49,7 +51,7 @@ export class PoolScaler {
   get isMoving(): boolean {
     const { limits } = this.pool.current;
     if (limits === null || this.isBlind) return false;
-    const isNew = this.generation !== this.pool.current || !this.isSettled;
+    const isNew = this.generation !== this.pool.current || !this.isSettled || this.unseen.size > 0;
     return isNew || this.surplus !== null || this.activeNow > limits.most || this.restsSoon(limits);
   }
 
@@ -80,7 +82,7 @@ export class PoolScaler {
     const { limits } = current;
     if (limits === null || this.isBlind || this.groups.length === 0) return false;
     const seen = this.lookAround(sample);
-    if (seen.workers.some(({ view }) => view.activity.doing === "unknown")) return this.giveUp();
+    if (this.isUnseen(seen)) return this.giveUp();
     if (!this.isSettled) return this.settle(seen, limits);
     const { wake, park, surplus } = scalingStep(seen, limits, this.surplus);
     this.surplus = surplus;
@@ -89,6 +91,15 @@ export class PoolScaler {
     this.park(park, seen);
     this.restIfQuiet(seen, limits);
     return wake > 0;
+  }
+
+  /** Whether a worker could not be seen twice in a row: once, one cannot that just ends. */
+  private isUnseen({ workers }: Seen): boolean {
+    const unseen = workers.filter(({ view }) => view.activity.doing === "unknown");
+    const pids = new Set(unseen.map(({ view }) => view.pid));
+    const again = [...pids].some((pid) => this.unseen.has(pid));
+    this.unseen = pids;
+    return again;
   }
 
   private begin(generation: Generation): void {

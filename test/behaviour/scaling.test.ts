@@ -165,6 +165,20 @@ behaviour("a reload under load parks and drains without a loss", PHP, async (sce
   });
 });
 
+behaviour(
+  "workers that end all the time are no reason to stop following the load",
+  PHP,
+  async (scene) => {
+    const { spot, supervisor } = await startPhp(scene, { ...DYNAMIC, max_requests: 2 });
+    await divided(spot, 2, 6);
+    await underLoad(spot, { script: scene.fixture("php/hello.php") }, ({ further }) =>
+      further(100),
+    );
+    expect(supervisor.log()).not.toContain("cannot follow its load");
+    expect((await statusOf(supervisor)).pools[0]).toMatchObject({ follows_load: true });
+  },
+);
+
 // ---------------------------------------------------------------- the supervisor dies
 
 behaviour(

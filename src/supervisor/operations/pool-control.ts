@@ -95,7 +95,10 @@ export class PoolControl {
 
   /** Throws the Fault where it shows that its workers cannot be parked. */
   private look(pool: Pool): void {
-    this.dependencies.scaling.lookAt(pool);
+    const { scaling } = this.dependencies;
+    // Who cannot be seen once may just have ended.
+    scaling.lookAt(pool);
+    scaling.lookAt(pool);
     if (!pool.current.isBlind) return;
     throw new Fault(
       `what the workers of pool ${pool.name} do cannot be seen, so none can be parked`,
