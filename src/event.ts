@@ -275,6 +275,14 @@ export type Event =
       readonly pool: string;
     }
   | {
+      /** Pools want more active workers than max_workers allows. */
+      readonly type: "workers-limited";
+      /** Who has to do with fewer. */
+      readonly pools: readonly string[];
+      readonly wanted: number;
+      readonly most: number;
+    }
+  | {
       /** What its workers do cannot be seen, so that none of them can be parked. */
       readonly type: "scaling-impossible";
       readonly pool: string;

@@ -42,6 +42,8 @@ export interface SupervisorConfig {
   /** So many workers dead by SIGSEGV or SIGBUS within the interval reload everything; 0 = off. */
   readonly emergencyRestartThreshold: number;
   readonly emergencyRestartIntervalMs: number;
+  /** Of all pools, active at once; 0 = no limit. */
+  readonly maxWorkers: number;
 }
 
 export interface AdminConfig {

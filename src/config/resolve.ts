@@ -13,6 +13,7 @@ import {
 } from "./model.ts";
 import type { Problems, Where } from "./problems.ts";
 import type { ReadPool } from "./rules/read-pool.ts";
+import { checkMaxWorkers } from "./rules/max-workers.ts";
 import { checkMetrics } from "./rules/metrics.ts";
 import { checkPools } from "./rules.ts";
 import { readSection } from "./settings/section.ts";
@@ -60,6 +61,8 @@ export function resolveDraft(
   if (pools.length === 0) noPools(draft, where, problems);
   const { format } = draft.source;
   checkPools(pools, { allowRoot: supervisor.allowRoot, uid: surroundings.uid, format }, problems);
+  const enabled = pools.map((pool) => pool.config).filter((pool) => pool.enabled);
+  checkMaxWorkers(s.max_workers, enabled, supervisorRead.place("max_workers"), format, problems);
   return freeze({
     source: draft.source,
     supervisor,
@@ -109,6 +112,7 @@ function supervisorOf(
     daemonize,
     emergencyRestartThreshold: s.emergency_restart_threshold,
     emergencyRestartIntervalMs: s.emergency_restart_interval,
+    maxWorkers: s.max_workers,
   };
 }
 

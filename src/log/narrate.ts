@@ -188,6 +188,10 @@ const SENTENCES: { readonly [K in Kind]: (event: EventOf<K>) => Narration } = {
     debug(`pool ${pool} is at rest: its workers leave, and the next connection starts them again`),
   "pool-roused": ({ pool }) =>
     debug(`somebody has connected to pool ${pool}, which was at rest: its workers start`),
+  "workers-limited": ({ pools, wanted, most }) =>
+    warn(
+      `pools want ${wanted} active workers, and max_workers is ${most}: ${list(pools)} ${pools.length === 1 ? "has" : "have"} to do with fewer; raise max_workers if the machine has room for them`,
+    ),
   "scaling-impossible": ({ pool, scaling }) =>
     warn(
       `pool ${pool} cannot follow its load: what its workers do cannot be seen here, so all of them stay active, as with scaling = "static" instead of "${scaling}"; give the supervisor CAP_SYS_PTRACE, or CAP_SETUID and CAP_SETGID`,

@@ -3,6 +3,7 @@
 
 import type { Sample, WorkerView } from "../observe/sample.ts";
 import type { Group } from "../worker/group.ts";
+import type { Claim } from "./budget.ts";
 import type { Generation } from "./generation.ts";
 import type { Pool } from "./pool.ts";
 import { Quiet } from "./quiet.ts";
@@ -34,6 +35,8 @@ export class PoolScaler {
   /** Workers that could not be seen at the last look. */
   private unseen: ReadonlySet<number> = new Set();
   private readonly quiet = new Quiet();
+  /** How many were to be active at the last look. */
+  private wanted = 0;
   /** At the last look, for the generation that comes next. */
   private active = 0;
 
@@ -75,16 +78,33 @@ export class PoolScaler {
     return this.groups.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Returns whether it has woken somebody. */
-  look(sample: Sample): boolean {
+  /** What it has and wants beside other pools, as of its last look; null: all its workers are always active. */
+  get claim(): Claim | null {
+    const { limits } = this.pool.current;
+    if (limits === null || this.isBlind) return null;
+    const { least, most } = limits;
+    const active = this.activeNow;
+    return { least, active, wanted: Math.min(most, Math.max(least, this.wanted)) };
+  }
+
+  /** So many of its workers are active at all times. */
+  get fixed(): number {
+    const { limits, target } = this.pool.current;
+    return limits === null || this.isBlind ? target : 0;
+  }
+
+  /** `allowed` says how many it may have beside other pools. Returns whether it has woken somebody. */
+  look(sample: Sample, allowed: () => number): boolean {
     const { current } = this.pool;
     if (this.generation !== current) this.begin(current);
     const { limits } = current;
     if (limits === null || this.isBlind || this.groups.length === 0) return false;
     const seen = this.lookAround(sample);
     if (this.isUnseen(seen)) return this.giveUp();
-    if (!this.isSettled) return this.settle(seen, limits);
-    const { wake, park, surplus } = scalingStep(seen, limits, this.surplus);
+    this.wanted = seen.active - seen.idle + seen.queue + limits.minSpare;
+    const most = Math.min(limits.most, allowed());
+    if (!this.isSettled) return this.settle(seen, { ...limits, most });
+    const { wake, park, surplus } = scalingStep(seen, { ...limits, most }, this.surplus);
     this.surplus = surplus;
     this.active = seen.active + wake - park;
     this.wake(wake, seen.queue);

@@ -2,12 +2,13 @@
 // arrived and for a while after it, in one system call for all; what workers do, as often as they are
 // few. At rest a signal tells of the next connection, and nothing is looked at but now and then.
 
-import type { Event } from "../event.ts";
+import type { Emit, Event } from "../event.ts";
 import type { Reader, Scoreboard } from "../observe/scoreboard.ts";
 import type { Sample } from "../observe/sample.ts";
 import type { Listener } from "../socket/listener.ts";
 import { after, now } from "../sys/clock.ts";
 import { onArrival, tellArrivals, whereSomebodyWaits } from "../sys/socket/arrivals.ts";
+import { allowances, isScarce } from "./budget.ts";
 import { PoolScaler } from "./pool-scaler.ts";
 import type { Pool } from "./pool.ts";
 import { isServedSoon, type QueueSighting } from "./scaling.ts";
@@ -24,11 +25,23 @@ const ALERT_MS = 250;
 const WORKERS_EVERY_MS = { alert: 50, moving: 200, loaded: 1000, atRest: 5000 } as const;
 /** A look at one takes up to 40 µs. */
 const WORKERS_A_SECOND = 250;
+/** After so long with enough workers for all, too few are told of again. */
+const TELL_AGAIN_MS = 60_000;
 /** So many at once, so that nothing else waits long. */
 const WORKERS_A_LOOK = 200;
 
+type Scarcity = Omit<Extract<Event, { type: "workers-limited" }>, "type">;
+
+interface ScalingContext {
+  readonly pools: () => readonly Pool[];
+  readonly scoreboard: Scoreboard;
+  /** Active workers of all pools at most; 0 = no limit. */
+  readonly maxWorkers: () => number;
+  readonly emit: Emit;
+}
+
 export class ScalingWatch implements Reader {
-  private readonly pools: () => readonly Pool[];
+  private readonly context: ScalingContext;
   private readonly scoreboard: Scoreboard;
   private readonly scalers = new WeakMap<Pool, PoolScaler>();
   /** Listeners that tell of connections by the signal. */
@@ -43,10 +56,12 @@ export class ScalingWatch implements Reader {
   >();
   private next = 0;
   private lastCost = 0;
+  /** When max_workers last was too few. */
+  private scarceAt = -Infinity;
 
-  constructor(pools: () => readonly Pool[], scoreboard: Scoreboard) {
-    this.pools = pools;
-    this.scoreboard = scoreboard;
+  constructor(context: ScalingContext) {
+    this.context = context;
+    this.scoreboard = context.scoreboard;
     onArrival(() => this.alert());
   }
 
@@ -70,7 +85,7 @@ export class ScalingWatch implements Reader {
 
   /** Somebody has changed what a pool is to do: it is looked at now. */
   lookAt(pool: Pool): void {
-    if (pool.current.limits !== null) this.scalerOf(pool).look(this.scoreboard.now());
+    if (pool.current.limits !== null) this.lookBeside(this.scalerOf(pool), this.scoreboard.now());
     this.alert();
     this.scoreboard.add(this);
   }
@@ -82,13 +97,14 @@ export class ScalingWatch implements Reader {
     for (let i = 0; i < all.length && this.lastCost < WORKERS_A_LOOK; i++) {
       const { scaler } = all[this.next++ % all.length]!;
       this.lastCost += scaler.cost;
-      scaler.look(sample);
+      this.lookBeside(scaler, sample);
     }
     if (this.alertUntil === null) this.rest();
   }
 
   private get all(): { readonly pool: Pool; readonly scaler: PoolScaler }[] {
-    return this.pools()
+    return this.context
+      .pools()
       .filter(({ current }) => current.limits !== null)
       .map((pool) => ({ pool, scaler: this.scalerOf(pool) }));
   }
@@ -97,6 +113,39 @@ export class ScalingWatch implements Reader {
     const scaler = this.scalers.get(pool) ?? new PoolScaler(pool);
     this.scalers.set(pool, scaler);
     return scaler;
+  }
+
+  // ---------------------------------------------------------------- beside other pools
+
+  private lookBeside(scaler: PoolScaler, sample: Sample): boolean {
+    return scaler.look(sample, () => this.allowed(scaler));
+  }
+
+  private allowed(scaler: PoolScaler): number {
+    const most = this.context.maxWorkers();
+    if (most === 0) return Infinity;
+    const all = this.context.pools().map((pool) => ({ pool, scaler: this.scalerOf(pool) }));
+    const left = all.reduce((rest, each) => rest - each.scaler.fixed, most);
+    const sharing = all.flatMap(({ pool, scaler }) => {
+      const { claim } = scaler;
+      return claim === null ? [] : [{ pool, scaler, claim }];
+    });
+    const claims = sharing.map(({ claim }) => claim);
+    const allowed = allowances(claims, left);
+    if (isScarce(claims, left)) {
+      const short = sharing.filter(({ claim }, i) => claim.wanted > allowed[i]!);
+      const wanted = claims.reduce((sum, claim) => sum + claim.wanted, most - left);
+      const pools = short.map(({ pool }) => pool.name);
+      if (pools.length > 0) this.tellScarce({ pools, wanted, most });
+    }
+    return allowed[sharing.findIndex((each) => each.scaler === scaler)] ?? Infinity;
+  }
+
+  /** Once, until there was enough for a while. */
+  private tellScarce(what: Scarcity): void {
+    if (now() - this.scarceAt > TELL_AGAIN_MS)
+      this.context.emit({ type: "workers-limited", ...what });
+    this.scarceAt = now();
   }
 
   // ---------------------------------------------------------------- the queues
@@ -142,7 +191,7 @@ export class ScalingWatch implements Reader {
   private lookAgain(scaler: PoolScaler): void {
     const before = this.inVain.get(scaler)?.ms ?? IN_VAIN.firstMs / 2;
     this.inVain.delete(scaler);
-    if (scaler.look(this.scoreboard.now())) return;
+    if (this.lookBeside(scaler, this.scoreboard.now())) return;
     const ms = Math.min(before * 2, IN_VAIN.mostMs);
     this.inVain.set(scaler, { ms, until: now() + ms });
   }

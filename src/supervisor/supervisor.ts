@@ -137,7 +137,12 @@ export class Supervisor {
     this.load = new LoadWatch(this.state, before.loads);
     this.memory = new MemoryWatch(this.state);
     this.counts = new Counts(before.counts);
-    this.scaling = new ScalingWatch(() => poolsInOrder(this.state), this.state.scoreboard);
+    this.scaling = new ScalingWatch({
+      pools: () => poolsInOrder(this.state),
+      scoreboard: this.state.scoreboard,
+      maxWorkers: () => this.state.config.supervisor.maxWorkers,
+      emit,
+    });
     this.keeper = new StateKeeper(this.state, options.version);
     this.history = new History(loaded.config.supervisor.stateDir, emit);
     const { state, queue, scaling } = this;

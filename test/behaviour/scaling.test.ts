@@ -179,6 +179,29 @@ behaviour(
   },
 );
 
+behaviour(
+  "max_workers: idle workers of one pool go where somebody waits; it is told once",
+  PHP,
+  async (scene) => {
+    const follows = { ...DYNAMIC, start_workers: 1, max_spare: 1 };
+    const [a, b] = [await tcpSpot(scene), await tcpSpot(scene)];
+    const pools = { a: phpPool(a, follows), b: phpPool(b, follows) };
+    const supervisor = await scene.run({ supervisor: { max_workers: 6 }, pools });
+    await Promise.all([divided(a, 1, 7), divided(b, 1, 7)]);
+    const held = await holdMany(5, () => holdPhp(scene, a));
+    await divided(a, 5, 3);
+    const waiting = Array.from({ length: 3 }, () => holdPhp(scene, b));
+    await Promise.race(waiting);
+    await supervisor.logged(/pools want [0-9]+ active workers, and max_workers is 6: /);
+    await divided(a, 5, 3);
+    await divided(b, 1, 7);
+    await finishAll(held);
+    await finishAll(await Promise.all(waiting));
+    expect(activeAt(a).length + activeAt(b).length).toBeLessThanOrEqual(6);
+    expect(supervisor.log().match(/max_workers is 6/g)).toHaveLength(1);
+  },
+);
+
 // ---------------------------------------------------------------- the supervisor dies
 
 behaviour(

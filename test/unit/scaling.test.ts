@@ -11,6 +11,7 @@ import {
   scalingStep,
   type Surplus,
 } from "../../src/pool/scaling.ts";
+import { seeded } from "../helper/seeded.ts";
 
 const LIMITS: ScalingLimits = {
   least: 1,
@@ -149,15 +150,6 @@ describe("a day of traffic", () => {
     const wave = (1 - Math.cos((2 * Math.PI * time) / DAY_MS)) / 2;
     const burst = random() < 0.001 ? 30 : 0;
     return Math.floor(wave * PEAK * (0.8 + 0.4 * random())) + burst;
-  }
-
-  /** A small generator with a seed, so that each day is the same each time. */
-  function seeded(seed: number): () => number {
-    let state = seed;
-    return () => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      return state / 2 ** 32;
-    };
   }
 
   interface Day {

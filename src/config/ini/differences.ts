@@ -40,7 +40,6 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
     why: "is not used: workers' output goes into the log line by line",
     onPhpCgi: true,
   },
-  "global/process.max": { form: "integer", why: HANDLED },
   "global/events.mechanism": {
     form: "text",
     why: "is not used: requests do not pass through the supervisor",

@@ -46,7 +46,6 @@ export async function readPhpFpmIni(
   const files = await eachIniLine(reading, file, bytes, (line) => sections.take(line));
   const { global, pools } = sections;
   checkPoolCount(pools.length, file);
-  checkProcessMax(reading, global, pools);
   const base = options.prefix === undefined ? stateFolder(prefix) : prefix;
   const supervisor = global.entries("supervisor", base);
   return {
@@ -74,23 +73,6 @@ function logEntries({ problems }: IniReading, global: IniSection, base: string):
     problems.warn(`${file.label} = syslog: the log goes to stderr instead`, file.where, hint);
   }
   return entries;
-}
-
-/** All of a pool's workers exist from its start, so what php-fpm might have refused later shows here. */
-function checkProcessMax(
-  { problems }: IniReading,
-  global: IniSection,
-  pools: readonly IniSection[],
-): void {
-  const scalar = global.scalar("process.max");
-  const most = global.number("process.max");
-  const all = pools.reduce((sum, pool) => sum + pool.number("pm.max_children"), 0);
-  if (scalar === undefined || most <= 0 || all <= most) return;
-  problems.warn(
-    `process.max is ${most}, but all pools together may have ${all} workers: that many are started`,
-    scalar.where,
-    "lower the pm.max_children of some pools, or raise process.max",
-  );
 }
 
 // php-fpm's own default is 0, and its users' commonest surprise: a reload cuts requests in flight.

@@ -66,6 +66,14 @@ export const SUPERVISOR = {
     fpm: "global/emergency_restart_interval",
     get: (from) => from.emergencyRestartIntervalMs,
   }),
+  max_workers: supervisor({
+    type: v.integer(0, 1_000_000),
+    default: 0,
+    doc: "So many workers of all pools together are active at most (old ones that leave are not counted); 0 is no limit. Each pool has one, a static one all of its own.",
+    example: "200",
+    fpm: "global/process.max",
+    get: (from) => from.maxWorkers,
+  }),
 };
 
 export const ADMIN = {
