@@ -10,7 +10,7 @@ import { fcgi } from "../helper/fcgi.ts";
 import { gate, hold, holdPhp } from "../helper/gate.ts";
 import type { Part } from "../helper/packages.ts";
 import { type Php, phpOf, type PhpVersion } from "../helper/php-versions.ts";
-import { bodyOf, phpPool, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
+import { bodyOf, phpPool, secretPhp, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
 import type { Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, WITHOUT_PTRACE } from "../helper/scene.ts";
 import { against } from "../helper/schema.ts";
@@ -401,11 +401,32 @@ behaviour("no more than two sample at once; whoever goes makes room", PHP, async
 // ---------------------------------------------------------------- without the right to look
 
 behaviour(
-  "who may not look into workers says so, and guesses nothing",
+  "root without CAP_SYS_PTRACE sees the stack of another user's worker, and what it waits for",
   { needs: ["php-cgi", "root"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
     const settings = { pools: { www: phpPool(spot) } };
+    const supervisor = await scene.run(settings, { under: WITHOUT_PTRACE });
+    const held = await holdPhp(scene, spot);
+    const { workers } = await traced(supervisor, String(held.worker));
+    expect(workers).toMatchObject([
+      { state: "busy", request: { script: scene.path("www/php/gate.php") } },
+    ]);
+    expect(workers[0]!.waiting?.text).toBeOneOf([
+      "sleeping (clock_nanosleep)",
+      "running on the CPU",
+    ]);
+    expect(names(workers[0]!.stack).at(-1)).toBe("{main}");
+    await held.finish();
+  },
+);
+
+behaviour(
+  "whose worker hides from its own user is told so, and nothing is guessed",
+  { needs: ["php-cgi", "root"] },
+  async (scene) => {
+    const spot = await tcpSpot(scene);
+    const settings = { pools: { www: phpPool(spot, { command: [secretPhp(scene)] }) } };
     const supervisor = await scene.run(settings, { under: WITHOUT_PTRACE });
     await workersReach(spot, 2);
     const held = await holdPhp(scene, spot);

@@ -2,6 +2,7 @@
 // smaps_rollup). The kernel walks all that it maps, and may wait for it: read with a limit in time.
 
 import { closeSync, openSync } from "node:fs";
+import { asOwnerOf } from "./eyes.ts";
 import { timedRead } from "./timed-read.ts";
 
 const MOST_BYTES = 4096;
@@ -17,7 +18,7 @@ export interface MemoryShare {
 export function memoryShare(pid: number): MemoryShare | "stuck" | null {
   let fd: number;
   try {
-    fd = openSync(`/proc/${pid}/smaps_rollup`, "r");
+    fd = asOwnerOf(pid, () => openSync(`/proc/${pid}/smaps_rollup`, "r"));
   } catch {
     return null;
   }
