@@ -63,8 +63,9 @@ export function firstConfig(): string {
   const text = starterText(DEBIAN);
   const at = text.indexOf("[pools.www]");
   const pool = text.slice(at).trimEnd().split("\n");
-  return `${text.slice(0, at)}# A pool to begin with. Fill it in, look with \`fcgivisor check\`, and then:
-#   systemctl enable --now fcgivisor
+  return `${text.slice(0, at)}# A pool to begin with (\`fcgivisor init\` prints one for the PHP and the web server that are on this machine). Fill it
+# in, look with \`fcgivisor check\`, and then:
+#   systemctl enable --now fcgivisor     (without systemd: fcgivisor start)
 #
 ${pool.map((line) => `# ${line}`).join("\n")}
 `;
