@@ -469,6 +469,9 @@ behaviour("an unknown kind or pool is said, with those there are", {}, async (sc
   const kind = await scene.fcgivisor(["service", "upstart", "-c", config]);
   expect([kind.code, kind.stdout]).toEqual([2, ""]);
   expect(kind.stderr).toContain("systemd, systemd-socket, sysv, openrc, logrotate, nginx");
+  const part = await scene.fcgivisor(["service", "systemd", "--pool", "www", "-c", config]);
+  expect([part.code, part.stdout]).toEqual([2, ""]);
+  expect(part.stderr).toContain("the unit is for all pools");
   const pool = await scene.fcgivisor(["service", "nginx", "--pool", "nobody", "-c", config]);
   expect(pool.code).toBe(1);
   expect(pool.stderr).toContain("pools are www, api and other");
