@@ -255,7 +255,7 @@ function unreachable(socket: string, error: unknown): Fault {
     });
   return new Fault(`fcgivisor is not running: nobody answers on ${socket}`, {
     exitCode: 3,
-    hint: "start it with `fcgivisor start -c FILE`, or name the right socket with --socket or -c",
+    hint: "start it with `fcgivisor start` (-c FILE when its config is not /etc/fcgivisor/fcgivisor.toml), or name the right socket with --socket or -c",
   });
 }
 

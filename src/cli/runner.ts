@@ -24,7 +24,7 @@ export async function runStrict(command: Command, rawArgs: readonly string[]): P
   }
   const { options, words } = given(command.options, rawArgs);
   for (const option of options) checkOption(command, option);
-  checkWords(command, words.length);
+  checkWords(command, words);
   return command.run(rawArgs);
 }
 
@@ -44,10 +44,17 @@ function nearestOption(written: string, options: Options): string {
   return word.length < 2 ? "" : didYouMean(`--${word}`, longNames(options));
 }
 
-function checkWords({ name, options }: Command, count: number): void {
+function checkWords({ name, options }: Command, words: readonly string[]): void {
+  const count = words.length;
   const all = positionals(options);
   if (count > all.length && !all.some(({ takesAll }) => takesAll)) {
-    throw usageFault(all.length === 0 ? `${name} takes no arguments` : "too many arguments", name);
+    const surplus = JSON.stringify(words[all.length]);
+    throw usageFault(
+      all.length === 0
+        ? `${name} takes no arguments, but there is ${surplus}`
+        : `too many arguments: ${surplus}`,
+      name,
+    );
   }
   const needed = all.filter((word) => word.needed);
   if (count < needed.length) throw usageFault(`${name} needs ${needed[count]!.name}`, name);

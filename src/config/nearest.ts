@@ -6,8 +6,8 @@ const SHORTEST_BEGINNING = 3;
 /** The known name nearest to `name`, or null when none is near enough to be a slip of the pen. */
 export function nearest(name: string, known: readonly string[]): string | null {
   const plain = name.toLowerCase();
-  const begun = known.filter((candidate) => candidate.toLowerCase().startsWith(plain));
-  if (plain.length >= SHORTEST_BEGINNING && begun.length === 1) return begun[0]!;
+  const begun = begunBy(name, known);
+  if (begun.length === 1) return begun[0]!;
   let best: string | null = null;
   let bestDistance = Math.min(8, Math.max(1, Math.floor(plain.length / 3))) + 1;
   for (const candidate of known) {
@@ -19,10 +19,22 @@ export function nearest(name: string, known: readonly string[]): string | null {
   return best;
 }
 
+/** So many that begin alike are all named. */
+const ALIKE_MOST = 3;
+
 /** What a message about an unknown name ends with: `; did you mean "reload"?`, or nothing. */
 export function didYouMean(name: string, known: readonly string[]): string {
+  const begun = begunBy(name, known);
   const close = nearest(name, known);
-  return close === null ? "" : `; did you mean "${close}"?`;
+  const meant =
+    begun.length > 1 && begun.length <= ALIKE_MOST ? begun : close === null ? [] : [close];
+  return meant.length === 0 ? "" : `; did you mean ${meant.map((it) => `"${it}"`).join(" or ")}?`;
+}
+
+function begunBy(name: string, known: readonly string[]): string[] {
+  const plain = name.toLowerCase();
+  if (plain.length < SHORTEST_BEGINNING) return [];
+  return known.filter((candidate) => candidate.toLowerCase().startsWith(plain));
 }
 
 /** Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`. */

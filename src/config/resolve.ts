@@ -178,6 +178,6 @@ function noPools(draft: Draft, where: Where, problems: Problems): void {
     where,
     draft.source.format === "php-fpm-ini"
       ? "add one, or the include that brings it: include = pool.d/*.conf"
-      : 'the least there can be: [pools.www] with listen = "127.0.0.1:9000" and command = ["php-cgi"]',
+      : 'the least there can be: [pools.www] with listen = "127.0.0.1:9000" and command = ["php-cgi"]; `fcgivisor init` prints a config that fits this machine',
   );
 }

@@ -56,7 +56,7 @@ Architecture: ${facts.arch}
 Maintainer: the fcgivisor developers <root@localhost>
 Installed-Size: ${facts.kib}
 Depends: libc6 (>= ${facts.glibc})
-Recommends: php-cgi
+Recommends: php-cgi | php-fpm
 Suggests: nginx
 Section: httpd
 Priority: optional

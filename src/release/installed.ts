@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { logrotateSnippet } from "../cli/service/logrotate.ts";
 import { serviceFacts, type ServiceFacts } from "../cli/service/facts.ts";
+import { type Needs, needsOf } from "../cli/service/needs.ts";
 import { systemdUnit } from "../cli/service/systemd.ts";
 import { starterText } from "../config/derived/starter.ts";
 import { loadConfig } from "../config/load.ts";
@@ -62,8 +63,9 @@ export function firstConfig(): string {
   const text = starterText(DEBIAN);
   const at = text.indexOf("[pools.www]");
   const pool = text.slice(at).trimEnd().split("\n");
-  return `${text.slice(0, at)}# A pool to begin with. Fill it in, look with \`fcgivisor check\`, and then:
-#   systemctl enable --now fcgivisor
+  return `${text.slice(0, at)}# A pool to begin with (\`fcgivisor init\` prints one for the PHP and the web server that are on this machine). Fill it
+# in, look with \`fcgivisor check\`, and then:
+#   systemctl enable --now fcgivisor     (without systemd: fcgivisor start)
 #
 ${pool.map((line) => `# ${line}`).join("\n")}
 `;
@@ -89,14 +91,20 @@ async function factsOfPackage(): Promise<ServiceFacts> {
   }
 }
 
+/** What any pool may need that is not known yet, but for rights that would help an attacker most. */
+function needsOfAny(facts: ServiceFacts): Needs {
+  const any = { lowPorts: true, limits: true, priority: true, newPrivileges: true, homes: true };
+  return { ...needsOf(facts), ...any, sharedTmp: [] };
+}
+
 /** The unit of `fcgivisor service systemd`, for whatever pools there will be. */
 function unit(facts: ServiceFacts): string {
-  const text = systemdUnit({ ...facts, seen: [] });
-  return text
+  return systemdUnit(facts, needsOfAny(facts))
     .replace(
       /^# \/etc[^]*?\n\n/,
-      `# For the config /etc/fcgivisor/fcgivisor.toml. A pool with chroot, private_tmp or read_only needs rights that
-# this unit does not give: \`fcgivisor service systemd\` prints one that fits such a config, for /etc/systemd/system.
+      `# For the config /etc/fcgivisor/fcgivisor.toml, whatever its pools are. \`fcgivisor service systemd\` prints one for
+# /etc/systemd/system that allows no more than your config needs: print it again when that changes. It must be that
+# one where a pool has chroot, private_tmp or read_only, for which this unit gives no right.
 
 `,
     )

@@ -76,7 +76,7 @@ function bindFault(address: Address, error: SysError): Fault {
         hint:
           address.kind === "unix"
             ? `make ${dirname(address.path)} writable for the supervisor, or choose another path`
-            : "ports below 1024 need root or CAP_NET_BIND_SERVICE",
+            : "ports below 1024 need root or CAP_NET_BIND_SERVICE; `fcgivisor service systemd` gives it to a unit whose config has such a port: print it again",
         cause: error,
       });
     case "ENOENT":

@@ -71,6 +71,37 @@ behaviour("systemd-analyze does find what is wrong", { needs: ["systemd"] }, asy
   expect(outcome.stderr).toContain("Failed to parse kill mode");
 });
 
+/** As the program prints it that is installed in /usr/local, for what `init` writes there. */
+const INSTALLED = `set -e
+mount -t tmpfs tmpfs /usr/local
+mkdir /usr/local/bin /usr/local/etc
+touch /usr/local/bin/fcgivisor
+mount --bind "$1" /usr/local/bin/fcgivisor
+/usr/local/bin/fcgivisor init /usr/local/etc/fcgivisor.toml >&2
+exec /usr/local/bin/fcgivisor service systemd -c /usr/local/etc/fcgivisor.toml`;
+
+/** What `systemd-analyze security` says of a unit: 0 is without any right, 10 with all. */
+async function exposure(scene: Scene, text: string): Promise<number> {
+  const unit = scene.write("units/exposed.service", text);
+  const words = ["security", "--offline=true", "--no-pager", unit];
+  const { stdout } = await scene.command([findProgram("systemd-analyze")!, ...words]);
+  return Number(/Overall exposure level for \S+: ([0-9.]+)/.exec(stdout)?.[1] ?? Number.NaN);
+}
+
+behaviour(
+  "the unit for what init writes exposes no more than 3.0, says systemd",
+  { needs: ["root", "systemd", "mounting"] },
+  async (scene) => {
+    const { stdout } = await scene.command([
+      ...["unshare", "--mount", "sh", "-c", INSTALLED, "sh", BINARY],
+    ]);
+    expect(stdout).toContain("ExecStart=/usr/local/bin/fcgivisor run");
+    expect(await exposure(scene, stdout)).toBeLessThanOrEqual(3);
+    const bare = stdout.replace(/^# Hardening[^]*(?=\[Install\])/m, "");
+    expect(await exposure(scene, bare)).toBeGreaterThan(9);
+  },
+);
+
 behaviour("the unit says what its config needs, and no more", {}, async (scene) => {
   const config = await configOf(scene);
   const unit = await printed(scene, "systemd", "-c", config);
@@ -101,6 +132,34 @@ private_tmp = true
   expect(other).toMatch(/^SystemCallFilter=.* mount mount_setattr$/m);
   const socket = await printed(scene, "systemd-socket", "-c", elsewhere);
   expect(socket).toContain("ListenStream=/run/%%x.sock\n");
+});
+
+behaviour("a right is given by the unit only where a pool needs it", {}, async (scene) => {
+  const pool = { ...barePool(scene, unixSpot(scene)), chdir: "/srv", no_new_privs: true };
+  const unitFor = async (extra: Record<string, unknown>) => {
+    const config = scene.daemonConfig({ pools: { www: { ...pool, ...extra } } });
+    return printed(scene, "systemd", "-c", config);
+  };
+  const rights: readonly [
+    line: RegExp,
+    extra: Record<string, unknown>,
+    lesser: typeof pool | {},
+  ][] = [
+    [/^Capa.* CAP_NET_BIND_SERVICE\b/m, { listen: "127.0.0.1:80" }, { listen: "127.0.0.1:8000" }],
+    [/^Capa.* CAP_SYS_RESOURCE\b/m, { rlimit_files: 65_536 }, { rlimit_files: 1024 }],
+    [/^Capa.* CAP_SYS_RESOURCE\b/m, { rlimit_processes: 100 }, { rlimit_core: "unlimited" }],
+    [/^Capa.* CAP_SYS_NICE\b/m, { nice: -1 }, { nice: 5 }],
+    [/^# No NoNewPrivileges/m, { no_new_privs: false }, {}],
+    [/^# No ProtectHome/m, { chdir: "/home/somebody/public" }, {}],
+  ];
+  for (const [line, extra, lesser] of rights) {
+    expect(await unitFor(extra)).toMatch(line);
+    expect(await unitFor(lesser)).not.toMatch(line);
+  }
+  const least = await unitFor({});
+  expect(least).toContain("\nNoNewPrivileges=yes\n");
+  expect(least).toContain("\nProtectHome=read-only\n");
+  expect(least).not.toMatch(/^(Capability|SystemCall).*ptrace|pidfd_getfd$/im);
 });
 
 behaviour(
@@ -410,6 +469,9 @@ behaviour("an unknown kind or pool is said, with those there are", {}, async (sc
   const kind = await scene.fcgivisor(["service", "upstart", "-c", config]);
   expect([kind.code, kind.stdout]).toEqual([2, ""]);
   expect(kind.stderr).toContain("systemd, systemd-socket, sysv, openrc, logrotate, nginx");
+  const part = await scene.fcgivisor(["service", "systemd", "--pool", "www", "-c", config]);
+  expect([part.code, part.stdout]).toEqual([2, ""]);
+  expect(part.stderr).toContain("the unit is for all pools");
   const pool = await scene.fcgivisor(["service", "nginx", "--pool", "nobody", "-c", config]);
   expect(pool.code).toBe(1);
   expect(pool.stderr).toContain("pools are www, api and other");

@@ -2,7 +2,10 @@
 
 import { expect } from "bun:test";
 import { existsSync, unlinkSync } from "node:fs";
-import { gate, gateFolder, hold } from "../helper/gate.ts";
+import { fcgi, Lost } from "../helper/fcgi.ts";
+import { gate, gateFolder, hold, holdPhp } from "../helper/gate.ts";
+import { divided } from "../helper/parked.ts";
+import { forEachPhp } from "../helper/php.ts";
 import { underLoad } from "../helper/under-load.ts";
 import {
   barePool,
@@ -34,6 +37,7 @@ import { eventually } from "../helper/wait.ts";
 const REAL = { needs: ["root", "systemd", "a systemd that can run"] } as const;
 
 const UNIT = "fcgivisor.service";
+const CAP_SYS_PTRACE = 1n << 19n;
 
 /** The unit that the program prints for this config, started. */
 async function started(scene: Scene, manager: Systemd, config: string, dropIn = ""): Promise<void> {
@@ -288,22 +292,29 @@ for (const more of ["", "NoNewPrivileges=yes\n"]) {
   );
 }
 
-behaviour(
-  "without room in the store, the sockets come out of the workers under the hardening",
-  REAL,
-  async (scene) => {
-    const { spot, manager } = await startedWithOnePool(
-      scene,
-      "[Service]\nFileDescriptorStoreMax=0\n",
-    );
-    const inodes = listenersAt(spot.where);
-    process.kill(await mainPid(manager), "SIGKILL");
-    await servesAgain(manager);
-    expect(listenersAt(spot.where)).toEqual(inodes);
-    expect(await bodyOf(spot, {})).toContain("hello");
-    expect(logOf(scene)).not.toContain("which systemd had stored");
-  },
-);
+/** What a unit adds for `--takeover`, as its comment says. */
+const DEBUGGER = "CapabilityBoundingSet=CAP_SYS_PTRACE\nSystemCallFilter=pidfd_getfd\n";
+
+for (const [may, more] of Object.entries({ with: DEBUGGER, without: "" })) {
+  behaviour(
+    `without room in the store, and ${may} the right to take a socket out of a worker: it serves again`,
+    REAL,
+    async (scene) => {
+      const dropIn = `[Service]\nFileDescriptorStoreMax=0\n${more}`;
+      const { spot, manager } = await startedWithOnePool(scene, dropIn);
+      const inodes = listenersAt(spot.where);
+      const old = await workersReach(spot, 2);
+      process.kill(await mainPid(manager), "SIGKILL");
+      await servesAgain(manager);
+      expect(await bodyOf(spot, {})).toContain("hello");
+      expect(logOf(scene)).not.toContain("which systemd had stored");
+      // Without it the old workers leave first, and the log says so.
+      expect(logOf(scene).includes("reopened it after")).toBe(may === "without");
+      if (may === "with") expect(listenersAt(spot.where)).toEqual(inodes);
+      await eventually(() => !old.some(alive), { what: "the left-over workers are gone" });
+    },
+  );
+}
 
 behaviour(
   "without a state file, workers on the sockets that systemd kept are found and retired",
@@ -380,6 +391,65 @@ behaviour(
     await eventually(() => !sleeps(), { what: "it has ended with its pool" });
     expect((await manager.ctl("stop", UNIT)).code).toBe(0);
     await closed(other);
+  },
+);
+
+/** Two at the start, and nobody is parked again before the test is over. */
+const DYNAMIC = {
+  ...{ scaling: "dynamic", workers: 8, start_workers: 2, min_spare: 1, max_spare: 2 },
+  idle_timeout: "1h",
+};
+
+forEachPhp(
+  "without CAP_SYS_PTRACE it sees under the unit who is busy, idle or too long at it, parks, and upgrades",
+  REAL,
+  async (scene, php) => {
+    const [www, load, short] = [await tcpSpot(scene), unixSpot(scene), unixSpot(scene, "short")];
+    const manager = await systemd(scene);
+    const config = scene.daemonConfig({
+      pools: {
+        www: php.pool(www, { no_new_privs: true }),
+        load: php.pool(load, { no_new_privs: true, ...DYNAMIC }),
+        short: php.pool(short, { no_new_privs: true, request_timeout: "800ms" }),
+      },
+    });
+    await started(scene, manager, config);
+    const pid = await mainPid(manager);
+    expect(BigInt(`0x${statusField(pid, "CapEff")}`) & CAP_SYS_PTRACE).toBe(0n);
+    expect(statusField(pid, "NoNewPrivs")).toBe("1");
+
+    const held = await holdPhp(scene, www);
+    const seen = { workers: { wanted: 2, idle: 1, busy: 1, unknown: 0 } };
+    const parked = { workers: { wanted: 8, idle: 2, busy: 0, parked: 6, unknown: 0 } };
+    const look = async () => {
+      const status = await scene.fcgivisor(["status", "--json", "-c", config]);
+      expect(JSON.parse(status.stdout).pools).toMatchObject([seen, parked, {}]);
+      return true;
+    };
+    await eventually(look, { what: "who is busy, idle and parked is seen" });
+    await held.finish();
+
+    const endless = { script: scene.fixture("php/gate.php"), query: gate(scene).path };
+    expect(await fcgi(short.where, endless).catch((error) => error)).toBeInstanceOf(Lost);
+    await eventually(
+      () =>
+        /of pool short is killed: .*request_timeout is 800 ms; it was (sleep|run)/.test(
+          logOf(scene),
+        ),
+      { what: "the log tells who was killed" },
+    );
+
+    const upgrade = await manager.inside(BINARY, "upgrade", "-c", config);
+    expect([upgrade.stderr, upgrade.code]).toEqual(["", 0]);
+    await divided(load, 2, 6);
+    process.kill(pid, "SIGKILL");
+    await servesAgain(manager);
+    await divided(load, 2, 6);
+    const script = scene.fixture("php/hello.php");
+    for (const spot of [www, load, short])
+      expect(await bodyOf(spot, { script })).toContain("hello");
+    expect((await manager.ctl("reload", UNIT)).code).toBe(0);
+    expect(logOf(scene)).not.toMatch(/ (error|alert) .*(socket|see)/);
   },
 );
 

@@ -2,6 +2,7 @@
 // said before anything is done, and never passed over in silence.
 
 import { beforeEach, expect, test } from "bun:test";
+import { didYouMean } from "../../src/config/nearest.ts";
 import { Fault } from "../../src/fault.ts";
 import { listen } from "../helper/printed.ts";
 import { defineCommand, parsedValues } from "../../src/cli/command.ts";
@@ -76,6 +77,14 @@ test("an unknown option is named, in each of its forms", async () => {
   expect(await refused("www", "--config", "a", "--late")).toBe("unknown option --late");
 });
 
+test("the beginning of several options names them all", () => {
+  const known = ["--reload-every", "--reload-command", "--rate", "--json"];
+  const both = '; did you mean "--reload-every" or "--reload-command"?';
+  expect(didYouMean("--reload", known)).toBe(both);
+  expect(didYouMean("--reload-e", known)).toBe('; did you mean "--reload-every"?');
+  expect(didYouMean("--nothing", known)).toBe("");
+});
+
 test("a long word behind one dash, and a letter behind two, are no options", async () => {
   expect(await refused("-config", "a")).toContain("-config");
   expect(await refused("-json")).toContain("-json");
@@ -103,7 +112,7 @@ test("the word behind an option is its value even when it looks like an option, 
 });
 
 test("a stray argument is refused, by a command that takes none and by one that takes one", async () => {
-  expect(await refused("www", "api")).toContain("too many arguments");
+  expect(await refused("www", "api")).toContain('too many arguments: "api"');
   const none = defineCommand({ name: "none", description: "", options: COMMON, run: () => 0 });
   await expect(runStrict(none, ["www"])).rejects.toThrow("none takes no arguments");
 });

@@ -49,7 +49,7 @@ function create(file: string, text: string): void {
     if (message.includes("EEXIST")) {
       throw new Fault("this file exists already, and is left as it is", {
         where: file,
-        hint: "name another file, or remove it first",
+        hint: `name another file; to replace this one: fcgivisor init > ${shellWord(file)}`,
       });
     }
     throw new Fault("the file cannot be written", {

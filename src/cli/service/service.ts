@@ -48,6 +48,9 @@ export default defineCommand({
         "service",
       );
     }
+    // One that fits some pools would keep from the others what they need.
+    if (kind === "systemd" && options.pool !== undefined)
+      throw usageFault("the unit is for all pools of the config: leave out --pool", "service");
     const { config } = await loadGivenConfig(options, null);
     const template = await load();
     printData(template(serviceFacts(config, options)));

@@ -32,7 +32,7 @@ export function starterText(found: Found): string {
     `workers = ${Math.max(2, found.processors * 2)}  # requests at the same time; each costs memory`,
     "max_requests = 500  # a worker is replaced after so many, against leaks; 0 is never",
     'request_timeout = "60s"  # a longer request is ended; "0s" is never',
-    'drain_timeout = "30s"  # at a reload, how long requests in hand may take',
+    'drain_timeout = "30s"  # at a reload, how long requests in flight may take',
     'env = { PATH = "/usr/local/bin:/usr/bin:/bin" }',
     "no_new_privs = true  # no setuid program gains rights; false where mail() needs a setgid sendmail",
     ...folder(found),

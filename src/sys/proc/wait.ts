@@ -2,8 +2,8 @@
 // Arguments that point into its memory are its own to write: little of it is read, and nothing believed.
 
 import { asOwnerOf } from "./eyes.ts";
-import { withMemory } from "./memory.ts";
 import { readText } from "./proc-file.ts";
+import { withMemory } from "./memory.ts";
 import { type SyscallName, syscallName } from "./syscalls.ts";
 
 export type Wait =
