@@ -132,6 +132,11 @@ export function threadsOf(pid: number): string[] {
   return readdirSync(`/proc/${pid}/task`).map(read);
 }
 
+/** kB, its share of what it has together with others (PSS); 0 when it is gone. */
+export function pssOf(pid: number): number {
+  return Number(/^Pss:\s+(\d+) kB/m.exec(procText(pid, "smaps_rollup"))?.[1] ?? 0);
+}
+
 /** Resident memory in kB. */
 export function rssOf(pid: number): number {
   return Number(statusField(pid, "VmRSS").split(" ")[0]);
