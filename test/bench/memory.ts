@@ -96,21 +96,27 @@ async function measure(wanted: Case, program: Program): Promise<Figure> {
   try {
     await program.start(stage, wanted);
     const supervisor = () => Number(textOf(stage.path(program.pidFile)));
-    // A php-fpm without workers holds the sockets itself.
-    const count = (path: string) =>
-      workersAt({ path }).filter((pid) => pid !== supervisor()).length;
-    const workers = wanted.onDemand ? 0 : wanted.workers;
-    const present = () => sockets(stage, wanted).every((path) => count(path) === workers);
-    await eventually(present, { what: `${program.name} has its workers` });
-    const now = () => memoryOf(stage, supervisor());
-    const fresh = await now();
+    const isThere = () => hasItsWorkers(stage, wanted, supervisor());
+    await eventually(isThere, { what: `${program.name} has its workers` });
+    const fresh = await memoryOf(stage, supervisor());
     if (wanted.onDemand) return { fresh, served: null };
+    const paths = sockets(stage, wanted);
     const script = stage.write("www/pid.php", "<?php echo getmypid();\n");
-    for (const path of sockets(stage, wanted)) await askAll(path, script, wanted.workers);
-    return { fresh, served: await now() };
+    for (const path of paths) await askAll(path, script, wanted.workers);
+    const served = await memoryOf(stage, supervisor());
+    const opcache = await fcgi({ path: paths[0]! }, { script: stage.path("www/opcache.php") });
+    if (opcache.body !== "on") throw new Error(`${program.name}: OPcache is ${opcache.body}`);
+    return { fresh, served };
   } finally {
     await stage.end();
   }
+}
+
+function hasItsWorkers(stage: Stage, wanted: Case, supervisor: number): boolean {
+  // A php-fpm without workers holds the sockets itself.
+  const count = (path: string) => workersAt({ path }).filter((pid) => pid !== supervisor).length;
+  const workers = wanted.onDemand ? 0 : wanted.workers;
+  return sockets(stage, wanted).every((path) => count(path) === workers);
 }
 
 async function askAll(path: string, script: string, workers: number): Promise<void> {
