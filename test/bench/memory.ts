@@ -2,43 +2,20 @@
 // share of what several have (PSS): php-fpm alone, under fcgivisor, and php-cgi under fcgivisor. Each runs
 // copies of its programs and their libraries, so that nothing else on the machine shares them. Prints Markdown.
 
-import { copyFileSync, mkdirSync } from "node:fs";
-import { basename } from "node:path";
 import { fcgi } from "../helper/fcgi.ts";
 import { leftoverPids } from "../helper/leftovers.ts";
 import { pssOf, workersAt } from "../helper/processes.ts";
-import { BINARY, textOf } from "../helper/program.ts";
+import { textOf } from "../helper/program.ts";
 import { eventually } from "../helper/wait.ts";
-import { USER } from "./contender.ts";
-import { findPhpCgi, findPhpFpm, installMissing } from "./programs.ts";
+import { type Case, type Program, PROGRAMS, sockets } from "./memory-programs.ts";
+import { installMissing } from "./programs.ts";
 import { endStages, setStage, type Stage } from "./stage.ts";
 import { markdown } from "./table.ts";
-
-interface Case {
-  readonly what: string;
-  readonly pools: number;
-  /** Of each pool; when it comes and goes with the load, at most. */
-  readonly workers: number;
-  readonly onDemand: boolean;
-}
 
 const CASES: readonly Case[] = [
   { what: "one pool of 10", pools: 1, workers: 10, onDemand: false },
   { what: "40 pools of 2", pools: 40, workers: 2, onDemand: false },
   { what: "40 pools on demand, at rest", pools: 40, workers: 2, onDemand: true },
-];
-
-interface Program {
-  readonly name: string;
-  /** Writes its config and starts it. */
-  readonly start: (stage: Stage, wanted: Case) => Promise<void>;
-  readonly pidFile: string;
-}
-
-const PROGRAMS: readonly Program[] = [
-  { name: "php-fpm alone", start: phpFpm, pidFile: "php-fpm.pid" },
-  under("php-fpm", findPhpFpm),
-  under("php-cgi", findPhpCgi),
 ];
 
 /** What an operation took up is given back a moment after it. */
@@ -136,73 +113,4 @@ async function memoryOf(stage: Stage, supervisor: number): Promise<Memory> {
   const php = others.reduce((sum, pid) => sum + pssOf(pid), 0);
   const anonymous = pssOf(supervisor, "Pss_Anon");
   return { processes: pids.length, supervisor: pssOf(supervisor), anonymous, php };
-}
-
-function sockets(stage: Stage, { pools }: Case): string[] {
-  return Array.from({ length: pools }, (_, i) => stage.path(`p${i}.sock`));
-}
-
-/** The path of a copy, its libraries copied beside it. */
-function copyOf(stage: Stage, program: string): string {
-  const copy = (file: string) => {
-    const own = stage.path("own", basename(file));
-    copyFileSync(file, own);
-    return own;
-  };
-  mkdirSync(stage.path("own"), { recursive: true });
-  const { stdout } = Bun.spawnSync(["ldd", program], { stdin: "ignore" });
-  for (const [, library] of stdout.toString().matchAll(/ => (\S+) /g)) copy(library!);
-  return copy(program);
-}
-
-function withLibraries(stage: Stage, command: readonly string[]): string[] {
-  return ["env", `LD_LIBRARY_PATH=${stage.path("own")}`, ...command];
-}
-
-/** In front, as Debian's unit has it: what it has touched before it goes into the background is counted with nobody. */
-async function phpFpm(stage: Stage, wanted: Case): Promise<void> {
-  const pools = sockets(stage, wanted).map((path, i) =>
-    [
-      `[p${i}]`,
-      `listen = ${path}`,
-      "listen.mode = 0666",
-      ...(USER === null ? [] : [`user = ${USER}`, `group = ${USER}`]),
-      `pm = ${wanted.onDemand ? "ondemand" : "static"}`,
-      `pm.max_children = ${wanted.workers}`,
-    ].join("\n"),
-  );
-  const global = `[global]\npid = ${stage.path("php-fpm.pid")}\nerror_log = ${stage.path("fpm.log")}\n`;
-  const config = stage.write("php-fpm.conf", `${global}${pools.join("\n")}\n`);
-  stage.spawn(withLibraries(stage, [copyOf(stage, findPhpFpm()), "-F", "-y", config]));
-}
-
-function under(runtime: string, find: () => string): Program {
-  const start = async (stage: Stage, wanted: Case): Promise<void> => {
-    const program = copyOf(stage, find());
-    const pools = sockets(stage, wanted).map((path, i) =>
-      [
-        `[pools.p${i}]`,
-        `listen = { address = "${path}", mode = "0666" }`,
-        `command = ["${program}"]`,
-        `runtime = "${runtime}"`,
-        // Their rest comes after ten minutes unless they are told otherwise.
-        ...(wanted.onDemand ? [`scaling = "ondemand"`, `rest_timeout = "1s"`] : []),
-        `workers = ${wanted.workers}`,
-        `env = { LD_LIBRARY_PATH = "${stage.path("own")}" }`,
-        ...(USER === null ? [] : [`user = "${USER}"`]),
-      ].join("\n"),
-    );
-    const top = [
-      "[supervisor]",
-      `state_dir = "${stage.path("run")}"`,
-      `pid_file = "${stage.path("run/fcgivisor.pid")}"`,
-      "[log]",
-      `file = "${stage.path("fcgivisor.log")}"`,
-    ];
-    const config = stage.write("fcgivisor.toml", `${[...top, ...pools].join("\n")}\n`);
-    const words = withLibraries(stage, [copyOf(stage, BINARY), "start", "-c", config]);
-    const outcome = await stage.command(words);
-    if (outcome.code !== 0) throw new Error(`start: ${outcome.stderr.slice(0, 500)}`);
-  };
-  return { name: `fcgivisor, with ${runtime}`, start, pidFile: "run/fcgivisor.pid" };
 }
