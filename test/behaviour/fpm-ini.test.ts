@@ -5,6 +5,7 @@ import { expect } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fcgi } from "../helper/fcgi.ts";
+import { type DebianFpm, debianFpm, runDebianFpm } from "../helper/debian-fpm.ts";
 import { nginx } from "../helper/nginx.ts";
 import { unixSpot, workersReach } from "../helper/pool.ts";
 import { phpFpmProgram } from "../helper/packages.ts";
@@ -12,25 +13,12 @@ import { alive } from "../helper/processes.ts";
 import { BINARY, ready, textOf } from "../helper/program.ts";
 import { AM_ROOT, behaviour, type Scene } from "../helper/scene.ts";
 
-const FIXTURES = join(import.meta.dir, "../fixture/fpm");
-
-/** Debian's folders below the scene's, with a php.ini and a module folder that tell themselves apart. */
-function debian(scene: Scene, extra = "") {
-  const text = (name: string) =>
-    readFileSync(join(FIXTURES, name), "utf8").replaceAll("@ROOT@", scene.dir);
-  for (const folder of ["run/php", "var/log"]) mkdirSync(scene.path(folder), { recursive: true });
-  const fpm = "etc/php/8.2/fpm";
-  const file = scene.write(`${fpm}/php-fpm.conf`, text("php-fpm.conf"));
-  scene.write(`${fpm}/pool.d/www.conf`, `${text("www.conf")}${extra}`);
-  scene.write(`${fpm}/php.ini`, "user_agent = the-php-ini-of-fpm\nprecision = 3\n");
-  scene.write(`${fpm}/conf.d/10-module.ini`, "default_charset = from-conf-d\n");
-  return {
-    file,
-    fpm: scene.path(fpm),
-    spot: unixSpot(scene, "run/php/php8.2-fpm.sock"),
-    socket: scene.path("run/php/php8.2-fpm.admin.sock"),
-    log: (): string => textOf(scene.path("var/log/php8.2-fpm.log")),
-  };
+/** With a php.ini and a module folder that tell themselves apart. */
+function debian(scene: Scene, extra = ""): DebianFpm {
+  const server = debianFpm(scene, extra);
+  scene.write(`${server.folder}/php.ini`, "user_agent = the-php-ini-of-fpm\nprecision = 3\n");
+  scene.write(`${server.folder}/conf.d/10-module.ini`, "default_charset = from-conf-d\n");
+  return server;
 }
 
 /** What the pools of such a config can run on. */
@@ -39,12 +27,8 @@ const PHPS = [
   { needs: ["php-fpm"], php: () => phpFpmProgram()! },
 ] as const;
 
-async function running(scene: Scene, server: ReturnType<typeof debian>, php: string) {
-  const child = scene.spawn([BINARY, "run", "-c", server.file, "--php", php]);
-  const log = (): string => child.stderr() + server.log();
-  const supervisor = scene.follow(child.pid, server.file, server.socket, log);
-  await ready(server.socket, () => alive(child.pid));
-  return { child, supervisor };
+function running(scene: Scene, server: DebianFpm, php: string) {
+  return runDebianFpm(scene, server, ["--php", php]);
 }
 
 for (const { needs, php } of PHPS)
@@ -109,8 +93,8 @@ php_admin_flag[log_errors] = off
         HOSTNAME: "",
         USER: AM_ROOT ? "www-data" : expect.any(String),
       },
-      loaded: join(server.fpm, "php.ini"),
-      scanned: join(server.fpm, "conf.d/10-module.ini"),
+      loaded: join(server.folder, "php.ini"),
+      scanned: join(server.folder, "conf.d/10-module.ini"),
     });
   },
 );
@@ -169,7 +153,7 @@ behaviour(
     const second = scene.write(
       "second.conf",
       `[global]\nerror_log = ${scene.path("second.log")}\npid = ${scene.path("run/second.pid")}
-${readFileSync(join(server.fpm, "pool.d/www.conf"), "utf8")}`,
+${readFileSync(join(server.folder, "pool.d/www.conf"), "utf8")}`,
     );
     const taken = await call("-F", "-O", "-y", second);
     expect(taken.code).toBe(70);

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { fcgi } from "../helper/fcgi.ts";
 import { stoppedAt } from "../helper/parked.ts";
-import { childrenOf, leadersAt, workersAt } from "../helper/processes.ts";
+import { childrenOf, leadersAt, pssOf, workersAt } from "../helper/processes.ts";
 import { BINARY, textOf } from "../helper/program.ts";
 import { eventually } from "../helper/wait.ts";
 import { cpuMsOf } from "./cpu.ts";
@@ -249,11 +249,6 @@ function writeApplication(stage: Stage): void {
   }
   const includes = names.map((name) => `require __DIR__ . "/app/${name}.php"; new ${name}();`);
   stage.write("www/application.php", `<?php\n${includes.join("\n")}\necho "done";\n`);
-}
-
-/** kB. */
-function pssOf(pid: number): number {
-  return Number(/^Pss:\s+(\d+) kB/m.exec(textOf(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0);
 }
 
 // ---------------------------------------------------------------- a steady load

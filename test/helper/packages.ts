@@ -13,6 +13,12 @@ const CACHE = join(import.meta.dir, "../../node_modules/.cache");
  */
 export const UNPACKED = join(CACHE, "debian");
 
+/** Where packages have their libraries, below `UNPACKED`. */
+export const LIBRARIES = `usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu`;
+
+/** The folder of PHP 8.2's modules, below `UNPACKED`. */
+export const PHP_MODULES = "usr/lib/php/20220829";
+
 interface PartRow {
   readonly package: string;
   /** Packages to be unpacked instead of installed. */
@@ -49,6 +55,22 @@ const PARTS = {
     package: "haproxy",
     unpack: ["haproxy", "liblua5.3-0", "libopentracing-c-wrapper0", "libopentracing1"],
     there: () => prints([...haproxyCommand(), "-v"], "HAProxy"),
+  },
+  // WordPress asks for a web server and a database of the machine's, MariaDB is one.
+  wordpress: {
+    package: "wordpress",
+    unpack: ["wordpress", "wordpress-theme-twentytwentyone"],
+    there: () => unpacked("usr/share/wordpress/wp-content/themes/twentytwentyone/index.php"),
+  },
+  "php-mysql": {
+    package: "php8.2-mysql",
+    unpack: ["php8.2-mysql"],
+    there: () => unpacked(join(PHP_MODULES, "mysqli.so")),
+  },
+  mariadb: {
+    package: "mariadb-server-core",
+    unpack: ["mariadb-server-core", "libaio1", "libnuma1", "liburing2"],
+    there: () => prints([...mariadbCommand(), "--version"], "MariaDB"),
   },
   nginx: { package: "nginx-light", there: () => inPath("nginx") },
   "perl-fcgi": {
@@ -124,13 +146,17 @@ export function prometheusProgram(name: "prometheus" | "promtool"): string | nul
 export function haproxyCommand(): string[] {
   const own = findProgram("haproxy");
   if (own !== null) return [own];
-  const libraries = join(UNPACKED, "usr/lib", `${machineName()}-linux-gnu`);
-  return ["env", `LD_LIBRARY_PATH=${libraries}`, join(UNPACKED, "usr/sbin/haproxy")];
+  return unpackedCommand("usr/sbin/haproxy");
 }
 
-/** As Debian's folders of libraries have it. */
-function machineName(): string {
-  return process.arch === "arm64" ? "aarch64" : "x86_64";
+/** The server of MariaDB, unpacked below `root`; the first words of a command. */
+export function mariadbCommand(root = UNPACKED): string[] {
+  return unpackedCommand("usr/sbin/mariadbd", root);
+}
+
+/** A program with the libraries that are unpacked beside it. */
+function unpackedCommand(program: string, root = UNPACKED): string[] {
+  return ["env", `LD_LIBRARY_PATH=${join(root, LIBRARIES)}`, join(root, program)];
 }
 
 export function missing(parts: readonly Part[]): Part[] {

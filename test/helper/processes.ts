@@ -132,6 +132,15 @@ export function threadsOf(pid: number): string[] {
   return readdirSync(`/proc/${pid}/task`).map(read);
 }
 
+/**
+ * kB, its share of what it has together with others (PSS), or the part of that which is no file's and so cannot be
+ * read again (proc_pid_smaps_rollup); 0 when it is gone.
+ */
+export function pssOf(pid: number, part: "Pss" | "Pss_Anon" = "Pss"): number {
+  const rollup = procText(pid, "smaps_rollup");
+  return Number(new RegExp(`^${part}:\\s+(\\d+) kB`, "m").exec(rollup)?.[1] ?? 0);
+}
+
 /** Resident memory in kB. */
 export function rssOf(pid: number): number {
   return Number(statusField(pid, "VmRSS").split(" ")[0]);
