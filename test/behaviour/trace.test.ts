@@ -9,6 +9,7 @@ import type { StackTrace, Trace } from "../../src/admin/contract.ts";
 import { fcgi } from "../helper/fcgi.ts";
 import { gate, hold, holdPhp } from "../helper/gate.ts";
 import type { Part } from "../helper/packages.ts";
+import { forEachPhp } from "../helper/php.ts";
 import { type Php, phpOf, type PhpVersion } from "../helper/php-versions.ts";
 import { bodyOf, phpPool, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
 import type { Supervisor } from "../helper/program.ts";
@@ -146,12 +147,12 @@ behaviour(
 
 // ---------------------------------------------------------------- for people
 
-behaviour(
+forEachPhp(
   "trace tells the request, what it waits for, and the stack; of one pool or one worker",
-  PHP,
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const [www, api] = [await tcpSpot(scene), await tcpSpot(scene)];
-    const supervisor = await scene.start({ pools: { www: phpPool(www), api: phpPool(api) } });
+    const supervisor = await scene.start({ pools: { www: php.pool(www), api: php.pool(api) } });
     await workersReach(www, 2);
     await workersReach(api, 2);
     expect((await supervisor.control("trace")).stdout).toBe(

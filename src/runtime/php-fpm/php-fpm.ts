@@ -7,6 +7,7 @@
 import type { PoolConfig } from "../../config/model.ts";
 import { isPhpFpmName } from "../../config/php-fpm/program.ts";
 import { phpRequestOf } from "../../observe/php-request.ts";
+import { PhpStackReader } from "../../observe/php-stack.ts";
 import { iniFiles } from "../php-ini.ts";
 import type { Runtime } from "../runtime.ts";
 import { fpmConfig, LISTEN_KEY } from "./config-text.ts";
@@ -44,6 +45,7 @@ export const phpFpm: Runtime = {
   reopenSignal: ({ fpm }) => (fpm.has("access.log") ? "SIGUSR1" : null),
   endsLongRequests,
   requestOf: phpRequestOf,
+  stackReader: (pid) => new PhpStackReader(pid),
   readLine: readFpmLine,
   preflight,
   settingsFiles: async (pool, run) => iniFiles(pool, (await run(["-i"])).output),
