@@ -113,6 +113,10 @@ export interface PoolStatus {
     readonly workers_started: number;
     /** Workers that are gone, by why: recycled, crashed, timed-out, drained, stopped, … */
     readonly workers_ended: Readonly<Record<string, number>>;
+    /** Requests that took longer than slow_timeout. */
+    readonly slow_requests: number;
+    /** Workers that were asked to leave, by the setting that asked for it. */
+    readonly recycles: { readonly max_age: number; readonly max_memory: number };
     readonly request_timeouts: number;
     readonly backoffs: number;
     readonly escalations: number;
@@ -303,6 +307,8 @@ function poolCountsStatus(counts: PoolCounts): PoolStatus["counts"] {
   return {
     workers_started: counts.started,
     workers_ended: counts.ended,
+    slow_requests: counts.slowRequests,
+    recycles: counts.recycles,
     request_timeouts: counts.requestTimeouts,
     backoffs: counts.backoffs,
     escalations: counts.escalations,

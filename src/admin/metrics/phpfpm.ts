@@ -41,6 +41,11 @@ export function phpFpmFamilies({ pools, uptime_ms }: Status): Family[] {
     ),
     family("max_active_processes", "The most that had one.", ({ load }) => load.busy_most),
     family("max_children_reached", "Times that all had one.", ({ load }) => load.all_busy),
+    family(
+      "slow_requests",
+      "Requests that took longer than slow_timeout.",
+      ({ counts }) => counts.slow_requests,
+    ),
   ];
 }
 

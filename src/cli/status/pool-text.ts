@@ -36,6 +36,9 @@ function loadText({ load, queue, memory }: PoolStatus): string {
 function countsText(counts: PoolStatus["counts"]): string {
   const ended = Object.entries(counts.workers_ended).map(([why, count]) => `${count} ${why}`);
   const others = [
+    [counts.slow_requests, counts.slow_requests === 1 ? "slow request" : "slow requests"],
+    [counts.recycles.max_age, "asked to leave by max_age"],
+    [counts.recycles.max_memory, "asked to leave by max_memory"],
     [counts.request_timeouts, "requests timed out"],
     [counts.backoffs, "starts put off after failures"],
     [counts.escalations, "workers left late"],
