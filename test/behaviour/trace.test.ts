@@ -180,6 +180,21 @@ forEachPhp(
   },
 );
 
+behaviour("of many only those that have been longest are looked into", PHP, async (scene) => {
+  const { spot, supervisor } = await startPhp(scene, { workers: 3 });
+  const held = [];
+  for (let i = 0; i < 3; i++) {
+    const one = await holdPhp(scene, spot);
+    held.push(one);
+    // Seen before the next one begins: that is what their ages are told by.
+    await eventually(async () => (await stackOf(supervisor, one.worker)).frames.length > 0);
+  }
+  const answer = await supervisor.http("/v1/trace?longest=2", { keepalive: false });
+  const { workers } = (await answer.json()) as Trace;
+  expect(workers.map(({ pid }) => pid)).toEqual(held.slice(0, 2).map(({ worker }) => worker));
+  for (const each of held) await each.finish();
+});
+
 behaviour("what is asked for wrongly is told, and nothing is sampled", PHP, async (scene) => {
   const { supervisor } = await startPhp(scene);
   const wrong = async (words: string[], code: number, ...texts: string[]) => {
@@ -203,7 +218,15 @@ behaviour("what is asked for wrongly is told, and nothing is sampled", PHP, asyn
     const { status, ...answer } = await supervisor.http(`/v1/trace?${text}`, { keepalive: false });
     return [status, answer] as const;
   };
-  for (const text of ["pool=www&pool=www", "pid=x", "seconds=0", "seconds=601", "sedonds=1"])
+  for (const text of [
+    "pool=www&pool=www",
+    "pid=x",
+    "seconds=0",
+    "seconds=601",
+    "sedonds=1",
+    "longest=0",
+    "longest=1&seconds=1",
+  ])
     expect([text, (await query(text))[0]]).toEqual([text, 400]);
   expect((await query("pool=nope&seconds=1"))[0]).toBe(422);
 });

@@ -58,7 +58,13 @@ export function ago(at: string): string {
   return `${age(Math.max(0, wallClock().getTime() - Date.parse(at)))} ago`;
 }
 
-const TONES: Readonly<Record<string, Tone>> = { serving: "good", degraded: "warn", down: "bad" };
+const TONES: Readonly<Record<string, Tone>> = {
+  serving: "good",
+  resting: "calm",
+  paused: "warn",
+  degraded: "warn",
+  down: "bad",
+};
 /** States of workers that have a place of their own in the table. */
 const KNOWN = ["wanted", "idle", "busy", "unknown"];
 
@@ -86,7 +92,7 @@ function countOf({ workers }: PoolStatus, state: string): number {
   return (workers as Readonly<Record<string, number>>)[state] ?? 0;
 }
 
-function stateCell({ state, failures }: PoolStatus): Cell {
+export function stateCell({ state, failures }: PoolStatus): Cell {
   const text = failures > 0 ? `${state} (failed ${failures}x)` : state;
   return { text, tone: failures > 0 && state === "serving" ? "warn" : (TONES[state] ?? "dim") };
 }

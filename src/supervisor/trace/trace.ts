@@ -48,10 +48,9 @@ const SLICE_MS = 5;
 /** A worker that was named is told of even if it is idle. Throws a Fault when there is no such pool or worker. */
 export async function trace(state: SupervisorState, choice: TraceChoice): Promise<Trace> {
   const all = tracedWorkers(state, choice);
-  const isShown = ({ worker }: Traced) => choice.pid !== null || worker.activity.doing !== "idle";
   const workers: WorkerTrace[] = [];
   let since = now();
-  for (const traced of all.filter(isShown)) {
+  for (const traced of shownOf(all, choice)) {
     workers.push(workerTrace(traced));
     if (now() - since < SLICE_MS) continue;
     await yieldToEvents();
@@ -61,6 +60,18 @@ export async function trace(state: SupervisorState, choice: TraceChoice): Promis
     workers,
     idle: all.filter(({ worker }) => worker.activity.doing === "idle").length,
   };
+}
+
+/** Only these are looked into. */
+function shownOf(all: readonly Traced[], { pid, longest }: TraceChoice): readonly Traced[] {
+  const shown = all.filter(({ worker }) => pid !== null || worker.activity.doing !== "idle");
+  if (longest === null) return shown;
+  return shown
+    .map((traced) => ({ traced, ms: requestMs(traced) ?? -1 }))
+    .filter(({ ms }) => ms >= 0)
+    .sort((one, other) => other.ms - one.ms)
+    .slice(0, longest)
+    .map(({ traced }) => traced);
 }
 
 function workerTrace(traced: Traced): WorkerTrace {
