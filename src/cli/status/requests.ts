@@ -2,7 +2,7 @@
 
 import type { PoolStatus, WorkerStatus } from "../../admin/contract.ts";
 import type { Cell } from "../table.ts";
-import { requestAge } from "./units.ts";
+import { number, requestAge } from "./units.ts";
 
 export interface Running {
   readonly pool: string;
@@ -32,7 +32,7 @@ export type Doing = ReadonlyMap<number, string>;
 export function requestRows(pools: readonly PoolStatus[], doing: Doing | null = null): Cell[][] {
   const rows = running(pools).map(({ pool, worker, ms }): Cell[] => [
     ms >= LONG_MS ? { text: requestAge(ms), tone: "warn" } : requestAge(ms),
-    String(worker.pid),
+    number(worker.pid),
     pool,
     requestText(worker),
     ...(doing === null ? [] : [doing.get(worker.pid) ?? ""]),

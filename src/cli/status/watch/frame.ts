@@ -7,7 +7,7 @@ import type { Paint } from "../../paint.ts";
 import { type Doing, requestRows } from "../requests.ts";
 import { type Cell, cutTo, pad, table } from "../../table.ts";
 import { stateCell } from "../text.ts";
-import { age, megabytes } from "../units.ts";
+import { age, megabytes, number } from "../units.ts";
 import { bar, type Glyphs, type Shares, sparkline } from "./graph.ts";
 import { type Action, inOrder, signed, type View } from "./view.ts";
 
@@ -64,7 +64,7 @@ function headLine(status: Status, trouble: string | null, view: View, canvas: Ca
   const { version, pid, state, uptime_ms, generation, operation } = status;
   const text =
     trouble ??
-    `fcgivisor ${version}, process ${pid}, ${state} for ${age(uptime_ms)}, generation ${generation}${operation === null ? "" : `, ${operation} in progress`}, sorted by ${view.order}`;
+    `fcgivisor ${version}, process ${number(pid)}, ${state} for ${age(uptime_ms)}, generation ${number(generation)}${operation === null ? "" : `, ${operation} in progress`}, sorted by ${view.order}`;
   const line = cutTo(escapeControls(text), canvas.columns);
   return canvas.paint(trouble === null ? "strong" : "bad", line);
 }
@@ -89,7 +89,7 @@ function poolTable(pools: readonly PoolStatus[], view: View, canvas: Canvas): st
   const rows = pools.map((pool): Cell[] => {
     const { workers, queue, load, memory } = pool;
     const isFull = workers.busy > 0 && workers.busy >= workers.wanted;
-    const busy = workers.unknown > 0 ? "?" : String(workers.busy);
+    const busy = workers.unknown > 0 ? "?" : number(workers.busy);
     return [
       `${pool.name === view.pool ? ">" : " "} ${pool.name}`,
       stateCell(pool),
@@ -97,12 +97,12 @@ function poolTable(pools: readonly PoolStatus[], view: View, canvas: Canvas): st
         text: bar(sharesOf(workers), graph, glyphs),
         tone: isFull ? "bad" : "good",
       },
-      `${busy}/${workers.wanted}`,
+      `${busy}/${number(workers.wanted)}`,
       { text: sparkline(load.queue_recent, graph, glyphs), tone: "warn" },
-      queue === null ? "?" : String(queue.length),
-      `${load.cpu_percent}%`,
+      queue === null ? "?" : number(queue.length),
+      `${number(load.cpu_percent)}%`,
       megabytes(memory.pss_bytes),
-      ...(hasParked ? [String(workers.parked)] : []),
+      ...(hasParked ? [number(workers.parked)] : []),
     ];
   });
   const head = ["  POOL", "STATE", "BUSY", "", "QUEUE", "", "CPU", "MEMORY"];
@@ -111,8 +111,8 @@ function poolTable(pools: readonly PoolStatus[], view: View, canvas: Canvas): st
 }
 
 function sharesOf({ busy, parked, wanted }: PoolStatus["workers"]): Shares {
-  const all = Math.max(1, wanted);
-  return { busy: busy / all, parked: parked / all };
+  const share = (count: number) => (wanted > 0 && count > 0 ? count / wanted : 0);
+  return { busy: share(busy), parked: share(parked) };
 }
 
 /** That there are more is said in the last line. */

@@ -12,6 +12,7 @@ import { paintFor } from "../../paint.ts";
 import { frame, type Scene } from "./frame.ts";
 import { glyphsFor } from "./graph.ts";
 import { Screen } from "./screen.ts";
+import { withUnknown } from "../older.ts";
 import type { Doing } from "../requests.ts";
 import { type Action, afterKey, signed, type View } from "./view.ts";
 
@@ -85,7 +86,7 @@ class Watcher {
 
   private async seen(): Promise<Scene> {
     try {
-      const status = await this.client.status();
+      const status = withUnknown(await this.client.status());
       const [doing, events] = await Promise.all([this.doing(), this.events()]);
       return { status, doing, events, trouble: null };
     } catch (error) {
