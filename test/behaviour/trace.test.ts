@@ -9,6 +9,7 @@ import type { StackTrace, Trace } from "../../src/admin/contract.ts";
 import { fcgi } from "../helper/fcgi.ts";
 import { gate, hold, holdPhp } from "../helper/gate.ts";
 import type { Part } from "../helper/packages.ts";
+import { divided } from "../helper/parked.ts";
 import { forEachPhp } from "../helper/php.ts";
 import { type Php, phpOf, type PhpVersion } from "../helper/php-versions.ts";
 import { bodyOf, phpPool, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
@@ -179,6 +180,18 @@ forEachPhp(
     );
   },
 );
+
+behaviour("a parked worker is not busy, and named it is told as what it is", PHP, async (scene) => {
+  const scaling = { scaling: "dynamic", start_workers: 1, min_spare: 1, max_spare: 1 };
+  const { spot, supervisor } = await startPhp(scene, { workers: 3, ...scaling });
+  const { parked } = await divided(spot, 1, 2);
+  expect((await supervisor.control("trace")).stdout).toBe(
+    "no worker is busy: 3 workers wait for a connection\n",
+  );
+  expect((await supervisor.control("trace", String(parked[0]))).stdout).toBe(
+    `worker ${parked[0]} of pool www, parked\n`,
+  );
+});
 
 behaviour("of many only those that have been longest are looked into", PHP, async (scene) => {
   const { spot, supervisor } = await startPhp(scene, { workers: 3 });

@@ -38,7 +38,7 @@ export interface StackTrace {
 
 export interface Trace {
   readonly workers: readonly WorkerTrace[];
-  /** Workers of the choice that only wait for a connection. */
+  /** Workers of the choice that only wait for a connection, or to be needed. */
   readonly idle: number;
 }
 
@@ -58,13 +58,13 @@ export async function trace(state: SupervisorState, choice: TraceChoice): Promis
   }
   return {
     workers,
-    idle: all.filter(({ worker }) => worker.activity.doing === "idle").length,
+    idle: all.filter(rests).length,
   };
 }
 
 /** Only these are looked into. */
 function shownOf(all: readonly Traced[], { pid, longest }: TraceChoice): readonly Traced[] {
-  const shown = all.filter(({ worker }) => pid !== null || worker.activity.doing !== "idle");
+  const shown = pid === null ? all.filter((traced) => !rests(traced)) : all;
   if (longest === null) return shown;
   return shown
     .map((traced) => ({ traced, ms: requestMs(traced) ?? -1 }))
@@ -74,13 +74,17 @@ function shownOf(all: readonly Traced[], { pid, longest }: TraceChoice): readonl
     .map(({ traced }) => traced);
 }
 
+function rests({ worker: { activity } }: Traced): boolean {
+  return activity.doing === "idle" || activity.doing === "parked";
+}
+
 function workerTrace(traced: Traced): WorkerTrace {
   const { group, worker, request } = traced;
   const { pid, activity } = worker;
   const { pool, runtime, generation } = group.context;
   const record = request?.record ?? null;
   const connection = activity.doing === "busy" ? activity.connection.inode : null;
-  const isIdle = activity.doing === "idle";
+  const isIdle = rests(traced);
   return {
     pid,
     pool: pool.name,
