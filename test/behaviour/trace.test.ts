@@ -12,7 +12,7 @@ import type { Part } from "../helper/packages.ts";
 import { divided } from "../helper/parked.ts";
 import { forEachPhp } from "../helper/php.ts";
 import { type Php, phpOf, type PhpVersion } from "../helper/php-versions.ts";
-import { bodyOf, phpPool, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
+import { bodyOf, phpPool, secretPhp, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
 import type { Supervisor } from "../helper/program.ts";
 import { behaviour, type Scene, WITHOUT_PTRACE } from "../helper/scene.ts";
 import { against } from "../helper/schema.ts";
@@ -438,11 +438,32 @@ behaviour("no more than two sample at once; whoever goes makes room", PHP, async
 // ---------------------------------------------------------------- without the right to look
 
 behaviour(
+  "root without CAP_SYS_PTRACE looks as the workers' user: what they wait for, and where",
+  { needs: ["php-cgi", "root"] },
+  async (scene) => {
+    const database = createServer((client) => client.on("error", () => {}));
+    const port = await scene.port();
+    await new Promise<void>((resolve) => database.listen(port, "127.0.0.1", resolve));
+    scene.atEnd(() => void database.close());
+    const text = `<?php $db = stream_socket_client("tcp://127.0.0.1:${port}"); stream_set_timeout($db, 900); fread($db, 10);`;
+    const spot = await tcpSpot(scene);
+    const settings = { pools: { www: phpPool(spot) } };
+    const supervisor = await scene.run(settings, { under: WITHOUT_PTRACE });
+    void fcgi(spot.where, { script: scene.write("db.php", text, 0o644) }).catch(() => {});
+    const [worker] = await eventually(async () => {
+      const { workers } = await traced(supervisor, "www");
+      return workers[0]?.waiting?.on === `127.0.0.1:${port}` ? workers : null;
+    });
+    expect(names(worker!.stack)).toEqual(["fread", "{main}"]);
+  },
+);
+
+behaviour(
   "who may not look into workers says so, and guesses nothing",
   { needs: ["php-cgi", "root"] },
   async (scene) => {
     const spot = await tcpSpot(scene);
-    const settings = { pools: { www: phpPool(spot) } };
+    const settings = { pools: { www: phpPool(spot, { command: [secretPhp(scene)] }) } };
     const supervisor = await scene.run(settings, { under: WITHOUT_PTRACE });
     await workersReach(spot, 2);
     const held = await holdPhp(scene, spot);

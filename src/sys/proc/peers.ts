@@ -4,6 +4,7 @@
 import { readlinkSync } from "node:fs";
 import { ipv6Text } from "../socket/ip.ts";
 import { unixPeer } from "../socket/unix-diag.ts";
+import { asOwnerOf } from "./eyes.ts";
 import { readText, TABLE_MOST } from "./proc-file.ts";
 
 export type OtherEnd =
@@ -16,7 +17,7 @@ export type OtherEnd =
 export function otherEnd(pid: number, fd: number): OtherEnd | null {
   let link: string;
   try {
-    link = readlinkSync(`/proc/${pid}/fd/${fd}`);
+    link = asOwnerOf(pid, () => readlinkSync(`/proc/${pid}/fd/${fd}`));
   } catch {
     return null;
   }

@@ -1,6 +1,7 @@
 // What a process waits for: the system call that it is in (proc(5), syscall), and on which of its descriptors.
 // Arguments that point into its memory are its own to write: little of it is read, and nothing believed.
 
+import { asOwnerOf } from "./eyes.ts";
 import { readText } from "./proc-file.ts";
 import { withMemory } from "./memory.ts";
 import { type SyscallName, syscallName } from "./syscalls.ts";
@@ -23,7 +24,7 @@ const POLLED_MOST = 64;
 const SELECTED_MOST = 1024;
 
 export function waitOf(pid: number): Wait {
-  const text = readText(`/proc/${pid}/syscall`);
+  const text = asOwnerOf(pid, () => readText(`/proc/${pid}/syscall`));
   if (text === null) return { is: "unknown" };
   if (!/^\d/.test(text)) return text.startsWith("running") ? { is: "running" } : { is: "unknown" };
   const [number, ...args] = text.split(" ").map(Number);
@@ -78,6 +79,6 @@ function selected(pid: number, highest: number, sets: readonly number[]): number
 
 /** Of an epoll instance (proc(5), fdinfo). */
 function watched(pid: number, fd: number): number[] {
-  const info = readText(`/proc/${pid}/fdinfo/${fd}`) ?? "";
+  const info = asOwnerOf(pid, () => readText(`/proc/${pid}/fdinfo/${fd}`)) ?? "";
   return [...info.matchAll(/^tfd:\s*(\d+)/gm)].map((match) => Number(match[1]));
 }
