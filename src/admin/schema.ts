@@ -127,6 +127,7 @@ const POOL = object({
     fresh_bytes: orNull(COUNT),
   }),
   counts: object({
+    requests: orNull(COUNT),
     workers_started: COUNT,
     workers_ended: object({}, Object.fromEntries(END_REASONS.map((reason) => [reason, COUNT]))),
     slow_requests: COUNT,

@@ -110,6 +110,8 @@ export interface PoolStatus {
     readonly fresh_bytes: number | null;
   };
   readonly counts: {
+    /** Requests that workers have begun, where their program counts them (php-fpm), with a look a second; else null. */
+    readonly requests: number | null;
     readonly workers_started: number;
     /** Workers that are gone, by why: recycled, crashed, timed-out, drained, stopped, … */
     readonly workers_ended: Readonly<Record<string, number>>;
@@ -271,7 +273,7 @@ function poolStatus(
     queue: queueStatus(pool, load),
     load: loadStatus(load),
     memory: { pss_bytes: memory.pss, warm_bytes: memory.warm, fresh_bytes: memory.fresh },
-    counts: poolCountsStatus(counts),
+    counts: poolCountsStatus(counts, load),
     last_error: counts.lastError,
     background,
     failures: current.failures,
@@ -303,8 +305,9 @@ function loadStatus({
   };
 }
 
-function poolCountsStatus(counts: PoolCounts): PoolStatus["counts"] {
+function poolCountsStatus(counts: PoolCounts, { requests }: PoolLoad): PoolStatus["counts"] {
   return {
+    requests,
     workers_started: counts.started,
     workers_ended: counts.ended,
     slow_requests: counts.slowRequests,

@@ -7,6 +7,7 @@ import { dirname } from "node:path";
 import { fcgi } from "../helper/fcgi.ts";
 import { gate, holdPhp } from "../helper/gate.ts";
 import { nginx } from "../helper/nginx.ts";
+import { PHP_FPM } from "../helper/php.ts";
 import { tcpSpot } from "../helper/pool.ts";
 import type { Supervisor } from "../helper/program.ts";
 import { behaviour } from "../helper/scene.ts";
@@ -79,6 +80,36 @@ behaviour("over 10,000 requests nothing is lost, and the counts add up", NGINX, 
   expect(load.busy_most).toBeLessThanOrEqual(WORKERS);
   expect(counts).toMatchObject({ workers_started: WORKERS, workers_ended: {} });
 });
+
+behaviour(
+  "the requests that php-fpm counts are those that were sent, through a reload and an upgrade",
+  { needs: ["php-fpm", "nginx"] },
+  async (scene) => {
+    const { spot, supervisor } = await PHP_FPM.start(scene, { workers: 2 });
+    const root = dirname(scene.fixture("php/hello.php"));
+    const web = await nginx(scene, { to: spot.where, root, keepalive: 2 });
+    let sent = 0;
+    const send = async (count: number) => {
+      for (const end = sent + count; sent < end; sent++) await web.get("/hello.php");
+      await counted();
+    };
+    const counted = () =>
+      eventually(async () => (await poolOf(supervisor)).counts.requests === sent, {
+        what: `${sent} requests are counted`,
+      });
+    await send(100);
+    expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
+    await send(50);
+    expect(await supervisor.control("upgrade")).toMatchObject({ code: 0 });
+    await send(50);
+    const metrics = await (await supervisor.http("/metrics")).text();
+    expect(metrics).toContain('fcgivisor_pool_requests_total{pool="www"} 200\n');
+    expect(metrics).toMatch(/^phpfpm_accepted_connections\{pool="www",.*\} 200$/m);
+    expect((await supervisor.control("status", "www")).stdout).toContain(
+      "since the start: 200 requests, ",
+    );
+  },
+);
 
 const SHORT_QUEUE = 3;
 const ROUNDS = 7;

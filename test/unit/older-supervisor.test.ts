@@ -55,6 +55,7 @@ const WHOLE: Status = {
       },
       memory: { pss_bytes: 1e7, warm_bytes: 1e6, fresh_bytes: 1e5 },
       counts: {
+        requests: 9,
         workers_started: 4,
         workers_ended: { crashed: 1 },
         slow_requests: 1,

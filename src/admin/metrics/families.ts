@@ -215,6 +215,10 @@ function countFamilies(pools: readonly PoolStatus[]): Family[] {
       each(pools, ({ counts }) => value(counts)),
     );
   return [
+    counter(
+      { name: "pool_requests", help: "Requests begun, where the program counts them: php-fpm." },
+      each(pools, ({ counts }) => counts.requests),
+    ),
     count(
       "pool_workers_started",
       "Workers started by the supervisor; a leader refills by itself.",

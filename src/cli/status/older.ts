@@ -57,6 +57,7 @@ const POOL: PoolStatus = {
   },
   memory: { pss_bytes: null, warm_bytes: null, fresh_bytes: null },
   counts: {
+    requests: null,
     workers_started: UNKNOWN,
     workers_ended: {},
     slow_requests: UNKNOWN,

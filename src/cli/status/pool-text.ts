@@ -45,6 +45,7 @@ function countsText(counts: PoolStatus["counts"]): string {
     [counts.lines_dropped, "lines of output dropped"],
   ] as const;
   return [
+    ...(counts.requests === null ? [] : [`${counts.requests} requests`]),
     `${number(counts.workers_started)} workers started`,
     ...ended,
     ...others.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`),

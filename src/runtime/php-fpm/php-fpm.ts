@@ -6,6 +6,7 @@
 
 import type { PoolConfig } from "../../config/model.ts";
 import { isPhpFpmName } from "../../config/php-fpm/program.ts";
+import { FpmRequestCounter } from "../../observe/fpm-scoreboard.ts";
 import { phpRequestOf } from "../../observe/php-request.ts";
 import { PhpStackReader } from "../../observe/php-stack.ts";
 import { iniFiles } from "../php-ini.ts";
@@ -45,6 +46,7 @@ export const phpFpm: Runtime = {
   reopenSignal: ({ fpm }) => (fpm.has("access.log") ? "SIGUSR1" : null),
   endsLongRequests,
   requestOf: phpRequestOf,
+  requestCounter: ({ name }) => new FpmRequestCounter(name),
   stackReader: (pid) => new PhpStackReader(pid),
   readLine: readFpmLine,
   preflight,
