@@ -294,8 +294,8 @@ export type Event =
       readonly generation: number;
       readonly ms: number;
     }
-  /** Its request takes longer than slow_timeout, or than four times that. */
-  | ({ readonly type: "request-slow" } & LongRequest)
+  /** Its request takes longer than slow_timeout, or than four times that, when it is told of again. */
+  | ({ readonly type: "request-slow"; readonly isAgain: boolean } & LongRequest)
   /** Its request takes longer than request_timeout; it is killed. */
   | ({ readonly type: "request-timeout" } & LongRequest)
   | {

@@ -127,8 +127,11 @@ const POOL = object({
     fresh_bytes: orNull(COUNT),
   }),
   counts: object({
+    requests: orNull(COUNT),
     workers_started: COUNT,
     workers_ended: object({}, Object.fromEntries(END_REASONS.map((reason) => [reason, COUNT]))),
+    slow_requests: COUNT,
+    recycles: object({ max_age: COUNT, max_memory: COUNT }),
     request_timeouts: COUNT,
     backoffs: COUNT,
     escalations: COUNT,

@@ -1,5 +1,6 @@
-// GET /v1/trace: what the busy workers are doing, of a pool (`?pool=`) or a process (`?pid=`); with
-// `?seconds=` where their time goes, sampled for so long and streamed as JSON lines.
+// GET /v1/trace: what the busy workers are doing, of a pool (`?pool=`) or a process (`?pid=`), all or so many of
+// those that have been longest in their request (`?longest=`); with `?seconds=` where their time goes, sampled for so
+// long and streamed as JSON lines.
 
 import { asFault, Fault } from "../fault.ts";
 import { jsonText } from "../log/escape.ts";
@@ -9,6 +10,7 @@ import { faultAnswer, jsonAnswer } from "./answer.ts";
 import { STREAM_TYPE } from "./contract.ts";
 
 const SECONDS_MOST = 600;
+const LONGEST_MOST = 100;
 
 export async function traceAnswer(traces: SupervisorTraces, url: URL): Promise<Response> {
   let wanted: TraceOptions;
@@ -33,7 +35,7 @@ interface TraceOptions {
 }
 
 function traceOptions(query: URLSearchParams): TraceOptions {
-  const known = ["pool", "pid", "seconds"];
+  const known = ["pool", "pid", "longest", "seconds"];
   const names = [...query.keys()];
   const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined)
@@ -43,11 +45,20 @@ function traceOptions(query: URLSearchParams): TraceOptions {
   const seconds = query.get("seconds");
   if (pid !== null && !/^[1-9]\d{0,8}$/.test(pid))
     throw new Fault("`pid` must be the number of a process");
+  const longest = query.get("longest");
+  if (longest !== null && !(/^[1-9]\d{0,2}$/.test(longest) && Number(longest) <= LONGEST_MOST))
+    throw new Fault(`\`longest\` must be a number up to ${LONGEST_MOST}`);
+  if (longest !== null && seconds !== null)
+    throw new Fault("`longest` and `seconds` do not go together");
   const isTime = seconds !== null && /^\d{1,4}(\.\d{1,3})?$/.test(seconds);
   if (seconds !== null && !(isTime && Number(seconds) > 0 && Number(seconds) <= SECONDS_MOST))
     throw new Fault(`\`seconds\` must be a number up to ${SECONDS_MOST}`);
   return {
-    choice: { pool: query.get("pool"), pid: pid === null ? null : Number(pid) },
+    choice: {
+      pool: query.get("pool"),
+      pid: pid === null ? null : Number(pid),
+      longest: longest === null ? null : Number(longest),
+    },
     seconds: seconds === null ? null : Number(seconds),
   };
 }

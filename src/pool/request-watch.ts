@@ -90,8 +90,9 @@ function judge(
   }
   const due = slowSteps(ageMs, slowTimeoutMs);
   if (due <= watched.told) return;
+  const isAgain = watched.told > 0;
   watched.told = due;
-  emit({ type: "request-slow", ...seen(slowTimeoutMs) });
+  emit({ type: "request-slow", isAgain, ...seen(slowTimeoutMs) });
 }
 
 /** How often a request of this age is to have been told of. */

@@ -5,6 +5,7 @@ import type { PoolConfig } from "../config/model.ts";
 import type { ProcessEnd } from "../event.ts";
 import type { Fault } from "../fault.ts";
 import type { LogLevel } from "../log/settings.ts";
+import type { RequestCounter } from "../observe/fpm-scoreboard.ts";
 import type { RequestRecord } from "../observe/request.ts";
 import type { StackReader } from "../observe/stack.ts";
 import type { Captured } from "../sys/process.ts";
@@ -57,6 +58,8 @@ export interface Runtime {
   readonly endsLongRequests: (pool: PoolConfig) => boolean;
   /** The request a worker is in, where the program keeps a record that can be read from outside. */
   readonly requestOf?: (pid: number) => RequestRecord;
+  /** A reader of how many requests the workers of one leader have begun, where the program counts them. */
+  readonly requestCounter?: (pool: PoolConfig) => RequestCounter;
   /** A reader of a worker's call stack, where that can be read from outside. */
   readonly stackReader?: (pid: number) => StackReader;
   /** What a line means that the program or its workers wrote; unless given, it is text and nothing more. */

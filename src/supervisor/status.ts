@@ -110,9 +110,15 @@ export interface PoolStatus {
     readonly fresh_bytes: number | null;
   };
   readonly counts: {
+    /** Requests that workers have begun, where their program counts them (php-fpm), with a look a second; else null. */
+    readonly requests: number | null;
     readonly workers_started: number;
     /** Workers that are gone, by why: recycled, crashed, timed-out, drained, stopped, … */
     readonly workers_ended: Readonly<Record<string, number>>;
+    /** Requests that took longer than slow_timeout. */
+    readonly slow_requests: number;
+    /** Workers that were asked to leave, by the setting that asked for it. */
+    readonly recycles: { readonly max_age: number; readonly max_memory: number };
     readonly request_timeouts: number;
     readonly backoffs: number;
     readonly escalations: number;
@@ -267,7 +273,7 @@ function poolStatus(
     queue: queueStatus(pool, load),
     load: loadStatus(load),
     memory: { pss_bytes: memory.pss, warm_bytes: memory.warm, fresh_bytes: memory.fresh },
-    counts: poolCountsStatus(counts),
+    counts: poolCountsStatus(counts, load),
     last_error: counts.lastError,
     background,
     failures: current.failures,
@@ -299,10 +305,13 @@ function loadStatus({
   };
 }
 
-function poolCountsStatus(counts: PoolCounts): PoolStatus["counts"] {
+function poolCountsStatus(counts: PoolCounts, { requests }: PoolLoad): PoolStatus["counts"] {
   return {
+    requests,
     workers_started: counts.started,
     workers_ended: counts.ended,
+    slow_requests: counts.slowRequests,
+    recycles: counts.recycles,
     request_timeouts: counts.requestTimeouts,
     backoffs: counts.backoffs,
     escalations: counts.escalations,

@@ -59,7 +59,7 @@ behaviour("promtool accepts them, and the alert rules", PROMETHEUS, async (scene
   const rules = scene.write("alerts.yml", (await scene.fcgivisor(["help", "alerts"])).stdout);
   const checked = await check("", "rules", rules);
   expect(checked).toMatchObject({ code: 0 });
-  expect(checked.stdout).toContain("7 rules found");
+  expect(checked.stdout).toContain("9 rules found");
   held.open();
   await held.answer;
 });
@@ -151,6 +151,45 @@ behaviour(
     expect(await valueOf(url, 'fcgivisor_pool_request_timeouts_total{pool="www"}')).toBe(1);
   },
 );
+
+behaviour(
+  "a slow request counts once, however often it is told of; a recycled worker by its setting",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const limits = { slow_timeout: "200ms", max_memory: "16M" };
+    const { supervisor, spot, url } = await watched(scene, (at) => phpPool(at, limits));
+    const count = (name: string, labels = "") => valueOf(url, `${name}{pool="www"${labels}}`);
+    expect(await count("fcgivisor_pool_slow_requests_total")).toBe(0);
+    const held = await holdPhp(scene, spot);
+    await eventually(() => supervisor.log().match(/slow_timeout is 200 ms/g)?.length === 2);
+    expect(await count("fcgivisor_pool_slow_requests_total")).toBe(1);
+    expect(await valueOf(url, phpFpm("slow_requests", spot))).toBe(1);
+    await held.finish();
+    await fcgi(spot.where, { script: scene.fixture("php/grow.php") });
+    const recycles = "fcgivisor_pool_recycles_total";
+    await eventually(async () => (await count(recycles, ',reason="max_memory"')) === 1);
+    expect(await count(recycles, ',reason="max_age"')).toBe(0);
+    const { stdout } = await supervisor.control("status", "www");
+    expect(stdout).toContain("1 slow request, 1 asked to leave by max_memory");
+  },
+);
+
+behaviour(
+  "parked workers have a state of their own, and a pool that follows its load says so",
+  { needs: ["php-cgi"] },
+  async (scene) => {
+    const scaling = { scaling: "dynamic", start_workers: 1, min_spare: 1, max_spare: 1 };
+    const { url } = await watched(scene, (at) => phpPool(at, { workers: 3, ...scaling }));
+    const parked = () => valueOf(url, 'fcgivisor_pool_workers{pool="www",state="parked"}');
+    await eventually(async () => (await parked()) === 2);
+    expect(await valueOf(url, 'fcgivisor_pool_follows_load{pool="www"}')).toBe(1);
+  },
+);
+
+/** As php-fpm_exporter has it. */
+function phpFpm(name: string, { listen }: Spot): string {
+  return `phpfpm_${name}{pool="www",scrape_uri="tcp://${listen}"}`;
+}
 
 behaviour(
   "a long request is seen by its age, and the CPU that is used",

@@ -53,6 +53,8 @@ behaviour("it is live, and what a request says does nothing to it", BROWSER, asy
   expect(body).not.toContain("secret");
   expect(body).toMatch(new RegExp(`\\d\\.\\d s\\s+www\\s+${held.worker}\\s`));
   expect(body).toContain("is ready after");
+  // The function that it is in, and where.
+  await says(page, ") at gate.php:");
   expect(await page.run<number>("document.images.length")).toBe(0);
   held.open();
   await held.answer;

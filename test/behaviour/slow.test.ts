@@ -6,6 +6,7 @@ import { existsSync, readFileSync, renameSync, statSync, symlinkSync } from "nod
 import { fcgi, type FcgiRequest } from "../helper/fcgi.ts";
 import { gate, hold, holdPhp } from "../helper/gate.ts";
 import { KeptConnection } from "../helper/kept.ts";
+import { forEachPhp } from "../helper/php.ts";
 import { behaviour } from "../helper/scene.ts";
 import { runBare, runPhp, startPhp } from "../helper/serving.ts";
 import { eventually } from "../helper/wait.ts";
@@ -28,12 +29,12 @@ function written(file: string, count: number): Promise<string[]> {
   );
 }
 
-behaviour(
+forEachPhp(
   "a slow request is written at the limit and at four times that, with its stack",
-  PHP,
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const file = scene.path("slow.log");
-    const { spot, supervisor } = await runPhp(scene, { slow_timeout: "300ms", slow_log: file });
+    const { spot, supervisor } = await php.run(scene, { slow_timeout: "300ms", slow_log: file });
     const held = await holdPhp(scene, spot);
     const [first, second] = await written(file, 2);
     const script = scene.fixture("php/gate.php");

@@ -9,6 +9,8 @@ import type { StackTrace, Trace } from "../../src/admin/contract.ts";
 import { fcgi } from "../helper/fcgi.ts";
 import { gate, hold, holdPhp } from "../helper/gate.ts";
 import type { Part } from "../helper/packages.ts";
+import { divided } from "../helper/parked.ts";
+import { forEachPhp } from "../helper/php.ts";
 import { type Php, phpOf, type PhpVersion } from "../helper/php-versions.ts";
 import { bodyOf, phpPool, secretPhp, type Spot, tcpSpot, workersReach } from "../helper/pool.ts";
 import type { Supervisor } from "../helper/program.ts";
@@ -146,12 +148,12 @@ behaviour(
 
 // ---------------------------------------------------------------- for people
 
-behaviour(
+forEachPhp(
   "trace tells the request, what it waits for, and the stack; of one pool or one worker",
-  PHP,
-  async (scene) => {
+  {},
+  async (scene, php) => {
     const [www, api] = [await tcpSpot(scene), await tcpSpot(scene)];
-    const supervisor = await scene.start({ pools: { www: phpPool(www), api: phpPool(api) } });
+    const supervisor = await scene.start({ pools: { www: php.pool(www), api: php.pool(api) } });
     await workersReach(www, 2);
     await workersReach(api, 2);
     expect((await supervisor.control("trace")).stdout).toBe(
@@ -179,6 +181,33 @@ behaviour(
   },
 );
 
+behaviour("a parked worker is not busy, and named it is told as what it is", PHP, async (scene) => {
+  const scaling = { scaling: "dynamic", start_workers: 1, min_spare: 1, max_spare: 1 };
+  const { spot, supervisor } = await startPhp(scene, { workers: 3, ...scaling });
+  const { parked } = await divided(spot, 1, 2);
+  expect((await supervisor.control("trace")).stdout).toBe(
+    "no worker is busy: 3 workers wait for a connection\n",
+  );
+  expect((await supervisor.control("trace", String(parked[0]))).stdout).toBe(
+    `worker ${parked[0]} of pool www, parked\n`,
+  );
+});
+
+behaviour("of many only those that have been longest are looked into", PHP, async (scene) => {
+  const { spot, supervisor } = await startPhp(scene, { workers: 3 });
+  const held = [];
+  for (let i = 0; i < 3; i++) {
+    const one = await holdPhp(scene, spot);
+    held.push(one);
+    // Seen before the next one begins: that is what their ages are told by.
+    await eventually(async () => (await stackOf(supervisor, one.worker)).frames.length > 0);
+  }
+  const answer = await supervisor.http("/v1/trace?longest=2", { keepalive: false });
+  const { workers } = (await answer.json()) as Trace;
+  expect(workers.map(({ pid }) => pid)).toEqual(held.slice(0, 2).map(({ worker }) => worker));
+  for (const each of held) await each.finish();
+});
+
 behaviour("what is asked for wrongly is told, and nothing is sampled", PHP, async (scene) => {
   const { supervisor } = await startPhp(scene);
   const wrong = async (words: string[], code: number, ...texts: string[]) => {
@@ -202,7 +231,15 @@ behaviour("what is asked for wrongly is told, and nothing is sampled", PHP, asyn
     const { status, ...answer } = await supervisor.http(`/v1/trace?${text}`, { keepalive: false });
     return [status, answer] as const;
   };
-  for (const text of ["pool=www&pool=www", "pid=x", "seconds=0", "seconds=601", "sedonds=1"])
+  for (const text of [
+    "pool=www&pool=www",
+    "pid=x",
+    "seconds=0",
+    "seconds=601",
+    "sedonds=1",
+    "longest=0",
+    "longest=1&seconds=1",
+  ])
     expect([text, (await query(text))[0]]).toEqual([text, 400]);
   expect((await query("pool=nope&seconds=1"))[0]).toBe(422);
 });
@@ -401,29 +438,28 @@ behaviour("no more than two sample at once; whoever goes makes room", PHP, async
 // ---------------------------------------------------------------- without the right to look
 
 behaviour(
-  "root without CAP_SYS_PTRACE sees the stack of another user's worker, and what it waits for",
+  "root without CAP_SYS_PTRACE looks as the workers' user: what they wait for, and where",
   { needs: ["php-cgi", "root"] },
   async (scene) => {
+    const database = createServer((client) => client.on("error", () => {}));
+    const port = await scene.port();
+    await new Promise<void>((resolve) => database.listen(port, "127.0.0.1", resolve));
+    scene.atEnd(() => void database.close());
+    const text = `<?php $db = stream_socket_client("tcp://127.0.0.1:${port}"); stream_set_timeout($db, 900); fread($db, 10);`;
     const spot = await tcpSpot(scene);
-    const command = [secretPhp(scene)];
-    const settings = { pools: { www: phpPool(spot, { command }) } };
+    const settings = { pools: { www: phpPool(spot) } };
     const supervisor = await scene.run(settings, { under: WITHOUT_PTRACE });
-    const held = await holdPhp(scene, spot);
-    const { workers } = await traced(supervisor, String(held.worker));
-    expect(workers).toMatchObject([
-      { state: "busy", request: { script: scene.path("www/php/gate.php") } },
-    ]);
-    expect(workers[0]!.waiting?.text).toBeOneOf([
-      "sleeping (clock_nanosleep)",
-      "running on the CPU",
-    ]);
-    expect(names(workers[0]!.stack).at(-1)).toBe("{main}");
-    await held.finish();
+    void fcgi(spot.where, { script: scene.write("db.php", text, 0o644) }).catch(() => {});
+    const [worker] = await eventually(async () => {
+      const { workers } = await traced(supervisor, "www");
+      return workers[0]?.waiting?.on === `127.0.0.1:${port}` ? workers : null;
+    });
+    expect(names(worker!.stack)).toEqual(["fread", "{main}"]);
   },
 );
 
 behaviour(
-  "whose worker hides from its own user is told so, and nothing is guessed",
+  "who may not look into workers says so, and guesses nothing",
   { needs: ["php-cgi", "root"] },
   async (scene) => {
     const spot = await tcpSpot(scene);

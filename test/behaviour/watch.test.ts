@@ -5,7 +5,7 @@ import { expect } from "bun:test";
 import { hold } from "../helper/gate.ts";
 import { BINARY, textOf } from "../helper/program.ts";
 import { behaviour, type Scene } from "../helper/scene.ts";
-import { startBare } from "../helper/serving.ts";
+import { startBare, startPhp } from "../helper/serving.ts";
 import { statusOf } from "../helper/status.ts";
 import { terminal, type Terminal } from "../helper/tmux.ts";
 import { eventually } from "../helper/wait.ts";
@@ -106,6 +106,61 @@ behaviour("a reload is asked for, and done for the pool that is chosen", TMUX, a
   tty.press("s");
   await shows(tty, "sorted by busy");
 });
+
+behaviour(
+  "the pool that is chosen is scaled, paused and resumed from there, once somebody has said yes",
+  TMUX,
+  async (scene) => {
+    const { supervisor } = await startBare(scene, { workers: 4 });
+    const tty = watching(scene, supervisor.configFile);
+    await shows(tty, "0/4");
+    tty.press("+");
+    await shows(tty, "choose a pool first");
+    tty.press("Down");
+    await shows(tty, "> www");
+    tty.press("-");
+    await shows(tty, "scale pool www by -1? y for yes");
+    tty.press("-");
+    await shows(tty, "scale pool www by -2? y for yes");
+    tty.press("y");
+    await shows(tty, "2 active workers (was 4)");
+    // Two are parked: they have a place of their own in the bar, and a column.
+    await shows(tty, /> www +serving +·+░+ +0\/4 .* 2$/);
+    tty.press("p");
+    await shows(tty, "pause pool www? y for yes");
+    tty.press("n");
+    await shows(tty, "nothing was done");
+    expect((await statusOf(supervisor)).pools[0]!.state).toBe("serving");
+    tty.press("p");
+    await shows(tty, "pause pool www?");
+    tty.press("y");
+    await shows(tty, /> www +paused /);
+    tty.press("p");
+    await shows(tty, "resume pool www? y for yes");
+    tty.press("y");
+    await shows(tty, /> www +serving /);
+  },
+);
+
+behaviour(
+  "beside a request is the function that its worker is in",
+  { needs: ["tmux", "php-cgi"] },
+  async (scene) => {
+    const { spot, supervisor } = await startPhp(scene);
+    const script = scene.write(
+      "stuck.php",
+      "<?php function waits() { while (file_exists($_SERVER['QUERY_STRING'])) { file_put_contents($_SERVER['QUERY_STRING'] . '.at', getmypid() . \"\\n\"); usleep(50000); clearstatcache(); } echo getmypid(); } waits();",
+      0o644,
+    );
+    const held = await hold(scene, spot, { script });
+    const tty = watching(scene, supervisor.configFile, { columns: 120, rows: 30 });
+    await shows(
+      tty,
+      new RegExp(`^\\d\\.\\d s +${held.worker} +www +\\S.* (usleep|waits)\\(\\) at stuck`),
+    );
+    await held.finish();
+  },
+);
 
 for (const [how, end, code] of [
   ["q", (tty: Terminal) => tty.press("q"), 0],

@@ -22,6 +22,8 @@ export interface Nginx {
   /** GET a path; throws `Lost` when nginx could not get an answer from the pool. */
   readonly get: (path: string) => Promise<{ status: number; body: string }>;
   readonly url: string;
+  /** Requests that it has and has not answered yet, without the one that asks. */
+  readonly inFlight: () => Promise<number>;
   readonly errors: () => string;
 }
 
@@ -47,6 +49,10 @@ export async function nginx(scene: Place, options: NginxOptions): Promise<Nginx>
   if (!answering) throw new Error("nginx did not start");
   return {
     url,
+    inFlight: async () => {
+      const counts = await fetch(`${url}/nginx-counts`, { keepalive: false });
+      return Number(/Writing: (\d+)/.exec(await counts.text())![1]) - 1;
+    },
     errors: child.stderr,
     get: async (path) => {
       const response = await fetch(url + path, {
@@ -88,6 +94,7 @@ ${temp.join("\n")}
     listen 127.0.0.1:${port};
     root ${options.root};
     location = /nginx-is-up { return 204; }
+    location = /nginx-counts { stub_status; }
     location / {
       fastcgi_pass pool;
       fastcgi_param GATEWAY_INTERFACE CGI/1.1;

@@ -18,8 +18,11 @@ function pool(name: string, queue: PoolStatus["queue"], extra: Partial<PoolStatu
     load,
     memory: { pss_bytes: 9000, warm_bytes: 5000, fresh_bytes: null },
     counts: {
+      requests: null,
       workers_started: 4,
       workers_ended: { crashed: 1, "timed-out": 2 },
+      slow_requests: 6,
+      recycles: { max_age: 1, max_memory: 0 },
       request_timeouts: 2,
       backoffs: 0,
       escalations: 0,

@@ -12,6 +12,7 @@ const QUIET: Look = {
   queue: 0,
   queueFull: false,
   cpuMs: 0,
+  requests: {},
 };
 
 function seen(...looks: readonly Partial<Look>[]) {
@@ -43,4 +44,24 @@ test("by the hour: an hour for each in which there was a look, and no more than 
     Array.from({ length: 48 }, (_, i) => 52 + i),
   );
   expect(seen(...days).recent).toHaveLength(60);
+});
+
+test("what leaders count is added up, through their ends and looks that fail", () => {
+  expect(seen({}).requests).toBeNull();
+  expect(seen({ requests: { a: null } }).requests).toBeNull();
+  const looks = [
+    { a: 5 },
+    { a: 7, b: 1 },
+    { a: null, b: 4 },
+    { a: 9, b: 4 },
+    { b: 6 },
+    {},
+    { c: 1 },
+  ];
+  const sums = looks.map((_, i) => {
+    return seen(...looks.slice(0, i + 1).map((requests) => ({ requests }))).requests;
+  });
+  expect(sums).toEqual([5, 8, 11, 13, 15, 15, 16]);
+  // It begins again from 0, or somebody has written there.
+  expect(seen({ requests: { a: 9 } }, { requests: { a: 2 } }).requests).toBe(9);
 });

@@ -16,7 +16,7 @@ function pool(name: string, busy: number, queue: number): PoolStatus {
   return {
     name,
     state: "serving",
-    workers: { wanted: 4, idle: 4 - busy, busy, unknown: 0, starting: 0, draining: 0 },
+    workers: { wanted: 4, idle: 4 - busy, busy, parked: 0, unknown: 0, starting: 0, draining: 0 },
     queue: { length: queue, limit: 511, most: queue, full: 0 },
     load: { queue_recent: [0, 1, null, queue], cpu_percent: busy },
     memory: { pss_bytes: 5_000_000 },
@@ -40,7 +40,12 @@ const STATUS = {
   operation: null,
   pools: POOLS,
 } as unknown as Status;
-const SCENE = { status: STATUS, events: Array.from({ length: 99 }, () => EVIL), trouble: null };
+const SCENE = {
+  status: STATUS,
+  doing: new Map([[7, `fread() at ${EVIL}.php:3`]]),
+  events: Array.from({ length: 99 }, () => EVIL),
+  trouble: null,
+};
 
 // The C0 and C1 sets, and marks that turn text round.
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u202a-\u202e]/;
@@ -52,7 +57,11 @@ test.each([
   [20, 5],
   [10, 2],
 ] as const)("%dx%d: so many lines, none too wide, none that acts", (columns, rows) => {
-  for (const view of [VIEW, { ...VIEW, asks: "reload" as const }, { ...VIEW, pool: "pool-3" }]) {
+  for (const view of [
+    VIEW,
+    { ...VIEW, asks: { do: "reload" } as const },
+    { ...VIEW, pool: "pool-3" },
+  ]) {
     const lines = frame(SCENE, view, { columns, rows, paint: plain, glyphs: UTF8 });
     expect(lines).toHaveLength(rows);
     for (const line of lines) expect(line).not.toMatch(UNSAFE);
@@ -68,16 +77,23 @@ test("what does not fit is said", () => {
 });
 
 test("bars and lines", () => {
-  expect(bar(0.5, 4, UTF8)).toBe("██··");
-  expect(bar(0.01, 4, UTF8)).toBe("█···");
-  expect(bar(0, 4, ASCII)).toBe("....");
-  expect(bar(7, 4, ASCII)).toBe("####");
+  const shares = (busy: number, parked = 0) => ({ busy, parked });
+  expect(bar(shares(0.5), 4, UTF8)).toBe("██··");
+  expect(bar(shares(0.01), 4, UTF8)).toBe("█···");
+  expect(bar(shares(0), 4, ASCII)).toBe("....");
+  expect(bar(shares(7), 4, ASCII)).toBe("####");
+  expect(bar(shares(0.25, 0.5), 4, UTF8)).toBe("█·░░");
+  expect(bar(shares(1, 1), 4, ASCII)).toBe("####");
+  expect(bar(shares(0, 1), 4, ASCII)).toBe("zzzz");
   expect(sparkline([0, 4, 8, null], 6, UTF8)).toBe("   ▄█?");
   expect(sparkline([1, 2, 3], 2, ASCII)).toBe("*@");
 });
 
 describe("keys", () => {
-  const names = ["www", "api"];
+  const names = [
+    { name: "www", state: "serving" },
+    { name: "api", state: "paused" },
+  ] as const;
   const press = (view: View, ...keys: string[]) =>
     keys.reduce<ReturnType<typeof afterKey>>(
       (next, key) => (next === "quit" ? next : afterKey(next.view, key, names)),
@@ -92,13 +108,27 @@ describe("keys", () => {
   });
 
   test("nothing is done without a yes", () => {
-    expect(press(VIEW, "r")).toEqual({ view: { ...VIEW, asks: "reload" } });
+    expect(press(VIEW, "r")).toEqual({ view: { ...VIEW, asks: { do: "reload" } } });
     for (const key of ["n", "q", " ", "\r"]) {
       const next = press(VIEW, "r", key);
       expect(next).not.toHaveProperty("act");
       expect(next).toMatchObject({ view: { asks: null, told: "nothing was done" } });
     }
-    expect(press(VIEW, "r", "y")).toMatchObject({ act: "reload", view: { asks: null } });
+    expect(press(VIEW, "r", "y")).toMatchObject({ act: { do: "reload" }, view: { asks: null } });
+  });
+
+  test("scale and pause one pool, and ask which one", () => {
+    for (const key of ["+", "-", "p"])
+      expect(press(VIEW, key)).toMatchObject({
+        view: { asks: null, told: expect.stringContaining("choose a pool") },
+      });
+    const www = { ...VIEW, pool: "www" };
+    expect(press(www, "+", "y")).toMatchObject({ act: { do: "scale", by: 1 } });
+    expect(press(www, "+", "+", "+", "-", "y")).toMatchObject({ act: { do: "scale", by: 2 } });
+    expect(press(www, "-", "-", "y")).toMatchObject({ act: { do: "scale", by: -2 } });
+    expect(press(www, "-", "+")).toMatchObject({ view: { asks: null, told: "nothing was done" } });
+    expect(press(www, "p", "y")).toMatchObject({ act: { do: "pause" } });
+    expect(press({ ...VIEW, pool: "api" }, "p", "y")).toMatchObject({ act: { do: "resume" } });
   });
 
   test("end it, also while it asks", () => {

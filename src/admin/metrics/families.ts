@@ -113,6 +113,13 @@ function poolFamilies(pools: readonly PoolStatus[]): Family[] {
     ),
     gauge({ name: "pool_workers", help: "Workers by state." }, pools.flatMap(workerSamples)),
     gauge(
+      {
+        name: "pool_follows_load",
+        help: "1 while workers are woken and parked as the load needs them, 0 where they cannot be seen; not of a static pool.",
+      },
+      each(pools, followsLoad),
+    ),
+    gauge(
       { name: "pool_failures", help: "Failed starts and early crashes in a row." },
       each(pools, ({ failures }) => failures),
     ),
@@ -142,6 +149,12 @@ function poolFamilies(pools: readonly PoolStatus[]): Family[] {
 
 function workerSamples({ name, workers: { wanted: _, ...states } }: PoolStatus): Sample[] {
   return Object.entries(states).map(([state, count]) => [{ pool: name, state }, count]);
+}
+
+/** null: nobody has asked it to. */
+function followsLoad({ scaling, follows_load }: PoolStatus): number | null {
+  if (follows_load) return 1;
+  return scaling === "static" ? null : 0;
 }
 
 /** Seconds; null where it cannot be seen who is busy. */
@@ -202,6 +215,10 @@ function countFamilies(pools: readonly PoolStatus[]): Family[] {
       each(pools, ({ counts }) => value(counts)),
     );
   return [
+    counter(
+      { name: "pool_requests", help: "Requests begun, where the program counts them: php-fpm." },
+      each(pools, ({ counts }) => counts.requests),
+    ),
     count(
       "pool_workers_started",
       "Workers started by the supervisor; a leader refills by itself.",
@@ -215,6 +232,20 @@ function countFamilies(pools: readonly PoolStatus[]): Family[] {
           number,
         ]),
       ),
+    ),
+    counter(
+      { name: "pool_recycles", help: "Workers asked to leave, by the setting that asked for it." },
+      pools.flatMap(({ name, counts }) =>
+        Object.entries(counts.recycles).map(([reason, number]): Sample => [
+          { pool: name, reason },
+          number,
+        ]),
+      ),
+    ),
+    count(
+      "pool_slow_requests",
+      "Requests that took longer than slow_timeout.",
+      (counts) => counts.slow_requests,
     ),
     count(
       "pool_request_timeouts",

@@ -1,5 +1,4 @@
-// The same numbers under the names of hipages/php-fpm_exporter, so that dashboards and alerts made for it work. What
-// php-fpm counts and cannot be seen from outside (accepted connections) is not there.
+// The same numbers under the names of hipages/php-fpm_exporter, so that dashboards and alerts made for it work.
 
 import type { PoolStatus, Status } from "../../supervisor/status.ts";
 import type { Family, Sample } from "./text.ts";
@@ -34,6 +33,11 @@ export function phpFpmFamilies({ pools, uptime_ms }: Status): Family[] {
       "Connections that may wait.",
       ({ queue }) => queue?.limit ?? null,
     ),
+    family(
+      "accepted_connections",
+      "Requests begun; only where php-fpm itself counts them.",
+      ({ counts }) => counts.requests,
+    ),
     family("idle_processes", "Workers without a request.", idle),
     family("active_processes", "Workers with a request.", active),
     family("total_processes", "Workers with and without one.", ({ workers }) =>
@@ -41,6 +45,11 @@ export function phpFpmFamilies({ pools, uptime_ms }: Status): Family[] {
     ),
     family("max_active_processes", "The most that had one.", ({ load }) => load.busy_most),
     family("max_children_reached", "Times that all had one.", ({ load }) => load.all_busy),
+    family(
+      "slow_requests",
+      "Requests that took longer than slow_timeout.",
+      ({ counts }) => counts.slow_requests,
+    ),
   ];
 }
 

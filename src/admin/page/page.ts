@@ -2,9 +2,12 @@
 // not the query of a request, which may hold what is nobody's business, and nothing that workers write.
 
 import { createHash } from "node:crypto";
+import { escapeControls } from "../../log/escape.ts";
 import type { RecentLog } from "../../log/recent.ts";
 import type { LogFields } from "../../log/record.ts";
 import type { PoolStatus, Status } from "../../supervisor/status.ts";
+import { doingText } from "../../supervisor/trace/doing.ts";
+import { now } from "../../sys/clock.ts";
 import { jsonAnswer } from "../answer.ts";
 import type { Looking, Pages } from "../open-pages.ts";
 import html from "./page.html" with { type: "text" };
@@ -13,6 +16,8 @@ import html from "./page.html" with { type: "text" };
 const PAGE = html as unknown as string;
 
 const REQUESTS_SHOWN = 15;
+/** However many look at once, they share one look at the workers. */
+const SHARED_MS = 1000;
 const EVENTS_SHOWN = 15;
 /** They name users and files, or quote the config. */
 const PRIVATE_EVENTS = ["control-word", "config-warning", "trouble", "supervisor-starting"];
@@ -37,10 +42,15 @@ const HEADERS = {
   "cache-control": "no-store",
 };
 
-export function pagePages({ supervisor, socket }: Looking, recent: RecentLog): Pages {
+export function pagePages(looking: Looking, recent: RecentLog): Pages {
+  let last: { readonly at: number; readonly data: ReturnType<typeof pageData> } | null = null;
   return {
     "/": () => new Response(PAGE, { headers: HEADERS }),
-    "/status.json": () => jsonAnswer(pageData(supervisor.status(socket), recent)),
+    "/status.json": async () => {
+      if (last === null || now() - last.at >= SHARED_MS)
+        last = { at: now(), data: pageData(looking, recent) };
+      return jsonAnswer(await last.data);
+    },
   };
 }
 
@@ -49,7 +59,11 @@ function hashOf(element: "script" | "style"): string {
   return `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 }
 
-function pageData(status: Status, recent: RecentLog) {
+async function pageData({ supervisor, socket }: Looking, recent: RecentLog) {
+  const choice = { pool: null, pid: null, longest: REQUESTS_SHOWN };
+  const { workers } = await supervisor.traces.trace(choice);
+  const doing = new Map(workers.map((worker) => [worker.pid, doingText(worker)]));
+  const status: Status = supervisor.status(socket);
   const { version, pid, state, uptime_ms, generation, operation, pools } = status;
   return {
     version,
@@ -59,18 +73,19 @@ function pageData(status: Status, recent: RecentLog) {
     generation,
     operation,
     pools: pools.map(poolData),
-    requests: requestsOf(pools),
+    requests: requestsOf(pools, doing),
     events: eventsOf(recent),
   };
 }
 
 function poolData({ name, state, workers, queue, load, memory, counts, last_error }: PoolStatus) {
-  const { wanted, busy, unknown } = workers;
+  const { wanted, busy, parked, unknown } = workers;
   return {
     name,
     state,
     wanted,
     busy,
+    parked,
     unknown,
     queue,
     busy_most: load.busy_most,
@@ -84,7 +99,7 @@ function poolData({ name, state, workers, queue, load, memory, counts, last_erro
   };
 }
 
-function requestsOf(pools: readonly PoolStatus[]) {
+function requestsOf(pools: readonly PoolStatus[], doing: ReadonlyMap<number, string>) {
   return pools
     .flatMap(({ name: pool, groups }) =>
       groups.flatMap(({ workers }) =>
@@ -95,7 +110,8 @@ function requestsOf(pools: readonly PoolStatus[]) {
       ),
     )
     .sort((one, other) => other.ms - one.ms)
-    .slice(0, REQUESTS_SHOWN);
+    .slice(0, REQUESTS_SHOWN)
+    .map((one) => ({ ...one, doing: escapeControls(doing.get(one.pid) ?? "") }));
 }
 
 /** The last one first. */

@@ -70,6 +70,19 @@ const PANELS: readonly Panel[] = [
     ],
   },
   {
+    title: "Requests slow, requests ended",
+    unit: "ops",
+    queries: [
+      [`rate(fcgivisor_pool_slow_requests_total{${P}}${RATE})`, "{{pool}}, slow_timeout"],
+      [`rate(fcgivisor_pool_request_timeouts_total{${P}}${RATE})`, "{{pool}}, request_timeout"],
+    ],
+  },
+  {
+    title: "Workers recycled, by setting",
+    unit: "ops",
+    queries: [[`sum by (reason) (rate(fcgivisor_pool_recycles_total{${P}}${RATE}))`, "{{reason}}"]],
+  },
+  {
     title: "Reloads",
     unit: "s",
     queries: [

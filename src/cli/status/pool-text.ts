@@ -5,14 +5,14 @@ import { escapeControls } from "../../log/escape.ts";
 import { requestText } from "./requests.ts";
 import { type Cell, table } from "../table.ts";
 import { ago, type Look, poolTable } from "./text.ts";
-import { age, megabytes, requestAge, times } from "./units.ts";
+import { age, megabytes, number, requestAge, times } from "./units.ts";
 
 export function poolText(pool: PoolStatus, look: Look): string {
   const { runtime, user, generation, last_error: error } = pool;
   return [
     ...poolTable([pool], look),
     "",
-    `${runtime}${user === null ? "" : ` as ${user}`}, ${pool.scaling}, generation ${generation}`,
+    `${runtime}${user === null ? "" : ` as ${user}`}, ${pool.scaling}, generation ${number(generation)}`,
     loadText(pool),
     `since the start: ${countsText(pool.counts)}`,
     ...(error === null ? [] : [`last error ${ago(error.at)}: ${error.message}`]),
@@ -24,9 +24,9 @@ export function poolText(pool: PoolStatus, look: Look): string {
 
 function loadText({ load, queue, memory }: PoolStatus): string {
   const parts = [
-    `at most ${load.busy_most} busy`,
+    `at most ${number(load.busy_most)} busy`,
     `all busy ${load.all_busy === 0 ? "never" : times(load.all_busy)}`,
-    ...(queue === null ? [] : [`at most ${queue.most} waiting`]),
+    ...(queue === null ? [] : [`at most ${number(queue.most)} waiting`]),
     ...(memory.warm_bytes === null ? [] : [`a warm worker takes ${megabytes(memory.warm_bytes)}`]),
     ...(memory.fresh_bytes === null ? [] : [`a fresh one ${megabytes(memory.fresh_bytes)}`]),
   ];
@@ -36,13 +36,17 @@ function loadText({ load, queue, memory }: PoolStatus): string {
 function countsText(counts: PoolStatus["counts"]): string {
   const ended = Object.entries(counts.workers_ended).map(([why, count]) => `${count} ${why}`);
   const others = [
+    [counts.slow_requests, counts.slow_requests === 1 ? "slow request" : "slow requests"],
+    [counts.recycles.max_age, "asked to leave by max_age"],
+    [counts.recycles.max_memory, "asked to leave by max_memory"],
     [counts.request_timeouts, "requests timed out"],
     [counts.backoffs, "starts put off after failures"],
     [counts.escalations, "workers left late"],
     [counts.lines_dropped, "lines of output dropped"],
   ] as const;
   return [
-    `${counts.workers_started} workers started`,
+    ...(counts.requests === null ? [] : [`${counts.requests} requests`]),
+    `${number(counts.workers_started)} workers started`,
     ...ended,
     ...others.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`),
   ].join(", ");
@@ -51,11 +55,11 @@ function countsText(counts: PoolStatus["counts"]): string {
 function workerRows(pool: PoolStatus): Cell[][] {
   const rows = pool.groups.flatMap((group) =>
     group.workers.map((worker): Cell[] => [
-      String(worker.pid),
+      number(worker.pid),
       group.draining === null
         ? worker.state
         : `draining, ${age(group.draining.age_ms)} of at most ${age(group.draining.age_ms + group.draining.left_ms)}`,
-      String(group.generation),
+      number(group.generation),
       age(group.uptime_ms),
       megabytes(worker.rss_bytes),
       worker.request_ms === null ? "" : requestAge(worker.request_ms),

@@ -2,7 +2,7 @@
 
 import type { PoolStatus, WorkerStatus } from "../../admin/contract.ts";
 import type { Cell } from "../table.ts";
-import { requestAge } from "./units.ts";
+import { number, requestAge } from "./units.ts";
 
 export interface Running {
   readonly pool: string;
@@ -25,15 +25,20 @@ export function running(pools: readonly PoolStatus[]): Running[] {
     .sort((a, b) => b.ms - a.ms);
 }
 
-/** The head and a row for each, for a table. */
-export function requestRows(pools: readonly PoolStatus[]): Cell[][] {
+/** What workers are doing at the moment, by pid. */
+export type Doing = ReadonlyMap<number, string>;
+
+/** The head and a row for each, for a table; `doing`: with a column for that. */
+export function requestRows(pools: readonly PoolStatus[], doing: Doing | null = null): Cell[][] {
   const rows = running(pools).map(({ pool, worker, ms }): Cell[] => [
     ms >= LONG_MS ? { text: requestAge(ms), tone: "warn" } : requestAge(ms),
-    String(worker.pid),
+    number(worker.pid),
     pool,
     requestText(worker),
+    ...(doing === null ? [] : [doing.get(worker.pid) ?? ""]),
   ]);
-  return [["RUNNING", "WORKER", "POOL", "REQUEST"], ...rows];
+  const head = ["RUNNING", "WORKER", "POOL", "REQUEST", ...(doing === null ? [] : ["DOING"])];
+  return [head, ...rows];
 }
 
 export function requestText({ request }: WorkerStatus): string {

@@ -12,6 +12,7 @@ import { defineCommand } from "../command.ts";
 import { COMMON } from "../options.ts";
 import { paintFor } from "../paint.ts";
 import { poolText } from "./pool-text.ts";
+import { withUnknown } from "./older.ts";
 import { headLines, type Look, statusText } from "./text.ts";
 
 const WATCH_EVERY_MS = 1000;
@@ -46,9 +47,10 @@ export default defineCommand({
       const chosen = choose(status, args.pool);
       if (args.watch && !args.json && !args.quiet && isTerminal(STDOUT)) {
         const { watch } = await import("./watch/watch.ts");
-        return watch(client, status, args.pool[0] ?? null);
+        return watch(client, withUnknown(status), args.pool[0] ?? null);
       }
-      const read = args.quiet || (args.json ? printJson(chosen) : show(chosen, args.pool));
+      const read =
+        args.quiet || (args.json ? printJson(chosen) : show(withUnknown(chosen), args.pool));
       if (!args.watch) return chosen.pools.some(({ state }) => state === "down") ? 1 : 0;
       if (!read) return 0;
       await sleep(WATCH_EVERY_MS);

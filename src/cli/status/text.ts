@@ -8,7 +8,7 @@ import { wallClock } from "../../sys/clock.ts";
 import { type Paint, plain, type Tone } from "../paint.ts";
 import { requestRows } from "./requests.ts";
 import { type Cell, table } from "../table.ts";
-import { age, megabytes, times } from "./units.ts";
+import { age, megabytes, number, times } from "./units.ts";
 
 export interface Look {
   /** Columns of the terminal; null = as wide as it gets. */
@@ -33,7 +33,7 @@ export function headLines(status: Status): string[] {
   const { version, pid, state, uptime_ms, generation, operation, config, log } = status;
   const doing = operation === null ? "" : `, ${operation} in progress`;
   return [
-    `fcgivisor ${version}, process ${pid}, ${state} for ${age(uptime_ms)}, generation ${generation}${doing}`,
+    `fcgivisor ${version}, process ${number(pid)}, ${state} for ${age(uptime_ms)}, generation ${number(generation)}${doing}`,
     `config ${config ?? "from the command line"}, log ${log ?? "stderr"}`,
     ...rolledBackLine(status),
     ...reloadLine(status),
@@ -58,7 +58,13 @@ export function ago(at: string): string {
   return `${age(Math.max(0, wallClock().getTime() - Date.parse(at)))} ago`;
 }
 
-const TONES: Readonly<Record<string, Tone>> = { serving: "good", degraded: "warn", down: "bad" };
+const TONES: Readonly<Record<string, Tone>> = {
+  serving: "good",
+  resting: "calm",
+  paused: "warn",
+  degraded: "warn",
+  down: "bad",
+};
 /** States of workers that have a place of their own in the table. */
 const KNOWN = ["wanted", "idle", "busy", "unknown"];
 
@@ -74,9 +80,9 @@ export function poolTable(pools: readonly PoolStatus[], { width, paint }: Look):
     pool.listen,
     busyCell(pool),
     queueCell(pool),
-    `${pool.load.cpu_percent}%`,
+    `${number(pool.load.cpu_percent)}%`,
     megabytes(pool.memory.pss_bytes),
-    ...others.map((state) => String(countOf(pool, state))),
+    ...others.map((state) => number(countOf(pool, state))),
   ]);
   const all = [[...head, ...others.map((state) => state.toUpperCase())], ...rows];
   return table(all, { width, paint, cut: [2, 0] });
@@ -86,20 +92,20 @@ function countOf({ workers }: PoolStatus, state: string): number {
   return (workers as Readonly<Record<string, number>>)[state] ?? 0;
 }
 
-function stateCell({ state, failures }: PoolStatus): Cell {
+export function stateCell({ state, failures }: PoolStatus): Cell {
   const text = failures > 0 ? `${state} (failed ${failures}x)` : state;
   return { text, tone: failures > 0 && state === "serving" ? "warn" : (TONES[state] ?? "dim") };
 }
 
 /** Where workers cannot be seen, a number would be a guess. */
 function busyCell({ workers: { busy, wanted, unknown } }: PoolStatus): Cell {
-  const text = `${unknown > 0 ? "?" : busy}/${wanted}`;
+  const text = `${unknown > 0 ? "?" : number(busy)}/${number(wanted)}`;
   return busy > 0 && busy >= wanted ? { text, tone: "warn" } : text;
 }
 
 function queueCell({ queue }: PoolStatus): Cell {
   if (queue === null) return "?";
-  const text = `${queue.length}/${queue.limit}`;
+  const text = `${number(queue.length)}/${number(queue.limit)}`;
   return queue.length > 0 ? { text, tone: "warn" } : text;
 }
 
@@ -122,11 +128,16 @@ function poolNotes(pool: PoolStatus, paint: Paint): string[] {
         ]
       : []),
     ...(full > 0
-      ? [paint("bad", `the queue of pool ${name} was full ${times(full)} (limit ${queue?.limit})`)]
+      ? [
+          paint(
+            "bad",
+            `the queue of pool ${name} was full ${times(full)} (limit ${number(queue!.limit)})`,
+          ),
+        ]
       : []),
     ...(load.all_busy > 0
       ? [
-          `all workers of pool ${name} were busy ${times(load.all_busy)} since the start${queue === null ? "" : `; at most ${queue.most} waited`}`,
+          `all workers of pool ${name} were busy ${times(load.all_busy)} since the start${queue === null ? "" : `; at most ${number(queue.most)} waited`}`,
         ]
       : []),
     ...(pool.scaling !== "static" && !pool.follows_load

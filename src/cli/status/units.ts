@@ -1,7 +1,12 @@
-// Times and sizes in few characters, for tables.
+// Times, sizes and numbers in few characters, for tables. What is not told (NaN, see older.ts) is `?`.
+
+export function number(value: number): string {
+  return Number.isNaN(value) ? "?" : String(value);
+}
 
 /** `5 s`, `3 min 2 s`, `7 h 4 min`, `9 d`. */
 export function age(ms: number): string {
+  if (Number.isNaN(ms)) return "?";
   const seconds = Math.floor(ms / 1000);
   if (seconds < 60) return `${seconds} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
@@ -23,5 +28,5 @@ export function megabytes(bytes: number | null): string {
 }
 
 export function times(count: number): string {
-  return count === 1 ? "once" : `${count} times`;
+  return count === 1 ? "once" : `${number(count)} times`;
 }

@@ -6,7 +6,9 @@
 
 import type { PoolConfig } from "../../config/model.ts";
 import { isPhpFpmName } from "../../config/php-fpm/program.ts";
+import { FpmRequestCounter } from "../../observe/fpm-scoreboard.ts";
 import { phpRequestOf } from "../../observe/php-request.ts";
+import { PhpStackReader } from "../../observe/php-stack.ts";
 import { iniFiles } from "../php-ini.ts";
 import type { Runtime } from "../runtime.ts";
 import { fpmConfig, LISTEN_KEY } from "./config-text.ts";
@@ -44,6 +46,8 @@ export const phpFpm: Runtime = {
   reopenSignal: ({ fpm }) => (fpm.has("access.log") ? "SIGUSR1" : null),
   endsLongRequests,
   requestOf: phpRequestOf,
+  requestCounter: ({ name }) => new FpmRequestCounter(name),
+  stackReader: (pid) => new PhpStackReader(pid),
   readLine: readFpmLine,
   preflight,
   settingsFiles: async (pool, run) => iniFiles(pool, (await run(["-i"])).output),

@@ -38,7 +38,8 @@ export class Counts {
   private readonly timedOut = new Set<number>();
 
   constructor({ pools, operations, lastReload, emergencies }: CountsSnapshot = NOTHING) {
-    this.pools = new Map(pools);
+    // An older program, before an upgrade, counted less.
+    this.pools = new Map(pools.map(([name, counts]) => [name, { ...NO_COUNTS, ...counts }]));
     this.counted = operations;
     this.reload = lastReload;
     this.emergencyCount = emergencies;

@@ -7,6 +7,10 @@ export interface PoolCounts {
   readonly started: number;
   /** Workers that are gone, by why; one that a leader had forked is "recycled", "crashed" or "timed-out". */
   readonly ended: Readonly<Partial<Record<EndReason, number>>>;
+  /** Requests that took longer than slow_timeout; each counts once. */
+  readonly slowRequests: number;
+  /** Workers that were asked to leave, by the setting that asked for it. */
+  readonly recycles: { readonly max_age: number; readonly max_memory: number };
   /** Requests whose worker was ended by request_timeout. */
   readonly requestTimeouts: number;
   /** How often the next try had to wait after failures. */
@@ -27,6 +31,8 @@ export interface PoolError {
 export const NO_COUNTS: PoolCounts = {
   started: 0,
   ended: {},
+  slowRequests: 0,
+  recycles: { max_age: 0, max_memory: 0 },
   requestTimeouts: 0,
   backoffs: 0,
   escalations: 0,
@@ -54,6 +60,10 @@ export function afterEvent(
       return withError(ended(counts, event.reason, event.workers), error, isFailure(event.reason));
     case "member-ended":
       return ended(counts, isTimedOut ? "timed-out" : event.unasked ? "crashed" : "recycled", 1);
+    case "request-slow":
+      return event.isAgain ? counts : { ...counts, slowRequests: counts.slowRequests + 1 };
+    case "worker-recycled":
+      return { ...counts, recycles: recycled(counts.recycles, event.reason.why) };
     case "request-timeout":
       return { ...counts, requestTimeouts: counts.requestTimeouts + 1 };
     case "backing-off":
@@ -75,6 +85,11 @@ export function afterEvent(
 function ended(counts: PoolCounts, reason: EndReason, workers: number): PoolCounts {
   const sum = (counts.ended[reason] ?? 0) + workers;
   return { ...counts, ended: { ...counts.ended, [reason]: sum } };
+}
+
+function recycled(before: PoolCounts["recycles"], why: "age" | "memory"): PoolCounts["recycles"] {
+  const setting = why === "age" ? "max_age" : "max_memory";
+  return { ...before, [setting]: before[setting] + 1 };
 }
 
 function isFailure(reason: EndReason): boolean {

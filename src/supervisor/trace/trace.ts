@@ -38,7 +38,7 @@ export interface StackTrace {
 
 export interface Trace {
   readonly workers: readonly WorkerTrace[];
-  /** Workers of the choice that only wait for a connection. */
+  /** Workers of the choice that only wait for a connection, or to be needed. */
   readonly idle: number;
 }
 
@@ -48,10 +48,9 @@ const SLICE_MS = 5;
 /** A worker that was named is told of even if it is idle. Throws a Fault when there is no such pool or worker. */
 export async function trace(state: SupervisorState, choice: TraceChoice): Promise<Trace> {
   const all = tracedWorkers(state, choice);
-  const isShown = ({ worker }: Traced) => choice.pid !== null || worker.activity.doing !== "idle";
   const workers: WorkerTrace[] = [];
   let since = now();
-  for (const traced of all.filter(isShown)) {
+  for (const traced of shownOf(all, choice)) {
     workers.push(workerTrace(traced));
     if (now() - since < SLICE_MS) continue;
     await yieldToEvents();
@@ -59,8 +58,24 @@ export async function trace(state: SupervisorState, choice: TraceChoice): Promis
   }
   return {
     workers,
-    idle: all.filter(({ worker }) => worker.activity.doing === "idle").length,
+    idle: all.filter(rests).length,
   };
+}
+
+/** Only these are looked into. */
+function shownOf(all: readonly Traced[], { pid, longest }: TraceChoice): readonly Traced[] {
+  const shown = pid === null ? all.filter((traced) => !rests(traced)) : all;
+  if (longest === null) return shown;
+  return shown
+    .map((traced) => ({ traced, ms: requestMs(traced) ?? -1 }))
+    .filter(({ ms }) => ms >= 0)
+    .sort((one, other) => other.ms - one.ms)
+    .slice(0, longest)
+    .map(({ traced }) => traced);
+}
+
+function rests({ worker: { activity } }: Traced): boolean {
+  return activity.doing === "idle" || activity.doing === "parked";
 }
 
 function workerTrace(traced: Traced): WorkerTrace {
@@ -69,7 +84,7 @@ function workerTrace(traced: Traced): WorkerTrace {
   const { pool, runtime, generation } = group.context;
   const record = request?.record ?? null;
   const connection = activity.doing === "busy" ? activity.connection.inode : null;
-  const isIdle = activity.doing === "idle";
+  const isIdle = rests(traced);
   return {
     pid,
     pool: pool.name,

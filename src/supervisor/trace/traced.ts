@@ -11,6 +11,8 @@ import { poolsInOrder, type SupervisorState } from "../supervisor-state.ts";
 export interface TraceChoice {
   readonly pool: string | null;
   readonly pid: number | null;
+  /** Only so many, those that have been longest in their request. */
+  readonly longest: number | null;
 }
 
 export interface Traced {

@@ -1,11 +1,13 @@
 // The load of each pool, looked at again and again: queue, busy workers, CPU time. What is short shows only
 // if a look meets it. It decides nothing; status, metrics and advice read it.
 
+import type { RequestCounter } from "../../observe/fpm-scoreboard.ts";
 import type { Reader } from "../../observe/scoreboard.ts";
 import type { Sample, WorkerView } from "../../observe/sample.ts";
 import type { Pool } from "../../pool/pool.ts";
 import { wallClock } from "../../sys/clock.ts";
 import type { WorkerSet } from "../../observe/sample.ts";
+import type { Group } from "../../worker/group.ts";
 import { poolsInOrder, type SupervisorState } from "../supervisor-state.ts";
 import { afterLook, type Look, NO_LOAD, type PoolLoad } from "./pool-load.ts";
 
@@ -32,11 +34,14 @@ export class LoadWatch implements Reader {
   private requestsDueAt = 0;
   /** How many workers a pool had when it was told that it is saturated. */
   private readonly told = new Map<string, number>();
+  private readonly counters = new WeakMap<Group, RequestCounter>();
 
   /** `before`: what the program before an upgrade has seen, by pool. */
   constructor(state: SupervisorState, before: Readonly<Record<string, PoolLoad>> = {}) {
     this.state = state;
-    for (const [pool, load] of Object.entries(before)) this.loads.set(pool, load);
+    // An older program, before an upgrade, kept less.
+    for (const [pool, load] of Object.entries(before))
+      this.loads.set(pool, { ...NO_LOAD, ...load });
   }
 
   get everyMs(): number {
@@ -78,6 +83,7 @@ export class LoadWatch implements Reader {
       // The kernel lets in one more than its limit.
       queueFull: queue !== null && queue.length > queue.limit,
       cpuMs: this.ticksSince(workers, ticks) * TICK_MS,
+      requests: this.requestsOf(pool, sample),
     };
     const load = afterLook(this.of(pool.name), look);
     this.loads.set(pool.name, load);
@@ -92,6 +98,28 @@ export class LoadWatch implements Reader {
     if (ms < SATURATED_MS) return;
     this.told.set(name, workers);
     this.state.emit({ type: "pool-saturated", pool: name, workers, queue: queue ?? 0, ms });
+  }
+
+  /** By leader; of those that are leaving, too. */
+  private requestsOf(pool: Pool, sample: Sample): Look["requests"] {
+    const groups = [pool.current, ...pool.leaving].flatMap(({ all }) => all);
+    const counted = groups.flatMap((group): [string, number | null][] => {
+      const counter = this.counterOf(group);
+      if (counter === undefined) return [];
+      const { leader, workers } = sample.present(group.members);
+      // Its workers have that memory after it is gone, too.
+      const [seen] = leader === null ? workers : [leader];
+      const { pid, startTime } = group.leader;
+      return [[`${pid} ${startTime}`, seen === undefined ? null : counter.read(seen.pid)]];
+    });
+    return Object.fromEntries(counted);
+  }
+
+  private counterOf(group: Group): RequestCounter | undefined {
+    const { runtime, pool } = group.context;
+    const counter = this.counters.get(group) ?? runtime.requestCounter?.(pool);
+    if (counter !== undefined) this.counters.set(group, counter);
+    return counter;
   }
 
   private ticksSince(workers: readonly WorkerView[], ticks: Map<string, number>): number {

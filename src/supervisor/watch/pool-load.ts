@@ -16,6 +16,8 @@ export interface Look {
   readonly queueFull: boolean;
   /** CPU time that workers have used since the look before, in ms. */
   readonly cpuMs: number;
+  /** By leader that counts: how many requests its workers have begun in its life; null = it could not be seen now. */
+  readonly requests: Readonly<Record<string, number | null>>;
 }
 
 export interface Hour {
@@ -40,6 +42,10 @@ export interface PoolLoad {
   readonly allBusyTimes: number;
   /** Looks in a row, up to the last, at which all were busy. */
   readonly allBusyNow: number;
+  /** Requests that were counted; null: none of its leaders counts. */
+  readonly requests: number | null;
+  /** As of the last look: by leader. */
+  readonly requestsOf: Readonly<Record<string, number>>;
   readonly cpuMs: number;
   /** The most of it while all were busy. */
   readonly cpuPercentAllBusy: number;
@@ -66,6 +72,8 @@ export const NO_LOAD: PoolLoad = {
   queueFullNow: false,
   allBusyTimes: 0,
   allBusyNow: 0,
+  requests: null,
+  requestsOf: {},
   cpuMs: 0,
   cpuPercentAllBusy: 0,
   saturatedSince: null,
@@ -86,6 +94,7 @@ export function afterLook(load: PoolLoad, look: Look): PoolLoad {
     queueFullNow: queueFull,
     allBusyTimes: load.allBusyTimes + (allBusy && load.allBusyNow === 0 ? 1 : 0),
     allBusyNow: allBusy ? load.allBusyNow + 1 : 0,
+    ...requestsAfter(load, look.requests),
     cpuMs: load.cpuMs + look.cpuMs,
     cpuPercent,
     cpuPercentAllBusy: allBusy
@@ -95,6 +104,23 @@ export function afterLook(load: PoolLoad, look: Look): PoolLoad {
     lookedAt: look.time,
     hours: hoursAfter(load.hours, look),
     recent: [...load.recent, { busy, queue }].slice(-LOOKS_KEPT),
+  };
+}
+
+/** Each leader counts from 0, and goes one day: what counts is how much more it has counted. */
+function requestsAfter(
+  { requests, requestsOf }: PoolLoad,
+  counts: Look["requests"],
+): Pick<PoolLoad, "requests" | "requestsOf"> {
+  const now = Object.entries(counts).flatMap(([leader, count]): [string, number][] => {
+    const known = count ?? requestsOf[leader];
+    return known === undefined ? [] : [[leader, known]];
+  });
+  if (now.length === 0) return { requests, requestsOf: {} };
+  const more = now.map(([leader, count]) => Math.max(0, count - (requestsOf[leader] ?? 0)));
+  return {
+    requests: more.reduce((sum, each) => sum + each, requests ?? 0),
+    requestsOf: Object.fromEntries(now),
   };
 }
 

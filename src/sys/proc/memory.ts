@@ -21,6 +21,13 @@ export function loadAddress(pid: number): number | null {
   }
 }
 
+/** Where memory begins that a process shares with those it has forked, and that is no file; none when that cannot be seen. */
+export function sharedMappings(pid: number): number[] {
+  const lines = (timedText(pid, "maps", MAPS_MOST, MAPS_PAGES) ?? "").split("\n");
+  const shared = lines.filter((line) => / rw-s .*\/dev\/zero \(deleted\)$/.test(line));
+  return shared.slice(0, SHARED_MOST).map((line) => Number.parseInt(line, 16));
+}
+
 /** A path to the program that a process runs, also when its file is gone. */
 function programFile(pid: number): string {
   return `/proc/${pid}/exe`;
@@ -130,19 +137,31 @@ export function argumentsOf(pid: number): string | null {
   return timedText(pid, "cmdline", ARGUMENTS_MOST);
 }
 
-/** At most so many bytes of a file of /proc behind which is memory of another process. */
-function timedText(pid: number, name: string, most: number): string | null {
+/**
+ * At most so many bytes of a file of /proc behind which is memory of another process. The kernel gives a page at a time
+ * of some: `pages` are read one after the other, until there is no more.
+ */
+function timedText(pid: number, name: string, most: number, pages = 1): string | null {
   let fd: number;
   try {
     fd = asOwnerOf(pid, () => openSync(`/proc/${pid}/${name}`, "r"));
   } catch {
     return null;
   }
-  const read = timedRead(fd, 0, most);
-  if (read.got !== "stuck") closeSync(fd);
-  return read.got === "bytes" ? Buffer.from(read.bytes).toString("latin1") : null;
+  let text: string | null = null;
+  for (let page = 0; page < pages; page++) {
+    const read = timedRead(fd, text?.length ?? 0, most);
+    if (read.got === "stuck") return null;
+    if (read.got === "nothing" || read.bytes.length === 0) break;
+    text = `${text ?? ""}${Buffer.from(read.bytes).toString("latin1")}`;
+  }
+  closeSync(fd);
+  return text;
 }
 
 /** Bytes; a longer one is cut. */
 const ARGUMENTS_MOST = 65_536;
 const MAPS_MOST = 4096;
+/** PHP with its libraries has seven. */
+const MAPS_PAGES = 64;
+const SHARED_MOST = 16;

@@ -4,6 +4,7 @@
 import { readlinkSync } from "node:fs";
 import { ipv6Text } from "../socket/ip.ts";
 import { unixPeer } from "../socket/unix-diag.ts";
+import { now } from "../clock.ts";
 import { asOwnerOf } from "./eyes.ts";
 import { readText, TABLE_MOST } from "./proc-file.ts";
 
@@ -28,18 +29,60 @@ export function otherEnd(pid: number, fd: number): OtherEnd | null {
 }
 
 const TABLES = ["tcp", "tcp6", "udp", "udp6"] as const;
+/** The kernel takes long to write a table of a busy machine: several workers that are looked at together share it. */
+const SHARED_MS = 50;
 
 function addressOf(pid: number, inode: string): string | null {
-  for (const table of TABLES) {
-    const text = asOwnerOf(pid, () => readText(`/proc/${pid}/net/${table}`, TABLE_MOST)) ?? "";
-    // sl local_address rem_address st tx:rx tr:tm retrnsmt uid timeout inode
-    const row = new RegExp(
-      `^ *\\d+: \\S+ ([0-9A-F]+):([0-9A-F]{4}) (?:\\S+ +){6}${inode} `,
-      "m",
-    ).exec(text);
-    if (row !== null) return addressText(row[1]!, Number.parseInt(row[2]!, 16));
-  }
+  const since = now();
+  // What others have read may be older than the connection.
+  for (const oldest of [since - SHARED_MS, since])
+    for (const table of TABLES) {
+      const row = rowOf(tableOf(pid, table, oldest), inode);
+      if (row !== null) return addressText(row.address, row.port);
+    }
   return unixPath(pid, Number(inode));
+}
+
+interface Shared {
+  readonly key: string;
+  readonly at: number;
+  readonly text: string;
+}
+
+/** By the table's name, as it was read last. */
+const shared = new Map<string, Shared>();
+
+/** As it was no earlier than `oldest`. */
+function tableOf(pid: number, table: string, oldest: number): string {
+  const key = networkOf(pid);
+  const known = shared.get(table);
+  if (key !== null && known?.key === key && known.at >= oldest) return known.text;
+  const at = now();
+  const text = asOwnerOf(pid, () => readText(`/proc/${pid}/net/${table}`, TABLE_MOST)) ?? "";
+  if (key !== null) shared.set(table, { key, at, text });
+  return text;
+}
+
+/** Processes of one network see the same tables; null: not told. */
+function networkOf(pid: number): string | null {
+  try {
+    return asOwnerOf(pid, () => readlinkSync(`/proc/${pid}/ns/net`));
+  } catch {
+    return null;
+  }
+}
+
+/** Where the row of a socket says that its other end is. */
+function rowOf(text: string, inode: string): { address: string; port: number } | null {
+  for (let at = text.indexOf(` ${inode} `); at >= 0; at = text.indexOf(` ${inode} `, at + 1)) {
+    const line = text.slice(text.lastIndexOf("\n", at) + 1, text.indexOf("\n", at));
+    // sl local_address rem_address st tx:rx tr:tm retrnsmt uid timeout inode
+    const [, , remote = "", , , , , , , of] = line.trim().split(/ +/);
+    const match = /^([0-9A-F]+):([0-9A-F]{4})$/.exec(remote);
+    if (of === inode && match !== null)
+      return { address: match[1]!, port: Number.parseInt(match[2]!, 16) };
+  }
+  return null;
 }
 
 /** Words of four bytes, each in the byte order of the machine; port 0 is nobody. */

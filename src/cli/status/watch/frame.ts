@@ -4,14 +4,17 @@ import type { PoolStatus, Status } from "../../../admin/contract.ts";
 import { escapeControls } from "../../../log/escape.ts";
 import type { TerminalSize } from "../../../sys/terminal.ts";
 import type { Paint } from "../../paint.ts";
-import { requestRows } from "../requests.ts";
+import { type Doing, requestRows } from "../requests.ts";
 import { type Cell, cutTo, pad, table } from "../../table.ts";
-import { age, megabytes } from "../units.ts";
-import { bar, type Glyphs, sparkline } from "./graph.ts";
-import { inOrder, type View } from "./view.ts";
+import { stateCell } from "../text.ts";
+import { age, megabytes, number } from "../units.ts";
+import { bar, type Glyphs, type Shares, sparkline } from "./graph.ts";
+import { type Action, inOrder, signed, type View } from "./view.ts";
 
 export interface Scene {
   readonly status: Status;
+  /** Of the requests that are shown; null where it is not told. */
+  readonly doing: Doing | null;
   /** Sentences of the log, with their times, the last one last. */
   readonly events: readonly string[];
   /** Why there is nothing newer; null = it is as it is now. */
@@ -23,10 +26,14 @@ export interface Canvas extends TerminalSize {
   readonly glyphs: Glyphs;
 }
 
-const KEYS = "q quit  up/down pool  a all  s sort  r reload";
+const KEYS = "q quit  up/down pool  a all  s sort  r reload  + - scale  p pause/resume";
 
 /** Lines without their ends; each fits. */
-export function frame({ status, events, trouble }: Scene, view: View, canvas: Canvas): string[] {
+export function frame(
+  { status, doing, events, trouble }: Scene,
+  view: View,
+  canvas: Canvas,
+): string[] {
   const { rows, columns } = canvas;
   const pools = inOrder(status.pools, view.order);
   const shown = view.pool === null ? pools : pools.filter(({ name }) => name === view.pool);
@@ -39,8 +46,10 @@ export function frame({ status, events, trouble }: Scene, view: View, canvas: Ca
     Math.max(3, Math.floor(room / 2)),
     canvas,
   );
+  // What can be read in `trace` in full goes first.
+  const cut = doing === null ? [3, 2] : [4, 3, 2];
   const requestLines = firstOf(
-    ["", ...table(requestRows(shown), { width: columns, cut: [3, 2], paint: canvas.paint })],
+    ["", ...table(requestRows(shown, doing), { width: columns, cut, paint: canvas.paint })],
     Math.max(4, Math.floor((room - poolLines.length) / 2)),
     canvas,
   );
@@ -55,7 +64,7 @@ function headLine(status: Status, trouble: string | null, view: View, canvas: Ca
   const { version, pid, state, uptime_ms, generation, operation } = status;
   const text =
     trouble ??
-    `fcgivisor ${version}, process ${pid}, ${state} for ${age(uptime_ms)}, generation ${generation}${operation === null ? "" : `, ${operation} in progress`}, sorted by ${view.order}`;
+    `fcgivisor ${version}, process ${number(pid)}, ${state} for ${age(uptime_ms)}, generation ${number(generation)}${operation === null ? "" : `, ${operation} in progress`}, sorted by ${view.order}`;
   const line = cutTo(escapeControls(text), canvas.columns);
   return canvas.paint(trouble === null ? "strong" : "bad", line);
 }
@@ -63,34 +72,47 @@ function headLine(status: Status, trouble: string | null, view: View, canvas: Ca
 function footLine({ asks, told, pool }: View, { columns, paint }: Canvas): string {
   const what = pool === null ? "all pools" : `pool ${pool}`;
   if (asks !== null)
-    return paint("warn", cutTo(`${asks} ${what}? y for yes, any other key for no`, columns));
+    return paint("warn", cutTo(`${question(asks, what)}, any other key for no`, columns));
   return paint("dim", cutTo(escapeControls(told ?? KEYS), columns));
+}
+
+function question(asks: Action, what: string): string {
+  if (asks.do !== "scale") return `${asks.do} ${what}? y for yes`;
+  return `scale ${what} by ${signed(asks.by)}? y for yes, + and - for another number`;
 }
 
 function poolTable(pools: readonly PoolStatus[], view: View, canvas: Canvas): string[] {
   const { columns, glyphs, paint } = canvas;
   // What is left beside the names and numbers goes to the two graphs.
   const graph = Math.max(6, Math.min(60, Math.floor((columns - 56) / 2)));
+  const hasParked = pools.some(({ workers }) => workers.parked > 0);
   const rows = pools.map((pool): Cell[] => {
     const { workers, queue, load, memory } = pool;
     const isFull = workers.busy > 0 && workers.busy >= workers.wanted;
-    const busy = workers.unknown > 0 ? "?" : String(workers.busy);
+    const busy = workers.unknown > 0 ? "?" : number(workers.busy);
     return [
       `${pool.name === view.pool ? ">" : " "} ${pool.name}`,
-      pool.state,
+      stateCell(pool),
       {
-        text: bar(workers.busy / Math.max(1, workers.wanted), graph, glyphs),
+        text: bar(sharesOf(workers), graph, glyphs),
         tone: isFull ? "bad" : "good",
       },
-      `${busy}/${workers.wanted}`,
+      `${busy}/${number(workers.wanted)}`,
       { text: sparkline(load.queue_recent, graph, glyphs), tone: "warn" },
-      queue === null ? "?" : String(queue.length),
-      `${load.cpu_percent}%`,
+      queue === null ? "?" : number(queue.length),
+      `${number(load.cpu_percent)}%`,
       megabytes(memory.pss_bytes),
+      ...(hasParked ? [number(workers.parked)] : []),
     ];
   });
   const head = ["  POOL", "STATE", "BUSY", "", "QUEUE", "", "CPU", "MEMORY"];
+  if (hasParked) head.push("PARKED");
   return table([head, ...rows], { width: columns, cut: [0, 2, 4], paint });
+}
+
+function sharesOf({ busy, parked, wanted }: PoolStatus["workers"]): Shares {
+  const share = (count: number) => (wanted > 0 && count > 0 ? count / wanted : 0);
+  return { busy: share(busy), parked: share(parked) };
 }
 
 /** That there are more is said in the last line. */

@@ -6,20 +6,33 @@ const ASCII = [".", ":", "-", "=", "+", "*", "#", "@"] as const;
 export interface Glyphs {
   readonly levels: readonly string[];
   readonly full: string;
+  readonly parked: string;
   readonly empty: string;
 }
 
 export function glyphsFor(env: Readonly<Record<string, string | undefined>>): Glyphs {
   const locale = env["LC_ALL"] || env["LC_CTYPE"] || env["LANG"] || "";
   return /utf-?8/i.test(locale)
-    ? { levels: BLOCKS, full: "█", empty: "·" }
-    : { levels: ASCII, full: "#", empty: "." };
+    ? { levels: BLOCKS, full: "█", parked: "░", empty: "·" }
+    : { levels: ASCII, full: "#", parked: "z", empty: "." };
 }
 
-/** `share` of `columns` filled, the share being from 0 to 1; anything at all fills one. */
-export function bar(share: number, columns: number, { full, empty }: Glyphs): string {
-  const filled = Math.min(columns, Math.max(share > 0 ? 1 : 0, Math.round(share * columns)));
-  return full.repeat(filled) + empty.repeat(columns - filled);
+/** From 0 to 1, of all workers. */
+export interface Shares {
+  readonly busy: number;
+  readonly parked: number;
+}
+
+/** The busy from the left, the parked from the right, who is idle between them; any busy at all fill one column. */
+export function bar({ busy, parked }: Shares, columns: number, glyphs: Glyphs): string {
+  const filled = columnsFor(busy, columns);
+  const stopped = Math.min(columns - filled, columnsFor(parked, columns));
+  const { full, empty, parked: rest } = glyphs;
+  return full.repeat(filled) + empty.repeat(columns - filled - stopped) + rest.repeat(stopped);
+}
+
+function columnsFor(share: number, columns: number): number {
+  return Math.min(columns, Math.max(share > 0 ? 1 : 0, Math.round(share * columns)));
 }
 
 /** The last values, as many as there are columns; the highest of them is a full column, 0 is a blank. */

@@ -1,4 +1,4 @@
-// `status --watch` on a terminal: the whole screen, a look a second, keys to choose and to reload. It only asks; a
+// `status --watch` on a terminal: the whole screen, a look a second, keys to choose, to reload, to scale and to pause. It only asks; a
 // supervisor that is gone is shown as gone, and found again.
 
 import type { AdminClient } from "../../../admin/client.ts";
@@ -7,14 +7,19 @@ import { asFault } from "../../../fault.ts";
 import { fieldsText, type LogFields } from "../../../log/record.ts";
 import { after } from "../../../sys/clock.ts";
 import { reportLines } from "../../control/report-text.ts";
+import { doingText } from "../../../supervisor/trace/doing.ts";
 import { paintFor } from "../../paint.ts";
 import { frame, type Scene } from "./frame.ts";
 import { glyphsFor } from "./graph.ts";
 import { Screen } from "./screen.ts";
-import { afterKey, type View } from "./view.ts";
+import { withUnknown } from "../older.ts";
+import type { Doing } from "../requests.ts";
+import { type Action, afterKey, signed, type View } from "./view.ts";
 
 const LOOK_EVERY_MS = 1000;
 const EVENTS_KEPT = 100;
+/** Requests whose worker is looked into: no more than are shown on most terminals. */
+const DOING_MOST = 20;
 
 /** Until `q`; the exit code. `pool`: where the cursor begins. */
 export async function watch(
@@ -45,7 +50,7 @@ class Watcher {
 
   constructor(client: AdminClient, status: Status, pool: string | null) {
     this.client = client;
-    this.scene = { status, events: [], trouble: null };
+    this.scene = { status, doing: null, events: [], trouble: null };
     this.view = { pool, order: "config", asks: null, told: null };
     this.screen = new Screen({
       onKey: (key) => this.hear(key),
@@ -81,10 +86,24 @@ class Watcher {
 
   private async seen(): Promise<Scene> {
     try {
-      const status = await this.client.status();
-      return { status, events: await this.events(), trouble: null };
+      const status = withUnknown(await this.client.status());
+      const [doing, events] = await Promise.all([this.doing(), this.events()]);
+      return { status, doing, events, trouble: null };
     } catch (error) {
       return { ...this.scene, trouble: `${asFault(error).message}; trying again` };
+    }
+  }
+
+  /** Of the pool that is chosen, only of the requests that are shown. The read-only socket does not tell. */
+  private async doing(): Promise<Doing | null> {
+    const { pool } = this.view;
+    const longest = String(Math.min(DOING_MOST, this.screen.size.rows));
+    const query = new URLSearchParams({ longest, ...(pool === null ? {} : { pool }) });
+    try {
+      const { workers } = await this.client.trace(query);
+      return new Map(workers.map((worker) => [worker.pid, doingText(worker)]));
+    } catch {
+      return null;
     }
   }
 
@@ -103,22 +122,23 @@ class Watcher {
   }
 
   private hear(key: string): void {
-    const names = this.scene.status.pools.map(({ name }) => name);
-    const next = afterKey(this.view, key, names);
+    const next = afterKey(this.view, key, this.scene.status.pools);
     if (next === "quit") return this.end();
     this.view = next.view;
-    if (next.act === "reload") void this.reload();
+    if (next.act !== undefined) void this.act(next.act);
     this.draw();
   }
 
-  private async reload(): Promise<void> {
+  private async act(action: Action): Promise<void> {
     const { pool } = this.view;
-    this.tell("reloading …");
+    this.tell(`${action.do} …`);
     const pools = pool === null ? {} : { pools: [pool] };
+    const workers = action.do === "scale" ? { workers: signed(action.by) } : {};
     try {
-      this.tell(reportLines(await this.client.operate("reload", pools))[0]!);
+      const report = await this.client.operate(action.do, { ...pools, ...workers });
+      this.tell(reportLines(report)[0]!);
     } catch (error) {
-      this.tell(`the reload failed: ${asFault(error).message}`);
+      this.tell(`${action.do} failed: ${asFault(error).message}`);
     }
   }
 
