@@ -21,6 +21,9 @@ const TITLE = "A blog under reload";
 const NAME = "editor";
 const PASSWORD = "not a secret, 2026";
 
+/** Of the first post; it leads to the one that readers see. */
+const SHORT_ADDRESS = "/?p=1";
+
 /** For nginx: what is no file is WordPress's to find. */
 const NICE_ADDRESSES = "if (!-e $request_filename) { rewrite ^ /index.php last; }";
 
@@ -42,6 +45,8 @@ behaviour(
     await install(visitor);
     await logIn(visitor);
     const pages = await pagesFor(visitor);
+    // nginx writes its line after the answer.
+    await eventually(() => textOf(access).includes(`"GET ${SHORT_ADDRESS} `));
     // WordPress warns of its own mistakes while it is installed.
     const [errorsBefore, accessBefore] = [front.errors(), textOf(access)];
 
@@ -113,7 +118,7 @@ interface Wanted {
 }
 
 async function pagesFor(visitor: Browser): Promise<Wanted[]> {
-  const { location } = await visitor.get("/?p=1");
+  const { location } = await visitor.get(SHORT_ADDRESS);
   const post = new URL(location).pathname;
   return [
     { path: "/", text: "Hello world!", end: "</html>" },
