@@ -117,3 +117,25 @@ behaviour(
     expect(lost.stdout).toContain(`there is no script ${scene.path("no.php")}`);
   },
 );
+
+behaviour("request takes the pool before the path, as bench does", PHP, async (scene) => {
+  const [a, b] = [await tcpSpot(scene), await tcpSpot(scene)];
+  const pools = { a: phpPool(a, { env: { POOL: "a" } }), b: phpPool(b, { env: { POOL: "b" } }) };
+  const script = scene.write("pool.php", '<?php echo getenv("POOL");', 0o644);
+  const { configFile } = await scene.run({ pools });
+  const ask = (...words: string[]) =>
+    scene.fcgivisor(["request", ...words, "-c", configFile, "--script", script]);
+  expect(await ask("b", "/pool.php")).toMatchObject({ code: 0, stdout: "b" });
+  expect(await ask("/pool.php", "--pool", "b")).toMatchObject({ code: 0, stdout: "b" });
+  expect(await ask("/pool.php")).toMatchObject({ code: 0, stdout: "a" });
+  for (const [words, told] of [
+    [["b"], "request needs a URL-PATH after the pool b"],
+    [["b", "/pool.php", "--pool", "a"], "--pool and the pool b: one of them is enough"],
+    [["b", "/pool.php", "--to", "127.0.0.1:1"], "with --to, request takes a URL-PATH and no pool"],
+    [[], "request needs a URL-PATH"],
+  ] as const) {
+    const outcome = await ask(...words);
+    expect(outcome.code).toBe(2);
+    expect(outcome.stderr).toContain(told);
+  }
+});

@@ -2,6 +2,7 @@
 
 import { duration } from "../../config/settings/durations.ts";
 import type { ValuesOf } from "../options.ts";
+import { type PagePlace, pagePlaceOf } from "../request/page-place.ts";
 import { usageFault } from "../usage.ts";
 import type { BENCH_OPTIONS } from "./options.ts";
 
@@ -11,10 +12,7 @@ type Given = Pick<
   "to" | "rate" | "duration" | "timeout" | "connections" | "reload-every" | "reload-command"
 >;
 
-export interface BenchOrder {
-  /** null = whatever answers at `to`. */
-  readonly pool: string | null;
-  readonly url: string;
+export interface BenchOrder extends PagePlace {
   /** Requests a second. */
   readonly rate: number;
   readonly durationMs: number;
@@ -37,27 +35,13 @@ const CONNECTIONS = "256";
 /** Throws a usage fault for whatever does not fit. */
 export function orderOf(words: readonly string[], args: Given): BenchOrder {
   return {
-    ...placeOf(words, args),
+    ...pagePlaceOf(words, { to: args.to }, "bench"),
     rate: rateOf(args.rate ?? "200"),
     durationMs: durationOf("duration", args.duration ?? "10s"),
     timeoutMs: durationOf("timeout", args.timeout ?? "10s"),
     connections: countOf(args.connections ?? CONNECTIONS),
     reload: reloadOf(args),
   };
-}
-
-function placeOf(words: readonly string[], { to }: Given): { pool: string | null; url: string } {
-  const [first, second, ...more] = words;
-  if (to !== undefined) {
-    if (first === undefined) throw usage("bench needs a URL-PATH");
-    if (second !== undefined) throw usage("with --to, bench takes a URL-PATH and no pool");
-    return { pool: null, url: first };
-  }
-  if (first === undefined) throw usage("bench needs a URL-PATH");
-  if (more.length > 0) throw usage("too many arguments");
-  if (second === undefined && first.startsWith("/")) return { pool: null, url: first };
-  if (second === undefined) throw usage(`bench needs a URL-PATH after the pool ${first}`);
-  return { pool: first, url: second };
 }
 
 function reloadOf(args: Given): ReloadOrder | null {

@@ -14,13 +14,25 @@ import { type Header, headerOf, withClientHeaders } from "./headers.ts";
 import { requestBody } from "./body.ts";
 import { PAGE_OPTIONS } from "./page-options.ts";
 import { missingScript } from "./missing-script.ts";
+import { pagePlaceOf } from "./page-place.ts";
 import { findTarget, type Target } from "./target.ts";
 
 const OPTIONS = {
   ...COMMON,
-  url: { type: "positional", valueHint: "url-path", description: "path and query of the URL" },
+  of: {
+    type: "positional",
+    required: false,
+    valueHint: "pool",
+    description: "which pool (default: the first)",
+  },
+  url: {
+    type: "positional",
+    required: false,
+    valueHint: "url-path",
+    description: "path and query of the URL",
+  },
   to: PAGE_OPTIONS.to,
-  pool: { type: "string", valueHint: "name", description: "which pool (default: the first)" },
+  pool: { type: "string", valueHint: "name", description: "the same as POOL" },
   method: {
     type: "string",
     alias: "X",
@@ -66,12 +78,13 @@ export default defineCommand({
   name: "request",
   description: "Sends one FastCGI request to a pool, or to any address, and prints the answer.",
   options: OPTIONS,
-  async run(given) {
-    const target = await findTarget(given, "request");
+  async run(given, { words }) {
+    const { pool, url } = pagePlaceOf(words, given, "request");
+    const target = await findTarget({ ...given, pool: pool ?? undefined }, "request");
     const { address } = target;
     const root =
       given.root === undefined ? target : { root: resolve(given.root), rootIs: "given by --root" };
-    const { response, params } = await send(given, address, root.root);
+    const { response, params } = await send(given, url, address, root.root);
     await print(response, given, address);
     const missing = missingScript(response, params);
     if (missing !== null) printError(`${missingText(missing, given, root)}\n`);
@@ -84,7 +97,7 @@ interface Answered {
   readonly params: ReadonlyMap<string, string>;
 }
 
-async function send(given: Given, address: Address, root: string): Promise<Answered> {
+async function send(given: Given, url: string, address: Address, root: string): Promise<Answered> {
   const timeoutMs = timeoutOf(given.timeout ?? "30s");
   const headers = given.header.map((text) => headerOf(text, "request"));
   const extra = given.param.map(paramOf);
@@ -93,7 +106,7 @@ async function send(given: Given, address: Address, root: string): Promise<Answe
   const body = data === undefined ? null : await requestBody(data, lengthOf(declared));
   const params = paramsFor({
     method: given.method ?? (body ? "POST" : "GET"),
-    url: given.url,
+    url,
     documentRoot: root,
     scriptFilename: given.script === undefined ? null : resolve(given.script),
     index: given.index ?? "index.php",
