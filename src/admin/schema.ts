@@ -156,6 +156,7 @@ const SUPERVISOR = {
   log: orNull(TEXT),
   generation: COUNT,
   rolled_back: orNull(object({ to: COUNT, why: orNull(TEXT) })),
+  stopped_pools: { type: "array", items: TEXT },
   upgrade: orNull(object({ id: TEXT, from: TEXT, failure: orNull(TEXT) })),
   rss_bytes: orNull(COUNT),
 };

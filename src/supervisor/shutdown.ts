@@ -32,6 +32,7 @@ export async function stopPool(state: SupervisorState, pool: Pool): Promise<Loss
   state.config = { ...state.config, pools };
   const losses = await pool.stop();
   state.pools.delete(pool.name);
+  state.stopped.add(pool.name);
   await endControlGroup(state, pool.name);
   closeUnused(state, [pool.listener]);
   return losses;

@@ -149,6 +149,8 @@ export interface SupervisorStatus {
   readonly generation: number;
   /** The config of an earlier generation is in force instead of what the files say; null when not. */
   readonly rolled_back: { readonly to: number; readonly why: string | null } | null;
+  /** Pools that were stopped alone, and are to be started or reloaded. */
+  readonly stopped_pools: readonly string[];
   /** The last upgrade of this process, or null. */
   readonly upgrade: UpgradeStatus | null;
   readonly rss_bytes: number | null;

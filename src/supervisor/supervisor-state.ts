@@ -28,6 +28,8 @@ export interface SupervisorState {
   readonly pools: Map<string, Pool>;
   /** Which earlier config is in force instead of what the files say; null = none. */
   rolledBack: RolledBack | null;
+  /** Pools that were stopped alone, until they are started or everything is reloaded. */
+  readonly stopped: Set<string>;
   /** What an earlier supervisor left, while its workers leave. */
   leftOver: readonly PoolRecord[];
   /** Sockets that an operation in progress needs, and what for, whether or not a pool has them yet or still. */

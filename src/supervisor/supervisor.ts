@@ -116,6 +116,7 @@ export class Supervisor {
       config: loaded.config,
       generation: 0,
       rolledBack: null,
+      stopped: new Set(),
       pools: new Map(),
       leftOver: [],
       claimed: new Map(),
@@ -346,6 +347,7 @@ export class Supervisor {
       log: this.options.log.file,
       generation,
       rolled_back: this.state.rolledBack,
+      stopped_pools: [...this.state.stopped],
       upgrade: upgradeStatus(this.options.handover),
       rss_bytes: residentBytes(process.pid),
     };

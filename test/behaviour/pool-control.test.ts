@@ -224,10 +224,14 @@ behaviour("stop and start of one pool", PHP, async (scene) => {
   expect(await done(supervisor, "stop", "www")).toContain("pool www stopped");
   await allLeft(old);
   await closed(www);
-  expect((await statusOf(supervisor)).pools.map(({ name }) => name)).toEqual(["app"]);
+  const status = await statusOf(supervisor);
+  expect(status.pools.map(({ name }) => name)).toEqual(["app"]);
+  expect(status.stopped_pools).toEqual(["www"]);
+  expect(await done(supervisor, "status")).toContain("stopped: pool www; `fcgivisor start POOL`");
   expect((await supervisor.http("/readyz")).status).toBe(200);
   expect(await done(supervisor, "start", "www")).toContain("pool www started");
   expect(await done(supervisor, "start", "www")).toContain("serves already");
+  expect((await statusOf(supervisor)).stopped_pools).toEqual([]);
   expect(await bodyOf(www, { script: scene.fixture("php/hello.php") })).toContain("hello");
   await held.finish();
   expect(await workersReach(app, 2)).toEqual(others);

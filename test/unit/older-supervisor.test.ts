@@ -27,6 +27,7 @@ const WHOLE: Status = {
   log: null,
   generation: 2,
   rolled_back: { to: 1, why: "two workers crashed" },
+  stopped_pools: ["old"],
   upgrade: null,
   rss_bytes: 1,
   tcp_drops: { overflows: 1, drops: 1 },

@@ -65,7 +65,7 @@ function hoursText({ hours }: PoolAdvice): string {
 }
 
 function memoryText({ worker_bytes, room, limit_bytes }: PoolAdvice, machine: Machine): string {
-  if (worker_bytes === null) return "what a worker takes cannot be seen";
+  if (worker_bytes === null) return "what a worker takes was not seen yet, or cannot be seen here";
   const free = machine.free_bytes === null ? "" : `, ${megabytes(machine.free_bytes)} are free`;
   const limit = limit_bytes === null ? "" : `, memory_max is ${megabytes(limit_bytes)}`;
   const has = room === null ? "" : `: room for ${room} in all`;

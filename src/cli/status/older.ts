@@ -93,6 +93,7 @@ const STATUS: Status = {
   log: null,
   generation: UNKNOWN,
   rolled_back: null,
+  stopped_pools: [],
   upgrade: null,
   rss_bytes: null,
   tcp_drops: null,

@@ -3,7 +3,7 @@
 
 import type { PoolStatus, Status } from "../../admin/contract.ts";
 import { escapeControls } from "../../log/escape.ts";
-import { elapsed } from "../../log/words.ts";
+import { elapsed, firstOf } from "../../log/words.ts";
 import { wallClock } from "../../sys/clock.ts";
 import { type Paint, plain, type Tone } from "../paint.ts";
 import { requestRows } from "./requests.ts";
@@ -36,6 +36,7 @@ export function headLines(status: Status): string[] {
     `fcgivisor ${version}, process ${number(pid)}, ${state} for ${age(uptime_ms)}, generation ${number(generation)}${doing}`,
     `config ${config ?? "from the command line"}, log ${log ?? "stderr"}`,
     ...rolledBackLine(status),
+    ...stoppedLine(status),
     ...reloadLine(status),
   ].map(escapeControls);
 }
@@ -46,6 +47,12 @@ function rolledBackLine({ rolled_back: back }: Status): string[] {
   return [
     `gone back to the config of generation ${back.to}${why}; the files say otherwise: \`fcgivisor reload\` takes them on`,
   ];
+}
+
+function stoppedLine({ stopped_pools: stopped }: Status): string[] {
+  if (stopped.length === 0) return [];
+  const which = stopped.length === 1 ? "pool" : "pools";
+  return [`stopped: ${which} ${firstOf(stopped, 10)}; \`fcgivisor start POOL\` starts it again`];
 }
 
 function reloadLine({ last_reload: last }: Status): string[] {

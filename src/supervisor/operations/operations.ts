@@ -167,6 +167,7 @@ export class Operations {
     keeper.save();
     history.keep(state.config, state.generation, back === undefined ? "reload" : "rollback");
     this.rolledBack(back ?? null, only);
+    this.noLongerStopped(only);
     const touched = poolsInOrder(state).filter(({ name }) => isTouched(name));
     const probation = this.probations.watch(back === undefined ? touched : [], (why) =>
       this.reload(
@@ -197,6 +198,13 @@ export class Operations {
     }
     state.rolledBack = { to: back.generation, why: back.why };
     state.emit({ type: "rolled-back", ...state.rolledBack });
+  }
+
+  /** What was asked for serves, or the config has no such pool. */
+  private noLongerStopped(only: readonly string[]): void {
+    const { stopped } = this.dependencies.state;
+    if (only.length === 0) stopped.clear();
+    for (const name of only) stopped.delete(name);
   }
 
   /** The config to come, and what becomes of each pool that is touched. */
@@ -265,6 +273,7 @@ export class Operations {
       keeper.save();
       history.keep(state.config, state.generation, "restart");
       this.rolledBack(null, only);
+      this.noLongerStopped(only);
       if (pool === null) {
         this.probations.end();
         reopenLog(loaded);
