@@ -128,6 +128,7 @@ behaviour("request takes the pool before the path, as bench does", PHP, async (s
   expect(await ask("b", "/pool.php")).toMatchObject({ code: 0, stdout: "b" });
   expect(await ask("/pool.php", "--pool", "b")).toMatchObject({ code: 0, stdout: "b" });
   expect(await ask("/pool.php")).toMatchObject({ code: 0, stdout: "a" });
+  expect(await ask("pool.php")).toMatchObject({ code: 0, stdout: "a" });
   for (const [words, told] of [
     [["b"], "request needs a URL-PATH after the pool b"],
     [["b", "/pool.php", "--pool", "a"], "--pool and the pool b: one of them is enough"],

@@ -23,7 +23,12 @@ export function pagePlaceOf(
     if (pool !== undefined) throw usage(`--pool and the pool ${first}: one of them is enough`);
     return { pool: first, url: second };
   }
-  if (to === undefined && pool === undefined && !first.startsWith("/"))
+  if (to === undefined && pool === undefined && !isPath(first))
     throw usage(`${command} needs a URL-PATH after the pool ${first}`);
   return { pool: pool ?? null, url: first };
+}
+
+/** Not a pool's name alone: `/`, `index.php`, `?a=1`. */
+function isPath(word: string): boolean {
+  return /[/.?]/.test(word);
 }
