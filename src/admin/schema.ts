@@ -117,6 +117,7 @@ const POOL = object({
     busy_most: COUNT,
     all_busy: COUNT,
     cpu_ms: COUNT,
+    requests_per_second: orNull({ type: "number", minimum: 0 }),
     cpu_percent: COUNT,
     queue_recent: list(orNull(COUNT)),
     busy_recent: list(COUNT),

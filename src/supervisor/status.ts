@@ -88,6 +88,8 @@ export interface PoolStatus {
   } | null;
   /** As the supervisor has seen it since it began, with a look a second. */
   readonly load: {
+    /** That began, between the last two looks; null where the program does not count them. */
+    readonly requests_per_second: number | null;
     /** The most workers that were busy at once. */
     readonly busy_most: number;
     /** How often it came about that all were busy. */
@@ -296,8 +298,11 @@ function loadStatus({
   cpuMs,
   cpuPercent,
   recent,
+  requestsPerSecond,
 }: PoolLoad): PoolStatus["load"] {
   return {
+    requests_per_second:
+      requestsPerSecond === null ? null : Math.round(requestsPerSecond * 10) / 10,
     busy_most: busyMost,
     all_busy: allBusyTimes,
     cpu_ms: cpuMs,

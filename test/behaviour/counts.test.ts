@@ -98,15 +98,28 @@ behaviour(
         what: `${sent} requests are counted`,
       });
     await send(100);
+    await eventually(
+      async () => {
+        await send(10);
+        const { load } = await poolOf(supervisor);
+        return (load.requests_per_second ?? 0) > 0;
+      },
+      { what: "requests a second are told" },
+    );
+    expect((await supervisor.control("status")).stdout).toMatch(
+      / REQ\/S .*\nwww .* [0-9.]+ +[0-9]+% /,
+    );
     expect(await supervisor.control("reload")).toMatchObject({ code: 0 });
     await send(50);
     expect(await supervisor.control("upgrade")).toMatchObject({ code: 0 });
     await send(50);
     const metrics = await (await supervisor.http("/metrics")).text();
-    expect(metrics).toContain('fcgivisor_pool_requests_total{pool="www"} 200\n');
-    expect(metrics).toMatch(/^phpfpm_accepted_connections\{pool="www",.*\} 200$/m);
+    expect(metrics).toContain(`fcgivisor_pool_requests_total{pool="www"} ${sent}\n`);
+    expect(metrics).toMatch(
+      new RegExp(`^phpfpm_accepted_connections\\{pool="www",.*\\} ${sent}$`, "m"),
+    );
     expect((await supervisor.control("status", "www")).stdout).toContain(
-      "since the start: 200 requests, ",
+      `since the start: ${sent} requests, `,
     );
   },
 );

@@ -50,6 +50,7 @@ const WHOLE: Status = {
         busy_most: 4,
         all_busy: 2,
         cpu_ms: 10,
+        requests_per_second: 12.5,
         cpu_percent: 3,
         queue_recent: [1, null],
         busy_recent: [1, 2],

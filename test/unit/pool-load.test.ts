@@ -65,3 +65,18 @@ test("what leaders count is added up, through their ends and looks that fail", (
   // It begins again from 0, or somebody has written there.
   expect(seen({ requests: { a: 9 } }, { requests: { a: 2 } }).requests).toBe(9);
 });
+
+test("requests a second are those between two looks", () => {
+  const rate = (...looks: readonly Partial<Look>[]) => seen(...looks).requestsPerSecond;
+  const at = (seconds: number, requests: Look["requests"]) => ({
+    time: QUIET.time + seconds * 1000,
+    requests,
+  });
+  expect(rate(at(0, {}))).toBeNull();
+  expect(rate(at(0, { a: 50 }))).toBeNull();
+  expect(rate(at(0, { a: 50 }), at(2, { a: 75 }))).toBe(12.5);
+  expect(rate(at(0, { a: 50 }), at(2, { a: 50 }))).toBe(0);
+  // One that came up meanwhile has counted from 0.
+  expect(rate(at(0, { a: 50 }), at(1, { a: 51, b: 9 }))).toBe(10);
+  expect(rate(at(0, { a: 50 }), at(1, {}))).toBeNull();
+});

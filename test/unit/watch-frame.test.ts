@@ -18,7 +18,11 @@ function pool(name: string, busy: number, queue: number): PoolStatus {
     state: "serving",
     workers: { wanted: 4, idle: 4 - busy, busy, parked: 0, unknown: 0, starting: 0, draining: 0 },
     queue: { length: queue, limit: 511, most: queue, full: 0 },
-    load: { queue_recent: [0, 1, null, queue], cpu_percent: busy },
+    load: {
+      queue_recent: [0, 1, null, queue],
+      cpu_percent: busy,
+      requests_per_second: null,
+    },
     memory: { pss_bytes: 5_000_000 },
     groups: [
       {

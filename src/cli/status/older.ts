@@ -51,6 +51,7 @@ const POOL: PoolStatus = {
     busy_most: UNKNOWN,
     all_busy: UNKNOWN,
     cpu_ms: UNKNOWN,
+    requests_per_second: null,
     cpu_percent: UNKNOWN,
     queue_recent: [],
     busy_recent: [],

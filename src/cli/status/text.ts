@@ -80,19 +80,27 @@ export function poolTable(pools: readonly PoolStatus[], { width, paint }: Look):
   const others = Object.keys(pools[0]?.workers ?? {}).filter(
     (state) => !KNOWN.includes(state) && pools.some((pool) => countOf(pool, state) > 0),
   );
-  const head = ["POOL", "STATE", "LISTEN", "BUSY", "QUEUE", "CPU", "MEMORY"];
+  const isCounted = pools.some(({ load }) => load.requests_per_second !== null);
+  const rate = isCounted ? ["REQ/S"] : [];
+  const head = ["POOL", "STATE", "LISTEN", "BUSY", "QUEUE", ...rate, "CPU", "MEMORY"];
   const rows = pools.map((pool): Cell[] => [
     pool.name,
     stateCell(pool),
     pool.listen,
     busyCell(pool),
     queueCell(pool),
+    ...(isCounted ? [rateText(pool)] : []),
     `${number(pool.load.cpu_percent)}%`,
     megabytes(pool.memory.pss_bytes),
     ...others.map((state) => number(countOf(pool, state))),
   ]);
   const all = [[...head, ...others.map((state) => state.toUpperCase())], ...rows];
   return table(all, { width, paint, cut: [2, 0] });
+}
+
+export function rateText({ load: { requests_per_second: rate } }: PoolStatus): string {
+  if (rate === null) return "";
+  return rate < 10 ? rate.toFixed(1) : rate.toFixed(0);
 }
 
 function countOf({ workers }: PoolStatus, state: string): number {

@@ -44,6 +44,8 @@ export interface PoolLoad {
   readonly allBusyNow: number;
   /** Requests that were counted; null: none of its leaders counts. */
   readonly requests: number | null;
+  /** That began between the last two looks; null: not counted, or looked at once only. */
+  readonly requestsPerSecond: number | null;
   /** As of the last look: by leader. */
   readonly requestsOf: Readonly<Record<string, number>>;
   readonly cpuMs: number;
@@ -73,6 +75,7 @@ export const NO_LOAD: PoolLoad = {
   allBusyTimes: 0,
   allBusyNow: 0,
   requests: null,
+  requestsPerSecond: null,
   requestsOf: {},
   cpuMs: 0,
   cpuPercentAllBusy: 0,
@@ -94,7 +97,7 @@ export function afterLook(load: PoolLoad, look: Look): PoolLoad {
     queueFullNow: queueFull,
     allBusyTimes: load.allBusyTimes + (allBusy && load.allBusyNow === 0 ? 1 : 0),
     allBusyNow: allBusy ? load.allBusyNow + 1 : 0,
-    ...requestsAfter(load, look.requests),
+    ...requestsAfter(load, look),
     cpuMs: load.cpuMs + look.cpuMs,
     cpuPercent,
     cpuPercentAllBusy: allBusy
@@ -109,17 +112,20 @@ export function afterLook(load: PoolLoad, look: Look): PoolLoad {
 
 /** Each leader counts from 0, and goes one day: what counts is how much more it has counted. */
 function requestsAfter(
-  { requests, requestsOf }: PoolLoad,
-  counts: Look["requests"],
-): Pick<PoolLoad, "requests" | "requestsOf"> {
-  const now = Object.entries(counts).flatMap(([leader, count]): [string, number][] => {
+  { requests, requestsOf, lookedAt }: PoolLoad,
+  look: Look,
+): Pick<PoolLoad, "requests" | "requestsOf" | "requestsPerSecond"> {
+  const now = Object.entries(look.requests).flatMap(([leader, count]): [string, number][] => {
     const known = count ?? requestsOf[leader];
     return known === undefined ? [] : [[leader, known]];
   });
-  if (now.length === 0) return { requests, requestsOf: {} };
+  if (now.length === 0) return { requests, requestsOf: {}, requestsPerSecond: null };
   const more = now.map(([leader, count]) => Math.max(0, count - (requestsOf[leader] ?? 0)));
+  const begun = more.reduce((sum, each) => sum + each, 0);
+  const seconds = (look.time - lookedAt) / 1000;
   return {
-    requests: more.reduce((sum, each) => sum + each, requests ?? 0),
+    requests: (requests ?? 0) + begun,
+    requestsPerSecond: requests === null || seconds <= 0 ? null : begun / seconds,
     requestsOf: Object.fromEntries(now),
   };
 }

@@ -6,7 +6,7 @@ import type { TerminalSize } from "../../../sys/terminal.ts";
 import type { Paint } from "../../paint.ts";
 import { type Doing, requestRows } from "../requests.ts";
 import { type Cell, cutTo, pad, table } from "../../table.ts";
-import { stateCell } from "../text.ts";
+import { rateText, stateCell } from "../text.ts";
 import { age, megabytes, number } from "../units.ts";
 import { bar, type Glyphs, type Shares, sparkline } from "./graph.ts";
 import { type Action, inOrder, signed, type View } from "./view.ts";
@@ -86,6 +86,7 @@ function poolTable(pools: readonly PoolStatus[], view: View, canvas: Canvas): st
   // What is left beside the names and numbers goes to the two graphs.
   const graph = Math.max(6, Math.min(60, Math.floor((columns - 56) / 2)));
   const hasParked = pools.some(({ workers }) => workers.parked > 0);
+  const isCounted = pools.some(({ load }) => load.requests_per_second !== null);
   const rows = pools.map((pool): Cell[] => {
     const { workers, queue, load, memory } = pool;
     const isFull = workers.busy > 0 && workers.busy >= workers.wanted;
@@ -100,12 +101,23 @@ function poolTable(pools: readonly PoolStatus[], view: View, canvas: Canvas): st
       `${busy}/${number(workers.wanted)}`,
       { text: sparkline(load.queue_recent, graph, glyphs), tone: "warn" },
       queue === null ? "?" : number(queue.length),
+      ...(isCounted ? [rateText(pool)] : []),
       `${number(load.cpu_percent)}%`,
       megabytes(memory.pss_bytes),
       ...(hasParked ? [number(workers.parked)] : []),
     ];
   });
-  const head = ["  POOL", "STATE", "BUSY", "", "QUEUE", "", "CPU", "MEMORY"];
+  const head = [
+    "  POOL",
+    "STATE",
+    "BUSY",
+    "",
+    "QUEUE",
+    "",
+    ...(isCounted ? ["REQ/S"] : []),
+    "CPU",
+    "MEMORY",
+  ];
   if (hasParked) head.push("PARKED");
   return table([head, ...rows], { width: columns, cut: [0, 2, 4], paint });
 }
