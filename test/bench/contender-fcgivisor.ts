@@ -75,6 +75,7 @@ command = ["${command}"]
 runtime = "${runtime}"
 workers = ${workers}
 max_requests = 0
+log_output = ${runtime === "php-cgi"}
 ${user}
 ${lines}
 `,

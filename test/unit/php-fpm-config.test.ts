@@ -56,6 +56,16 @@ test("root's master takes on user and root directory; another user's is not told
   expect(other).toContain("chdir = '/w'");
 });
 
+test("output that nobody wants is not caught, for each request would wake the master", async () => {
+  const caught = async (changes: Partial<PoolConfig>) =>
+    (await directives(changes)).find((line) => line.startsWith("catch_workers_output"));
+  expect(await caught({ logOutput: true })).toBe("catch_workers_output = yes");
+  expect(await caught({ logOutput: false })).toBe("catch_workers_output = no");
+  const { php } = await pool({});
+  const asked = { ...php, errors: "log" } as const;
+  expect(await caught({ logOutput: false, php: asked })).toBe("catch_workers_output = yes");
+});
+
 test("what the operator says of output wins, and words stay words", async () => {
   const fpm = new Map([
     ["decorate_workers_output", "yes"],

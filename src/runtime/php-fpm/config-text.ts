@@ -60,7 +60,7 @@ export function fpmConfig(pool: PoolConfig, facts: FpmFacts): FpmConfig {
   file.word("clear_env", pool.clearEnv ? "yes" : "no");
   for (const [name, value] of Object.entries(facts.env)) file.variable(name, value);
   // Whether it is shown framed is another matter than whether it comes framed.
-  const own = new Map([...OUTPUT, ...pool.fpm, ...FRAME]);
+  const own = new Map([...outputDirectives(pool), ...pool.fpm, ...FRAME]);
   for (const [name, value] of own) file.directive(name, value);
   for (const [name, value] of errorSettings(pool))
     // What only a whole PHP can be set to, no pool can set otherwise.
@@ -70,11 +70,17 @@ export function fpmConfig(pool: PoolConfig, facts: FpmFacts): FpmConfig {
   return file.done();
 }
 
-/** The output comes with its writer; the children can be looked at without a right to trace. */
-const OUTPUT: ReadonlyMap<string, string> = new Map([
-  ["catch_workers_output", "yes"],
-  ["process.dumpable", "yes"],
-]);
+/**
+ * The output comes with its writer; the children can be looked at without a right to trace. Output that nobody
+ * wants is not caught: a child wakes its master after each request to say that it has no more (fpm_stdio.c).
+ */
+function outputDirectives({ logOutput, php }: PoolConfig): [string, string][] {
+  const isCaught = logOutput || php.errors === "log";
+  return [
+    ["catch_workers_output", isCaught ? "yes" : "no"],
+    ["process.dumpable", "yes"],
+  ];
+}
 
 const FRAME: ReadonlyMap<string, string> = new Map([["decorate_workers_output", "yes"]]);
 
